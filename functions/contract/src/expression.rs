@@ -1,0 +1,153 @@
+//! Selection expressions: a text made from a message and its context.
+//!
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-selection-expressions.html>
+
+mod parser;
+
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+
+use serde_json::value::RawValue;
+
+use crate::error::shown;
+use crate::{java, json};
+
+/// A selection expression, such as `$request.body.action` or
+/// `${request.body.service}/${context.stage}`.
+///
+/// `Display` gives its source back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expression {
+    source: String,
+    parts: Vec<Part>,
+}
+
+impl Expression {
+    /// Parses an expression of static text, `$request.body` paths and `$context` variables.
+    ///
+    /// A variable is `$name` or `${name}`; `\$` is a dollar sign. A path goes on
+    /// with `.name`, `['name']` and `[0]`. Without braces a variable ends at the
+    /// first character that is no letter, digit, `_` or `-` of a name.
+    ///
+    /// # Errors
+    /// For an empty text, an unknown variable, or a path with what JSONPath has
+    /// beyond these three forms: wildcards, filters, slices and functions.
+    pub fn parse(source: &str) -> Result<Self, ExpressionError> {
+        Ok(Self {
+            parts: parser::parse(source)?,
+            source: source.to_owned(),
+        })
+    }
+
+    /// The text that the expression selects; what it finds is not evaluated again.
+    ///
+    /// `body` is the message's text. Where that is not one JSON value, it selects
+    /// nothing; the empty body of an event that has none is such a text. `context`
+    /// maps a variable's name, such as `identity.sourceIp`, to its value.
+    ///
+    /// What is missing or null gives no text, and where an object names a member
+    /// twice, the last one counts. A string gives its content (half of a surrogate
+    /// pair becomes U+FFFD), a whole number its digits. All else reads as in Java:
+    /// `1e3` as `1000.0`, lists and objects as `[a, b]` and `{a=1}`; what these
+    /// nest more than 32 levels deep stays JSON.
+    pub fn evaluate(&self, body: &str, context: impl Fn(&str) -> Option<String>) -> String {
+        let body = self.reads_body().then(|| json::parse(body)).flatten();
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Body(path) => match body.and_then(|body| find(body, path)) {
+                    None => {}
+                    Some(value) if value.get() == "null" => {}
+                    Some(value) => java::print(value, &mut text),
+                },
+                Part::Context(name) => text.push_str(&context(name).unwrap_or_default()),
+            }
+        }
+        text
+    }
+
+    /// Whether the value depends on the message.
+    pub fn reads_body(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Body(_)))
+    }
+
+    /// Whether the value depends on a `$context` variable.
+    pub fn reads_context(&self) -> bool {
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Context(_)))
+    }
+}
+
+impl Display for Expression {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+/// A piece of an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Body(Vec<Step>),
+    Context(String),
+}
+
+/// One step down into a JSON value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Name(String),
+    Index(usize),
+}
+
+/// The value that a path leads to.
+fn find<'a>(body: &'a RawValue, path: &[Step]) -> Option<&'a RawValue> {
+    path.iter().try_fold(body, |value, step| step.of(value))
+}
+
+impl Step {
+    fn of<'a>(&self, value: &'a RawValue) -> Option<&'a RawValue> {
+        let mut found = None;
+        match self {
+            Self::Name(wanted) => json::members(value, |name, member| {
+                if name == wanted.as_str() {
+                    found = Some(member);
+                }
+            }),
+            Self::Index(wanted) => json::items(value, |index, item| {
+                if index == *wanted {
+                    found = Some(item);
+                }
+            }),
+        }
+        found
+    }
+}
+
+/// A text that is no selection expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpressionError {
+    source: String,
+    /// The text from the fault on.
+    rest: String,
+    expected: String,
+}
+
+impl Display for ExpressionError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let source = shown(&self.source);
+        match self.rest.as_str() {
+            _ if self.source.is_empty() => f.write_str("found an empty text")?,
+            "" => write!(f, "found the end of {source}")?,
+            rest if rest == self.source => write!(f, "found {source}")?,
+            rest => write!(f, "found {} in {source}", shown(rest))?,
+        }
+        write!(f, ", expected {}", self.expected)
+    }
+}
+
+impl Error for ExpressionError {}
+
+#[cfg(test)]
+mod tests;

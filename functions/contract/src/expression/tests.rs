@@ -1,0 +1,415 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Expression, Part, Step};
+use crate::java;
+
+#[track_caller]
+fn check(source: &str, body: &str, expected: &str) {
+    let context = |name: &str| (name != "messageId").then(|| format!("<{name}>"));
+    let expression = Expression::parse(source).unwrap();
+    assert_eq!(
+        expression.evaluate(body, context),
+        expected,
+        "{source} of {body}"
+    );
+    assert_eq!(expression.to_string(), source);
+}
+
+#[track_caller]
+fn refuse(source: &str, expected: &str) {
+    let err = Expression::parse(source).unwrap_err();
+    assert_eq!(err.to_string(), expected);
+}
+
+#[test]
+fn a_path_selects_from_the_body() {
+    let body = r#"{"a": {"b": "x", "c-d": "y", "é": "z"}, "l": ["m", {"n": "o"}], "p q": "r"}"#;
+    check("$request.body.a.b", body, "x");
+    check("$request.body.a.c-d", body, "y");
+    check("$request.body.a.é", body, "z");
+    check("${request.body.a.b}", body, "x");
+    check("$request.body['a']['b']", body, "x");
+    check("$request.body[\"p q\"]", body, "r");
+    check("$request.body.l[0]", body, "m");
+    check("${request.body.l[1].n}", body, "o");
+    check("$request.body", "\r\n\"whole\"\t", "whole");
+}
+
+#[test]
+fn a_name_may_hold_anything() {
+    check("$request.body['it\\'s']", r#"{"it's": 1}"#, "1");
+    check("$request.body['a]${b}']", r#"{"a]${b}": 2}"#, "2");
+    check("$request.body['']", r#"{"": 3}"#, "3");
+    check("$request.body.é", r#"{"\u00e9": 4}"#, "4");
+}
+
+#[test]
+fn what_is_missing_or_null_is_no_text() {
+    check("$request.body.a", "null", "");
+    check("$request.body", " null ", "");
+    check("$request.body.a", r#"{"a": null}"#, "");
+    check("$request.body.a.b", r#"{"a": "text"}"#, "");
+    check("$request.body.a", r#"[{"a": 1}]"#, "");
+    check("$request.body[0]", r#"{"0": 1}"#, "");
+    check("$request.body[0]", r#""text""#, "");
+    check("$request.body[7]", "[1]", "");
+    check("[${context.messageId}]", "", "[]");
+}
+
+#[test]
+fn a_body_that_is_not_json_selects_nothing() {
+    for body in [
+        "",
+        " ",
+        "hello",
+        r#"{"a": 1"#,
+        r#"{"a": 1} {}"#,
+        r#"{"a": 1, }"#,
+        r#"{"a": 1, b: 2}"#,
+        r#"{"a": 1, "b": "\x"}"#,
+        "{\"a\": 1, \"b\tc\": 2}",
+        "\u{feff}{\"a\": 1}",
+    ] {
+        check("$request.body", body, "");
+        check("$request.body.a", body, "");
+        check("<$request.body.a>", body, "<>");
+    }
+}
+
+#[test]
+fn a_body_is_json_whatever_else_it_holds() {
+    let with = |rest: &str| format!("{{\"a\": \"x\", {rest}}}");
+    check("$request.body.a", &with(r#""b": "cut \ud83d""#), "x");
+    check("$request.body.a", &with(r#""cut \ud83d": 1"#), "x");
+    check("$request.body.a", &with(r#""b": 1e999"#), "x");
+    check(
+        "$request.body.b",
+        &with(r#""b": {"c": -1e999}"#),
+        "{c=-Infinity}",
+    );
+    check(
+        "$request.body.b",
+        &with(r#""b": "cut \ud83d""#),
+        "cut \u{fffd}",
+    );
+}
+
+#[test]
+fn the_last_of_several_members_of_one_name_counts() {
+    check("$request.body.a", r#"{"a": 1, "b": 2, "\u0061": 3}"#, "3");
+    check("$request.body.a", r#"{"a": 1, "a": null}"#, "");
+    check("$request.body.a.b", r#"{"a": {"b": 1}, "a": 2}"#, "");
+    check("$request.body", r#"{"a": 1, "b": 2, "a": 3}"#, "{a=3, b=2}");
+}
+
+#[test]
+fn a_whole_number_keeps_its_digits() {
+    let rooms = ["12345678901234567890123", "12345678901234567890124"];
+    for room in rooms {
+        check("$request.body.room", &format!("{{\"room\":{room}}}"), room);
+    }
+}
+
+#[test]
+fn a_value_that_is_no_text_reads_as_in_java() {
+    check("$request.body.a", r#"{"a": 5}"#, "5");
+    check("$request.body.a", r#"{"a": 5e0}"#, "5.0");
+    check("$request.body.a", r#"{"a": true}"#, "true");
+    check(
+        "$request.body.a",
+        r#"{"a": ["item1", "item2"]}"#,
+        "[item1, item2]",
+    );
+    check("$request.body.a", r#"{"a": [1,2]}"#, "[1, 2]");
+    check(
+        "$request.body",
+        r#"{"b": [null], "a": 1}"#,
+        "{b=[null], a=1}",
+    );
+}
+
+#[test]
+fn a_message_full_of_brackets_takes_neither_stack_nor_time() {
+    let started = Instant::now();
+    let (open, close) = ("[".repeat(MESSAGE_BYTES / 2), "]".repeat(MESSAGE_BYTES / 2));
+    let body = format!("{open}{close}");
+    check("$request.body", &body, &body);
+    check("$request.body.a", &body, "");
+    check("$request.body[0][0]", &body, &body[2..MESSAGE_BYTES - 2]);
+    check("$request.body", &open.repeat(2), "");
+
+    let body = "{\"a\":".repeat(MESSAGE_BYTES / 5);
+    check("$request.body.a.a", &body, "");
+    assert!(started.elapsed() < TIME_MAX);
+}
+
+/// Many times what it takes, so that a busy machine passes and time that grows with depth does not.
+const TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What API Gateway lets a message carry.
+const MESSAGE_BYTES: usize = 128 * 1024;
+
+#[test]
+fn variables_and_text_mix() {
+    let body = r#"{"service": "chat", "action": "join"}"#;
+    check(
+        "${request.body.service}/${request.body.action}",
+        body,
+        "chat/join",
+    );
+    check(
+        "$request.body.service/$request.body.action",
+        body,
+        "chat/join",
+    );
+    check("${request.body.action}-beta", body, "join-beta");
+    check("v1:$request.body.action!", body, "v1:join!");
+    check("static", body, "static");
+    check(
+        "$context.stage$context.authorizer.tenant-id",
+        body,
+        "<stage><authorizer.tenant-id>",
+    );
+    check("${context.identity.sourceIp}", body, "<identity.sourceIp>");
+}
+
+#[test]
+fn a_dollar_sign_can_be_escaped() {
+    check("\\$default", "", "$default");
+    check("a\\$${request.body.a}", r#"{"a": 1}"#, "a$1");
+    check("back\\slash\\", "", "back\\slash\\");
+}
+
+#[test]
+fn a_value_is_not_evaluated_again() {
+    check(
+        "$request.body.a",
+        r#"{"a": "$request.body.b", "b": 1}"#,
+        "$request.body.b",
+    );
+}
+
+#[test]
+fn an_expression_says_what_it_reads() {
+    let reads = |source| {
+        let expression = Expression::parse(source).unwrap();
+        (expression.reads_body(), expression.reads_context())
+    };
+    assert_eq!(reads("static"), (false, false));
+    assert_eq!(reads("a${request.body}"), (true, false));
+    assert_eq!(reads("$context.stage"), (false, true));
+}
+
+#[test]
+fn an_unknown_variable_is_refused() {
+    const EXPECTED: &str = "expected `$request.body…` or `$context.…` (`\\$` is a dollar sign)";
+    refuse("$default", &format!("found `$default`, {EXPECTED}"));
+    refuse("a$", &format!("found `$` in `a$`, {EXPECTED}"));
+    refuse("${", &format!("found `${{`, {EXPECTED}"));
+    refuse(
+        "$request.bodyguard",
+        &format!("found `$request.bodyguard`, {EXPECTED}"),
+    );
+    refuse(
+        "$request.header.x",
+        &format!("found `$request.header.x`, {EXPECTED}"),
+    );
+    refuse("$context", &format!("found `$context`, {EXPECTED}"));
+}
+
+#[test]
+fn an_unknown_context_variable_is_refused_with_the_list() {
+    const LIST: &str = "apiId, connectedAt, connectionId, domainName, eventType, \
+         extendedRequestId, identity.accessKey, identity.accountId, identity.caller, \
+         identity.cognitoAuthenticationProvider, identity.cognitoAuthenticationType, \
+         identity.cognitoIdentityId, identity.cognitoIdentityPoolId, identity.principalOrgId, \
+         identity.sourceIp, identity.user, identity.userAgent, identity.userArn, \
+         messageDirection, messageId, requestId, requestTime, requestTimeEpoch, routeKey, \
+         stage, authorizer.<property>";
+    for name in ["foo", "identity.apiKey", "authorizer", "authorizer.a.b"] {
+        let source = format!("$context.{name}");
+        refuse(
+            &source,
+            &format!("found `{source}`, expected a $context variable of {LIST}"),
+        );
+    }
+}
+
+#[test]
+fn what_jsonpath_has_beyond_a_plain_path_is_refused() {
+    const NAME: &str = "expected a name of letters, digits, `_` and `-`, or `['name']`";
+    const INDEX: &str = "expected an index such as `[0]`, or `['name']`";
+    refuse(
+        "$request.body.*",
+        &format!("found `*` in `$request.body.*`, {NAME}"),
+    );
+    refuse(
+        "$request.body..a",
+        &format!("found `.a` in `$request.body..a`, {NAME}"),
+    );
+    refuse(
+        "$request.body[*]",
+        &format!("found `*]` in `$request.body[*]`, {INDEX}"),
+    );
+    refuse(
+        "$request.body[-1]",
+        &format!("found `-1]` in `$request.body[-1]`, {INDEX}"),
+    );
+    refuse(
+        "$request.body[0:2]",
+        &format!("found `0:2]` in `$request.body[0:2]`, {INDEX}"),
+    );
+    refuse(
+        "$request.body[?(@.a)]",
+        &format!("found `?(@.a)]` in `$request.body[?(@.a)]`, {INDEX}"),
+    );
+    refuse(
+        "$request.body['a','b']",
+        "found `,'b']` in `$request.body['a','b']`, expected `]`: a bracket holds one name",
+    );
+    refuse(
+        "$request.body.a.length()",
+        "found `()` in `$request.body.a.length()`, \
+         expected no function: a path is made of `.name`, `['name']` and `[0]`",
+    );
+}
+
+#[test]
+fn what_is_left_open_is_refused() {
+    const CLOSE: &str = "expected `}`, `.name`, `['name']` or `[0]`";
+    refuse(
+        "",
+        "found an empty text, expected a selection expression such as `$request.body.action`",
+    );
+    refuse(
+        "${request.body.a",
+        &format!("found the end of `${{request.body.a`, {CLOSE}"),
+    );
+    refuse(
+        "${request.body.a b}",
+        &format!("found ` b}}` in `${{request.body.a b}}`, {CLOSE}"),
+    );
+    refuse(
+        "$request.body.",
+        "found the end of `$request.body.`, expected a name of letters, digits, `_` and `-`, or `['name']`",
+    );
+    refuse(
+        "$request.body['a",
+        "found the end of `$request.body['a`, expected a closing `'`",
+    );
+    refuse(
+        "$request.body[99999999999999999999]",
+        "found `99999999999999999999]` in `$request.body[99999999999999999999]`, \
+         expected an index such as `[0]`, or `['name']`",
+    );
+}
+
+/// Any JSON value, a few levels deep.
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "(\\PC|[\"\\\\\n]){0,4}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 32, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[ab\"]", inner, 0..3)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// A path that often leads somewhere in such a value.
+fn path() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        "[ab\"]".prop_map(Step::Name),
+        (0..3_usize).prop_map(Step::Index),
+    ];
+    prop::collection::vec(step, 0..4)
+}
+
+/// What a path selects, by way of a parsed `Value`: right wherever that one is.
+fn selected(body: &Value, path: &[Step]) -> String {
+    let found = path.iter().try_fold(body, |value, step| match step {
+        Step::Name(name) => value.as_object()?.get(name),
+        Step::Index(index) => value.as_array()?.get(*index),
+    });
+    match found {
+        None | Some(Value::Null) => String::new(),
+        Some(value) => printed(value),
+    }
+}
+
+fn printed(value: &Value) -> String {
+    match value {
+        Value::Number(number) if number.is_f64() => java::double(number.as_f64().unwrap()),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            format!("[{}]", Vec::from_iter(items.iter().map(printed)).join(", "))
+        }
+        Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, value)| format!("{name}={}", printed(value)));
+            format!("{{{}}}", Vec::from_iter(members).join(", "))
+        }
+        _ => value.to_string(),
+    }
+}
+
+/// A piece of source, and what it selects from `{"a": "A", "b": ["B"]}`.
+fn piece() -> impl Strategy<Value = (String, String)> {
+    let fixed = |source: &str, text: &str| Just((source.to_owned(), text.to_owned()));
+    prop_oneof![
+        fixed("${request.body.a}", "A"),
+        fixed("${request.body.b[0]}", "B"),
+        fixed("${request.body['b']}", "[B]"),
+        fixed("${request.body.none}", ""),
+        fixed("${context.stage}", "dev"),
+        "[^$\\\\]{1,5}".prop_map(|text| (text.clone(), text)),
+        fixed("\\$", "$"),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_expression_selects_what_its_pieces_select(pieces in prop::collection::vec(piece(), 1..6)) {
+        let source: String = pieces.iter().map(|(source, _)| source.as_str()).collect();
+        let text: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
+        let expression = Expression::parse(&source).unwrap();
+        let body = json!({"a": "A", "b": ["B"]}).to_string();
+        prop_assert_eq!(expression.evaluate(&body, |_| Some("dev".to_owned())), text);
+        prop_assert_eq!(Expression::parse(&expression.to_string()).unwrap(), expression);
+    }
+
+    #[test]
+    fn any_text_parses_or_is_refused_in_one_line(source in "(\\PC|[\\n\\[\\]${}.'\\\\]|request|context|body){0,12}") {
+        match Expression::parse(&source) {
+            Ok(expression) => prop_assert_eq!(expression.to_string(), source),
+            Err(err) => prop_assert_eq!(err.to_string().lines().count(), 1),
+        }
+    }
+
+    #[test]
+    fn a_path_selects_what_it_selects_of_the_parsed_body(body in json(), path in path()) {
+        let expected = selected(&body, &path);
+        let expression = Expression { source: String::new(), parts: vec![Part::Body(path)] };
+        prop_assert_eq!(&expression.evaluate(&body.to_string(), |_| None), &expected);
+        let pretty = serde_json::to_string_pretty(&body).unwrap();
+        prop_assert_eq!(&expression.evaluate(&pretty, |_| None), &expected);
+    }
+
+    #[test]
+    fn any_text_evaluates(body in "(\\PC|[\\[\\]{}\",:\\\\ ]|\\\\ud83d|1e|null){0,16}") {
+        let expression = Expression::parse("<$request.body>").unwrap();
+        let text = expression.evaluate(&body, |_| None);
+        prop_assert!(text == "<>" || serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok());
+    }
+}

@@ -1,0 +1,35 @@
+//! The contract's file as text.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::error::{ContractError, Refusal};
+
+/// Reads a file of bounded size, whose errors call it `name`.
+pub(crate) fn read(path: &Path, name: &str) -> Result<String, ContractError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|err| {
+            let text = match err.kind() {
+                io::ErrorKind::NotFound => "found no such file, expected the contract".to_owned(),
+                _ => format!("cannot be read: {err}"),
+            };
+            ContractError::of_file(name, text)
+        })?;
+    if bytes.len() as u64 > BYTES_MAX {
+        let text = format!("found a larger file, expected at most {BYTES_MAX} bytes");
+        return Err(ContractError::of_file(name, text));
+    }
+    String::from_utf8(bytes).map_err(|err| {
+        let good = &err.as_bytes()[..err.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|&&b| b == b'\n').count();
+        let text = "found a byte that is not UTF-8, expected text";
+        Refusal::new(line, "", text).in_file(name)
+    })
+}
+
+/// Room for 300 routes of 800 bytes, far more than any needs; a file above it
+/// is not a contract.
+pub(crate) const BYTES_MAX: u64 = 256 * 1024;

@@ -1,0 +1,175 @@
+//! JSON values as Java prints them.
+//!
+//! API Gateway turns what a selection expression finds into text with Java's
+//! `toString`: the list `["a", "b"]` becomes `[a, b]`, not JSON.
+
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+
+use crate::json;
+
+/// Appends the value as Java's `toString` gives it, a null as `null`.
+///
+/// An object's members come in the order of the text; where it names one
+/// twice, the last value counts, in the first one's place. What is nested
+/// deeper than [`DEPTH_MAX`] levels is JSON still, as it was sent.
+pub(crate) fn print(value: &RawValue, out: &mut String) {
+    nested(value, DEPTH_MAX, out);
+}
+
+fn nested(value: &RawValue, levels_left: usize, out: &mut String) {
+    let json = value.get();
+    match json.as_bytes().first() {
+        Some(b'"') => out.push_str(&json::text(value).unwrap_or_default()),
+        Some(b'-' | b'0'..=b'9') => number(json, out),
+        Some(b'[') if levels_left > 0 => list(value, levels_left - 1, out),
+        Some(b'{') if levels_left > 0 => object(value, levels_left - 1, out),
+        _ => out.push_str(json),
+    }
+}
+
+fn list(value: &RawValue, levels_left: usize, out: &mut String) {
+    out.push('[');
+    json::items(value, |index, item| {
+        separate(index, out);
+        nested(item, levels_left, out);
+    });
+    out.push(']');
+}
+
+fn object(value: &RawValue, levels_left: usize, out: &mut String) {
+    let mut members = Vec::new();
+    let mut places = HashMap::new();
+    json::members(value, |name, value| {
+        let place = *places.entry(name.clone()).or_insert(members.len());
+        match members.get_mut(place) {
+            Some((_, earlier)) => *earlier = value,
+            None => members.push((name, value)),
+        }
+    });
+    out.push('{');
+    for (index, (name, value)) in members.into_iter().enumerate() {
+        separate(index, out);
+        out.push_str(&name);
+        out.push('=');
+        nested(value, levels_left, out);
+    }
+    out.push('}');
+}
+
+fn separate(index: usize, out: &mut String) {
+    if index > 0 {
+        out.push_str(", ");
+    }
+}
+
+/// A whole number with all its digits, any other as a double.
+fn number(json: &str, out: &mut String) {
+    match json.parse() {
+        Ok(value) if json.contains(['.', 'e', 'E']) => out.push_str(&double(value)),
+        _ if json == "-0" => out.push('0'),
+        _ => out.push_str(json),
+    }
+}
+
+/// A number as `Double.toString` has it: `1.0`, but `1.0E7` from ten million on
+/// and `1.0E-4` below a thousandth; `Infinity` beyond the largest.
+pub(crate) fn double(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
+        return format!("{value:?}");
+    }
+    let scientific = format!("{value:E}");
+    match scientific.split_once('E') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
+        _ => scientific,
+    }
+}
+
+/// Lists and objects within each other are rewritten up to this many levels:
+/// more than any message that a person designed has, and few enough that the
+/// worst one costs a few milliseconds (each level is read once per level above).
+pub(crate) const DEPTH_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(json: &str, expected: &str) {
+        let mut printed = String::new();
+        print(json::parse(json).unwrap(), &mut printed);
+        assert_eq!(printed, expected);
+    }
+
+    #[test]
+    fn scalars_are_plain() {
+        check("null", "null");
+        check("true", "true");
+        check("false", "false");
+        check("\"a \\\"b\\\"\"", "a \"b\"");
+        check("\"cut \\ud83d\"", "cut \u{fffd}");
+    }
+
+    #[test]
+    fn whole_numbers_keep_their_digits() {
+        check("5", "5");
+        check("0", "0");
+        check("-0", "0");
+        check("-9223372036854775808", "-9223372036854775808");
+        check("18446744073709551615", "18446744073709551615");
+        check("12345678901234567890123", "12345678901234567890123");
+        check("-12345678901234567890123", "-12345678901234567890123");
+    }
+
+    #[test]
+    fn other_numbers_are_javas_doubles() {
+        check("1.0", "1.0");
+        check("1.50", "1.5");
+        check("-0.0", "-0.0");
+        check("0e5", "0.0");
+        check("0.001", "0.001");
+        check("0.0001", "1.0E-4");
+        check("1e3", "1000.0");
+        check("9999999.5", "9999999.5");
+        check("1e7", "1.0E7");
+        check("1E+7", "1.0E7");
+        check("-12345678.9", "-1.23456789E7");
+        check("1e-300", "1.0E-300");
+        check("1e-999", "0.0");
+        check("1e-99999999999999999999", "0.0");
+        check("1e999", "Infinity");
+        check("-1e99999999999999999999", "-Infinity");
+    }
+
+    #[test]
+    fn lists_and_objects_have_no_quotes() {
+        check("[]", "[]");
+        check("[ 1 , \"b\", null]", "[1, b, null]");
+        check("{}", "{}");
+        check(
+            "{\"a\": 1, \"b\": [true, {\"c\": \"x\"}]}",
+            "{a=1, b=[true, {c=x}]}",
+        );
+    }
+
+    #[test]
+    fn members_keep_their_order_and_the_last_of_one_name_counts() {
+        check("{\"b\":1,\"a\":2}", "{b=1, a=2}");
+        check("{\"b\":1,\"a\":2,\"\\u0062\":3}", "{b=3, a=2}");
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_left_as_it_was_sent() {
+        let nest = |inner: &str| {
+            let (open, close) = ("[".repeat(DEPTH_MAX), "]".repeat(DEPTH_MAX));
+            format!("{open}{inner}{close}")
+        };
+        check(&nest("1.50"), &nest("1.5"));
+        check(&nest("\"a\""), &nest("a"));
+        check(&nest("{\"a\" : [ 1.50 ]}"), &nest("{\"a\" : [ 1.50 ]}"));
+    }
+}

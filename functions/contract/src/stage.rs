@@ -1,0 +1,73 @@
+//! `stage`: what holds for all routes.
+
+use std::collections::BTreeMap;
+
+use crate::error::Refusal;
+use crate::node::{Fields, Node};
+
+/// The settings of the API's stage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stage {
+    /// The limits of all routes together.
+    pub throttling: Throttling,
+    /// The stage variables, which every event carries.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Stage {
+    pub(crate) fn read(node: &Node) -> Result<Self, Refusal> {
+        let fields = node.fields(&["throttlingRateLimit", "throttlingBurstLimit", "variables"])?;
+        Ok(Self {
+            throttling: Throttling::read(fields)?,
+            variables: fields.optional("variables", variables)?.unwrap_or_default(),
+        })
+    }
+}
+
+/// A token bucket; a limit that is left out is the account's.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Throttling {
+    /// Requests per second, on average.
+    pub rate_limit: Option<f64>,
+    /// Requests at once.
+    pub burst_limit: Option<u32>,
+}
+
+impl Throttling {
+    /// Reads the two fields, which stages and routes share.
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            rate_limit: fields.optional("throttlingRateLimit", |node| {
+                node.decimal(REQUESTS_MAX.into(), "a number of requests per second")
+            })?,
+            burst_limit: fields.optional("throttlingBurstLimit", |node| {
+                node.whole(0..=REQUESTS_MAX, "a whole number of requests")
+            })?,
+        })
+    }
+}
+
+fn variables(node: &Node) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in node.entries("a mapping of stage variables")? {
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            let found = "a malformed name of a stage variable";
+            return Err(value.refuse(found, "letters, digits and `_`"));
+        }
+        let text = value.text_that(
+            |text| !text.is_empty() && text.bytes().all(is_of_variable),
+            "a value of letters, digits and `-._~:/?#&=,`",
+        )?;
+        variables.insert(name.clone(), text);
+    }
+    Ok(variables)
+}
+
+/// What API Gateway accepts in a stage variable's value.
+/// <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages.html>
+fn is_of_variable(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&b)
+}
+
+/// Far above any account's quota (10,000 requests per second unless raised); catches slips.
+const REQUESTS_MAX: u32 = 10_000_000;
