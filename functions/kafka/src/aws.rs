@@ -1,0 +1,69 @@
+//! AWS credentials, where a function finds them.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    container::{self, Container},
+    secret::Secret,
+    security::CredentialsError,
+    variables::{SettingsError, Variables},
+};
+
+/// The variables with the credentials themselves.
+const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+/// The variable with the token that temporary credentials come with.
+pub(crate) const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+
+/// Who asks AWS, as whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AwsCredentials {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: Secret,
+    /// Temporary credentials have one; Lambda's are temporary.
+    pub(crate) session_token: Option<Secret>,
+}
+
+/// Where credentials come from.
+#[derive(Debug)]
+pub(crate) enum AwsCredentialsSource {
+    /// Variables: Lambda replaces the process before these expire.
+    Environment(AwsCredentials),
+    /// An endpoint: Lambda Managed Instances outlive their credentials.
+    Container(Container),
+}
+
+impl AwsCredentialsSource {
+    /// Finds out where credentials come from: the environment before the
+    /// endpoint, as in the AWS SDKs.
+    pub(crate) fn from_variables(variables: &Variables<'_>) -> Result<Self, SettingsError> {
+        let Some(access_key_id) = variables.find(ACCESS_KEY_ID) else {
+            return match Container::from_variables(variables)? {
+                Some(container) => Ok(Self::Container(container)),
+                None => Err(SettingsError::new(
+                    ACCESS_KEY_ID,
+                    "not set",
+                    &format!("AWS credentials, or {} instead", container::FULL_URI),
+                )),
+            };
+        };
+        let secret =
+            variables.require(SECRET_ACCESS_KEY, &format!("the key of {ACCESS_KEY_ID}"))?;
+        Ok(Self::Environment(AwsCredentials {
+            access_key_id,
+            secret_access_key: Secret::new(secret),
+            session_token: variables.find(SESSION_TOKEN).map(Secret::new),
+        }))
+    }
+
+    /// The credentials to use at this time.
+    pub(crate) async fn current(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<AwsCredentials, CredentialsError> {
+        match self {
+            Self::Environment(credentials) => Ok(credentials.clone()),
+            Self::Container(container) => container.current(now).await,
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A client that is connected, or an error, within a time.
+
+use std::{
+    io,
+    ops::Deref,
+    time::{Duration, Instant},
+};
+
+use rskafka::{
+    BackoffConfig,
+    client::{Client, ClientBuilder, error::Error as KafkaError},
+};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use crate::{
+    relay::{Refusal, Relay, Troubles, disguised},
+    security::CredentialsError,
+    settings::Settings,
+};
+
+/// A client of the cluster, with everything that it is connected by.
+///
+/// Once this is dropped, all of its sockets are closed, and what was made from
+/// the client can do no more.
+#[derive(Debug)]
+pub struct Connection {
+    client: Client,
+    relay: Relay,
+}
+
+impl Settings {
+    /// Connects to the cluster, and fails where that takes longer than `within`.
+    ///
+    /// The client keeps `within` in mind: between the retries inside one of
+    /// its calls it sleeps for half of that time at most. The calls themselves
+    /// it does not bound, so whoever makes one puts it under a timeout.
+    ///
+    /// # Errors
+    /// There are no credentials, no broker answered in time, or one answered
+    /// what cannot be used.
+    pub async fn connect(
+        &self,
+        client_id: &str,
+        within: Duration,
+    ) -> Result<Connection, ConnectError> {
+        self.open(client_id, within, within / 2).await
+    }
+
+    /// Connects as [`connect`](Self::connect) does, each broker being tried
+    /// once, with a client that never retries either.
+    ///
+    /// For whoever must know of each attempt: a record that is sent again may
+    /// be stored twice.
+    ///
+    /// # Errors
+    /// As those of [`connect`](Self::connect).
+    pub async fn connect_once(
+        &self,
+        client_id: &str,
+        within: Duration,
+    ) -> Result<Connection, ConnectError> {
+        self.open(client_id, within, Duration::ZERO).await
+    }
+
+    async fn open(
+        &self,
+        client_id: &str,
+        within: Duration,
+        retrying: Duration,
+    ) -> Result<Connection, ConnectError> {
+        let relay = Relay::start(self.security.tls())
+            .await
+            .map_err(ConnectError::Relay)?;
+        let brokers = self.brokers.iter().map(|broker| disguised(broker));
+        let brokers = brokers.collect();
+        let building = async {
+            let builder = ClientBuilder::new(brokers)
+                .client_id(client_id)
+                .max_message_size(RESPONSE_BYTES_MAX)
+                .backoff_config(backoff(retrying))
+                .socks5_proxy(relay.address().to_string());
+            let builder = match self.security.sasl().await? {
+                Some(sasl) => builder.sasl_config(sasl),
+                None => builder,
+            };
+            builder.build().await.map_err(|source| {
+                relay.seen().refusal().map_or_else(
+                    || ConnectError::Failed {
+                        troubles: relay.seen().troubles(),
+                        source,
+                    },
+                    ConnectError::Refused,
+                )
+            })
+        };
+        let client = timeout(within, building).await.unwrap_or_else(|_| {
+            Err(ConnectError::Timeout {
+                within,
+                troubles: relay.seen().troubles(),
+            })
+        })?;
+        Ok(Connection { client, relay })
+    }
+}
+
+impl Connection {
+    /// Until when brokers asked for no more records, where one did. A record
+    /// sent earlier waits at the broker, unread.
+    pub fn throttled_until(&self) -> Option<Instant> {
+        self.relay.seen().throttled_until()
+    }
+
+    /// That a broker refused the credentials, where one did.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.relay.seen().refusal()
+    }
+
+    /// What is wrong with the brokers that the client failed with.
+    pub fn troubles(&self) -> Troubles {
+        self.relay.seen().troubles()
+    }
+}
+
+impl Deref for Connection {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// There is no connection to the cluster.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// There is nothing to authenticate with.
+    #[error("no credentials for Kafka")]
+    Credentials(#[from] CredentialsError),
+    /// No broker could be reached, or one answered what cannot be used.
+    #[error("cannot connect to Kafka{troubles}")]
+    Failed {
+        /// What is wrong with the brokers that were tried.
+        troubles: Troubles,
+        /// What the client makes of it.
+        source: KafkaError,
+    },
+    /// A broker does not accept who we are.
+    #[error("cannot connect to Kafka")]
+    Refused(#[source] Refusal),
+    /// The client has nothing to connect through.
+    #[error("cannot listen on loopback")]
+    Relay(#[source] io::Error),
+    /// No broker answered in time.
+    #[error("no broker answered within {} ms{troubles}", .within.as_millis())]
+    Timeout {
+        /// The time given.
+        within: Duration,
+        /// What is wrong with the brokers that were tried.
+        troubles: Troubles,
+    },
+}
+
+/// A broker's answer may carry this many bytes: above the 6 MB that Lambda
+/// takes in one batch of records, and far above the metadata of large clusters.
+const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The first retry comes after this time: long enough for a broker that just
+/// closed an idle connection, too short for a person to notice.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
+/// Retries are at most this far apart: an election takes about a second, and
+/// its end should not be slept through.
+const RETRY_AFTER_MAX: Duration = Duration::from_millis(250);
+
+/// The client's own retries end once it slept for so long between them; none
+/// at all comes where that is no time.
+fn backoff(retrying: Duration) -> BackoffConfig {
+    BackoffConfig {
+        init_backoff: RETRY_AFTER,
+        max_backoff: RETRY_AFTER_MAX,
+        base: 2.0,
+        deadline: Some(retrying),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, time::Instant};
+
+    use super::*;
+    use crate::security::Security;
+
+    const WITHIN: Duration = Duration::from_millis(400);
+    /// Far below "never", far above what a loaded machine adds to `WITHIN`.
+    const SLACK: Duration = Duration::from_secs(5);
+
+    async fn check(address: String) -> ConnectError {
+        let settings = Settings {
+            brokers: vec![address],
+            security: Security::default(),
+        };
+        let started = Instant::now();
+        let error = settings
+            .connect("test", WITHIN)
+            .await
+            .expect_err("nothing there speaks Kafka");
+        assert!(started.elapsed() < WITHIN + SLACK);
+        error
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_an_error_that_says_so() {
+        let closed = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().to_string()
+        };
+
+        let error = check(closed.clone()).await;
+
+        let text = error.to_string();
+        assert!(text.contains(&closed), "{text}");
+        assert!(text.contains("refused"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_silent_broker_is_given_up_in_time() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+
+        let error = check(silent.local_addr().unwrap().to_string()).await;
+
+        assert!(matches!(error, ConnectError::Timeout { .. }), "{error}");
+    }
+}

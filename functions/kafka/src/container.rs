@@ -1,0 +1,180 @@
+//! AWS credentials from an endpoint that the environment names.
+//!
+//! Which hosts may be asked, and how the answer looks:
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hyper::{Uri, header::AUTHORIZATION};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::{
+    aws::AwsCredentials,
+    fetch::{FetchError, fetch},
+    file::read_text,
+    secret::Secret,
+    security::CredentialsError,
+    variables::{SettingsError, Variables},
+};
+
+/// The variable with the endpoint.
+pub(crate) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+/// The variable with the token that the endpoint asks for.
+pub(crate) const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+/// The variable with the file that has this token, which then may change.
+const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+
+/// An endpoint, and what it said last.
+#[derive(Debug)]
+pub(crate) struct Container {
+    uri: Uri,
+    token: Token,
+    /// Locked during a fetch, so that connections opened together share it.
+    kept: Mutex<Option<Kept>>,
+}
+
+#[derive(Debug)]
+enum Token {
+    None,
+    Value(Secret),
+    File(String),
+}
+
+#[derive(Debug)]
+struct Kept {
+    credentials: AwsCredentials,
+    expiration: DateTime<Utc>,
+}
+
+/// Credentials are replaced this long before they expire, so that those which
+/// signed a token live about as long as it does.
+const REFRESH_BEFORE: TimeDelta = TimeDelta::minutes(5);
+
+impl Container {
+    /// The endpoint, where the environment names one.
+    pub(crate) fn from_variables(variables: &Variables<'_>) -> Result<Option<Self>, SettingsError> {
+        let Some(found) = variables.find(FULL_URI) else {
+            return Ok(None);
+        };
+        let uri = Uri::try_from(found.as_str())
+            .ok()
+            .filter(may_be_asked)
+            .ok_or_else(|| SettingsError::quoting(FULL_URI, &found, FULL_URI_EXPECTED))?;
+        let token = match (variables.find(TOKEN_FILE), variables.find(TOKEN)) {
+            (Some(path), _) => Token::File(path),
+            (None, Some(token)) => Token::Value(Secret::new(token)),
+            (None, None) => Token::None,
+        };
+        Ok(Some(Self {
+            uri,
+            token,
+            kept: Mutex::new(None),
+        }))
+    }
+
+    /// The credentials to use at this time: those of last time until shortly
+    /// before they expire, and until they do where there are no newer ones.
+    pub(crate) async fn current(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<AwsCredentials, CredentialsError> {
+        let mut kept = self.kept.lock().await;
+        match &*kept {
+            Some(fresh) if now < fresh.expiration - REFRESH_BEFORE => {
+                return Ok(fresh.credentials.clone());
+            }
+            _ => {}
+        }
+        match (self.fetch().await, &*kept) {
+            (Ok(fetched), _) => Ok(kept.insert(fetched).credentials.clone()),
+            (Err(_), Some(old)) if now < old.expiration => Ok(old.credentials.clone()),
+            (Err(cause), _) => Err(CredentialsError::new(FULL_URI, cause)),
+        }
+    }
+
+    async fn fetch(&self) -> Result<Kept, FetchError> {
+        let token = match &self.token {
+            Token::None => None,
+            Token::Value(token) => Some(token.clone()),
+            Token::File(path) => Some(token_of(path)?),
+        };
+        let header = token.as_ref().map(|token| (AUTHORIZATION, token));
+        parse(&fetch(&self.uri, header).await?)
+    }
+}
+
+const FULL_URI_EXPECTED: &str = "http://HOST:PORT/PATH, where the host is loopback, 169.254.170.2, 169.254.170.23 or [fd00:ec2::23]";
+
+/// Hosts beyond this machine that answer without TLS: those of ECS and of EKS.
+const LINK_LOCAL: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+];
+
+/// Whether credentials may come from there.
+fn may_be_asked(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else {
+        return false;
+    };
+    let host = authority.host();
+    let port_is_usable = authority.port().is_some() || authority.as_str().ends_with(host);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let host_is_near = match bare.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback() || LINK_LOCAL.contains(&address),
+        Err(_) => host == "localhost",
+    };
+    uri.scheme_str() == Some("http") && port_is_usable && host_is_near
+}
+
+/// A token may be this long; EKS's are about 1 KB.
+const TOKEN_BYTES_MAX: u64 = 16 * 1024;
+
+fn token_of(path: &str) -> Result<Secret, FetchError> {
+    match read_text(Path::new(path), TOKEN_BYTES_MAX) {
+        Ok(text) => Ok(Secret::new(text.trim_end_matches('\n'))),
+        Err(source) => Err(FetchError::TokenFile {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document {
+    access_key_id: String,
+    secret_access_key: String,
+    token: String,
+    expiration: String,
+}
+
+/// The parser's error is dropped: it quotes what it found.
+fn parse(document: &[u8]) -> Result<Kept, FetchError> {
+    let unexpected = FetchError::Unexpected(
+        "JSON with AccessKeyId, SecretAccessKey, Token and an RFC 3339 Expiration",
+    );
+    let Ok(document) = serde_json::from_slice::<Document>(document) else {
+        return Err(unexpected);
+    };
+    let Ok(expiration) = DateTime::parse_from_rfc3339(&document.expiration) else {
+        return Err(unexpected);
+    };
+    Ok(Kept {
+        credentials: AwsCredentials {
+            access_key_id: document.access_key_id,
+            secret_access_key: Secret::new(document.secret_access_key),
+            session_token: Some(Secret::new(document.token)),
+        },
+        expiration: expiration.to_utc(),
+    })
+}
+
+#[cfg(test)]
+#[path = "container/tests.rs"]
+mod tests;

@@ -1,0 +1,131 @@
+//! The way down: what the answers say that rskafka would misunderstand or keep
+//! to itself.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    frames::{FrameError, Observer, Start, Tail, field},
+    requests::{METADATA, PRODUCE, Request, SASL_AUTHENTICATE, SASL_HANDSHAKE, Unanswered},
+    seen::Seen,
+};
+
+/// Follows what a broker answers. A frame is known by its length and
+/// correlation id.
+#[derive(Debug)]
+pub(super) struct Answers<'a> {
+    unanswered: &'a Unanswered,
+    seen: &'a Seen,
+    current: Answer,
+}
+
+/// What is of interest in the answer that goes by.
+#[derive(Debug)]
+enum Answer {
+    /// Where a produce answer ends: `throttle_time_ms`.
+    Produce(Tail<4>),
+    /// Where an answer about topics begins: `throttle_time_ms` too.
+    Metadata(Start<4>),
+    /// Where an answer about credentials begins.
+    Sasl { request: Request, start: Vec<u8> },
+    /// Nothing.
+    Other,
+}
+
+impl<'a> Answers<'a> {
+    pub(super) fn new(unanswered: &'a Unanswered, seen: &'a Seen) -> Self {
+        Self {
+            unanswered,
+            seen,
+            current: Answer::Other,
+        }
+    }
+}
+
+impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
+    fn begin(&mut self, head: [u8; ANSWER_HEAD]) -> Result<(), FrameError> {
+        let found = i32::from_be_bytes(field(&head, 4));
+        let request = match self.unanswered.pop() {
+            Some(request) if request.correlation_id == found => request,
+            other => {
+                let expected = other.map(|request| request.correlation_id);
+                return Err(FrameError::Answer { found, expected });
+            }
+        };
+        self.current = match request.api {
+            PRODUCE if THROTTLE_TIME_LAST.contains(&request.version) => {
+                Answer::Produce(Tail::new())
+            }
+            PRODUCE => {
+                return Err(FrameError::Version {
+                    api: request.api,
+                    version: request.version,
+                });
+            }
+            METADATA if THROTTLE_TIME_FIRST.contains(&request.version) => {
+                Answer::Metadata(Start::new())
+            }
+            SASL_HANDSHAKE | SASL_AUTHENTICATE => Answer::Sasl {
+                request,
+                start: Vec::new(),
+            },
+            _ => Answer::Other,
+        };
+        Ok(())
+    }
+
+    fn part(&mut self, part: &mut [u8], left: usize) -> Result<(), FrameError> {
+        match &mut self.current {
+            // Zero goes on in its place, so that rskafka takes the results of
+            // the records for what they are, and sends none of them again.
+            Answer::Produce(throttle_time_ms) => {
+                if let Some(time) = throttle_time_ms.take(part, left) {
+                    self.throttled(i32::from_be_bytes(time));
+                }
+            }
+            // Likewise: rskafka would throw the topics away, wait and ask again.
+            Answer::Metadata(throttle_time_ms) => {
+                if let Some(time) = throttle_time_ms.take(part) {
+                    self.throttled(i32::from_be_bytes(time));
+                }
+            }
+            Answer::Sasl { request, start } => {
+                let room = SASL_START_BYTES.saturating_sub(start.len());
+                start.extend_from_slice(&part[..room.min(part.len())]);
+                if left == 0
+                    && let Some(refusal) = super::sasl::refusal(*request, start)
+                {
+                    self.seen.refused(refusal);
+                }
+            }
+            Answer::Other => {}
+        }
+        Ok(())
+    }
+}
+
+impl Answers<'_> {
+    fn throttled(&self, milliseconds: i32) {
+        let time = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
+        if !time.is_zero() {
+            self.seen.throttled(Instant::now() + time.min(THROTTLE_MAX));
+        }
+    }
+}
+
+/// The bytes of length and correlation id.
+pub(super) const ANSWER_HEAD: usize = 8;
+
+/// The versions of Produce whose answers end with `throttle_time_ms`: before
+/// them it is missing, after them tagged fields follow. rskafka speaks 3 to 7.
+const THROTTLE_TIME_LAST: std::ops::RangeInclusive<i16> = 1..=8;
+
+/// The versions of Metadata whose answers begin with `throttle_time_ms`: before
+/// them it is missing, after them tagged fields precede. rskafka speaks up to 4.
+const THROTTLE_TIME_FIRST: std::ops::RangeInclusive<i16> = 3..=8;
+
+/// No throttling counts for longer. Brokers ask for at most the span of their
+/// quota windows, 11 s by default; a wrong number must not silence a function.
+const THROTTLE_MAX: Duration = Duration::from_mins(1);
+
+/// What an answer about credentials begins with: an error and its message.
+const SASL_START_BYTES: usize = 512;

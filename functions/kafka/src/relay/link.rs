@@ -1,0 +1,106 @@
+//! Bytes between rskafka and a broker, both ways at once.
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    net::{
+        TcpStream,
+        tcp::{ReadHalf as TcpReadHalf, WriteHalf as TcpWriteHalf},
+    },
+    time::timeout,
+};
+
+use super::{
+    answers::Answers,
+    dial::{DIAL_MAX, LinkError},
+    frames::Frames,
+    requests::{Requests, Unanswered},
+    seen::Seen,
+};
+
+/// Requests go up in pieces of this size: most records in one, the largest
+/// frame of a WebSocket client in five.
+const UP_BYTES: usize = 32 * 1024;
+/// Answers come down in pieces of this size. They are short, but for the list of
+/// a large cluster's topics.
+const DOWN_BYTES: usize = 8 * 1024;
+
+/// Relays until either side ends the connection.
+pub(super) async fn relay(
+    client: &mut TcpStream,
+    broker: impl AsyncRead + AsyncWrite,
+    seen: &Seen,
+) -> Result<(), LinkError> {
+    let unanswered = Unanswered::default();
+    let (from_client, to_client) = client.split();
+    let (from_broker, to_broker) = split(broker);
+    tokio::select! {
+        ended = up(from_client, to_broker, &unanswered) => ended,
+        ended = down(from_broker, to_client, &unanswered, seen) => ended,
+    }
+}
+
+async fn up(
+    mut client: TcpReadHalf<'_>,
+    mut broker: WriteHalf<impl AsyncWrite>,
+    unanswered: &Unanswered,
+) -> Result<(), LinkError> {
+    let mut buffer = vec![0; UP_BYTES];
+    let mut frames = Frames::new();
+    let mut requests = Requests::new(unanswered);
+    loop {
+        // rskafka is in this process: however it ends, it knows why.
+        let Ok(len @ 1..) = client.read(&mut buffer).await else {
+            return Ok(());
+        };
+        acknowledge_at_once(client.as_ref());
+        let chunk = &mut buffer[..len];
+        frames.follow(chunk, &mut requests)?;
+        broker.write_all(chunk).await.map_err(LinkError::Lost)?;
+        broker.flush().await.map_err(LinkError::Lost)?;
+    }
+}
+
+async fn down(
+    mut broker: ReadHalf<impl AsyncRead>,
+    mut client: TcpWriteHalf<'_>,
+    unanswered: &Unanswered,
+    seen: &Seen,
+) -> Result<(), LinkError> {
+    let mut buffer = vec![0; DOWN_BYTES];
+    let mut frames = Frames::new();
+    let mut answers = Answers::new(unanswered, seen);
+    // rskafka begins with a request that each broker answers at once. Where
+    // that takes long, another broker may be better.
+    let mut read = timeout(DIAL_MAX, broker.read(&mut buffer))
+        .await
+        .map_err(|_| LinkError::Silent(DIAL_MAX))?;
+    loop {
+        let len = read.map_err(LinkError::Lost)?;
+        if len == 0 {
+            return match unanswered.len() {
+                // A broker closes what has been idle for long.
+                0 if frames.is_between() => Ok(()),
+                requests => Err(LinkError::Closed(requests)),
+            };
+        }
+        let chunk = &mut buffer[..len];
+        frames.follow(chunk, &mut answers)?;
+        if client.write_all(chunk).await.is_err() {
+            return Ok(());
+        }
+        read = broker.read(&mut buffer).await;
+    }
+}
+
+/// Has the kernel acknowledge what was received, and what comes next, without
+/// the usual delay: with Nagle's algorithm on, as rskafka leaves it, the sender
+/// waits for that before it sends the rest of a request.
+///
+/// The kernel falls back to delays by itself, so this is done after each read.
+/// Where it cannot be done, requests are merely slower.
+pub(super) fn acknowledge_at_once(socket: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}

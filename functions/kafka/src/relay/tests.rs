@@ -1,0 +1,4 @@
+//! What goes through the relay, what is taken out, and what is told.
+
+mod following;
+mod links;

@@ -1,0 +1,205 @@
+//! Frames, cut into pieces anywhere.
+
+use proptest::{collection::vec, prelude::*};
+
+use crate::relay::{
+    answers::Answers,
+    frames::{FrameError, Frames},
+    requests::{METADATA, PRODUCE, Requests, Unanswered},
+    seen::Seen,
+};
+
+const FETCH: i16 = 1;
+
+/// A request with an API, a version and a correlation id, or an answer without
+/// the first two; and how it goes on.
+fn frame(head: &[i16], correlation_id: i32, body: &[u8]) -> Vec<u8> {
+    let mut frame: Vec<u8> = head.iter().flat_map(|field| field.to_be_bytes()).collect();
+    frame.extend(correlation_id.to_be_bytes());
+    frame.extend(body);
+    let length = i32::try_from(frame.len()).unwrap();
+    [&length.to_be_bytes(), frame.as_slice()].concat()
+}
+
+fn request(api: i16, version: i16, correlation_id: i32, body: &[u8]) -> Vec<u8> {
+    frame(&[api, version], correlation_id, body)
+}
+
+fn answer(correlation_id: i32, body: &[u8]) -> Vec<u8> {
+    frame(&[], correlation_id, body)
+}
+
+/// What becomes of requests, and of answers to them, in pieces of these sizes;
+/// and whether the client is throttled by then.
+fn check(
+    requests: &[Vec<u8>],
+    answers: &[Vec<u8>],
+    pieces: &[usize],
+) -> Result<(Vec<u8>, Vec<u8>, bool), FrameError> {
+    let (unanswered, seen) = (Unanswered::default(), Seen::default());
+    let (mut up, mut down) = (requests.concat(), answers.concat());
+
+    let mut frames = Frames::new();
+    let mut following = Requests::new(&unanswered);
+    for piece in cut(&mut up, pieces) {
+        frames.follow(piece, &mut following)?;
+    }
+    let mut frames = Frames::new();
+    let mut following = Answers::new(&unanswered, &seen);
+    for piece in cut(&mut down, pieces) {
+        frames.follow(piece, &mut following)?;
+    }
+    Ok((up, down, seen.throttled_until().is_some()))
+}
+
+/// Pieces of these sizes, over and over; all in one where there are none.
+fn cut<'a>(mut bytes: &'a mut [u8], sizes: &[usize]) -> Vec<&'a mut [u8]> {
+    let mut pieces = Vec::new();
+    let mut sizes = sizes.iter().cycle();
+    while !bytes.is_empty() {
+        let size = *sizes.next().unwrap_or(&bytes.len());
+        let (piece, rest) = bytes.split_at_mut(size.min(bytes.len()));
+        pieces.push(piece);
+        bytes = rest;
+    }
+    pieces
+}
+
+/// The answer to a produce request of that version, and whether it throttles.
+fn produced(version: i16, body: &[u8]) -> Result<(Vec<u8>, bool), FrameError> {
+    let requests = [request(PRODUCE, version, 7, b"records")];
+    let (_, down, throttled) = check(&requests, &[answer(7, body)], &[])?;
+    Ok((down, throttled))
+}
+
+#[test]
+fn a_throttle_time_is_taken_out_of_a_produce_answer_and_told() {
+    for version in 1..=8 {
+        assert_eq!(
+            produced(version, b"results\0\0\x01\x2c"),
+            Ok((answer(7, b"results\0\0\0\0"), true))
+        );
+    }
+}
+
+#[test]
+fn a_produce_answer_without_a_throttle_time_is_left_as_it_is() {
+    let unthrottled = answer(7, b"results\0\0\0\0");
+    assert_eq!(produced(7, b"results\0\0\0\0"), Ok((unthrottled, false)));
+    // What cannot be a time is none.
+    assert_eq!(
+        produced(7, b"results\xff\xff\xff\xff").map(|(_, throttled)| throttled),
+        Ok(false)
+    );
+}
+
+#[test]
+fn a_produce_answer_that_ends_otherwise_is_not_touched_but_refused() {
+    for version in [0, 9, 10] {
+        let refused = FrameError::Version { api: 0, version };
+        assert_eq!(produced(version, b"results\0\0\0\0"), Err(refused));
+    }
+}
+
+/// The answer to a request about topics of that version, and whether it throttles.
+fn described(version: i16, body: &[u8]) -> (Vec<u8>, bool) {
+    let requests = [request(METADATA, version, 7, b"topics?")];
+    let (_, down, throttled) = check(&requests, &[answer(7, body)], &[]).unwrap();
+    (down, throttled)
+}
+
+#[test]
+fn a_throttle_time_is_taken_out_of_an_answer_about_topics_and_told() {
+    let body = b"\0\0\x01\x2ctopics";
+    for version in 3..=8 {
+        assert_eq!(
+            described(version, body),
+            (answer(7, b"\0\0\0\0topics"), true)
+        );
+    }
+    for version in [0, 2, 9] {
+        assert_eq!(described(version, body), (answer(7, body), false));
+    }
+    let unthrottled = b"\0\0\0\0topics";
+    assert_eq!(described(4, unthrottled), (answer(7, unthrottled), false));
+}
+
+#[test]
+fn other_answers_are_left_as_they_are() {
+    let requests = [request(FETCH, 4, 7, b"")];
+    let answers = [answer(7, b"\0\0\x01\x2crecords\0\0\x01\x2c")];
+    let (_, down, throttled) = check(&requests, &answers, &[]).unwrap();
+    assert_eq!((down, throttled), (answers.concat(), false));
+}
+
+#[test]
+fn a_request_about_topics_creates_none() {
+    let check = |version, body: &[u8]| {
+        let requests = [request(METADATA, version, 7, body)];
+        check(&requests, &[], &[]).map(|(up, _, _)| up)
+    };
+    let asking = |version, body: &[u8]| Ok(request(METADATA, version, 7, body));
+    for version in 4..=7 {
+        assert_eq!(check(version, b"topic\x01"), asking(version, b"topic\0"));
+    }
+    assert_eq!(check(3, b"topic\x01"), asking(3, b"topic\x01"));
+}
+
+#[test]
+fn answers_are_told_apart_by_the_order_of_their_requests() {
+    let requests = [
+        request(FETCH, 4, 1, b""),
+        request(PRODUCE, 7, 2, b"records"),
+        request(FETCH, 4, 3, b""),
+    ];
+    let time = b"\0\0\0\x01";
+    let answers = [1, 2, 3].map(|id| answer(id, time));
+    let expected = [answer(1, time), answer(2, &[0; 4]), answer(3, time)];
+    let (_, down, _) = check(&requests, &answers, &[]).unwrap();
+    assert_eq!(down, expected.concat());
+}
+
+#[test]
+fn an_answer_to_nothing_is_refused() {
+    let requests = [request(FETCH, 4, 1, b"")];
+    let error = |found, expected| Err(FrameError::Answer { found, expected });
+    assert_eq!(check(&requests, &[answer(2, b"")], &[]), error(2, Some(1)));
+    assert_eq!(check(&[], &[answer(1, b"")], &[]), error(1, None));
+}
+
+#[test]
+fn what_is_no_frame_is_refused() {
+    let check = |bytes: &[u8]| check(&[bytes.to_vec()], &[], &[]);
+    let http = i32::from_be_bytes(*b"GET ");
+    assert!(check(b"GET / HTTP/1.1").is_ok(), "a frame of {http} bytes");
+    for length in [-1, i32::MIN, 0, 7] {
+        let bytes = [&length.to_be_bytes(), [0; 8].as_slice()].concat();
+        assert_eq!(check(&bytes), Err(FrameError::Length(length)));
+    }
+}
+
+#[test]
+fn requests_without_an_answer_are_bounded() {
+    let requests = |count| (0..count).map(|id| request(FETCH, 4, id, b"")).collect();
+    let check = |requests: Vec<_>| check(&requests, &[], &[]).map(|_| ());
+    assert_eq!(check(requests(256)), Ok(()));
+    assert_eq!(check(requests(257)), Err(FrameError::TooManyRequests(256)));
+}
+
+proptest! {
+    #[test]
+    fn pieces_make_no_difference(
+        exchanges in vec((0..4_i16, 4..=7_i16, vec(any::<u8>(), 0..40), vec(any::<u8>(), 4..40)), 0..20),
+        pieces in vec(1..20_usize, 0..5),
+    ) {
+        let (requests, answers): (Vec<_>, Vec<_>) = (0..)
+            .zip(&exchanges)
+            .map(|(id, (api, version, asked, answered))| {
+                (request(*api, *version, id, asked), answer(id, answered))
+            })
+            .unzip();
+        let whole = check(&requests, &answers, &[]);
+        prop_assert!(whole.is_ok());
+        prop_assert_eq!(whole, check(&requests, &answers, &pieces));
+    }
+}

@@ -1,0 +1,285 @@
+//! Connections through the relay, and what is told of those that fail.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::relay::{Relay, dial::DIAL_MAX};
+
+const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/ca.pem");
+
+/// A produce request and its answer, which throttles.
+const REQUEST: &[u8] = b"\0\0\0\x0c\0\0\0\x07\0\0\0\x01body";
+const ANSWER: &[u8] = b"\0\0\0\x0f\0\0\0\x01results\0\0\0\x05";
+const UNTHROTTLED: &[u8] = b"\0\0\0\x0f\0\0\0\x01results\0\0\0\0";
+
+/// A broker that answers that one request, in TLS where it has a certificate.
+async fn broker(certificate: Option<&'static str>) -> (SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            match certificate {
+                None => answer(socket).await,
+                Some(pem) => match acceptor(pem).accept(socket).await {
+                    Ok(stream) => answer(stream).await,
+                    // The client does not like the certificate.
+                    Err(_) => continue,
+                },
+            }
+        }
+    });
+    (address, serving)
+}
+
+async fn answer(mut client: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin) {
+    let mut request = vec![0; REQUEST.len()];
+    if client.read_exact(&mut request).await.is_ok() && request == REQUEST {
+        client.write_all(ANSWER).await.unwrap();
+        // Until the client goes.
+        let _ = client.read_u8().await;
+    }
+}
+
+fn acceptor(pem: &str) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A port on which nobody listens, and nobody else will.
+fn reserved() -> (u16, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    (socket.local_addr().unwrap().port(), socket)
+}
+
+async fn relay(tls: bool) -> Relay {
+    let tls = tls.then(|| crate::tls::client_config(Some(CA)).unwrap());
+    Relay::start(tls).await.unwrap()
+}
+
+/// Asks the relay for a connection as rskafka does; whether it is there.
+async fn connect(relay: &Relay, host: &str, port: u16) -> (TcpStream, bool) {
+    let mut client = TcpStream::connect(relay.address()).await.unwrap();
+    client.write_all(b"\x05\x01\0").await.unwrap();
+    let mut method = [0; 2];
+    client.read_exact(&mut method).await.unwrap();
+    assert_eq!(&method, b"\x05\0");
+    let mut ask = b"\x05\x01\0\x03".to_vec();
+    ask.push(u8::try_from(host.len()).unwrap());
+    ask.extend(host.as_bytes());
+    ask.extend(port.to_be_bytes());
+    client.write_all(&ask).await.unwrap();
+    let mut reply = [0; 10];
+    client.read_exact(&mut reply).await.unwrap();
+    assert_eq!(&reply[2..], b"\0\x01\0\0\0\0\0\0");
+    (client, reply[1] == 0)
+}
+
+/// What comes back for the request through the relay; else the troubles told.
+async fn check(relay: &Relay, host: &str, port: u16) -> Result<Vec<u8>, String> {
+    let told = |relay: &Relay| {
+        let troubles = relay.seen().troubles().to_string();
+        troubles.replace(&port.to_string(), "PORT")
+    };
+    let (mut client, connected) = connect(relay, host, port).await;
+    if !connected {
+        return Err(told(relay));
+    }
+    client.write_all(REQUEST).await.unwrap();
+    let mut answer = vec![0; ANSWER.len()];
+    match client.read_exact(&mut answer).await {
+        Ok(_) => Ok(answer),
+        Err(_) => Err(told(relay)),
+    }
+}
+
+#[tokio::test]
+async fn a_broker_is_reached_by_address_and_by_name() {
+    let (address, _serving) = broker(None).await;
+    let relay = relay(false).await;
+    for host in ["127.0.0.1", "localhost"] {
+        let answer = check(&relay, host, address.port()).await;
+        assert_eq!(answer, Ok(UNTHROTTLED.to_vec()));
+    }
+    assert!(relay.seen().throttled_until().is_some());
+}
+
+#[tokio::test]
+async fn a_broker_is_reached_through_tls() {
+    let (address, _serving) = broker(Some(include_str!("../../../tests/data/tls/valid.pem"))).await;
+    let relay = relay(true).await;
+    for host in ["127.0.0.1", "localhost"] {
+        let answer = check(&relay, host, address.port()).await;
+        assert_eq!(answer, Ok(UNTHROTTLED.to_vec()));
+    }
+}
+
+/// What is told of a broker with a certificate that cannot be trusted.
+async fn distrusted(certificate: &'static str) -> String {
+    let (address, _serving) = broker(Some(certificate)).await;
+    let relay = relay(true).await;
+    let refused = check(&relay, "localhost", address.port()).await;
+    refused.expect_err("not trusted")
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_trusted_is_said_to_be() {
+    let told = distrusted(include_str!("../../../tests/data/tls/expired.pem")).await;
+    let start = ": localhost:PORT TLS failed: invalid peer certificate: ";
+    assert!(
+        told.starts_with(&format!("{start}certificate expired")),
+        "{told}"
+    );
+
+    let told = distrusted(include_str!("../../../tests/data/tls/stranger.pem")).await;
+    assert_eq!(told, format!("{start}UnknownIssuer"));
+
+    let told = distrusted(include_str!("../../../tests/data/tls/elsewhere.pem")).await;
+    assert!(told.starts_with(start), "{told}");
+    assert!(told.contains("not valid for name \"localhost\""), "{told}");
+    assert!(told.contains("kafka.example"), "{told}");
+}
+
+#[tokio::test]
+async fn a_broker_without_tls_is_said_to_break_it() {
+    // Which sends what is no TLS as soon as it has seen enough.
+    let (address, _serving) = broker(None).await;
+    let relay = relay(true).await;
+    let refused = timeout(DIAL_MAX * 3, check(&relay, "localhost", address.port())).await;
+    let told = refused.expect("in time").expect_err("no TLS");
+    assert!(told.starts_with(": localhost:PORT "), "{told}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_told() {
+    let (port, _reserved) = reserved();
+    let relay = relay(false).await;
+    let told = check(&relay, "127.0.0.1", port).await.expect_err("nobody");
+    let expected = ": 127.0.0.1:PORT cannot be connected with: Connection refused";
+    assert!(told.starts_with(expected), "{told}");
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_told() {
+    let relay = relay(false).await;
+    let told = check(&relay, "kafka.invalid", 9092).await;
+    let told = told.expect_err("nobody has it");
+    assert!(
+        told.starts_with(": kafka.invalid:PORT cannot be connected with"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_broker_that_closes_instead_of_answering_is_told() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let relay = relay(false).await;
+    let closing = async {
+        let (mut client, _) = listener.accept().await.unwrap();
+        client.read_exact(&mut [0; REQUEST.len()]).await.unwrap();
+    };
+    let (told, ()) = tokio::join!(check(&relay, "127.0.0.1", port), closing);
+    assert_eq!(
+        told,
+        Err(": 127.0.0.1:PORT closed the connection with 1 requests unanswered".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_broker_reached_again_is_no_trouble() {
+    let relay = relay(false).await;
+    assert!(!connect(&relay, "kafka.invalid", 9092).await.1);
+    let (broken, reserved) = reserved();
+    assert!(check(&relay, "127.0.0.1", broken).await.is_err());
+    assert!(
+        relay
+            .seen()
+            .troubles()
+            .to_string()
+            .contains("; kafka.invalid")
+    );
+
+    let _listener = reserved.listen(1).unwrap();
+    assert!(connect(&relay, "127.0.0.1", broken).await.1);
+
+    let troubles = relay.seen().troubles().to_string();
+    assert!(!troubles.contains("127.0.0.1"), "{troubles}");
+}
+
+#[tokio::test]
+async fn the_relay_closes_all_of_its_sockets_when_it_is_dropped() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let relay = relay(false).await;
+    let (connected, accepted) = tokio::join!(
+        connect(&relay, "127.0.0.1", listener.local_addr().unwrap().port()),
+        listener.accept()
+    );
+    let (mut client, mut broker) = (connected.0, accepted.unwrap().0);
+    let address = relay.address();
+
+    drop(relay);
+
+    let ended = async {
+        let client = client.read(&mut [0; 1]).await;
+        let broker = broker.read(&mut [0; 1]).await;
+        assert!(matches!(client, Ok(0) | Err(_)));
+        assert!(matches!(broker, Ok(0) | Err(_)));
+        while TcpStream::connect(address).await.is_ok() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), ended)
+        .await
+        .expect("all is closed");
+}
+
+#[tokio::test]
+async fn who_speaks_no_socks_is_let_go() {
+    let relay = relay(false).await;
+    for wrong in [
+        b"GET / HTTP/1.1\r\n\r\n".as_slice(),
+        b"\x04\x01\0\x50",
+        b"\x05\x01\x02",
+        b"\x05\x01\0\x05\x02\0\x01\0\0\0\0\0\0",
+        b"\x05\x01\0\x05\x01\0\x09",
+        b"\x05\x01\0\x05\x01\0\x03\x02\xff\xff\0\x01",
+    ] {
+        let mut client = TcpStream::connect(relay.address()).await.unwrap();
+        client.write_all(wrong).await.unwrap();
+        let mut answered = Vec::new();
+        // A reset is as good an end.
+        let _ = timeout(Duration::from_secs(5), client.read_to_end(&mut answered))
+            .await
+            .expect("an end");
+        assert!(
+            matches!(answered[..], [] | [5, 0]),
+            "{wrong:?}: {answered:?}"
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! Who connects, and by which mechanism.
+
+use std::sync::Arc;
+
+use rskafka::client::{Credentials, SaslConfig};
+
+use crate::{
+    extension::{SECRET_ARN, SecretsExtension},
+    msk_iam::MskIam,
+    secret::{Login, Secret},
+    security::{CredentialsError, PROTOCOL},
+    variables::{SettingsError, Variables, one_of},
+};
+
+const MECHANISM: &str = "KAFKA_SASL_MECHANISM";
+const USERNAME: &str = "KAFKA_SASL_USERNAME";
+const PASSWORD: &str = "KAFKA_SASL_PASSWORD";
+
+/// All variables that mean nothing without SASL.
+pub(crate) const VARIABLES: &[&str] = &[MECHANISM, USERNAME, PASSWORD, SECRET_ARN];
+
+/// How to authenticate. Clones share the credentials that they fetched.
+#[derive(Debug, Clone)]
+pub(crate) enum Sasl {
+    /// With a name and a password.
+    Login(Mechanism, Source),
+    /// With a token that IAM credentials sign.
+    MskIam(Arc<MskIam>),
+}
+
+/// A mechanism that takes a name and a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mechanism {
+    Plain,
+    ScramSha256,
+    ScramSha512,
+}
+
+/// Where the name and the password come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Environment(Login),
+    Extension(Arc<SecretsExtension>),
+}
+
+impl Sasl {
+    /// Reads the variables, and refuses what does not fit together.
+    pub(crate) fn from_variables(
+        variables: &Variables<'_>,
+        brokers: &[String],
+        tls: bool,
+    ) -> Result<Self, SettingsError> {
+        let Some(mechanism) = variables.word(MECHANISM, MECHANISMS)? else {
+            let expected = one_of(MECHANISMS);
+            return Err(SettingsError::new(MECHANISM, "not set", &expected));
+        };
+        if let Some(mechanism) = mechanism {
+            return Ok(Self::Login(mechanism, Source::from_variables(variables)?));
+        }
+        let because = format!("{MECHANISM} is {MSK_IAM}");
+        if !tls {
+            let expected = format!("SASL_SSL, since {because}");
+            return Err(SettingsError::quoting(
+                PROTOCOL,
+                "SASL_PLAINTEXT",
+                &expected,
+            ));
+        }
+        variables.none_of(&[USERNAME, PASSWORD, SECRET_ARN], &because)?;
+        let signer = MskIam::from_variables(variables, brokers)?;
+        Ok(Self::MskIam(Arc::new(signer)))
+    }
+
+    /// What the client takes, for one session.
+    pub(crate) async fn config(&self) -> Result<SaslConfig, CredentialsError> {
+        let (mechanism, login) = match self {
+            Self::MskIam(signer) => return Ok(signer.sasl()),
+            Self::Login(mechanism, Source::Environment(login)) => (mechanism, login.clone()),
+            Self::Login(mechanism, Source::Extension(secret)) => (mechanism, secret.login().await?),
+        };
+        let credentials = Credentials::new(login.username, login.password.reveal().to_owned());
+        Ok(match mechanism {
+            Mechanism::Plain => SaslConfig::Plain(credentials),
+            Mechanism::ScramSha256 => SaslConfig::ScramSha256(credentials),
+            Mechanism::ScramSha512 => SaslConfig::ScramSha512(credentials),
+        })
+    }
+
+    /// The extension that has the secret, where there is one.
+    pub(crate) fn extension(&self) -> Option<&SecretsExtension> {
+        match self {
+            Self::Login(_, Source::Extension(extension)) => Some(extension),
+            Self::Login(_, Source::Environment(_)) | Self::MskIam(_) => None,
+        }
+    }
+}
+
+impl Source {
+    fn from_variables(variables: &Variables<'_>) -> Result<Self, SettingsError> {
+        if let Some(arn) = variables.find(SECRET_ARN) {
+            variables.none_of(&[USERNAME, PASSWORD], &format!("{SECRET_ARN} is set"))?;
+            let extension = SecretsExtension::from_variables(variables, arn)?;
+            return Ok(Self::Extension(Arc::new(extension)));
+        }
+        let username = variables.require(
+            USERNAME,
+            &format!("the user to authenticate, or {SECRET_ARN} instead"),
+        )?;
+        let password = variables.require(PASSWORD, &format!("the password of {USERNAME}"))?;
+        Ok(Self::Environment(Login {
+            username,
+            password: Secret::new(password),
+        }))
+    }
+}
+
+/// Kafka's words; none for the one that takes no password.
+const MECHANISMS: &[(&str, Option<Mechanism>)] = &[
+    ("PLAIN", Some(Mechanism::Plain)),
+    ("SCRAM-SHA-256", Some(Mechanism::ScramSha256)),
+    ("SCRAM-SHA-512", Some(Mechanism::ScramSha512)),
+    (MSK_IAM, None),
+];
+/// The name that Amazon's client library for Java gave it.
+const MSK_IAM: &str = "AWS_MSK_IAM";

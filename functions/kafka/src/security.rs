@@ -1,0 +1,147 @@
+//! How a connection is secured, in Kafka's own words.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use rskafka::client::SaslConfig;
+use rustls::ClientConfig;
+use thiserror::Error;
+
+use crate::{
+    extension::SecretsExtension,
+    sasl::{self, Sasl},
+    tls::{self, CA},
+    variables::{SettingsError, Variables},
+};
+
+/// The variable with the security protocol.
+pub(crate) const PROTOCOL: &str = "KAFKA_SECURITY_PROTOCOL";
+
+/// How a connection is secured: the default is not at all.
+///
+/// Clones share the credentials that they fetched.
+#[derive(Clone, Default)]
+pub struct Security {
+    tls: Option<Arc<ClientConfig>>,
+    sasl: Option<Sasl>,
+}
+
+impl Security {
+    /// Reads the variables, and refuses what does not fit together.
+    pub(crate) fn from_variables(
+        variables: &Variables<'_>,
+        brokers: &[String],
+    ) -> Result<Self, SettingsError> {
+        let protocol = variables.word(PROTOCOL, PROTOCOLS)?.unwrap_or_default();
+        let word = variables.find(PROTOCOL);
+        let because = format!(
+            "{PROTOCOL} is {}",
+            word.as_deref().unwrap_or(PROTOCOL_DEFAULT)
+        );
+        let tls = if protocol.tls {
+            Some(tls::client_config(variables.find(CA).as_deref())?)
+        } else {
+            variables.none_of(&[CA], &because)?;
+            None
+        };
+        let sasl = if protocol.sasl {
+            Some(Sasl::from_variables(variables, brokers, protocol.tls)?)
+        } else {
+            variables.none_of(sasl::VARIABLES, &because)?;
+            None
+        };
+        Ok(Self { tls, sasl })
+    }
+
+    /// What TLS needs, where the protocol has it.
+    pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
+        self.tls.clone()
+    }
+
+    /// What one session authenticates with, where the protocol has it.
+    ///
+    /// A secret may have to be fetched first, in one request or two, each of
+    /// which is given 800 ms.
+    /// What is returned shows its password when it is printed.
+    ///
+    /// # Errors
+    /// The secret cannot be read.
+    pub(crate) async fn sasl(&self) -> Result<Option<SaslConfig>, CredentialsError> {
+        match &self.sasl {
+            None => Ok(None),
+            Some(sasl) => sasl.config().await.map(Some),
+        }
+    }
+
+    /// Whether credentials can be had during invocations only, so that
+    /// connecting before the first one is in vain.
+    pub fn needs_invocation(&self) -> bool {
+        self.extension().is_some()
+    }
+
+    /// Has the next session fetch its secret anew: a broker refused this one.
+    pub fn forget(&self) {
+        if let Some(extension) = self.extension() {
+            extension.forget();
+        }
+    }
+
+    fn extension(&self) -> Option<&SecretsExtension> {
+        self.sasl.as_ref().and_then(Sasl::extension)
+    }
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Security")
+            // All of its hundred authorities would be printed.
+            .field("tls", &self.tls.is_some())
+            .field("sasl", &self.sasl)
+            .finish()
+    }
+}
+
+/// There are no credentials to connect with.
+#[derive(Debug, Error)]
+#[error("cannot read the credentials that {variable} names")]
+pub struct CredentialsError {
+    /// The variable that says where they are.
+    pub variable: &'static str,
+    #[source]
+    pub(crate) cause: Box<dyn Error + Send + Sync>,
+}
+
+impl CredentialsError {
+    pub(crate) fn new(
+        variable: &'static str,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            variable,
+            cause: cause.into(),
+        }
+    }
+}
+
+/// What a security protocol adds to Kafka's own.
+#[derive(Clone, Copy, Default)]
+struct Protocol {
+    tls: bool,
+    sasl: bool,
+}
+
+const PROTOCOLS: &[(&str, Protocol)] = &[
+    (PROTOCOL_DEFAULT, protocol(false, false)),
+    ("SSL", protocol(true, false)),
+    ("SASL_PLAINTEXT", protocol(false, true)),
+    ("SASL_SSL", protocol(true, true)),
+];
+/// Kafka's default, too.
+const PROTOCOL_DEFAULT: &str = "PLAINTEXT";
+
+const fn protocol(tls: bool, sasl: bool) -> Protocol {
+    Protocol { tls, sasl }
+}
+
+#[cfg(test)]
+#[path = "security/tests.rs"]
+mod tests;

@@ -1,0 +1,154 @@
+//! What the `KAFKA_*` variables say.
+
+use std::net::Ipv6Addr;
+
+use crate::{
+    security::Security,
+    variables::{SettingsError, Variables},
+};
+
+/// The variable that lists the brokers to ask first.
+pub const BROKERS: &str = "KAFKA_BROKERS";
+
+/// Where the cluster is, and how to connect to it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `KAFKA_BROKERS`: the brokers to ask first, each `HOST:PORT`, at least one.
+    pub brokers: Vec<String>,
+    /// `KAFKA_SECURITY_PROTOCOL`, `KAFKA_SASL_*`, `KAFKA_SSL_CA`.
+    pub security: Security,
+}
+
+impl Settings {
+    /// Reads the settings from variables that `lookup` finds by name.
+    ///
+    /// # Errors
+    /// The first variable that is missing or cannot be used.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let found = lookup(BROKERS)
+            .ok_or_else(|| SettingsError::new(BROKERS, "not set", BROKERS_EXPECTED))?;
+        let brokers = brokers(&found).ok_or_else(|| refused(&found))?;
+        Ok(Self {
+            security: Security::from_variables(&Variables(&lookup), &brokers)?,
+            brokers,
+        })
+    }
+}
+
+/// A URL is not repeated: there may be a password in it.
+fn refused(found: &str) -> SettingsError {
+    if found.contains('@') {
+        return SettingsError::new(BROKERS, "no such list", BROKERS_EXPECTED);
+    }
+    SettingsError::quoting(BROKERS, found, BROKERS_EXPECTED)
+}
+
+const BROKERS_EXPECTED: &str = "HOST:PORT, or several of them separated by commas";
+
+/// The brokers of a comma-separated list, or none if one of them is malformed.
+fn brokers(list: &str) -> Option<Vec<String>> {
+    list.split(',')
+        .map(str::trim)
+        .map(|broker| is_broker(broker).then(|| broker.to_owned()))
+        .collect()
+}
+
+fn is_broker(broker: &str) -> bool {
+    let Some((host, port)) = broker.rsplit_once(':') else {
+        return false;
+    };
+    is_host(host)
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+/// A name, an IPv4 address, or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(value: Option<&str>) -> Result<Vec<String>, String> {
+        Settings::from_lookup(|name| value.filter(|_| name == BROKERS).map(str::to_owned))
+            .map(|settings| settings.brokers)
+            .map_err(|err| err.to_string())
+    }
+
+    #[test]
+    fn brokers_are_hosts_with_ports() {
+        assert_eq!(check(Some("a:1")), Ok(vec!["a:1".to_owned()]));
+        assert_eq!(
+            check(Some("b-1.kafka:9092, 10.0.0.1:9093,[::1]:9094")),
+            Ok(vec![
+                "b-1.kafka:9092".to_owned(),
+                "10.0.0.1:9093".to_owned(),
+                "[::1]:9094".to_owned()
+            ])
+        );
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        assert_eq!(
+            check(None),
+            Err(
+                "KAFKA_BROKERS is not set, expected HOST:PORT, or several of them separated by commas"
+                    .to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_shown_beside_what_was_expected() {
+        assert_eq!(
+            check(Some("localhost")),
+            Err("KAFKA_BROKERS is \"localhost\", expected HOST:PORT, or several of them separated by commas".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_url_with_a_password_is_not_repeated() {
+        assert_eq!(
+            check(Some("kafka://user:hush@a:1")),
+            Err("KAFKA_BROKERS is no such list, expected HOST:PORT, or several of them separated by commas".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_list_of_brokers_is_refused() {
+        for wrong in [
+            "",
+            ",",
+            "a:1,",
+            "a",
+            ":1",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:+1",
+            "a:x",
+            "::1:9092",
+            "[::1:9092",
+            "[host]:9092",
+            "http://a:1",
+            "kafka://user@a:1",
+            "a b:1",
+        ] {
+            assert!(check(Some(wrong)).is_err(), "{wrong:?} was accepted");
+        }
+    }
+}
