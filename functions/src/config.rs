@@ -1,0 +1,221 @@
+//! The environment, read once.
+
+use std::path::{Path, PathBuf};
+
+use sluice_contract::{Contract, ContractError};
+use sluice_kafka::{Settings, SettingsError};
+use thiserror::Error;
+
+use crate::log::Format;
+
+/// The contract's name beside `bootstrap`.
+const CONTRACT_FILE: &str = "gateway.yaml";
+
+/// The variables that say where it is.
+const CONTRACT: &str = "SLUICE_CONTRACT";
+const TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
+
+/// What the environment says.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `SLUICE_CONTRACT`: the contract's file. Default: `gateway.yaml` in
+    /// `LAMBDA_TASK_ROOT`, where Lambda unpacks the function, or in the
+    /// working directory where that is unset.
+    pub contract: PathBuf,
+    /// The variable that this file follows from.
+    contract_variable: &'static str,
+    /// `AWS_LAMBDA_FUNCTION_NAME`: what brokers see as the client's id.
+    pub client_id: String,
+    /// `KAFKA_*`: where the cluster is, and how to connect to it.
+    pub kafka: Settings,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first variable that is missing or cannot be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        match std::env::vars_os().find(|(_, value)| value.to_str().is_none()) {
+            Some((name, _)) => Err(ConfigError::NotText(name.to_string_lossy().into_owned())),
+            None => Self::from_lookup(env),
+        }
+    }
+
+    /// Reads the variables that `lookup` finds by name. An empty one is unset,
+    /// except where a value is required.
+    ///
+    /// # Errors
+    /// The first variable that is missing or cannot be used.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |name| lookup(name).filter(|value| !value.is_empty());
+        // `lambda_runtime` panics without these.
+        for name in ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_VERSION"] {
+            set(name)
+                .filter(|value| value.bytes().all(|byte| byte.is_ascii_graphic()))
+                .ok_or(ConfigError::NotInLambda(name))?;
+        }
+        let memory = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+        set(memory)
+            .and_then(|size| size.parse::<i32>().ok())
+            .ok_or(ConfigError::NotInLambda(memory))?;
+        let client_id = set("AWS_LAMBDA_FUNCTION_NAME")
+            .ok_or(ConfigError::NotInLambda("AWS_LAMBDA_FUNCTION_NAME"))?;
+        let (contract_variable, contract) = match set(CONTRACT) {
+            Some(file) => (CONTRACT, PathBuf::from(file)),
+            None => (
+                TASK_ROOT,
+                Path::new(&set(TASK_ROOT).unwrap_or_default()).join(CONTRACT_FILE),
+            ),
+        };
+        Ok(Self {
+            contract,
+            contract_variable,
+            client_id,
+            kafka: Settings::from_lookup(&lookup)?,
+        })
+    }
+
+    /// Reads the contract.
+    ///
+    /// # Errors
+    /// The contract is missing or wrong.
+    pub fn load_contract(&self) -> Result<Contract, ConfigError> {
+        Contract::load(&self.contract).map_err(|source| ConfigError::Contract {
+            variable: self.contract_variable,
+            source,
+        })
+    }
+}
+
+impl Format {
+    /// Reads `AWS_LAMBDA_LOG_FORMAT` (`Text` or `JSON`) from the process's environment.
+    ///
+    /// It is read apart from the rest, since it says how to tell what is wrong with the rest.
+    pub fn from_env() -> Self {
+        Self::from_lookup(env)
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        match lookup("AWS_LAMBDA_LOG_FORMAT").as_deref() {
+            Some("JSON") => Self::Json,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// A variable that is missing or cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// A variable is missing that Lambda, or a simulator of it, always sets.
+    #[error("{0} is missing or invalid: this program is started by Lambda, or by local-sim")]
+    NotInLambda(&'static str),
+    /// A variable holds bytes that are no text.
+    #[error("{0} is not UTF-8, expected text")]
+    NotText(String),
+    /// The contract that a variable leads to is missing or wrong.
+    #[error("{variable}: {source}")]
+    Contract {
+        /// The variable's name.
+        variable: &'static str,
+        /// What is wrong.
+        source: ContractError,
+    },
+    /// A variable about Kafka.
+    #[error(transparent)]
+    Kafka(#[from] SettingsError),
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAMBDA: [(&str, &str); 5] = [
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "message"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("KAFKA_BROKERS", "a:1"),
+    ];
+
+    /// Lambda's environment, with these variables set besides; an empty one replaces.
+    fn check(more: &[(&str, &str)]) -> Result<Config, String> {
+        let find = |variables: &[(&str, &str)], name: &str| {
+            let found = variables.iter().find(|(found, _)| *found == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Config::from_lookup(|name| find(more, name).or_else(|| find(&LAMBDA, name)))
+            .map_err(|err| err.to_string())
+    }
+
+    fn contract(more: &[(&str, &str)]) -> PathBuf {
+        check(more).expect("a config").contract
+    }
+
+    #[test]
+    fn a_contract_that_cannot_be_read_is_named_with_its_variable() {
+        let config = check(&[("SLUICE_CONTRACT", "/nowhere/c.yaml")]).expect("a config");
+        let error = config
+            .load_contract()
+            .expect_err("nothing there")
+            .to_string();
+        assert!(
+            error.starts_with("SLUICE_CONTRACT: /nowhere/c.yaml"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_no_runtime_api() {
+        let error = check(&[("AWS_LAMBDA_RUNTIME_API", "not an address")]).expect_err("blanks");
+        assert!(error.contains("AWS_LAMBDA_RUNTIME_API"), "{error}");
+    }
+
+    #[test]
+    fn the_contract_is_beside_bootstrap_unless_told_otherwise() {
+        let root = ("LAMBDA_TASK_ROOT", "/var/task");
+        assert_eq!(contract(&[]), Path::new("gateway.yaml"));
+        assert_eq!(contract(&[root]), Path::new("/var/task/gateway.yaml"));
+        assert_eq!(
+            contract(&[root, ("SLUICE_CONTRACT", "/tmp/c.yaml")]),
+            Path::new("/tmp/c.yaml")
+        );
+        assert_eq!(
+            contract(&[root, ("SLUICE_CONTRACT", "")]),
+            Path::new("/var/task/gateway.yaml")
+        );
+    }
+
+    #[test]
+    fn brokers_see_the_functions_name() {
+        let config = check(&[]).expect("a config");
+        assert_eq!(config.client_id, "message");
+        assert_eq!(config.kafka.brokers, ["a:1"]);
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        for name in LAMBDA.map(|(name, _)| name) {
+            let error = check(&[(name, "")]).expect_err("a missing variable");
+            assert!(error.starts_with(name), "{error}");
+        }
+        let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much");
+        assert!(check(&[memory]).is_err_and(|err| err.starts_with(memory.0)));
+    }
+
+    #[test]
+    fn lines_are_json_only_where_lambda_says_so() {
+        let check = |value: Option<&str>| Format::from_lookup(|_| value.map(str::to_owned));
+        assert_eq!(check(Some("JSON")), Format::Json);
+        assert_eq!(check(Some("Text")), Format::Text);
+        assert_eq!(check(None), Format::Text);
+    }
+}

@@ -1,0 +1,237 @@
+//! The sink that is Kafka: acknowledged by all in-sync replicas, or not at all.
+//!
+//! ```text
+//! Record ─▶ Producer ─▶ attempt ─▶ Session ─▶ one connection per partition
+//!              │ again until the deadline, each time in a new session,
+//!              │ after what a session cannot outlive
+//!              ▼
+//!           Verdict: final (a code for the client), or worth another attempt
+//! ```
+//!
+//! A record whose confirmation was lost is sent again, so it may be stored
+//! twice. Both carry the same `ce_id`, and the log says which.
+
+mod attempt;
+mod clock;
+mod error;
+mod generation;
+mod opening;
+mod session;
+mod topics;
+mod verdict;
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use sluice_kafka::Settings;
+use thiserror::Error;
+use tokio::{
+    sync::Semaphore,
+    time::{sleep_until, timeout},
+};
+
+pub use self::error::{AttemptError, Step};
+use self::{
+    generation::{Current, Generation},
+    opening::Opening,
+    session::Session,
+    verdict::{Stored, Verdict, verdict},
+};
+use crate::{
+    failure::{Code, Failure},
+    log::Log,
+    record::Record,
+    sink::{Receipt, Sink},
+};
+
+/// Connecting before the first event may take this long. Init is the cheapest
+/// time to connect, but a broker that is away must not keep a function from
+/// starting.
+const INIT_MAX: Duration = Duration::from_secs(2);
+
+/// So many records may wait for their confirmation at once: as many as one
+/// processor of a Managed Instance takes events. Each holds a few copies of
+/// its value.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// A record's confirmation is waited for this long at first: short, since the
+/// connection may have gone silent. After that in vain, twice as long, since the
+/// broker may only be slow, and what is sent again may be stored twice.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Not longer: API Gateway itself waits for 29 s in all.
+const PATIENCE_MAX: Duration = Duration::from_secs(16);
+
+/// Between two attempts there is a pause, at first this long, doubled each
+/// time, and shortened at random by up to half so that functions do not knock
+/// in step.
+const PAUSE: Duration = Duration::from_millis(20);
+/// No pause is longer: the next leader is elected in about a second.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// A topic is said to be missing once it was looked for in vain for this long:
+/// brokers hear of a new one within moments, and not all at once.
+const ABSENT_MIN: Duration = Duration::from_secs(1);
+
+/// Stores records in Kafka, many at a time, and connects when it must.
+#[derive(Debug)]
+pub struct Producer {
+    settings: Settings,
+    client_id: Arc<str>,
+    log: Log,
+    current: Current<Session>,
+    in_flight: Semaphore,
+}
+
+impl Producer {
+    /// A producer that is not connected yet. Brokers see `client_id`; `log` is
+    /// told of each record that may be stored twice.
+    pub fn new(settings: Settings, client_id: String, log: Log) -> Self {
+        Self {
+            settings,
+            client_id: client_id.into(),
+            log,
+            current: Current::new(),
+            in_flight: Semaphore::new(IN_FLIGHT_MAX),
+        }
+    }
+
+    /// Connects ahead of the first record, with some of the partitions of
+    /// `topics`, unless the credentials can be had during invocations only.
+    ///
+    /// # Errors
+    /// The cluster was not reached in time. Records will try again.
+    pub async fn warm_up(&self, topics: &BTreeSet<String>) -> Result<(), AttemptError> {
+        if self.settings.security.needs_invocation() {
+            return Ok(());
+        }
+        let now = SystemTime::now();
+        let topics: Vec<String> = topics.iter().cloned().collect();
+        let generation = self.generation(now, &topics);
+        let warming = async { generation.outcome().await?.open(&topics, now).await };
+        let warmed = timeout(INIT_MAX, warming)
+            .await
+            .unwrap_or_else(|_| Err(AttemptError::Late(Step::Connecting, Default::default())));
+        if let Err(error) = &warmed {
+            self.part_with(&generation, error);
+        }
+        warmed
+    }
+
+    /// The session to use now. A new one connects with some partitions of the
+    /// topics that are known `ahead`.
+    fn generation(&self, now: SystemTime, ahead: &[String]) -> Generation<Session> {
+        self.current.generation(now, || {
+            let (settings, client_id) = (self.settings.clone(), Arc::clone(&self.client_id));
+            let ahead = ahead.to_vec();
+            Opening::start(async move { Session::connect(&settings, &client_id, &ahead).await })
+        })
+    }
+
+    /// Says that a record goes out once more, though it may be stored already.
+    fn warn(&self, record: &Record, error: AttemptError) -> AttemptError {
+        let error = SentAgain(error);
+        let ce_id = record.headers.get("ce_id").map_or("", String::as_str);
+        self.log
+            .warn(&error, &[("ce_id", ce_id), ("topic", &record.topic)]);
+        error.0
+    }
+}
+
+impl Sink for Producer {
+    async fn publish(&self, record: Record, deadline: Instant) -> Result<Receipt, Failure> {
+        let mut pause = PAUSE;
+        let mut patience = PATIENCE;
+        let mut was_refused = false;
+        let mut may_be_stored = false;
+        let mut absent_since = None;
+        let mut told = None;
+        loop {
+            let error = match self.attempt(&record, deadline, patience).await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) => error,
+            };
+            let verdict = verdict(&error);
+            let now = Instant::now();
+            let again = now + jittered(pause);
+            let end = match verdict {
+                // The last attempt failed for good; an earlier one may not have.
+                Verdict::Final(_) if may_be_stored => Some(Code::Unavailable),
+                Verdict::Final(code) => Some(code),
+                // Whatever was stored before went with its topic.
+                Verdict::Absent if now - *absent_since.get_or_insert(now) >= ABSENT_MIN => {
+                    Some(Code::NoTopic)
+                }
+                // Once more, since the secret may have changed; not over and
+                // over, since brokers lock out who does that.
+                Verdict::Refused if was_refused => Some(Code::Unavailable),
+                Verdict::Absent | Verdict::Refused | Verdict::Retry(_) => {
+                    (again >= deadline).then_some(Code::Unavailable)
+                }
+            };
+            if let Some(code) = end {
+                return Err(failure(code).because(more_telling(told, error)));
+            }
+            was_refused |= verdict == Verdict::Refused;
+            let error = match verdict {
+                Verdict::Retry(Stored::Maybe) => {
+                    may_be_stored = true;
+                    patience = doubled(patience, PATIENCE_MAX);
+                    self.warn(&record, error)
+                }
+                Verdict::Retry(Stored::No)
+                | Verdict::Absent
+                | Verdict::Refused
+                | Verdict::Final(_) => error,
+            };
+            told = Some(more_telling(told, error));
+            sleep_until(again.into()).await;
+            pause = doubled(pause, PAUSE_MAX);
+        }
+    }
+}
+
+/// What failed before tells more than that time then ran out.
+fn more_telling(told: Option<AttemptError>, error: AttemptError) -> AttemptError {
+    match told {
+        Some(told) if error.is_late() => told,
+        _ => error,
+    }
+}
+
+/// What the log is told when duplicates may arise, one line for each.
+#[derive(Debug, Error)]
+#[error("sent again, may be stored twice")]
+struct SentAgain(#[source] AttemptError);
+
+/// What the client is told. What lies behind it, with topics and brokers by
+/// name, is for the log.
+fn failure(code: Code) -> Failure {
+    Failure::new(
+        code,
+        match code {
+            Code::BadRequest => "Kafka cannot use the message",
+            Code::TooLarge => "the message is larger than its topic takes",
+            Code::Forbidden => "the function may not write to the route's topic",
+            Code::NoTopic => "the route's topic does not exist, or the function may not see it",
+            Code::Internal => "the function and Kafka do not understand each other",
+            Code::Unavailable => {
+                "not confirmed by Kafka in time; the message may have been stored all the same"
+            }
+        },
+    )
+}
+
+fn doubled(time: Duration, max: Duration) -> Duration {
+    time.saturating_mul(2).min(max)
+}
+
+/// Between half of a pause and all of it.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+#[cfg(test)]
+mod tests;

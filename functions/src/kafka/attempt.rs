@@ -1,0 +1,122 @@
+//! One attempt at storing a record.
+
+use std::{
+    pin::pin,
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::time::{sleep_until, timeout_at};
+
+use super::{
+    IN_FLIGHT_MAX, Producer,
+    error::{AttemptError, Step},
+    generation::Generation,
+    session::{Place, Session},
+    verdict::{Verdict, verdict},
+};
+use crate::{record::Record, sink::Receipt};
+
+impl Producer {
+    /// Tries once, and leaves no session behind that may be broken.
+    pub(super) async fn attempt(
+        &self,
+        record: &Record,
+        deadline: Instant,
+        patience: Duration,
+    ) -> Result<Receipt, AttemptError> {
+        // First, since the session in use may be another one after the wait;
+        // and until the end, when a session that failed is out of the way.
+        let _permit = timeout_at(deadline.into(), self.in_flight.acquire())
+            .await
+            .map_err(|_| AttemptError::Busy(IN_FLIGHT_MAX))?
+            .map_err(|_| AttemptError::Abandoned)?;
+        let now = SystemTime::now();
+        let generation = self.generation(now, &[]);
+        let attempt = self.attempt_in(&generation, record, now, deadline, patience);
+        let result = attempt.await;
+        if let Err(error) = &result {
+            self.part_with(&generation, error);
+        }
+        result
+    }
+
+    /// Lets go of a session that failed so, unless it is none of its fault: the
+    /// records of other topics go on in it.
+    pub(super) fn part_with(&self, generation: &Generation<Session>, error: &AttemptError) {
+        let verdict = verdict(error);
+        if verdict == Verdict::Refused {
+            self.settings.security.forget();
+        }
+        if !matches!(verdict, Verdict::Final(_) | Verdict::Absent) || generation.has_failed() {
+            self.current.discard(generation);
+        }
+    }
+
+    async fn attempt_in(
+        &self,
+        generation: &Generation<Session>,
+        record: &Record,
+        now: SystemTime,
+        deadline: Instant,
+        patience: Duration,
+    ) -> Result<Receipt, AttemptError> {
+        let finding = async {
+            let session = generation.outcome().await?;
+            let place = session.find(record, now).await?;
+            Ok((session, place))
+        };
+        let (session, place) = timeout_at(deadline.into(), finding)
+            .await
+            .unwrap_or_else(|_| Err(AttemptError::Late(Step::Connecting, Default::default())))?;
+        if session.is_outdated() {
+            self.current.discard(generation);
+        }
+        unthrottled(&session, deadline).await?;
+        // A timeout lets what it bounds begin, however late it is.
+        if Instant::now() >= deadline {
+            return Err(AttemptError::Expired);
+        }
+        confirmed(&session, record, &place, deadline, patience).await
+    }
+}
+
+/// Waits until brokers take records again, unless the deadline comes first.
+async fn unthrottled(session: &Session, deadline: Instant) -> Result<(), AttemptError> {
+    // What is sent meanwhile by others may be throttled anew.
+    while let Some(until) = session.throttled_until()
+        && let now = Instant::now()
+        && until > now
+    {
+        if until >= deadline {
+            return Err(AttemptError::Throttled(until - now));
+        }
+        sleep_until(until.into()).await;
+    }
+    Ok(())
+}
+
+/// Sends a record, and waits for its confirmation as long as there is patience.
+///
+/// A broker that throttles reads no further from its connection: until it does,
+/// an answer that does not come is no sign of a broken connection, and to send
+/// the record again would store it twice.
+async fn confirmed(
+    session: &Session,
+    record: &Record,
+    place: &Place,
+    deadline: Instant,
+    patience: Duration,
+) -> Result<Receipt, AttemptError> {
+    let mut producing = pin!(session.produce(record, place));
+    let mut since = Instant::now();
+    loop {
+        let until = deadline.min(since + patience);
+        if let Ok(result) = timeout_at(until.into(), &mut producing).await {
+            return result;
+        }
+        match session.throttled_until() {
+            Some(throttled) if throttled > since && until < deadline => since = throttled,
+            _ => return Err(session.late(Step::Confirming)),
+        }
+    }
+}

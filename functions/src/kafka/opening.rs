@@ -1,0 +1,61 @@
+//! What takes time to open, and is opened once for all who need it.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::watch::{Receiver, channel},
+    task::JoinSet,
+};
+
+use super::error::AttemptError;
+
+/// Something that is being opened, or is open, or could not be.
+///
+/// It goes on while nobody waits: a record with little time begins what the
+/// next one finds done. All who wait are given the same outcome, so that one
+/// failure is not had by each of them in turn.
+#[derive(Debug)]
+pub(super) struct Opening<T> {
+    outcome: Receiver<Option<Outcome<T>>>,
+    /// Ends the work when nobody has the opening any more.
+    _working: JoinSet<()>,
+}
+
+type Outcome<T> = Result<Arc<T>, Arc<AttemptError>>;
+
+impl<T: Send + Sync + 'static> Opening<T> {
+    /// Begins. The work must end by itself.
+    pub(super) fn start(
+        work: impl Future<Output = Result<T, AttemptError>> + Send + 'static,
+    ) -> Self {
+        let (tell, outcome) = channel(None);
+        let mut working = JoinSet::new();
+        working.spawn(async move {
+            let outcome = work.await.map(Arc::new).map_err(Arc::new);
+            tell.send_replace(Some(outcome));
+        });
+        Self {
+            outcome,
+            _working: working,
+        }
+    }
+
+    /// What came of it, as soon as that is known.
+    pub(super) async fn outcome(&self) -> Result<Arc<T>, AttemptError> {
+        let mut outcome = self.outcome.clone();
+        let known = outcome
+            .wait_for(Option::is_some)
+            .await
+            .map_err(|_| AttemptError::Abandoned)?;
+        match known.as_ref() {
+            Some(Ok(open)) => Ok(Arc::clone(open)),
+            Some(Err(error)) => Err(AttemptError::Shared(Arc::clone(error))),
+            None => Err(AttemptError::Abandoned),
+        }
+    }
+
+    /// Whether it could not be opened.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(*self.outcome.borrow(), Some(Err(_)))
+    }
+}

@@ -1,0 +1,241 @@
+//! One generation of connections to the cluster.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use parking_lot::Mutex;
+use rskafka::{
+    client::{
+        error::Error as KafkaError,
+        partition::{Compression, PartitionClient, UnknownTopicHandling},
+    },
+    record::Record as KafkaRecord,
+};
+use sluice_kafka::{Connection, Settings};
+use tokio::time::timeout;
+
+use super::{
+    clock::has_passed,
+    error::{AttemptError, Step},
+    generation::IDLE_MAX,
+    opening::Opening,
+    topics::Topics,
+};
+use crate::{partition::partition, record::Record, sink::Receipt};
+
+/// A cluster may take this long to be connected with, or a partition's leader:
+/// TLS and SASL on a slow processor fit, and there is time for another attempt.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// So many partitions are connected with before the first record. All of them,
+/// from every instance of a function, would be many for a cluster.
+const WARM_PARTITIONS_MAX: usize = 3;
+
+/// A client, the topics it saw, and a connection for each partition that was
+/// written to.
+///
+/// A session is thrown away whole: the client underneath keeps a connection
+/// that fell silent and would wait on it again.
+#[derive(Debug)]
+pub(super) struct Session {
+    topics: Topics,
+    partitions: Mutex<HashMap<(String, i32), Slot>>,
+    /// Last, since it closes the sockets of all others.
+    connection: Arc<Connection>,
+}
+
+/// A connection with the leader of a partition.
+type Leader = Arc<Opening<PartitionClient>>;
+
+/// A partition's connection, and when it was used last by the wall clock.
+#[derive(Debug)]
+struct Slot {
+    leader: Leader,
+    used: SystemTime,
+}
+
+/// A record's place: its partition, with the connection to it.
+pub(super) struct Place {
+    partition: i32,
+    client: Arc<PartitionClient>,
+}
+
+impl Session {
+    /// Connects, and looks which topics there are; meanwhile it connects with
+    /// the first partition of the topics that are known `ahead`. Where there is
+    /// no such topic, nothing comes of that.
+    pub(super) async fn connect(
+        settings: &Settings,
+        client_id: &str,
+        ahead: &[String],
+    ) -> Result<Self, AttemptError> {
+        let used = SystemTime::now();
+        let connection = Arc::new(settings.connect_once(client_id, CONNECT_MAX).await?);
+        let first = ahead.iter().take(WARM_PARTITIONS_MAX).map(|topic| {
+            let opening = Opening::start(open(Arc::clone(&connection), topic.clone(), 0));
+            let leader = Arc::new(opening);
+            ((topic.clone(), 0), Slot { leader, used })
+        });
+        let partitions = Mutex::new(first.collect());
+        Ok(Self {
+            topics: Topics::look(Arc::clone(&connection)).await?,
+            partitions,
+            connection,
+        })
+    }
+
+    /// Opens connections that the records of these topics are likely to need,
+    /// and waits for those that are being opened.
+    pub(super) async fn open(
+        &self,
+        topics: &[String],
+        now: SystemTime,
+    ) -> Result<(), AttemptError> {
+        let mut openings = Vec::new();
+        for topic in topics {
+            let count = self.topics.partition_count(topic, now).await?;
+            let room = WARM_PARTITIONS_MAX - openings.len();
+            let partitions = (0..count.get()).take(room);
+            openings.extend(partitions.map(|partition| self.opening(topic, partition, now)));
+        }
+        for opening in openings {
+            opening.outcome().await?;
+        }
+        Ok(())
+    }
+
+    /// Finds where a record goes, and connects with it.
+    pub(super) async fn find(
+        &self,
+        record: &Record,
+        now: SystemTime,
+    ) -> Result<Place, AttemptError> {
+        let count = self.topics.partition_count(&record.topic, now).await?;
+        let partition = partition(record.key.as_bytes(), count);
+        let opening = self.opening(&record.topic, partition, now);
+        let client = opening.outcome().await;
+        if client.is_err() {
+            // Where the session goes on, as with a topic that is forbidden,
+            // the next record asks again.
+            self.forget(&record.topic, partition, &opening);
+        }
+        Ok(Place {
+            partition,
+            client: client?,
+        })
+    }
+
+    /// Sends a record, and returns when all in-sync replicas have it.
+    pub(super) async fn produce(
+        &self,
+        record: &Record,
+        place: &Place,
+    ) -> Result<Receipt, AttemptError> {
+        let offsets = place
+            .client
+            .produce(vec![kafka_record(record)], Compression::NoCompression)
+            .await
+            .map_err(|source| AttemptError::Produce {
+                troubles: self.connection.troubles(),
+                source,
+            })?;
+        match offsets[..] {
+            [offset] => Ok(Receipt {
+                partition: place.partition,
+                offset,
+            }),
+            _ => Err(AttemptError::Unconfirmed(offsets.len())),
+        }
+    }
+
+    /// Until when brokers asked for no more records, where one did.
+    pub(super) fn throttled_until(&self) -> Option<Instant> {
+        self.connection.throttled_until()
+    }
+
+    /// Whether the next record had better begin another session.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.topics.are_outdated()
+    }
+
+    /// That an answer did not come.
+    pub(super) fn late(&self, step: Step) -> AttemptError {
+        AttemptError::Late(step, self.connection.troubles())
+    }
+
+    /// The connection with a partition, begun by the first who needs it, and
+    /// begun anew after a failure or where it was idle for too long.
+    fn opening(&self, topic: &str, partition: i32, now: SystemTime) -> Leader {
+        let key = (topic.to_owned(), partition);
+        let mut partitions = self.partitions.lock();
+        let trusted = partitions
+            .remove(&key)
+            .filter(|slot| !slot.leader.has_failed() && !has_passed(IDLE_MAX, slot.used, now));
+        let leader = trusted.map_or_else(
+            || {
+                let work = open(Arc::clone(&self.connection), topic.to_owned(), partition);
+                Arc::new(Opening::start(work))
+            },
+            |slot| slot.leader,
+        );
+        let slot = Slot {
+            leader: Arc::clone(&leader),
+            used: now,
+        };
+        partitions.insert(key, slot);
+        leader
+    }
+
+    fn forget(&self, topic: &str, partition: i32, failed: &Leader) {
+        let key = (topic.to_owned(), partition);
+        let mut partitions = self.partitions.lock();
+        if partitions
+            .get(&key)
+            .is_some_and(|slot| Arc::ptr_eq(&slot.leader, failed))
+        {
+            partitions.remove(&key);
+        }
+    }
+}
+
+async fn open(
+    connection: Arc<Connection>,
+    topic: String,
+    partition: i32,
+) -> Result<PartitionClient, AttemptError> {
+    let opening = connection.partition_client(topic, partition, UnknownTopicHandling::Error);
+    timeout(CONNECT_MAX, opening)
+        .await
+        .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
+        .map_err(|source| AttemptError::lookup(&connection, source))
+}
+
+impl AttemptError {
+    /// What failed before anything was sent. Refused credentials are told apart
+    /// from the rest by what the broker said.
+    pub(super) fn lookup(connection: &Connection, source: KafkaError) -> Self {
+        connection.refusal().map_or_else(
+            || Self::Lookup {
+                troubles: connection.troubles(),
+                source,
+            },
+            Self::Refused,
+        )
+    }
+}
+
+fn kafka_record(record: &Record) -> KafkaRecord {
+    KafkaRecord {
+        key: Some(record.key.clone().into_bytes()),
+        value: record.value.clone(),
+        headers: record
+            .headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()))
+            .collect(),
+        timestamp: record.timestamp,
+    }
+}

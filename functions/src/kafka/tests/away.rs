@@ -1,0 +1,105 @@
+//! While there is no broker to speak to.
+
+use std::net::TcpListener;
+
+use super::*;
+
+/// Given to a record: enough for more than one attempt at a closed port.
+const LITTLE: Duration = Duration::from_millis(1_500);
+/// Far below "never", far above what a loaded machine adds.
+const SLACK: Duration = Duration::from_secs(5);
+
+fn closed() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// The failure of a record, and how long it took.
+async fn check(broker: String) -> (Failure, Duration) {
+    let started = Instant::now();
+    let (producer, _) = producer(&broker);
+    let failure = producer
+        .publish(record("k", b""), started + LITTLE)
+        .await
+        .expect_err("nobody there to confirm it");
+    (failure, started.elapsed())
+}
+
+#[tokio::test]
+async fn nobody_listening_is_unavailable_by_the_deadline_and_the_log_says_why() {
+    let closed = closed();
+
+    let (failure, took) = check(closed.clone()).await;
+
+    assert_eq!(failure.code, Code::Unavailable);
+    assert!(!failure.message.contains(&closed), "{failure}");
+    assert!(took < LITTLE + SLACK);
+    let reason = format!("{closed} cannot be connected with: Connection refused");
+    assert!(chain(&failure).contains(&reason), "{}", chain(&failure));
+}
+
+#[tokio::test]
+async fn a_silent_broker_is_unavailable_by_the_deadline_and_the_log_says_why() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+
+    let (failure, took) = check(address.clone()).await;
+
+    assert_eq!(failure.code, Code::Unavailable);
+    assert!(took < LITTLE + SLACK);
+    let reason = format!("{address} connected, but sent no answer in 800 ms");
+    assert!(chain(&failure).contains(&reason), "{}", chain(&failure));
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_is_unavailable_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (producer, _) = producer(&silent.local_addr().unwrap().to_string());
+
+    let failure = producer.publish(record("k", b""), Instant::now()).await;
+
+    assert_eq!(failure.expect_err("too late").code, Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_record_whose_deadline_has_passed_is_not_sent_even_where_all_is_connected() {
+    let broker = Broker::start(1, &[]).await;
+    let (producer, _) = producer(&broker.address());
+    publish(&producer, "k").await.expect("stored");
+
+    let failure = producer.publish(record("k", b""), Instant::now()).await;
+
+    assert_eq!(failure.expect_err("too late").code, Code::Unavailable);
+    // What goes out next would come after it.
+    publish(&producer, "k").await.expect("stored");
+    assert_eq!(broker.stored().len(), 2);
+}
+
+#[tokio::test]
+async fn warming_up_ends_by_itself_where_the_broker_is_silent() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (producer, _) = producer(&silent.local_addr().unwrap().to_string());
+    let started = Instant::now();
+
+    let error = producer.warm_up(&BTreeSet::new()).await;
+
+    assert!(error.is_err());
+    assert!(started.elapsed() < INIT_MAX + SLACK);
+}
+
+#[tokio::test]
+async fn a_silent_broker_among_others_costs_less_than_an_attempt() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let broker = Broker::start(1, &[]).await;
+    // In whichever order the client takes them.
+    for _ in 0..4 {
+        let brokers = format!("{},{}", silent.local_addr().unwrap(), broker.address());
+        let (producer, lines) = producer(&brokers);
+        let started = Instant::now();
+
+        publish(&producer, "k").await.expect("stored");
+
+        assert!(started.elapsed() < PATIENCE);
+        assert!(lines.lock().is_empty());
+    }
+}

@@ -1,0 +1,77 @@
+//! Lambda's side: start-up, then one invocation after the other.
+
+use std::{
+    collections::BTreeSet,
+    error::Error,
+    process::ExitCode,
+    time::{Instant, SystemTime},
+};
+
+use lambda_runtime::{Context, LambdaEvent, Runtime, service_fn};
+use serde_json::value::RawValue;
+use sluice_contract::Contract;
+
+use crate::{
+    config::Config,
+    handler::{Handler, Invocation},
+    kafka::Producer,
+    log::{Format, Log},
+    reply::Response,
+};
+
+/// Runs the function of this name until Lambda ends the process.
+///
+/// Whatever is wrong with the configuration ends it at once, with one line on
+/// standard error. A broker that is away does not: events are then answered
+/// with `unavailable`.
+pub async fn run(function: &str) -> ExitCode {
+    let log = Log::stderr(Format::from_env());
+    match serve(function, log.clone()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.error(error.as_ref(), &[("function", function)]);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(function: &str, log: Log) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let config = Config::from_env()?;
+    let contract = config.load_contract()?;
+    contract.require_topics(function)?;
+
+    let producer = Producer::new(config.kafka, config.client_id, log.clone());
+    if let Err(error) = producer.warm_up(&topics(&contract, function)).await {
+        log.error(&error, &[("function", function)]);
+    }
+
+    let handler = &Handler::new(contract, producer, log);
+    Runtime::new(service_fn(
+        async |event: LambdaEvent<Box<RawValue>>| -> Result<Response, lambda_runtime::Error> {
+            let invocation = invocation(event.context);
+            Ok(handler.handle(event.payload.get(), &invocation).await)
+        },
+    ))
+    .run()
+    .await
+}
+
+/// The topics that the routes of a function store in.
+fn topics(contract: &Contract, function: &str) -> BTreeSet<String> {
+    contract
+        .routes
+        .values()
+        .filter(|route| route.function == function)
+        .filter_map(|route| route.topic.clone())
+        .collect()
+}
+
+fn invocation(context: Context) -> Invocation {
+    Invocation {
+        received: Instant::now(),
+        // Some emulators send a deadline that has long passed, which tells nothing.
+        remaining: context.deadline().duration_since(SystemTime::now()).ok(),
+        request_id: context.request_id,
+        trace: context.xray_trace_id,
+    }
+}

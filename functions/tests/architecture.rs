@@ -1,0 +1,147 @@
+//! Rules that the compiler does not know: who may name which library.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Each outside library of an edge, and the only files that may name it. A
+/// name that ends in `/` is a folder.
+const EDGES: &[(&str, &[&str])] = &[
+    ("aws_lambda_events", &["gateway.rs"]),
+    ("base64", &["gateway.rs"]),
+    ("fastrand", &["kafka.rs", "kafka/"]),
+    ("lambda_runtime", &["lambda.rs"]),
+    ("parking_lot", &["kafka.rs", "kafka/"]),
+    ("rskafka", &["kafka.rs", "kafka/"]),
+    ("serde_path_to_error", &["gateway.rs"]),
+    ("sluice_kafka", &["config.rs", "kafka.rs", "kafka/"]),
+    ("tokio", &["kafka.rs", "kafka/", "bin/"]),
+];
+
+/// What is decided without AWS, Kafka, environment or clock.
+const CORE: &[&str] = &[
+    "body.rs",
+    "credentials.rs",
+    "deadline.rs",
+    "document.rs",
+    "event.rs",
+    "failure.rs",
+    "partition.rs",
+    "record.rs",
+    "reply.rs",
+    "sink.rs",
+    "trace.rs",
+];
+
+/// A binary says its name and nothing else.
+const BINARY_LINES_MAX: usize = 10;
+
+/// Every file below `src`, by its path from there, with its code.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path
+                    .strip_prefix(&root)
+                    .expect("below src")
+                    .display()
+                    .to_string();
+                let text = fs::read_to_string(&path).expect("a source");
+                sources.push((name, code(&text)));
+            }
+        }
+    }
+    assert!(sources.len() > CORE.len(), "found only {sources:?}");
+    sources
+}
+
+/// A file without its comments.
+fn code(text: &str) -> String {
+    let lines = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether code names a path: `rskafka`, and not `sluice_rskafka`.
+fn names(code: &str, path: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(path).any(|(at, _)| {
+        !code[..at].ends_with(is_word) && !code[at + path.len()..].starts_with(is_word)
+    })
+}
+
+#[test]
+fn each_outside_library_is_named_at_its_edge_only() {
+    for (file, code) in sources() {
+        for (library, edges) in EDGES {
+            let may = edges
+                .iter()
+                .any(|edge| file == *edge || edge.ends_with('/') && file.starts_with(edge));
+            assert!(
+                may || !names(&code, library),
+                "{file} names `{library}`; only {edges:?} may"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_edge_still_names_its_library() {
+    let sources = sources();
+    for (library, edges) in EDGES {
+        assert!(
+            sources.iter().any(|(_, code)| names(code, library)),
+            "nobody names `{library}`, and {edges:?} may"
+        );
+    }
+}
+
+#[test]
+fn the_core_names_no_edge() {
+    for (file, code) in sources()
+        .iter()
+        .filter(|(file, _)| CORE.contains(&file.as_str()))
+    {
+        for edge in ["config", "gateway", "kafka", "lambda", "log", "SystemTime"] {
+            assert!(!names(code, edge), "{file} is core and names `{edge}`");
+        }
+    }
+}
+
+#[test]
+fn the_core_is_where_it_is_said_to_be() {
+    let sources = sources();
+    for core in CORE {
+        assert!(
+            sources.iter().any(|(file, _)| file == core),
+            "there is no {core}"
+        );
+    }
+}
+
+#[test]
+fn a_binary_says_its_name_and_nothing_else() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(text.lines().count() <= BINARY_LINES_MAX, "{path:?} is long");
+        assert!(
+            text.contains(&format!("run({name:?})")),
+            "{path:?} runs another function"
+        );
+        found.push(name);
+    }
+    found.sort();
+    assert_eq!(found, ["connect", "disconnect", "message"]);
+}
