@@ -1,2 +1,44 @@
-//! Simulator.
-fn main() {}
+//! API Gateway's WebSocket APIs, Lambda and a Kafka broker in one process, for the functions of a contract.
+//!
+//! ```text
+//! cli ─▶ simulator ─▶ gateway ─invoke▶ lambda ─Runtime API▶ functions ─▶ kafka
+//! ```
+
+mod cli;
+mod executables;
+mod gateway;
+mod kafka;
+mod lambda;
+mod simulator;
+mod topics;
+mod variables;
+
+use std::{io, process::ExitCode};
+
+use clap::Parser as _;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = cli::Options::parse();
+    log();
+    match simulator::run(options).await {
+        Ok(code) => code,
+        Err(error) => {
+            simulator::report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs on standard error what this program itself has to say; what libraries say is for their authors.
+fn log() {
+    let own = Targets::new().with_target(module_path!(), LevelFilter::INFO);
+    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(own))
+        .init();
+}

@@ -1,0 +1,211 @@
+//! Finds the program of each function, and builds ours.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+use sluice_contract::{Contract, ContractError};
+use thiserror::Error;
+
+/// The program of each function that the contract names.
+#[derive(Debug)]
+pub(crate) struct Executables {
+    /// By name, given ones and ours.
+    paths: BTreeMap<String, PathBuf>,
+    /// Those that come with the source.
+    ours: BTreeSet<String>,
+    /// Where ours are put, and in which of cargo's profiles.
+    profile_folder: PathBuf,
+}
+
+impl Executables {
+    /// Says what runs each function of the contract: a program of `given`, or one of ours.
+    ///
+    /// # Errors
+    /// The contract names a function that is neither, or a route of ours has no topic, or a given program cannot
+    /// be run.
+    pub(crate) fn find(
+        contract: &Contract,
+        given: &[(String, PathBuf)],
+    ) -> Result<Self, ExecutableError> {
+        let given = given_by_name(contract, given)?;
+        let sources = sources();
+        let profile_folder = profile_folder().map_err(ExecutableError::Own)?;
+        let mut found = Self {
+            paths: BTreeMap::new(),
+            ours: BTreeSet::new(),
+            profile_folder,
+        };
+        for name in contract.function_names() {
+            let path = match given.get(name) {
+                Some(&path) => runnable(name, path)?,
+                None if sources.contains(name) => {
+                    contract
+                        .require_topics(name)
+                        .map_err(ExecutableError::Contract)?;
+                    found.ours.insert(name.to_owned());
+                    found.profile_folder.join(name)
+                }
+                None => return Err(unknown(contract, name, &sources, given.keys())),
+            };
+            found.paths.insert(name.to_owned(), path);
+        }
+        Ok(found)
+    }
+
+    /// Builds ours, in the profile of this program. Cargo's output goes where this program's errors go.
+    ///
+    /// # Errors
+    /// The build failed; cargo has said why.
+    pub(crate) fn build(&self) -> Result<(), ExecutableError> {
+        if self.ours.is_empty() {
+            return Ok(());
+        }
+        let mut command = Command::new("cargo");
+        command
+            .current_dir(SOURCE)
+            .args(["build", "--locked", "--package", "functions"]);
+        command.args(["--profile", &profile(&self.profile_folder)]);
+        command
+            .arg("--target-dir")
+            .args(self.profile_folder.parent());
+        for name in &self.ours {
+            command.args(["--bin", name]);
+        }
+        match command.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(ExecutableError::Build(status)),
+            Err(error) => Err(ExecutableError::Cargo(error)),
+        }
+    }
+
+    /// The programs, all of which can be run.
+    ///
+    /// # Errors
+    /// One of ours is missing.
+    pub(crate) fn into_paths(self) -> Result<BTreeMap<String, PathBuf>, ExecutableError> {
+        for name in &self.ours {
+            runnable(name, &self.paths[name])?;
+        }
+        Ok(self.paths)
+    }
+}
+
+/// The given programs. One that nothing would run is a slip.
+fn given_by_name<'a>(
+    contract: &Contract,
+    given: &'a [(String, PathBuf)],
+) -> Result<BTreeMap<&'a str, &'a PathBuf>, ExecutableError> {
+    let named = contract.function_names();
+    let mut by_name = BTreeMap::new();
+    for (name, path) in given {
+        if !named.contains(name.as_str()) {
+            let named: Vec<&str> = named.into_iter().collect();
+            return Err(ExecutableError::Unused {
+                name: name.clone(),
+                named: named.join(", "),
+            });
+        }
+        if by_name.insert(name.as_str(), path).is_some() {
+            return Err(ExecutableError::Twice { name: name.clone() });
+        }
+    }
+    Ok(by_name)
+}
+
+/// Why there is no program for a function.
+#[derive(Debug, Error)]
+pub(crate) enum ExecutableError {
+    /// Nobody provides the function, or it lacks a topic.
+    #[error(transparent)]
+    Contract(ContractError),
+    /// A program was given for a function that no route names.
+    #[error("--function {name}: the contract names no such function, only {named}")]
+    Unused { name: String, named: String },
+    /// Two programs were given for one function.
+    #[error("--function {name}: given twice, expected one program for each function")]
+    Twice { name: String },
+    /// There is no such file.
+    #[error("function {name}: {} is missing; --function {name}=PATH names another, and without --no-build ours are built", .path.display())]
+    Missing { name: String, path: PathBuf },
+    /// A file, but none that can be run.
+    #[error("function {name}: {} is not executable, expected a program that speaks the Runtime API", .path.display())]
+    NotExecutable { name: String, path: PathBuf },
+    /// Cargo could not be started.
+    #[error("cannot run cargo to build the functions; --no-build uses the binaries that are there")]
+    Cargo(#[source] io::Error),
+    /// Cargo said why.
+    #[error("cannot build the functions: cargo ended with {0}")]
+    Build(ExitStatus),
+    /// This program's own path is unknown.
+    #[error("cannot tell where this program is")]
+    Own(#[source] io::Error),
+}
+
+fn unknown<'a>(
+    contract: &Contract,
+    name: &str,
+    sources: &'a BTreeSet<String>,
+    given: impl Iterator<Item = &'a &'a str>,
+) -> ExecutableError {
+    let known: BTreeSet<&str> = sources
+        .iter()
+        .map(String::as_str)
+        .chain(given.copied())
+        .collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    let expected = format!(
+        "one of {}, or another one given with --function {name}=PATH",
+        known.join(", ")
+    );
+    ExecutableError::Contract(contract.refuse_function(name, &expected))
+}
+
+/// The absolute path of a program that can be run.
+fn runnable(name: &str, path: &Path) -> Result<PathBuf, ExecutableError> {
+    let missing = || ExecutableError::Missing {
+        name: name.to_owned(),
+        path: path.to_owned(),
+    };
+    let absolute = path.canonicalize().map_err(|_| missing())?;
+    let metadata = absolute.metadata().map_err(|_| missing())?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err(ExecutableError::NotExecutable {
+            name: name.to_owned(),
+            path: path.to_owned(),
+        });
+    }
+    Ok(absolute)
+}
+
+/// The functions that come with the source: those that cargo would find.
+fn sources() -> BTreeSet<String> {
+    let folder = Path::new(SOURCE).join("functions/src/bin");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
+        .collect()
+}
+
+/// Cargo puts all programs of a profile side by side.
+fn profile_folder() -> io::Result<PathBuf> {
+    let own = env::current_exe()?;
+    own.parent()
+        .map(Path::to_owned)
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Cargo names a profile's folder after it, but for `dev`.
+fn profile(folder: &Path) -> String {
+    match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev".to_owned(),
+        Some(name) => name.to_owned(),
+    }
+}
+
+/// The workspace that this program was built from.
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

@@ -1,0 +1,80 @@
+//! How a connection ended: close codes and the reasons that go with them.
+//!
+//! Codes: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html>
+
+use tokio_tungstenite::tungstenite::{
+    self,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+
+/// What a `$disconnect` event says of the end of its connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Closed {
+    pub(super) code: u16,
+    pub(super) reason: String,
+}
+
+impl Closed {
+    fn new(code: CloseCode, reason: &str) -> Self {
+        Self {
+            code: code.into(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Idle for too long, or too old.
+    pub(super) fn going_away() -> Self {
+        Self::new(CloseCode::Away, "Going away")
+    }
+
+    /// `DELETE @connections`.
+    pub(super) fn deleted() -> Self {
+        Self::new(CloseCode::Normal, "Connection Closed Normally")
+    }
+
+    /// A binary frame, which no WebSocket API takes.
+    pub(super) fn binary() -> Self {
+        Self::new(CloseCode::Unsupported, "Binary frames are not supported")
+    }
+
+    /// The simulator ends.
+    pub(super) fn service_restart() -> Self {
+        Self::new(CloseCode::Restart, "Service restart")
+    }
+
+    /// The socket is gone without a close frame. Never on the wire.
+    pub(super) fn lost() -> Self {
+        Self::new(CloseCode::Abnormal, "Connection lost")
+    }
+
+    /// The client closed. A close frame without a code is recorded as 1005.
+    pub(super) fn by_client(frame: Option<&CloseFrame>) -> Self {
+        match frame {
+            Some(frame) => Self::new(frame.code, &frame.reason),
+            None => Self::new(CloseCode::Status, "Client-side close frame status not set"),
+        }
+    }
+
+    /// What broke the WebSocket protocol; `None` where there is no one left to tell.
+    pub(super) fn by_error(error: &tungstenite::Error) -> Option<Self> {
+        match error {
+            tungstenite::Error::Capacity(_) => Some(Self::new(CloseCode::Size, "Message too big")),
+            tungstenite::Error::Utf8(_) => Some(Self::new(CloseCode::Invalid, "Invalid UTF-8")),
+            tungstenite::Error::Protocol(
+                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            ) => None,
+            tungstenite::Error::Protocol(_) => {
+                Some(Self::new(CloseCode::Protocol, "Protocol error"))
+            }
+            _ => None,
+        }
+    }
+
+    /// The close frame that says so.
+    pub(super) fn frame(&self) -> CloseFrame {
+        CloseFrame {
+            code: self.code.into(),
+            reason: self.reason.as_str().into(),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! An open connection's socket: its frames in both directions, its clocks, and how it ends.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use futures_util::{
+    SinkExt as _, StreamExt as _,
+    stream::{SplitSink, SplitStream},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Message, Utf8Bytes,
+        protocol::{Role, WebSocketConfig},
+    },
+};
+
+use super::{
+    Gateway,
+    close::Closed,
+    connection::Connection,
+    limits::{
+        CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, IDLE_MAX, LIFE_MAX, MESSAGE_BYTES_MAX,
+        MESSAGES_UNDER_WAY_MAX, READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT,
+    },
+    message,
+};
+
+type WebSocket = WebSocketStream<TcpStream>;
+
+/// Moves frames until one side ends the connection; says how it ended once the socket is closed.
+///
+/// `early` is what the client sent behind its handshake.
+pub(super) async fn talk(
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    socket: TcpStream,
+    early: BytesMut,
+    mut outbound: mpsc::Receiver<Utf8Bytes>,
+) -> Closed {
+    let (sink, stream) = web_socket(socket, early).await.split();
+    let mut talk = Talk {
+        gateway,
+        connection,
+        sink,
+        stream,
+        unflushed: false,
+        clock: Clock::new(),
+        under_way: Arc::new(Semaphore::new(MESSAGES_UNDER_WAY_MAX)),
+        next: None,
+    };
+    let end = talk.until_end(&mut outbound).await;
+    let socket = talk.stream.reunite(talk.sink);
+    let mut socket = socket.expect("both halves are of one socket");
+    let wait = if gateway.shutdown.is_cancelled() {
+        SHUTDOWN_CLOSE_WAIT
+    } else {
+        CLOSE_WAIT
+    };
+    // Whoever does not close in time is cut off.
+    let _ = timeout(wait, end.carry_out(&mut socket, &mut outbound)).await;
+    end.into_closed()
+}
+
+async fn web_socket(socket: TcpStream, early: BytesMut) -> WebSocket {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_frame_size(Some(FRAME_BYTES_MAX))
+        .max_message_size(Some(MESSAGE_BYTES_MAX));
+    WebSocketStream::from_partially_read(socket, early.into(), Role::Server, Some(config)).await
+}
+
+/// A conversation under way.
+struct Talk<'a> {
+    gateway: &'a Arc<Gateway>,
+    connection: &'a Arc<Connection>,
+    sink: SplitSink<WebSocket, Message>,
+    stream: SplitStream<WebSocket>,
+    /// Something was written that may not be on the wire yet.
+    unflushed: bool,
+    clock: Clock,
+    /// A place for each message that is not answered yet.
+    under_way: Arc<Semaphore>,
+    /// The place of the next message: without one, nothing is read.
+    next: Option<OwnedSemaphorePermit>,
+}
+
+impl Talk<'_> {
+    async fn until_end(&mut self, outbound: &mut mpsc::Receiver<Utf8Bytes>) -> End {
+        loop {
+            let moved = tokio::select! {
+                place = Arc::clone(&self.under_way).acquire_owned(), if self.next.is_none() => {
+                    self.next = place.ok();
+                    Ok(())
+                }
+                frame = self.stream.next(), if self.next.is_some() => self.received(frame),
+                Some(text) = outbound.recv(), if !self.unflushed => self.send(text).await,
+                flushed = self.sink.flush(), if self.unflushed => {
+                    self.unflushed = false;
+                    flushed.map_err(|_| End::Lost)
+                }
+                () = sleep_until(self.clock.alarm) => self.clock.check(),
+                () = self.connection.deleted() => Err(End::Gateway(Closed::deleted())),
+                () = self.gateway.shutdown.cancelled() => Err(End::Gateway(Closed::service_restart())),
+            };
+            if let Err(end) = moved {
+                return end;
+            }
+        }
+    }
+
+    fn received(&mut self, frame: Option<tungstenite::Result<Message>>) -> Result<(), End> {
+        let text = text(frame)?;
+        self.touch();
+        if let Some(text) = text
+            && let Some(place) = self.next.take()
+        {
+            let request = self.gateway.request();
+            let (gateway, connection) = (Arc::clone(self.gateway), Arc::clone(self.connection));
+            let task = message::answer(gateway, connection, request, text, place);
+            self.gateway.tasks.spawn(task);
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, text: Utf8Bytes) -> Result<(), End> {
+        self.touch();
+        self.unflushed = true;
+        self.sink
+            .feed(Message::Text(text))
+            .await
+            .map_err(|_| End::Lost)
+    }
+
+    fn touch(&mut self) {
+        self.clock.touch();
+        self.connection.touch();
+    }
+}
+
+/// What a frame means: a message's text, traffic only, or the end.
+fn text(frame: Option<tungstenite::Result<Message>>) -> Result<Option<Utf8Bytes>, End> {
+    match frame {
+        Some(Ok(Message::Text(text))) => Ok(Some(text)),
+        // A ping's answer is sent by the library.
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
+        Some(Ok(Message::Binary(_))) => Err(End::Gateway(Closed::binary())),
+        Some(Ok(Message::Close(frame))) => Err(End::Client(Closed::by_client(frame.as_ref()))),
+        Some(Err(error)) => Err(Closed::by_error(&error).map_or(End::Lost, End::Broken)),
+        None => Err(End::Lost),
+    }
+}
+
+/// Who ends a connection, and so what there is left to say on the socket.
+enum End {
+    /// The client sent a close frame, which is to be echoed.
+    Client(Closed),
+    /// The gateway closes; the client is to echo that.
+    Gateway(Closed),
+    /// The client sent what is no WebSocket frame; what comes behind it cannot be read.
+    Broken(Closed),
+    /// The socket is gone.
+    Lost,
+}
+
+impl End {
+    /// Completes the closing handshake.
+    async fn carry_out(&self, socket: &mut WebSocket, queued: &mut mpsc::Receiver<Utf8Bytes>) {
+        match self {
+            Self::Client(_) => while let Some(Ok(_)) = socket.next().await {},
+            Self::Gateway(closed) => {
+                // What was posted before the end still goes out before it.
+                while let Ok(text) = queued.try_recv() {
+                    if socket.feed(Message::Text(text)).await.is_err() {
+                        return;
+                    }
+                }
+                if socket.close(Some(closed.frame())).await.is_ok() {
+                    while let Some(Ok(_)) = socket.next().await {}
+                }
+            }
+            Self::Broken(closed) => {
+                if socket.close(Some(closed.frame())).await.is_ok() {
+                    drain(socket.get_mut()).await;
+                }
+            }
+            Self::Lost => {}
+        }
+    }
+
+    fn into_closed(self) -> Closed {
+        match self {
+            Self::Client(closed) | Self::Gateway(closed) | Self::Broken(closed) => closed,
+            Self::Lost => Closed::lost(),
+        }
+    }
+}
+
+/// Reads what the client still sends: a socket dropped with unread data is reset, and the close frame lost.
+async fn drain(socket: &mut TcpStream) {
+    let mut rest = [0; READ_BUFFER_BYTES];
+    if socket.shutdown().await.is_ok() {
+        while let Ok(Ok(1..)) = timeout(DRAIN_QUIET, socket.read(&mut rest)).await {}
+    }
+}
+
+/// When a connection is to be looked at again. Traffic only takes note of the time; it never moves the alarm.
+struct Clock {
+    end: Instant,
+    last_active: Instant,
+    alarm: Instant,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            end: now + LIFE_MAX,
+            last_active: now,
+            alarm: now + IDLE_MAX,
+        }
+    }
+
+    fn touch(&mut self) {
+        self.last_active = Instant::now();
+    }
+
+    /// Whether the connection's time is over; else the alarm is set anew.
+    fn check(&mut self) -> Result<(), End> {
+        self.alarm = self.end.min(self.last_active + IDLE_MAX);
+        if self.alarm > Instant::now() {
+            return Ok(());
+        }
+        Err(End::Gateway(Closed::going_away()))
+    }
+}

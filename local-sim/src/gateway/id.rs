@@ -1,0 +1,205 @@
+//! The gateway's identifiers: connection, message and request ids.
+//!
+//! An id is 11 bytes in the URL-safe base64 alphabet with one `=`, 16 characters in all. Ids that API Gateway
+//! made fit this layout (found by decoding published samples; AWS documents only the look):
+//!
+//! | bits | content |
+//! | --- | --- |
+//! | 1 | zero |
+//! | 29 | 100 ms ticks since 2018-01-01T00:00:00Z |
+//! | 2 + 2 | `01 11` in a connection or message id, `00 01` in a request id |
+//! | 15 | a counter |
+//! | 15 | a constant of the region |
+//! | 8 | `02` in a connection or message id, `05` in a request id |
+//! | 16 | the front-end node, a multiple of 4; a connection's messages carry its own |
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE};
+use serde::{Serialize, Serializer};
+
+/// An id as it stands in events, frames and URLs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Id([u8; ID_CHARS]);
+
+impl Id {
+    /// Takes what a client says is an id; `None` where the gateway could not have made it.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE.decode(text).ok()?;
+        (bytes.len() == ID_BYTES).then_some(Self(text.as_bytes().try_into().ok()?))
+    }
+
+    /// The id's 16 characters.
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("base64 is ASCII")
+    }
+
+    fn of(bytes: [u8; ID_BYTES]) -> Self {
+        let mut chars = [0; ID_CHARS];
+        URL_SAFE
+            .encode_slice(bytes, &mut chars)
+            .expect("11 bytes are 16 characters");
+        Self(chars)
+    }
+
+    fn node(&self) -> u16 {
+        let bytes = URL_SAFE.decode(self.0).unwrap_or_default();
+        bytes
+            .last_chunk()
+            .map_or(0, |node| u16::from_be_bytes(*node))
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Makes ids, each once.
+#[derive(Debug)]
+pub(super) struct Ids {
+    counter: AtomicU16,
+}
+
+impl Ids {
+    /// Starts anywhere in the counter's range, so that a restart within a tick does not repeat itself.
+    pub(super) fn new() -> Self {
+        Self {
+            counter: AtomicU16::new(fastrand::u16(..)),
+        }
+    }
+
+    /// A connection's id, `now` being milliseconds since the epoch.
+    pub(super) fn connection(&self, now: i64) -> Id {
+        self.make(&MESSAGE, now, random_node())
+    }
+
+    /// The id of a message of `connection`.
+    pub(super) fn message(&self, now: i64, connection: &Id) -> Id {
+        self.make(&MESSAGE, now, connection.node())
+    }
+
+    /// The id of a request: one invocation's event, whatever led to it.
+    pub(super) fn request(&self, now: i64) -> Id {
+        self.make(&REQUEST, now, random_node())
+    }
+
+    fn make(&self, kind: &Kind, now: i64, node: u16) -> Id {
+        let ticks = ((now - EPOCH_MS) / TICK_MS).cast_unsigned() & 0x1fff_ffff;
+        let counter = u64::from(self.counter.fetch_add(1, Ordering::Relaxed) & 0x7fff);
+        let head = ticks << 34 | kind.bits << 30 | counter << 15 | REGION;
+        let mut bytes = [0; ID_BYTES];
+        bytes[..8].copy_from_slice(&head.to_be_bytes());
+        bytes[8] = kind.byte;
+        bytes[9..].copy_from_slice(&node.to_be_bytes());
+        Id::of(bytes)
+    }
+}
+
+struct Kind {
+    bits: u64,
+    byte: u8,
+}
+
+const MESSAGE: Kind = Kind {
+    bits: 0b0111,
+    byte: 2,
+};
+const REQUEST: Kind = Kind {
+    bits: 0b0001,
+    byte: 5,
+};
+
+fn random_node() -> u16 {
+    fastrand::u16(..) & !0b11
+}
+
+const ID_BYTES: usize = 11;
+const ID_CHARS: usize = 16;
+/// 2018-01-01T00:00:00Z.
+const EPOCH_MS: i64 = 1_514_764_800_000;
+const TICK_MS: i64 = 100;
+/// What ids of us-east-1 carry.
+const REGION: u64 = 0x2003;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const NOW: i64 = 1_705_751_697_419;
+
+    #[test]
+    fn an_id_is_fifteen_characters_and_a_pad() {
+        let ids = Ids::new();
+        let connection = ids.connection(NOW);
+        for id in [ids.message(NOW, &connection), ids.request(NOW), connection] {
+            assert_eq!(id.as_str().len(), 16);
+            assert_eq!(id.as_str().find('='), Some(15));
+            assert_eq!(Id::parse(id.as_str()), Some(id));
+        }
+    }
+
+    #[test]
+    fn an_id_carries_its_time_as_a_recorded_one_does() {
+        // connectionId R1kmxc2VNjMCFIA= was recorded with connectedAt 1705751697419.
+        let recorded = URL_SAFE.decode("R1kmxc2VNjMCFIA=").unwrap();
+        let made = URL_SAFE
+            .decode(Ids::new().connection(NOW).as_str())
+            .unwrap();
+        let ticks = |id: &[u8]| u32::from_be_bytes(id[..4].try_into().unwrap()) >> 2;
+        assert!(
+            ticks(&made).abs_diff(ticks(&recorded)) <= 3,
+            "{made:x?} {recorded:x?}"
+        );
+        assert_eq!(made[8], recorded[8]);
+    }
+
+    #[test]
+    fn a_message_carries_the_node_of_its_connection() {
+        let ids = Ids::new();
+        let connection = ids.connection(NOW);
+        assert_eq!(ids.message(NOW, &connection).node(), connection.node());
+        assert_eq!(connection.node() % 4, 0);
+    }
+
+    #[test]
+    fn ids_of_one_tick_differ() {
+        let ids = Ids::new();
+        let connection = ids.connection(NOW);
+        let made: HashSet<Id> = (0..10_000).map(|_| ids.message(NOW, &connection)).collect();
+        assert_eq!(made.len(), 10_000);
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        for text in [
+            "",
+            "abc",
+            "R1kmxc2VNjMCFIA",
+            "R1kmxc2VNjMCFIA==",
+            "R1kmxc2VNjMCFI%3D",
+            "R1kmxc2VNjM+FIA=",
+            "R1kmxc2VNjMCFIA=a",
+        ] {
+            assert_eq!(Id::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! API Gateway's published quotas, and the bounds that the simulator adds to its own waits and queues.
+//!
+//! Quotas: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
+
+use std::time::Duration;
+
+/// A frame may carry this many bytes; a longer one closes the socket with 1009.
+pub(crate) const FRAME_BYTES_MAX: usize = 32 * 1024;
+/// A message may carry this many bytes over all its frames, in either direction.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 128 * 1024;
+/// A connection without traffic is closed after this long.
+pub(crate) const IDLE_MAX: Duration = Duration::from_mins(10);
+/// A connection is closed after this long, busy or not.
+pub(crate) const LIFE_MAX: Duration = Duration::from_hours(2);
+/// The URL of a handshake may be this long, in bytes.
+pub(crate) const URL_BYTES_MAX: usize = 4096;
+
+/// The head of a request may be this long, in bytes: the longest URL, and 10,240 bytes of headers.
+pub(super) const HEAD_BYTES_MAX: usize = URL_BYTES_MAX + 10_240;
+/// A request may have this many headers.
+pub(super) const HEADERS_MAX: usize = 100;
+/// A client has this long to send the head of a request.
+pub(super) const HEAD_WAIT: Duration = Duration::from_secs(10);
+/// Both sides have this long to complete a close, before the socket is dropped.
+pub(super) const CLOSE_WAIT: Duration = Duration::from_secs(2);
+/// A client that broke the protocol, and was told, has stopped sending when it is quiet for this long.
+pub(super) const DRAIN_QUIET: Duration = Duration::from_millis(250);
+/// The same as [`CLOSE_WAIT`] when the gateway itself is ending.
+pub(super) const SHUTDOWN_CLOSE_WAIT: Duration = Duration::from_millis(500);
+/// A connection's messages that are not answered yet; beyond them nothing more is read from it.
+pub(super) const MESSAGES_UNDER_WAY_MAX: usize = 256;
+/// A connection's messages to the client that wait to be written.
+pub(super) const OUTBOUND_QUEUE_MAX: usize = 32;
+/// A socket's read buffer, in bytes: small, because most connections are idle.
+pub(super) const READ_BUFFER_BYTES: usize = 4096;
+/// How long the listener waits after it could not accept, most likely for want of descriptors.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

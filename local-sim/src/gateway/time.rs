@@ -1,0 +1,46 @@
+//! The wall clock in the forms that events and frames use.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// Milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// `20/Jan/2024:11:55:08 +0000`, as `requestTime` is written.
+pub(super) fn request_time(ms: i64) -> String {
+    utc(ms).format("%d/%b/%Y:%H:%M:%S +0000").to_string()
+}
+
+/// `2020-04-30T20:10:33.236Z`, as `@connections` writes times.
+pub(super) fn iso_8601(ms: i64) -> String {
+    utc(ms).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// `Sat, 20 Jan 2024 11:55:08 GMT`, as HTTP's `Date` is written.
+pub(super) fn http_date(ms: i64) -> String {
+    utc(ms).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+fn utc(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_705_751_708_326;
+
+    #[test]
+    fn times_are_written_as_recorded() {
+        assert_eq!(request_time(MS), "20/Jan/2024:11:55:08 +0000");
+        assert_eq!(iso_8601(MS), "2024-01-20T11:55:08.326Z");
+        assert_eq!(http_date(MS), "Sat, 20 Jan 2024 11:55:08 GMT");
+    }
+}

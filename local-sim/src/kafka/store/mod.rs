@@ -1,0 +1,10 @@
+//! What the broker keeps: topics of partitions of record batches. No sockets, no requests.
+
+pub(crate) mod batch;
+pub(crate) mod log;
+pub(crate) mod partition;
+pub(crate) mod producers;
+pub(crate) mod retention;
+#[cfg(test)]
+pub(crate) mod sample;
+pub(crate) mod topics;

@@ -1,0 +1,88 @@
+//! The broker as clients see it, over a socket.
+
+mod client;
+mod fetch;
+mod produce;
+mod protocol;
+pub(super) mod samples;
+mod topics;
+mod wire;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use self::wire::Wire;
+use super::{Broker, Options, RETENTION_BYTES_DEFAULT};
+
+/// A broker that runs until it is dropped.
+struct Running {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    serving: JoinSet<()>,
+}
+
+const OPTIONS: Options = Options {
+    partitions_default: 3,
+    retention_bytes: RETENTION_BYTES_DEFAULT,
+};
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Nothing here takes this long, unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Running {
+    async fn start() -> Self {
+        Self::start_with(OPTIONS).await
+    }
+
+    /// Starts a broker with the topic `t` of two partitions.
+    async fn start_with(options: Options) -> Self {
+        let broker = Broker::bind(ANY_PORT, options).await.unwrap();
+        broker.create_topic("t", 2).unwrap();
+        let address = broker.local_addr();
+        let shutdown = CancellationToken::new();
+        let mut serving = JoinSet::new();
+        serving.spawn(broker.serve(shutdown.clone()));
+        Self {
+            address,
+            shutdown,
+            serving,
+        }
+    }
+
+    async fn connect(&self) -> Wire {
+        Wire::connect(self.address).await
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_recognisable() {
+    let first = Running::start().await;
+    let second = Broker::bind(first.address, OPTIONS).await;
+    assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn shutdown_ends_idle_and_waiting_connections() {
+    let mut broker = Running::start().await;
+    let mut idle = broker.connect().await;
+    let mut waiting = broker.connect().await;
+    waiting
+        .send(11, &samples::fetch(0, 0).with_max_wait_ms(60_000))
+        .await;
+    idle.list_offset(0, -1).await;
+
+    broker.shutdown.cancel();
+
+    timeout(PATIENCE, broker.serving.join_next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert!(idle.is_closed().await);
+    assert!(waiting.is_closed().await);
+}

@@ -1,0 +1,333 @@
+//! Puts the parts together: starts them in order, says where they are, and ends them in order.
+
+use std::{
+    error::Error,
+    io::{self, IsTerminal as _, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use sluice_contract::{Contract, ContractError};
+use tempfile::TempDir;
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    cli::Options,
+    executables::{ExecutableError, Executables},
+    gateway::Gateway,
+    kafka::{self, Broker},
+    lambda::{self, Lambda},
+    topics::{self, TopicsError},
+    variables::{NotText, Variables},
+};
+
+/// Runs the simulator until a signal ends it.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
+    lambda::raise_descriptor_limit();
+    let contract = Contract::load(&options.contract)?;
+    let task_root = task_root(&options.contract).map_err(StartError::TaskRoot)?;
+    let executables = Executables::find(&contract, &options.functions)?;
+    let (listener, address) = listen(options.listen).await?;
+    let cluster = Cluster::start(&options, &contract).await?;
+    if !options.no_build {
+        executables.build()?;
+    }
+    let configurations = configurations(&options, &contract, executables, &cluster.variables)?;
+    let lambda =
+        Lambda::start(configurations, task_root.path().to_owned()).map_err(StartError::Lambda)?;
+    let endpoints = Endpoints::new(address, &options.stage, &cluster);
+    let lambda = Arc::new(lambda);
+    let gateway = Gateway::new(contract, options.stage, Arc::clone(&lambda));
+    let signals = Signals::new().map_err(StartError::Signals)?;
+    Ok(Simulator {
+        lambda,
+        gateway,
+        listener,
+        cluster,
+        _task_root: task_root,
+    }
+    .serve(&endpoints, signals)
+    .await)
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound.await.map_err(|source| StartError::Listen {
+        flag: "--listen",
+        address,
+        hint: "",
+        source,
+    })
+}
+
+/// The folder that functions run in: a package as Lambda unpacks it, with the contract in it.
+///
+/// It is a copy, so that all processes see the same contract for as long as the simulator runs.
+fn task_root(contract: &Path) -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("local-sim-").tempdir()?;
+    std::fs::copy(contract, folder.path().join("gateway.yaml"))?;
+    Ok(folder)
+}
+
+fn configurations(
+    options: &Options,
+    contract: &Contract,
+    executables: Executables,
+    variables: &Variables,
+) -> Result<Vec<lambda::Configuration>, StartError> {
+    let configure = |(name, executable): (String, PathBuf)| {
+        let settings = contract.function(&name);
+        lambda::Configuration {
+            executable,
+            timeout: settings.timeout,
+            memory_size: settings.memory_size,
+            reserved_concurrent_executions: settings.reserved_concurrent_executions,
+            environment: variables
+                .all()
+                .chain(settings.environment)
+                .chain(options.environment.clone())
+                .collect(),
+            name,
+        }
+    };
+    Ok(executables
+        .into_paths()?
+        .into_iter()
+        .map(configure)
+        .collect())
+}
+
+/// Where records go.
+struct Cluster {
+    brokers: String,
+    variables: Variables,
+    embedded: Option<Broker>,
+}
+
+impl Cluster {
+    /// Starts the embedded broker, or finds the cluster that was asked for; the contract's topics are there then.
+    async fn start(options: &Options, contract: &Contract) -> Result<Self, StartError> {
+        let topics = contract.topics();
+        if let Some(brokers) = &options.kafka {
+            let variables = Variables::cluster(brokers)?;
+            topics::ensure(
+                brokers,
+                |name| variables.find(name, &options.environment),
+                &topics,
+                options.create_topics.then_some(options.partitions),
+            )
+            .await?;
+            return Ok(Self {
+                brokers: brokers.clone(),
+                variables,
+                embedded: None,
+            });
+        }
+        let address = options.kafka_listen;
+        let settings = kafka::Options {
+            partitions_default: options.partitions,
+            retention_bytes: kafka::RETENTION_BYTES_DEFAULT,
+        };
+        let hint = if address.port() == KAFKA_PORT {
+            "; is Kafka running there? --kafka uses it"
+        } else {
+            ""
+        };
+        let broker =
+            Broker::bind(address, settings)
+                .await
+                .map_err(|source| StartError::Listen {
+                    flag: "--kafka-listen",
+                    address,
+                    hint,
+                    source,
+                })?;
+        for topic in topics {
+            broker
+                .create_topic(topic, options.partitions)
+                .map_err(|source| StartError::Topic(source.into()))?;
+        }
+        let brokers = broker.local_addr().to_string();
+        Ok(Self {
+            variables: Variables::embedded(&brokers),
+            brokers,
+            embedded: Some(broker),
+        })
+    }
+}
+
+/// Everything that runs.
+struct Simulator {
+    lambda: Arc<Lambda>,
+    gateway: Gateway,
+    listener: TcpListener,
+    cluster: Cluster,
+    /// Removed with the simulator.
+    _task_root: TempDir,
+}
+
+impl Simulator {
+    /// Serves until the first signal, then ends in order; the second signal ends at once.
+    async fn serve(self, endpoints: &Endpoints, mut signals: Signals) -> ExitCode {
+        let stop_gateway = CancellationToken::new();
+        let stop_broker = CancellationToken::new();
+        let mut gateway = JoinSet::new();
+        gateway.spawn(Arc::new(self.gateway).serve(self.listener, stop_gateway.clone()));
+        let mut broker = JoinSet::new();
+        if let Some(embedded) = self.cluster.embedded {
+            broker.spawn(embedded.serve(stop_broker.clone()));
+        }
+        endpoints.print();
+        signals.next().await;
+        let deadline = Instant::now() + SHUTDOWN_MAX;
+        stop_gateway.cancel();
+        let ending = async {
+            if timeout_at(deadline, gateway.join_next()).await.is_err() {
+                warn!("not every $disconnect has run in time");
+            }
+            self.lambda.end().await;
+            stop_broker.cancel();
+            broker.join_next().await;
+        };
+        tokio::select! {
+            () = ending => ExitCode::SUCCESS,
+            () = signals.next() => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// What a user connects to.
+struct Endpoints {
+    websocket: String,
+    connections: String,
+    kafka: String,
+}
+
+impl Endpoints {
+    fn new(address: SocketAddr, stage: &str, cluster: &Cluster) -> Self {
+        Self {
+            websocket: format!("ws://{address}/{stage}"),
+            connections: format!("http://{address}/{stage}/@connections"),
+            kafka: cluster.brokers.clone(),
+        }
+    }
+
+    /// Prints the lines that scripts read; on a terminal, one more that a user can paste.
+    fn print(&self) {
+        let Self {
+            websocket,
+            connections,
+            kafka,
+        } = self;
+        let mut out = io::stdout().lock();
+        let lines =
+            format!("websocket    {websocket}\nconnections  {connections}\nkafka        {kafka}\n");
+        // Nobody reads: then nobody misses it.
+        let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+        if out.is_terminal() {
+            let _ = writeln!(
+                io::stderr(),
+                "\nSend a first message:\n  npx wscat --connect {websocket} --wait 1 --execute '{FIRST_MESSAGE}'"
+            );
+        }
+    }
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Why the simulator does not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    /// The contract is wrong.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// A function has no program.
+    #[error(transparent)]
+    Executable(#[from] ExecutableError),
+    /// A port cannot be had.
+    #[error("cannot listen on {address}: {flag} takes another address{hint}")]
+    Listen {
+        flag: &'static str,
+        address: SocketAddr,
+        hint: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    /// A variable cannot be handed on.
+    #[error(transparent)]
+    Variable(#[from] NotText),
+    /// The cluster is not as the contract needs it.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    /// The embedded broker does not take a topic.
+    #[error("cannot create a topic of the contract")]
+    Topic(#[source] Box<dyn Error + Send + Sync>),
+    /// There is no place for the functions to run in.
+    #[error("cannot make a folder for the functions")]
+    TaskRoot(#[source] io::Error),
+    /// Lambda does not start.
+    #[error("cannot start Lambda")]
+    Lambda(#[source] io::Error),
+    /// Signals cannot be received.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+}
+
+/// Says on standard error, in one line, why the simulator does not start.
+pub(crate) fn report(error: &StartError) {
+    let mut line = format!("local-sim: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Libraries often repeat their own cause.
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Connections are closed and `$disconnect`s run for this long after the first signal; then functions are killed.
+const SHUTDOWN_MAX: Duration = Duration::from_millis(2200);
+/// Where Kafka usually is.
+const KAFKA_PORT: u16 = 9092;
+const FIRST_MESSAGE: &str = r#"{"action":"chat","room":"r1","text":"hi","id":"1"}"#;

@@ -1,0 +1,142 @@
+//! Rules that the compiler does not know: which part of the simulator may name which other, and which library.
+
+use std::{fs, path::Path};
+
+/// Each outside library of an edge, and the only files or folders below `src` that may name it.
+const EDGES: &[(&str, &[&str])] = &[
+    ("base64", &["gateway/"]),
+    ("clap", &["cli.rs", "main.rs"]),
+    ("crc32c", &["kafka/"]),
+    ("form_urlencoded", &["gateway/"]),
+    ("futures_util", &["gateway/frames.rs"]),
+    ("httparse", &["gateway/head.rs"]),
+    ("hyper", &["gateway/", "lambda/runtime_api.rs"]),
+    ("kafka_protocol", &["kafka/"]),
+    ("rskafka", &["kafka/tests"]),
+    ("percent_encoding", &["gateway/management.rs"]),
+    ("rustix", &["lambda/process.rs"]),
+    ("sluice_kafka", &["topics.rs", "variables.rs"]),
+    ("tempfile", &["simulator.rs"]),
+    ("tokio_tungstenite", &["gateway/"]),
+    ("tracing_subscriber", &["main.rs"]),
+];
+
+/// Which folders may name something of another one, and what.
+const SEAMS: &[(&str, &str, &[&str])] = &[
+    ("gateway/", "lambda", &["InvokeError", "Lambda"]),
+    ("gateway/", "kafka", &[]),
+    ("lambda/", "gateway", &[]),
+    ("lambda/", "kafka", &[]),
+    ("kafka/", "gateway", &[]),
+    ("kafka/", "lambda", &[]),
+];
+
+/// Every file below `src`, by its path from there, without its comments.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a source") {
+            let path = entry.expect("a source").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a source");
+            let code: Vec<&str> = text
+                .lines()
+                .map(|line| line.split("//").next().unwrap_or_default())
+                .collect();
+            sources.push((
+                path.strip_prefix(&root)
+                    .expect("below src")
+                    .display()
+                    .to_string(),
+                code.join("\n"),
+            ));
+        }
+    }
+    assert!(sources.len() > 20, "{sources:?}");
+    sources
+}
+
+fn is_below(file: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| file.starts_with(place))
+}
+
+/// Whether code uses a crate: `hyper::` or `hyper_util::`, but not `my_hyper::`.
+fn uses(code: &str, library: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let path = format!("{library}::");
+    code.match_indices(&path)
+        .any(|(at, _)| !code[..at].ends_with(is_word))
+}
+
+#[test]
+fn each_outside_library_is_named_at_its_edge_only() {
+    let sources = sources();
+    for (library, places) in EDGES {
+        let users: Vec<&str> = sources
+            .iter()
+            .filter(|(_, code)| uses(code, library))
+            .map(|(file, _)| file.as_str())
+            .collect();
+        assert!(
+            !users.is_empty(),
+            "nobody names `{library}`, and {places:?} may"
+        );
+        for file in users {
+            assert!(
+                is_below(file, places),
+                "{file} names `{library}`; only {places:?} may"
+            );
+        }
+    }
+}
+
+#[test]
+fn parts_know_of_each_other_only_what_they_must() {
+    for (file, code) in sources() {
+        // A path that this test does not see through.
+        let hidden = ["crate::{", "super::super::super"]
+            .iter()
+            .find(|path| code.contains(**path));
+        let is_part = SEAMS.iter().any(|(folder, ..)| file.starts_with(folder));
+        assert!(
+            !is_part || hidden.is_none(),
+            "{file}: write {hidden:?} with the part's name"
+        );
+        for (folder, other, known) in SEAMS.iter().filter(|(folder, ..)| file.starts_with(folder)) {
+            for (at, path) in code.match_indices(&format!("crate::{other}::")) {
+                let rest = &code[at + path.len()..];
+                let named = rest.split(';').next().unwrap_or_default();
+                let words = named
+                    .split(|c: char| !c.is_alphanumeric())
+                    .filter(|word| !word.is_empty());
+                for word in words {
+                    assert!(
+                        known.contains(&word),
+                        "{file}: {folder} names {other}::{word}; it may name {known:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn of_the_functions_only_the_contract_and_the_kafka_client_are_named() {
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let dependencies = manifest
+        .lines()
+        .filter(|line| line.starts_with("sluice") || line.starts_with("functions"));
+    let names: Vec<&str> = dependencies
+        .map(|line| line.split(['.', ' ', '=']).next().unwrap_or_default())
+        .collect();
+    assert_eq!(names, ["sluice-contract", "sluice-kafka"]);
+    for (file, code) in sources() {
+        assert!(!uses(&code, "functions"), "{file} names the functions");
+    }
+}
