@@ -1,0 +1,67 @@
+//! Building the functions before they run, with a cargo that the test makes.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use tests::binaries;
+
+/// Runs a copy of the simulator, in a release folder of its own, with nothing but this `cargo` to call.
+fn run_with(cargo: Option<&str>) -> Output {
+    let folder = TempDir::new().unwrap();
+    let release = folder.path().join("release");
+    fs::create_dir(&release).unwrap();
+    let program = release.join("local-sim");
+    fs::copy(binaries::local_sim(), &program).unwrap();
+    if let Some(script) = cargo {
+        let path = folder.path().join("cargo");
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    }
+    Command::new(program)
+        .args(["--listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0"])
+        .current_dir(binaries::root())
+        .env("PATH", folder.path())
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_build_that_fails_shows_what_cargo_said() {
+    let output = run_with(Some(
+        "#!/bin/sh\necho 'error: expected one of' >&2\nexit 101\n",
+    ));
+    let stderr = stderr(&output);
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines[0], "error: expected one of");
+    assert_eq!(lines.len(), 2, "{stderr}");
+    assert!(lines[1].contains("cannot build the functions"), "{stderr}");
+}
+
+#[test]
+fn a_build_is_of_the_programs_own_profile_and_of_what_the_contract_names() {
+    let output = run_with(Some("#!/bin/sh\necho \"$@\" >&2\nexit 101\n"));
+    let stderr = stderr(&output);
+    for expected in [
+        "--profile release",
+        "--bin connect",
+        "--bin disconnect",
+        "--bin message",
+    ] {
+        assert!(stderr.contains(expected), "{expected} is missing: {stderr}");
+    }
+}
+
+#[test]
+fn without_cargo_the_way_out_is_named() {
+    let stderr = stderr(&run_with(None));
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("--no-build"), "{stderr}");
+}

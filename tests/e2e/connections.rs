@@ -1,0 +1,158 @@
+//! `@connections`: sending to a client, looking at it and disconnecting it, over plain HTTP.
+
+use tests::client::Client;
+use tests::consumer::Consumer;
+use tests::http::{connection_url, request};
+use tests::simulator::{Launch, Simulator};
+
+/// One byte more than a client can be sent.
+const TOO_MANY_BYTES: usize = 128 * 1024 + 1;
+
+/// Posts of the largest size that fill any socket's buffers and the gateway's queue.
+const POSTS_MAX: usize = 500;
+/// Messages of one client at once, far more than may be under way.
+const FLOOD: u64 = 2000;
+
+/// A simulator, a client of it, and the client's own URL.
+async fn connected() -> (Simulator, Client, String) {
+    let simulator = Launch::default().start(&[]).await;
+    let client = Client::connect(&simulator.websocket).await;
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    let id = &consumer.records("ws.connections", 1).await[0].key;
+    let url = connection_url(&simulator.connections, id);
+    (simulator, client, url)
+}
+
+#[tokio::test]
+async fn what_is_posted_reaches_the_client_in_order() {
+    let (simulator, mut client, url) = connected().await;
+    for text in ["plain", r#"{"any":"JSON"}"#, "ž 馬 🐎", ""] {
+        let response = request("POST", &url, text).await;
+        assert_eq!((response.status, response.body.as_str()), (200, ""));
+        assert_eq!(client.next().await, text);
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn an_id_may_be_escaped_or_not() {
+    let (simulator, mut client, url) = connected().await;
+    for url in [url.replace("%3D", "="), url.replace('@', "%40")] {
+        assert_eq!(request("POST", &url, "hi").await.status, 200, "{url}");
+        assert_eq!(client.next().await, "hi");
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_can_be_looked_at() {
+    let (simulator, mut client, url) = connected().await;
+    client.ask("active").await;
+    let response = request("GET", &url, "").await;
+    assert_eq!(response.status, 200);
+    let json: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    let names: Vec<&String> = json.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["connectedAt", "identity", "lastActiveAt"]);
+    assert_eq!(json["identity"]["sourceIp"], "127.0.0.1");
+    let [connected, active] = ["connectedAt", "lastActiveAt"].map(|name| {
+        let text = json[name].as_str().unwrap();
+        assert_eq!(text.len(), "2020-04-30T20:10:33.236Z".len(), "{text}");
+        text.parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+    });
+    assert!(connected <= active, "{json}");
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_deleted_connection_is_closed_recorded_and_gone() {
+    let (simulator, mut client, url) = connected().await;
+    let response = request("DELETE", &url, "").await;
+    assert_eq!((response.status, response.body.as_str()), (204, ""));
+    assert_eq!(client.closed().await, 1000);
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    let disconnect = consumer.records("ws.connections", 2).await[1].json();
+    assert_eq!(disconnect["disconnectStatusCode"], 1000);
+    assert_eq!(disconnect["disconnectReason"], "Connection Closed Normally");
+    for method in ["POST", "GET", "DELETE"] {
+        let response = request(method, &url, "").await;
+        assert_eq!(
+            (response.status, response.body.as_str()),
+            (410, ""),
+            "{method}"
+        );
+        assert_eq!(response.header("x-amzn-errortype"), Some("GoneException"));
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_refused_and_harms_nobody() {
+    let (simulator, mut client, url) = connected().await;
+    let long = "x".repeat(TOO_MANY_BYTES);
+    assert_eq!(request("POST", &url, &long).await.status, 413);
+    let malformed = format!("{}/not-an-id", simulator.connections);
+    assert_eq!(request("POST", &malformed, "hi").await.status, 400);
+    let stage = url.replace("/dev/", "/other/");
+    assert_eq!(request("POST", &stage, "hi").await.status, 403);
+    assert_eq!(
+        client.ask(r#"{"id":"still here"}"#).await["id"],
+        "still here"
+    );
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_can_be_told_nothing_more_but_can_be_deleted() {
+    let (simulator, client, url) = connected().await;
+    let text = "x".repeat(TOO_MANY_BYTES - 1);
+    let mut status = 200;
+    for _ in 0..POSTS_MAX {
+        status = request("POST", &url, &text).await.status;
+        if status != 200 {
+            break;
+        }
+    }
+    assert_eq!(status, 429);
+    assert_eq!(request("DELETE", &url, "").await.status, 204);
+    assert_eq!(request("GET", &url, "").await.status, 410);
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    let disconnect = &consumer.records("ws.connections", 2).await[1];
+    assert_eq!(disconnect.json()["disconnectStatusCode"], 1000);
+    drop(client);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_posted_before_a_delete_arrives_before_the_close() {
+    let (simulator, mut client, url) = connected().await;
+    for text in ["first", "second"] {
+        assert_eq!(request("POST", &url, text).await.status, 200);
+    }
+    assert_eq!(request("DELETE", &url, "").await.status, 204);
+    assert_eq!(client.next().await, "first");
+    assert_eq!(client.next().await, "second");
+    assert_eq!(client.closed().await, 1000);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_floods_is_answered_and_keeps_nobody_waiting() {
+    let simulator = Launch::default().start(&[]).await;
+    let mut flooding = Client::connect(&simulator.websocket).await;
+    let mut other = Client::connect(&simulator.websocket).await;
+    for id in 0..FLOOD {
+        flooding
+            .send(&format!(r#"{{"action":"chat","id":{id}}}"#))
+            .await;
+    }
+    assert_eq!(other.ask(r#"{"id":"o"}"#).await["type"], "ack");
+    let mut answered = Vec::new();
+    for _ in 0..FLOOD {
+        let answer = flooding.next_json().await;
+        assert_eq!(answer["type"], "ack", "{answer}");
+        answered.push(answer["id"].as_u64().unwrap());
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, Vec::from_iter(0..FLOOD));
+    simulator.stop().await;
+}

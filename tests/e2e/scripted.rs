@@ -1,0 +1,227 @@
+//! What functions can do to a connection, shown with one that is told what to do.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tests::anatomy::check_id;
+use tests::client::Client;
+use tests::consumer::Consumer;
+use tests::process::Process;
+use tests::simulator::{Launch, Simulator, none_left};
+use tests::wait::eventually;
+
+use crate::routes::check_frame;
+
+/// The scripted function takes the messages, and ours record the connections.
+const MESSAGES: &str = "
+routeSelectionExpression: $request.body.action
+routes:
+  $connect: { function: connect, topic: ws.connections }
+  $disconnect: { function: disconnect, topic: ws.connections }
+  $default: { function: scripted, routeResponse: true }
+  silent: { function: scripted }
+functions: { scripted: { timeout: 3 } }
+";
+
+async fn start(contract: &str) -> Simulator {
+    let launch = Launch::default().contract(contract);
+    launch.function("scripted", "scripted.py").start(&[]).await
+}
+
+async fn connected() -> (Simulator, Client) {
+    let simulator = start(MESSAGES).await;
+    let client = Client::connect(&simulator.websocket).await;
+    (simulator, client)
+}
+
+/// Checks that the function answers, with the event that it was given.
+async fn check_echo(client: &mut Client) -> Value {
+    let answer = client.ask(r#"{"do":"echo"}"#).await;
+    assert_eq!(answer["event"]["body"], r#"{"do":"echo"}"#, "{answer}");
+    answer
+}
+
+#[tokio::test]
+async fn any_program_can_be_a_function_and_gets_the_gateways_event() {
+    let (simulator, mut client) = connected().await;
+    let event = check_echo(&mut client).await["event"].take();
+    let names: Vec<&String> = event.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["body", "isBase64Encoded", "requestContext"]);
+    let context = &event["requestContext"];
+    assert_eq!(context["eventType"], "MESSAGE");
+    assert_eq!(context["routeKey"], "$default");
+    assert_eq!(context["stage"], "dev");
+    assert_eq!(context["extendedRequestId"], context["requestId"]);
+    for name in ["connectionId", "messageId", "requestId"] {
+        check_id(context[name].as_str().unwrap());
+    }
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    let connect = &consumer.records("ws.connections", 1).await[0];
+    assert_eq!(context["connectionId"], connect.key);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn two_messages_of_one_connection_overlap() {
+    let (simulator, mut client) = connected().await;
+    let files = tempfile::TempDir::new().unwrap();
+    let path = files.path().join("go");
+    let slow = waiting_for(&path);
+    client.send(&slow).await;
+    // The second is answered while the first still runs …
+    check_echo(&mut client).await;
+    // … which ends only now.
+    fs::write(&path, "").unwrap();
+    assert_eq!(client.next_json().await["event"]["body"], slow.as_str());
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_is_used_again() {
+    let (simulator, mut client) = connected().await;
+    let first = check_echo(&mut client).await["pid"].take();
+    // The next message may come before that process has asked for more, and get another one.
+    eventually("the first process again", async || {
+        (check_echo(&mut client).await["pid"] == first).then_some(())
+    })
+    .await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn reserved_concurrency_bounds_a_function() {
+    let one = "{ timeout: 3, reservedConcurrentExecutions: 1 }";
+    let simulator = start(&MESSAGES.replace("{ timeout: 3 }", one)).await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    let files = tempfile::TempDir::new().unwrap();
+    let path = files.path().join("go");
+    // Either may come first; the other one is throttled.
+    client.send(&waiting_for(&path)).await;
+    client.send(&waiting_for(&path)).await;
+    check_frame(&client.next().await, "Internal server error");
+    fs::write(&path, "").unwrap();
+    assert!(client.next_json().await["pid"].is_u64());
+    check_echo(&mut client).await;
+    simulator.stop().await;
+}
+
+/// Checks that a message fails with API Gateway's frame, and that the next one does not.
+async fn check_fails(message: &Value) {
+    let (simulator, mut client) = connected().await;
+    client.send(&message.to_string()).await;
+    check_frame(&client.next().await, "Internal server error");
+    check_echo(&mut client).await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_crash_is_an_internal_server_error() {
+    check_fails(&json!({"do": "exit"})).await;
+}
+
+#[tokio::test]
+async fn a_timeout_is_an_internal_server_error() {
+    check_fails(&json!({"do": "hang"})).await;
+}
+
+#[tokio::test]
+async fn a_reported_error_is_an_internal_server_error() {
+    check_fails(&json!({"do": "fail"})).await;
+}
+
+#[tokio::test]
+async fn a_route_without_a_route_response_tells_of_errors_all_the_same() {
+    check_fails(&json!({"action": "silent", "do": "exit"})).await;
+}
+
+#[tokio::test]
+async fn what_is_no_proxy_response_is_an_internal_server_error() {
+    let (simulator, mut client) = connected().await;
+    for reply in [
+        "garbage",
+        "null",
+        "{}",
+        r#"{"statusCode":200,"Data":1}"#,
+        r#"{"statusCode":200,"body":1}"#,
+    ] {
+        let message = json!({"do": "reply", "with": reply});
+        client.send(&message.to_string()).await;
+        check_frame(&client.next().await, "Internal server error");
+    }
+    check_echo(&mut client).await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn the_body_of_a_reply_is_the_answer_whatever_its_status() {
+    let (simulator, mut client) = connected().await;
+    for (reply, answer) in [
+        (r#"{"statusCode":200,"body":"fine"}"#, "fine"),
+        (r#"{"statusCode":500,"body":"odd"}"#, "odd"),
+        (r#"{"statusCode":200}"#, ""),
+    ] {
+        client
+            .send(&json!({"do": "reply", "with": reply}).to_string())
+            .await;
+        assert_eq!(client.next().await, answer, "{reply}");
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_connection_gets_the_functions_status_and_leaves_no_record() {
+    let contract = MESSAGES.replace(
+        "connect, topic: ws.connections }\n  $dis",
+        "scripted }\n  $dis",
+    );
+    let simulator = start(&contract).await;
+    for status in [400, 403, 503] {
+        let url = format!("{}?status={status}", simulator.websocket);
+        assert_eq!(Client::refused(&url).await, status);
+    }
+    // One that is accepted ends with a record; those that were refused must not have left any.
+    Client::connect(&simulator.websocket)
+        .await
+        .close(1000, "")
+        .await;
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    consumer.records("ws.connections", 1).await;
+    simulator.stop().await;
+}
+
+/// A message whose invocation ends when this file is there.
+fn waiting_for(path: &Path) -> String {
+    json!({"do": "wait", "path": path}).to_string()
+}
+
+/// A simulator with a function that never replies, and what runs in it.
+async fn hanging() -> (Simulator, Client, Vec<Process>) {
+    let (simulator, mut client) = connected().await;
+    check_echo(&mut client).await;
+    client.send(r#"{"do":"hang"}"#).await;
+    let processes = simulator.processes();
+    (simulator, client, processes)
+}
+
+#[tokio::test]
+async fn the_end_waits_for_no_function() {
+    let (mut simulator, mut client, processes) = hanging().await;
+    simulator.signal(Signal::TERM);
+    assert_eq!(client.closed().await, 1012);
+    let status = simulator.ended().await;
+    assert!(status.success(), "{status}");
+    none_left(&processes).await;
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let (mut simulator, client, processes) = hanging().await;
+    simulator.signal(Signal::TERM);
+    simulator.signal(Signal::INT);
+    let status = simulator.ended().await;
+    assert_eq!(status.code(), Some(1));
+    none_left(&processes).await;
+    drop(client);
+}

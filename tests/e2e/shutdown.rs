@@ -1,0 +1,96 @@
+//! The end of the simulator: orderly where it is asked, complete where it is killed.
+
+use rustix::process::Signal;
+use tests::client::Client;
+use tests::consumer::Consumer;
+use tests::simulator::{Launch, none_left};
+use tests::wait::eventually;
+
+/// Clients that are connected when the end comes.
+const CLIENTS: usize = 5;
+
+/// Ends a simulator with open connections; another one's broker keeps the records.
+async fn check_orderly(signal: Signal) {
+    let broker = Launch::default().start(&[]).await;
+    let launch = Launch::default().kafka(&broker.kafka);
+    let mut simulator = launch.start(&[]).await;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = Client::connect(&simulator.websocket).await;
+        client.ask("hello").await;
+        clients.push(client);
+    }
+    let processes = simulator.processes();
+    assert!(!processes.is_empty());
+
+    simulator.signal(signal);
+    let closes = futures_util::future::join_all(clients.iter_mut().map(Client::closed));
+    let (codes, status) = tokio::join!(closes, simulator.ended());
+    assert!(status.success(), "{status}");
+    let code = codes[0];
+    assert!(
+        codes.iter().all(|other| *other == code) && [1001, 1012].contains(&code),
+        "{codes:?}"
+    );
+    none_left(&processes).await;
+    let consumer = Consumer::connect(&broker.kafka).await;
+    let records = consumer.records("ws.connections", 2 * CLIENTS).await;
+    let disconnects = records
+        .iter()
+        .filter(|record| record.header("ce_routekey") == "$disconnect");
+    let codes: Vec<_> = disconnects
+        .map(|record| record.json()["disconnectStatusCode"].clone())
+        .collect();
+    assert_eq!(codes, [(); CLIENTS].map(|()| code));
+    assert_eq!(
+        simulator.stdout().lines().count(),
+        3,
+        "{}",
+        simulator.stdout()
+    );
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn sigterm_closes_connections_and_records_it() {
+    check_orderly(Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn sigint_closes_connections_and_records_it() {
+    check_orderly(Signal::INT).await;
+}
+
+#[tokio::test]
+async fn a_killed_simulator_takes_its_processes_along_even_a_stopped_one() {
+    let simulator = Launch::default().start(&[]).await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    client.ask("hello").await;
+    let processes = simulator.processes();
+    let stopped = &simulator.function("/release/message")[0];
+    stopped.signal(Signal::STOP);
+    eventually("a stopped function", async || {
+        stopped.is_stopped().then_some(())
+    })
+    .await;
+    simulator.signal(Signal::KILL);
+    none_left(&processes).await;
+}
+
+#[tokio::test]
+async fn standard_output_says_where_everything_is_and_nothing_else() {
+    let simulator = Launch::default().start(&[]).await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    client.ask("hello").await;
+    let host = simulator
+        .websocket
+        .strip_prefix("ws://")
+        .and_then(|rest| rest.strip_suffix("/dev"));
+    let expected = format!(
+        "websocket    ws://{host}/dev\nconnections  http://{host}/dev/@connections\nkafka        {kafka}\n",
+        host = host.unwrap(),
+        kafka = simulator.kafka,
+    );
+    assert_eq!(simulator.stdout(), expected);
+    simulator.stop().await;
+}

@@ -1,0 +1,124 @@
+//! Every fault for some seconds, one after the other: they share a cluster.
+
+use serde_json::json;
+use tests::client::Client;
+use tests::cluster::Cluster;
+use tests::faults::{Extent, Fault, Report};
+use tests::path::Topics;
+use tests::simulator::Launch;
+use uuid::Uuid;
+
+#[expect(clippy::print_stdout, reason = "cargo shows it where the test fails")]
+async fn check(fault: Fault) {
+    let report = fault.run(&Extent::SHORT).await;
+    println!("{}\n{report}", Report::HEAD);
+    assert!(report.complaints.is_empty(), "{:#?}", report.complaints);
+    assert_eq!(report.lost, 0);
+}
+
+#[tokio::test]
+async fn a_leader_may_be_killed() {
+    check(Fault::LeaderKilled).await;
+}
+
+#[tokio::test]
+async fn a_broker_may_stop_and_go_on() {
+    check(Fault::BrokerStopped).await;
+}
+
+#[tokio::test]
+async fn brokers_may_be_upgraded_one_by_one() {
+    check(Fault::BrokersRolled).await;
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_with_two_of_three_away() {
+    check(Fault::TwoOfThreeAway).await;
+}
+
+#[tokio::test]
+async fn connections_may_be_cut() {
+    check(Fault::ConnectionsCut).await;
+}
+
+#[tokio::test]
+async fn connections_may_go_stale() {
+    check(Fault::ConnectionsForgotten).await;
+}
+
+#[tokio::test]
+async fn the_network_may_fall_silent() {
+    check(Fault::NetworkSilent).await;
+}
+
+#[tokio::test]
+async fn the_network_may_be_slow() {
+    check(Fault::NetworkSlow).await;
+}
+
+#[tokio::test]
+async fn answers_may_be_cut_short() {
+    check(Fault::AnswersCut).await;
+}
+
+#[tokio::test]
+async fn what_is_throttled_is_stored_once() {
+    check(Fault::Throttled).await;
+}
+
+#[tokio::test]
+async fn functions_may_be_frozen() {
+    check(Fault::FunctionsFrozen).await;
+}
+
+#[cfg(feature = "faketime")]
+#[tokio::test]
+async fn functions_frozen_for_minutes_trust_no_old_connection() {
+    check(Fault::FunctionsFrozenLong).await;
+}
+
+#[tokio::test]
+async fn functions_may_be_killed() {
+    check(Fault::FunctionsKilled).await;
+}
+
+#[tokio::test]
+async fn functions_may_time_out() {
+    check(Fault::FunctionsTimedOut).await;
+}
+
+#[tokio::test]
+async fn topics_may_get_more_partitions() {
+    check(Fault::PartitionsAdded).await;
+}
+
+#[tokio::test]
+async fn records_may_be_too_large() {
+    check(Fault::RecordsTooLarge).await;
+}
+
+#[tokio::test]
+async fn a_topic_that_is_deleted_is_no_topic_until_it_is_there_again() {
+    let cluster = Cluster::exclusive().await;
+    let _proxies = cluster.proxies().await;
+    let topics = Topics::prefixed(&format!("{}.", Uuid::new_v4()));
+    let launch = || {
+        let launch = Launch::default().contract(&topics.contract());
+        launch.kafka(&cluster.brokers())
+    };
+    let simulator = launch().start(&["--create-topics"]).await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    let ack = json!({"type": "ack", "id": 1});
+    let message = r#"{"action":"chat","id":1}"#;
+    assert_eq!(client.ask(message).await, ack);
+
+    cluster.admin().delete_topic(&topics.chat).await;
+    let refusal = client.ask(message).await;
+    assert_eq!(refusal["code"], "no_topic", "{refusal}");
+    assert_eq!(refusal["retryable"], false, "{refusal}");
+
+    // Whoever starts another one has the topic made again.
+    launch().start(&["--create-topics"]).await.stop().await;
+    assert_eq!(client.ask(message).await, ack);
+    simulator.stop().await;
+}

@@ -1,0 +1,38 @@
+//! The release binaries under test, built once per test process.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The top of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The path of `local-sim`, built in the release profile together with the functions.
+///
+/// # Panics
+/// Panics with cargo's own output above it where the build fails.
+pub fn local_sim() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .args("build --quiet --release --locked -p local-sim -p functions".split(' '))
+            .current_dir(root())
+            .status()
+            .unwrap();
+        assert!(status.success(), "cargo build: {status}");
+        target().join("release/local-sim")
+    })
+}
+
+/// A function of `tests/functions`, which is any program that speaks the Runtime API.
+pub fn function(name: &str) -> PathBuf {
+    root().join("tests/functions").join(name)
+}
+
+/// Where cargo puts what it builds: the test itself runs from `<target>/<profile>/deps`.
+pub fn target() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(3).unwrap().to_path_buf()
+}

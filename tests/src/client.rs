@@ -1,0 +1,173 @@
+//! An ordinary WebSocket client.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use crate::wait::within;
+
+/// One open connection.
+#[derive(Debug)]
+pub struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// Why there was no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// It did not come in time.
+    Late,
+    /// The connection ended before.
+    Ended,
+}
+
+impl Client {
+    /// Opens a connection.
+    ///
+    /// # Panics
+    /// Panics where it is refused.
+    pub async fn connect(url: &str) -> Self {
+        Self::open(url, &[]).await.unwrap()
+    }
+
+    /// Opens a connection with these headers.
+    ///
+    /// # Errors
+    /// Whatever the handshake fails with.
+    pub async fn open(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, Box<Error>> {
+        let mut request = url.into_client_request()?;
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).unwrap();
+            request
+                .headers_mut()
+                .append(HeaderName::from_static(name), value);
+        }
+        let opened = connect_async_with_config(request, None, true);
+        let (socket, _) = within("the handshake", opened).await?;
+        Ok(Self { socket })
+    }
+
+    /// Asks for a connection that is refused, and returns the HTTP status.
+    ///
+    /// # Panics
+    /// Panics where it is not refused, or not in HTTP.
+    pub async fn refused(url: &str) -> u16 {
+        match Self::open(url, &[]).await.map_err(|error| *error) {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            other => panic!("a refusal was expected, not {other:?}"),
+        }
+    }
+
+    /// Sends one text message in one frame.
+    pub async fn send(&mut self, text: &str) {
+        self.send_raw(Message::text(text)).await;
+    }
+
+    /// Sends one binary message in one frame.
+    pub async fn send_binary(&mut self, bytes: &[u8]) {
+        self.send_raw(Message::binary(Bytes::copy_from_slice(bytes)))
+            .await;
+    }
+
+    /// Sends one text message in frames of `size` bytes, as browsers do not.
+    pub async fn send_fragmented(&mut self, text: &str, size: usize) {
+        let mut chunks = text.as_bytes().chunks(size).enumerate().peekable();
+        while let Some((index, chunk)) = chunks.next() {
+            let kind = if index == 0 {
+                Data::Text
+            } else {
+                Data::Continue
+            };
+            let chunk = Bytes::copy_from_slice(chunk);
+            let last = chunks.peek().is_none();
+            let frame = Frame::message(chunk, OpCode::Data(kind), last);
+            self.send_raw(Message::Frame(frame)).await;
+        }
+    }
+
+    /// The text of the next message.
+    ///
+    /// # Panics
+    /// Panics where none comes, or something else.
+    pub async fn next(&mut self) -> String {
+        match within("a text frame", self.socket.next()).await {
+            Some(Ok(Message::Text(text))) => text.as_str().to_owned(),
+            other => panic!("a text frame was expected, not {other:?}"),
+        }
+    }
+
+    /// The JSON of the next message.
+    pub async fn next_json(&mut self) -> Value {
+        let text = self.next().await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// Sends a message and returns the next one, which need not be its answer where others
+    /// are under way.
+    pub async fn ask(&mut self, text: &str) -> Value {
+        self.send(text).await;
+        self.next_json().await
+    }
+
+    /// Sends a message and returns the next one, if it comes in time.
+    ///
+    /// # Errors
+    /// Nothing came, or the connection ended.
+    pub async fn try_ask(&mut self, text: &str, time: Duration) -> Result<Value, Silence> {
+        let exchange = async {
+            self.socket.send(Message::text(text)).await.ok()?;
+            self.socket.next().await?.ok()
+        };
+        match timeout(time, exchange).await {
+            Ok(Some(Message::Text(text))) => {
+                Ok(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}")))
+            }
+            Ok(_) => Err(Silence::Ended),
+            Err(_) => Err(Silence::Late),
+        }
+    }
+
+    /// Waits for the close frame and returns its code.
+    ///
+    /// # Panics
+    /// Panics where the connection ends without one, or a message comes first.
+    pub async fn closed(&mut self) -> u16 {
+        match within("a close frame", self.socket.next()).await {
+            Some(Ok(Message::Close(Some(frame)))) => {
+                // Reading on sends the answering close frame; what follows says nothing more.
+                while within("the end", self.socket.next())
+                    .await
+                    .is_some_and(|it| it.is_ok())
+                {}
+                frame.code.into()
+            }
+            other => panic!("a close frame was expected, not {other:?}"),
+        }
+    }
+
+    /// Closes the connection and waits until the gateway has closed it too.
+    pub async fn close(mut self, code: u16, reason: &str) {
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: reason.into(),
+        };
+        self.socket.close(Some(frame)).await.unwrap();
+        while within("the end", self.socket.next())
+            .await
+            .is_some_and(|it| it.is_ok())
+        {}
+    }
+
+    async fn send_raw(&mut self, message: Message) {
+        within("sending", self.socket.send(message)).await.unwrap();
+    }
+}

@@ -1,0 +1,198 @@
+//! Faults under load: each is run against the whole path, and what clients were told is then
+//! held against what the cluster has stored.
+//!
+//! ```text
+//!  load ──▶ local-sim ──▶ functions ──▶ proxies ──▶ cluster
+//!    │                                                 │
+//!    └── account ────────▶ audit ◀────── every record ─┘
+//! ```
+
+mod brokers;
+mod functions;
+mod network;
+mod report;
+mod settings;
+mod stage;
+
+use std::time::Duration;
+
+pub use self::report::Report;
+pub use self::stage::Stage;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A leader is killed and started again.
+    LeaderKilled,
+    /// A broker is stopped and goes on.
+    BrokerStopped,
+    /// Brokers are shut down and started, one after the other.
+    BrokersRolled,
+    /// Two of three brokers are away, so that there are not enough replicas.
+    TwoOfThreeAway,
+    /// Connections to all brokers are closed, again and again.
+    ConnectionsCut,
+    /// Connections to all brokers go stale at once.
+    ConnectionsForgotten,
+    /// All brokers are reached and say nothing, for a while.
+    NetworkSilent,
+    /// Every answer comes late.
+    NetworkSlow,
+    /// Connections are closed in the middle of an answer.
+    AnswersCut,
+    /// Brokers let the functions send little, and say so.
+    Throttled,
+    /// Functions are stopped, and meanwhile their connections go stale.
+    FunctionsFrozen,
+    /// The same, and their clock moves on by minutes.
+    FunctionsFrozenLong,
+    /// Functions are killed while they store.
+    FunctionsKilled,
+    /// Functions are stopped until their time is over.
+    FunctionsTimedOut,
+    /// The topic gets more partitions.
+    PartitionsAdded,
+    /// Records become larger than the topic takes.
+    RecordsTooLarge,
+}
+
+impl Fault {
+    /// All there are.
+    pub const ALL: [Self; 16] = [
+        Self::LeaderKilled,
+        Self::BrokerStopped,
+        Self::BrokersRolled,
+        Self::TwoOfThreeAway,
+        Self::ConnectionsCut,
+        Self::ConnectionsForgotten,
+        Self::NetworkSilent,
+        Self::NetworkSlow,
+        Self::AnswersCut,
+        Self::Throttled,
+        Self::FunctionsFrozen,
+        Self::FunctionsFrozenLong,
+        Self::FunctionsKilled,
+        Self::FunctionsTimedOut,
+        Self::PartitionsAdded,
+        Self::RecordsTooLarge,
+    ];
+
+    /// Runs the load while this goes wrong, for as long as the extent says, and checks that
+    /// everything was kept that is promised.
+    pub async fn run(self, extent: &Extent) -> Report {
+        let mut stage = Stage::set(self, extent).await;
+        loop {
+            self.strike(&mut stage).await;
+            stage.calm().await;
+            if stage.load.acknowledged() >= extent.acknowledged {
+                return stage.clear().await;
+            }
+        }
+    }
+
+    /// Lets it happen once, and ends with everything as it was before.
+    async fn strike(self, stage: &mut Stage) {
+        match self {
+            Self::LeaderKilled => brokers::leader_killed(stage).await,
+            Self::BrokerStopped => brokers::stopped(stage).await,
+            Self::BrokersRolled => brokers::rolled(stage).await,
+            Self::TwoOfThreeAway => brokers::two_of_three_away(stage).await,
+            Self::ConnectionsCut => network::cut(stage).await,
+            Self::ConnectionsForgotten => network::forgotten(stage).await,
+            Self::NetworkSilent => network::silent(stage).await,
+            Self::NetworkSlow => network::slow(stage).await,
+            Self::AnswersCut => network::answers_cut(stage).await,
+            Self::Throttled => settings::throttled(stage).await,
+            Self::FunctionsFrozen => functions::frozen(stage).await,
+            Self::FunctionsFrozenLong => functions::frozen_long(stage).await,
+            Self::FunctionsKilled => functions::killed(stage).await,
+            Self::FunctionsTimedOut => functions::timed_out(stage).await,
+            Self::PartitionsAdded => settings::partitions_added(stage).await,
+            Self::RecordsTooLarge => settings::records_too_large(stage).await,
+        }
+    }
+
+    /// The only refusals that clients may be given, of messages and of handshakes.
+    fn refusals(self) -> &'static [&'static str] {
+        match self {
+            Self::LeaderKilled
+            | Self::BrokerStopped
+            | Self::BrokersRolled
+            | Self::TwoOfThreeAway
+            | Self::ConnectionsCut
+            | Self::ConnectionsForgotten
+            | Self::NetworkSilent
+            | Self::AnswersCut
+            | Self::Throttled => &["unavailable", "handshake 503"],
+            Self::FunctionsKilled | Self::FunctionsTimedOut => {
+                &["Internal server error", "handshake 502"]
+            }
+            Self::RecordsTooLarge => &["too_large"],
+            // Nothing of this is worth a refusal.
+            Self::NetworkSlow
+            | Self::FunctionsFrozen
+            | Self::FunctionsFrozenLong
+            | Self::PartitionsAdded => &[],
+        }
+    }
+
+    /// Whether a record may be stored twice under one `ce_id`: only where its confirmation can
+    /// be lost.
+    fn may_duplicate(self) -> bool {
+        match self {
+            Self::LeaderKilled
+            | Self::BrokerStopped
+            | Self::BrokersRolled
+            | Self::TwoOfThreeAway
+            | Self::ConnectionsCut
+            | Self::ConnectionsForgotten
+            | Self::NetworkSilent
+            | Self::AnswersCut => true,
+            Self::NetworkSlow
+            | Self::Throttled
+            | Self::FunctionsFrozen
+            | Self::FunctionsFrozenLong
+            | Self::FunctionsKilled
+            | Self::FunctionsTimedOut
+            | Self::PartitionsAdded
+            | Self::RecordsTooLarge => false,
+        }
+    }
+}
+
+/// How much of a fault there is.
+#[derive(Debug, Clone)]
+pub struct Extent {
+    /// The clients.
+    pub clients: u32,
+    /// How long each of them waits between two messages.
+    pub pause: Duration,
+    /// How long something stays away at a time.
+    pub away: Duration,
+    /// How long everything is well in between.
+    pub calm: Duration,
+    /// The fault is repeated until so many messages are acknowledged; it happens once at least.
+    pub acknowledged: u64,
+}
+
+impl Extent {
+    /// Seconds, with most of two cores left to the brokers.
+    pub const SHORT: Self = Self {
+        clients: 20,
+        pause: Duration::from_millis(40),
+        away: Duration::from_secs(8),
+        calm: Duration::from_millis(500),
+        acknowledged: 0,
+    };
+
+    /// As fast as the machine can, until there are so many acknowledgements.
+    pub const fn until(acknowledged: u64) -> Self {
+        Self {
+            clients: 40,
+            pause: Duration::ZERO,
+            away: Duration::from_secs(20),
+            calm: Duration::from_secs(10),
+            acknowledged,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Networks that close, lose, and dawdle.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Stage;
+use crate::proxy::Proxy;
+
+/// Between two of the same there is time to connect and to store something.
+const BETWEEN: Duration = Duration::from_millis(700);
+
+/// Functions take a connection for dead when it is silent for some seconds. Nobody uses it then.
+pub(super) const GIVEN_UP: Duration = Duration::from_secs(5);
+
+/// How often connections break in one strike.
+const TIMES: usize = 8;
+
+/// Answers come so late: two of them are in a handshake, one in a record.
+const DELAY: Duration = Duration::from_millis(150);
+
+/// How long answers are late.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// Into the length, into the head, and into what the answer says.
+const ANSWER_BYTES: [usize; 3] = [2, 7, 30];
+
+/// How long every answer is cut; a client that connects meanwhile gets nowhere.
+const CUTTING: Duration = Duration::from_millis(300);
+
+/// All connections are closed, again and again.
+pub(super) async fn cut(stage: &mut Stage) {
+    for _ in 0..TIMES {
+        stage.proxies(Proxy::cut);
+        sleep(BETWEEN).await;
+    }
+}
+
+/// All connections go stale at once; new ones are as good as ever.
+pub(super) async fn forgotten(stage: &mut Stage) {
+    stage.proxies(Proxy::forget);
+    sleep(GIVEN_UP).await;
+    stage.proxies(Proxy::bury);
+}
+
+/// Nothing is carried, and then again, but not on the connections of before.
+pub(super) async fn silent(stage: &mut Stage) {
+    stage.proxies(|proxy| proxy.silence(true));
+    stage.away().await;
+    stage.proxies(Proxy::forget);
+    stage.proxies(|proxy| proxy.silence(false));
+    sleep(GIVEN_UP).await;
+    stage.proxies(Proxy::bury);
+}
+
+/// Everything is late, and nothing is lost.
+pub(super) async fn slow(stage: &mut Stage) {
+    stage.proxies(|proxy| proxy.delay(DELAY));
+    sleep(SLOW).await;
+    stage.proxies(|proxy| proxy.delay(Duration::ZERO));
+}
+
+/// Connections end within an answer: what was stored is not confirmed.
+pub(super) async fn answers_cut(stage: &mut Stage) {
+    for bytes in ANSWER_BYTES {
+        stage.proxies(|proxy| proxy.cut_answers(Some(bytes)));
+        sleep(CUTTING).await;
+        stage.proxies(|proxy| proxy.cut_answers(None));
+        sleep(BETWEEN).await;
+    }
+}

@@ -1,0 +1,195 @@
+//! Where a fault happens: everything from the clients to the cluster.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::sync::MutexGuard;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::report::Report;
+use super::{Extent, Fault};
+use crate::audit::{self, Audit};
+use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::load::Load;
+use crate::path::Topics;
+use crate::process::Process;
+use crate::proxy::Proxy;
+use crate::simulator::{Launch, Simulator};
+
+/// So much of what the simulator and the functions said goes with a complaint.
+const LAST_LINES: usize = 20;
+
+/// The functions of the contract that clients reach.
+const FUNCTIONS: [&str; 2] = ["release/connect", "release/message"];
+
+/// A process grows until its buffers and connections are there, and not by more than that.
+const GROWTH_KIB_MAX: u64 = 8 * 1024;
+
+/// The whole path under load.
+#[derive(Debug)]
+pub struct Stage {
+    pub(super) fault: Fault,
+    pub(super) extent: Extent,
+    pub(super) cluster: MutexGuard<'static, Cluster>,
+    pub(super) proxies: Vec<Proxy>,
+    pub(super) simulator: Simulator,
+    pub(super) load: Load,
+    /// What the functions store in.
+    pub(super) topics: Topics,
+    clock: Clock,
+    /// What should not have been, so far.
+    complaints: Vec<String>,
+    /// The functions seen so far, with their memory at that time.
+    seen: HashMap<i32, (Process, u64)>,
+    /// Those that were killed on purpose.
+    killed: Vec<i32>,
+}
+
+impl Stage {
+    /// Starts everything and waits until every client could have been answered.
+    pub(super) async fn set(fault: Fault, extent: &Extent) -> Self {
+        let cluster = Cluster::exclusive().await;
+        let proxies = cluster.proxies().await;
+        let topics = Topics::prefixed(&format!("{}.", Uuid::new_v4()));
+        let clock = Clock::default();
+        let mut launch = Launch::default()
+            .contract(&topics.contract())
+            .kafka(&cluster.brokers());
+        if fault == Fault::FunctionsFrozenLong {
+            launch = clock.given_to(launch);
+        }
+        let simulator = launch.start(&["--create-topics"]).await;
+        let load = Load::start(&simulator.websocket, extent.clients, extent.pause);
+        load.progress(u64::from(extent.clients)).await;
+        let mut stage = Self {
+            fault,
+            extent: extent.clone(),
+            cluster,
+            proxies,
+            simulator,
+            load,
+            topics,
+            clock,
+            complaints: Vec::new(),
+            seen: HashMap::new(),
+            killed: Vec::new(),
+        };
+        stage.look();
+        stage
+    }
+
+    /// Has the report complain of what is not so.
+    pub(super) fn expect(&mut self, is_so: bool, otherwise: String) {
+        if !is_so {
+            self.complaints.push(otherwise);
+        }
+    }
+
+    /// Lets everything be well for a while.
+    pub(super) async fn calm(&mut self) {
+        self.load.progress(u64::from(self.extent.clients)).await;
+        sleep(self.extent.calm).await;
+        self.look();
+    }
+
+    /// Lets something be wrong for a while.
+    pub(super) async fn away(&self) {
+        sleep(self.extent.away).await;
+    }
+
+    /// Does the same to the way to each broker.
+    pub(super) fn proxies(&self, change: impl Fn(&Proxy)) {
+        self.proxies.iter().for_each(change);
+    }
+
+    /// The processes that run functions.
+    pub(super) fn functions(&self) -> Vec<Process> {
+        FUNCTIONS
+            .iter()
+            .flat_map(|name| self.simulator.function(name))
+            .collect()
+    }
+
+    /// Kills functions on purpose.
+    pub(super) fn kill(&mut self, processes: &[Process]) {
+        self.condemn(processes);
+        for process in processes {
+            process.signal(Signal::KILL);
+        }
+    }
+
+    /// Says that these functions will be killed by others, on purpose.
+    pub(super) fn condemn(&mut self, processes: &[Process]) {
+        self.killed.extend(processes.iter().map(|it| it.pid));
+    }
+
+    /// How often a function has said that a record may be stored twice.
+    pub(super) fn sent_again(&self) -> usize {
+        self.simulator.stderr().matches("sent again").count()
+    }
+
+    /// Moves the clock of the functions and the simulator on.
+    pub(super) fn move_clock(&mut self, time: Duration) {
+        self.clock.move_on(time);
+    }
+
+    /// Remembers the functions that are there now.
+    fn look(&mut self) {
+        for process in self.functions() {
+            if let Some(memory) = process.resident_kib() {
+                self.seen.entry(process.pid).or_insert((process, memory));
+            }
+        }
+    }
+
+    /// The functions that are gone though nobody killed them, and those that grow.
+    fn processes_complained_of(&self) -> Vec<String> {
+        let spared = self
+            .seen
+            .iter()
+            .filter(|(pid, _)| !self.killed.contains(pid));
+        let complaint = |(_, (process, before)): (_, &(Process, u64))| {
+            let name = &process.command;
+            match process.resident_kib() {
+                None => Some(format!("{name} has died")),
+                Some(now) if now > before + GROWTH_KIB_MAX => {
+                    Some(format!("{name} has grown from {before} to {now} KiB"))
+                }
+                Some(_) => None,
+            }
+        };
+        spared.filter_map(complaint).collect()
+    }
+
+    /// Ends everything, and reports what came of it.
+    pub(super) async fn clear(mut self) -> Report {
+        let mut complaints = std::mem::take(&mut self.complaints);
+        complaints.extend(self.processes_complained_of());
+        let account = self.load.end().await;
+        self.cluster.heal().await;
+        let brokers = self.cluster.direct();
+        let audit = Audit::of(&brokers, &self.topics.chat, &account).await;
+        complaints.extend(audit.complaints());
+        complaints.extend(audit::connections(&brokers, &self.topics.connections, &account).await);
+        for topic in [&self.topics.chat, &self.topics.connections] {
+            self.cluster.admin().delete_topic(topic).await;
+        }
+        let mut report = Report::new(self.fault, &audit, account, complaints);
+        if report.complaints.is_empty() {
+            self.simulator.stop().await;
+        } else {
+            report.complaints.push(last_words(&self.simulator));
+        }
+        report
+    }
+}
+
+fn last_words(simulator: &Simulator) -> String {
+    let said = simulator.stderr();
+    let mut lines: Vec<&str> = said.lines().rev().take(LAST_LINES).collect();
+    lines.reverse();
+    format!("the last lines of local-sim:\n{}", lines.join("\n"))
+}

@@ -1,0 +1,375 @@
+//! Many clients that send without pause, and the account of every answer.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::client::{Client, Silence};
+use crate::wait::eventually;
+
+/// An invocation's time in the contract of the load, Lambda's and ours where it does not say.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A new process may try to connect for so long before its first invocation begins.
+const COLD_START: Duration = Duration::from_secs(2);
+
+/// Two busy cores are shared by brokers, functions and clients, and maybe a build.
+const NOISE: Duration = Duration::from_secs(3);
+
+/// No answer may take longer. A client that has none by then takes it for lost.
+pub const ANSWER_MAX: Duration = TIMEOUT.saturating_add(COLD_START).saturating_add(NOISE);
+
+/// After a refusal a client waits so long before it sends the same again.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+/// A client leaves and comes back after so many messages.
+const STAY: u32 = 100;
+
+/// The code with which browsers close (RFC 6455, section 7.4.1).
+const NORMAL_CLOSURE: u16 = 1000;
+
+/// A message's padding takes every length up to this one.
+const PADDING_BYTES_MAX: u32 = 300;
+
+/// Some messages are longer than what a client of Kafka writes in one piece (8 KiB).
+const LONG_EVERY: u32 = 50;
+const LONG_BYTES: usize = 12_000;
+
+/// The clients at work.
+#[derive(Debug)]
+pub struct Load {
+    clients: JoinSet<Account>,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Sender<Phase>,
+    /// Clients that wait for an answer or for a handshake.
+    busy: AtomicUsize,
+    acknowledged: AtomicU64,
+    refused: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Going,
+    Resting,
+    Ending,
+}
+
+/// What one message is called: the client's number, and its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id {
+    client: u32,
+    message: u32,
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fate {
+    /// How often it was sent.
+    pub sent: u32,
+    /// Whether an acknowledgement came.
+    pub acknowledged: bool,
+}
+
+/// What the clients sent, and what they were told.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// Every message.
+    pub messages: HashMap<Id, Fate>,
+    /// How many answers were refusals, by what they said.
+    pub refused: BTreeMap<String, u64>,
+    /// How many handshakes were accepted.
+    pub connected: u64,
+    /// How many handshakes were refused, by status.
+    pub handshakes_refused: BTreeMap<u16, u64>,
+    /// The longest time that an answer took.
+    pub slowest: Duration,
+    /// How many messages had no answer within [`ANSWER_MAX`].
+    pub unanswered: u64,
+    /// How many connections ended that no client had closed.
+    pub connections_lost: u64,
+}
+
+impl Load {
+    /// Has so many clients send to the route `chat`, each one message after the other, with a
+    /// pause after each. What is refused, and may be sent again, is sent again.
+    pub fn start(url: &str, clients: u32, pause: Duration) -> Self {
+        let state = Arc::new(State {
+            phase: channel(Phase::Going).0,
+            busy: AtomicUsize::new(0),
+            acknowledged: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        });
+        let mut tasks = JoinSet::new();
+        for client in 0..clients {
+            let visitor = Visitor {
+                url: url.to_owned(),
+                pause,
+                phase: state.phase.subscribe(),
+                state: Arc::clone(&state),
+                account: Account::default(),
+            };
+            tasks.spawn(visitor.run(client));
+        }
+        Self {
+            clients: tasks,
+            state,
+        }
+    }
+
+    /// How many messages were acknowledged so far.
+    pub fn acknowledged(&self) -> u64 {
+        self.state.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// How many answers were refusals so far.
+    pub fn refused(&self) -> u64 {
+        self.state.refused.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more messages are acknowledged.
+    pub async fn progress(&self, count: u64) {
+        let target = self.acknowledged() + count;
+        eventually(&format!("{count} more acknowledgements"), async || {
+            (self.acknowledged() >= target).then_some(())
+        })
+        .await;
+    }
+
+    /// Has the clients wait, with their connections open, once they have their answers.
+    pub async fn rest(&self) {
+        self.state.phase.send_replace(Phase::Resting);
+        eventually("all answers", async || {
+            (self.state.busy.load(Ordering::SeqCst) == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Has the clients go on.
+    pub fn go_on(&self) {
+        self.state.phase.send_replace(Phase::Going);
+    }
+
+    /// Ends the clients once they have their answers, and adds up their accounts.
+    pub async fn end(mut self) -> Account {
+        self.state.phase.send_replace(Phase::Ending);
+        let mut total = Account::default();
+        while let Some(account) = self.clients.join_next().await {
+            total.add(account.unwrap());
+        }
+        total
+    }
+}
+
+/// One client, over all its connections.
+struct Visitor {
+    url: String,
+    pause: Duration,
+    phase: Receiver<Phase>,
+    state: Arc<State>,
+    account: Account,
+}
+
+/// What a client does after an answer, or without one.
+enum Next {
+    Message,
+    SameAgain,
+    SameElsewhere,
+}
+
+impl Visitor {
+    async fn run(mut self, client: u32) -> Account {
+        let mut connection = None;
+        for message in 0.. {
+            let id = Id { client, message };
+            loop {
+                if self.is_over().await {
+                    return self.account;
+                }
+                let state = Arc::clone(&self.state);
+                let _busy = Busy::begin(&state.busy);
+                // Between the look and the deed the others may have been told to rest.
+                if *self.phase.borrow() != Phase::Going {
+                    continue;
+                }
+                if connection.is_none() {
+                    connection = self.connect().await;
+                }
+                let Some(open) = &mut connection else {
+                    continue;
+                };
+                match self.send(open, id).await {
+                    Next::Message => break,
+                    Next::SameAgain => {}
+                    Next::SameElsewhere => connection = None,
+                }
+            }
+            if message % STAY == STAY - 1
+                && let Some(open) = connection.take()
+            {
+                open.close(NORMAL_CLOSURE, "").await;
+            }
+            sleep(self.pause).await;
+        }
+        self.account
+    }
+
+    /// Waits while the clients rest; says whether they are to end.
+    async fn is_over(&mut self) -> bool {
+        let awake = self.phase.wait_for(|phase| *phase != Phase::Resting).await;
+        awake.is_ok_and(|phase| *phase == Phase::Ending)
+    }
+
+    /// Opens a connection, unless that is refused for now.
+    async fn connect(&mut self) -> Option<Client> {
+        match Client::open(&self.url, &[]).await.map_err(|error| *error) {
+            Ok(client) => {
+                self.account.connected += 1;
+                Some(client)
+            }
+            Err(Error::Http(response)) => {
+                let status = response.status().as_u16();
+                *self.account.handshakes_refused.entry(status).or_default() += 1;
+                sleep(BACKOFF).await;
+                None
+            }
+            Err(error) => panic!("handshake: {error}"),
+        }
+    }
+
+    async fn send(&mut self, connection: &mut Client, id: Id) -> Next {
+        let fate = self.account.messages.entry(id).or_default();
+        fate.sent += 1;
+        let start = Instant::now();
+        let answer = connection.try_ask(&id.message(), ANSWER_MAX).await;
+        self.account.slowest = self.account.slowest.max(start.elapsed());
+        match answer {
+            Ok(answer) if answer["type"] == "ack" => {
+                assert_eq!(answer["id"], id.text(), "another message's answer");
+                fate.acknowledged = true;
+                self.state.acknowledged.fetch_add(1, Ordering::Relaxed);
+                Next::Message
+            }
+            Ok(refusal) => {
+                let retryable = self.refused(&refusal);
+                sleep(BACKOFF).await;
+                if retryable {
+                    Next::SameAgain
+                } else {
+                    Next::Message
+                }
+            }
+            Err(Silence::Late) => {
+                self.account.unanswered += 1;
+                // The answer may come yet, and must not be taken for another's.
+                Next::SameElsewhere
+            }
+            Err(Silence::Ended) => {
+                self.account.connections_lost += 1;
+                Next::SameElsewhere
+            }
+        }
+    }
+
+    /// Counts a refusal, and says whether the message may be sent again: ours say so, and the
+    /// gateway's own tell of a function that has failed.
+    fn refused(&mut self, refusal: &Value) -> bool {
+        let is_ours = refusal["type"] == "error";
+        let code = &refusal[if is_ours { "code" } else { "message" }];
+        let code = code.as_str().unwrap_or_else(|| panic!("{refusal}"));
+        *self.account.refused.entry(code.to_owned()).or_default() += 1;
+        self.state.refused.fetch_add(1, Ordering::Relaxed);
+        !is_ours || refusal["retryable"] == true
+    }
+}
+
+/// One who waits for an answer.
+struct Busy<'a>(&'a AtomicUsize);
+
+impl<'a> Busy<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Id {
+    /// What the client calls it.
+    pub fn text(self) -> String {
+        format!("{}-{}", self.client, self.message)
+    }
+
+    /// The id of that text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (client, message) = text.split_once('-')?;
+        Some(Self {
+            client: client.parse().ok()?,
+            message: message.parse().ok()?,
+        })
+    }
+
+    /// All of the message, which follows from its id.
+    pub fn message(self) -> String {
+        let padding = if self.message % LONG_EVERY == LONG_EVERY - 1 {
+            LONG_BYTES
+        } else {
+            (self.message % PADDING_BYTES_MAX) as usize
+        };
+        format!(
+            r#"{{"action":"chat","room":"r{}","id":"{}","text":"{:x<padding$}"}}"#,
+            self.client,
+            self.text(),
+            "",
+        )
+    }
+}
+
+impl Account {
+    fn add(&mut self, other: Self) {
+        self.messages.extend(other.messages);
+        for (code, count) in other.refused {
+            *self.refused.entry(code).or_default() += count;
+        }
+        for (status, count) in other.handshakes_refused {
+            *self.handshakes_refused.entry(status).or_default() += count;
+        }
+        self.connected += other.connected;
+        self.slowest = self.slowest.max(other.slowest);
+        self.unanswered += other.unanswered;
+        self.connections_lost += other.connections_lost;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_back_from_its_message() {
+        let id = Id {
+            client: 7,
+            message: 49,
+        };
+        let message: Value = serde_json::from_str(&id.message()).unwrap();
+        assert_eq!(message["id"].as_str().and_then(Id::parse), Some(id));
+        assert!(id.message().len() > LONG_BYTES);
+        assert_eq!(Id::parse("7"), None);
+        assert_eq!(Id::parse("7-x"), None);
+    }
+}

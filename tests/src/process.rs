@@ -1,0 +1,85 @@
+//! Processes as `/proc` shows them.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// One process, told apart from a later one with the same number by its start time.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    parent: i32,
+    state: char,
+    started: u64,
+    /// Its command line, joined with spaces.
+    pub command: String,
+}
+
+impl Process {
+    /// Every process below `pid`, children of children included.
+    pub fn descendants(pid: u32) -> Vec<Self> {
+        let all: Vec<Self> = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter_map(Self::read)
+            .collect();
+        let mut found = Vec::new();
+        let mut parents = vec![i32::try_from(pid).unwrap()];
+        while let Some(parent) = parents.pop() {
+            for child in all.iter().filter(|process| process.parent == parent) {
+                parents.push(child.pid);
+                found.push(child.clone());
+            }
+        }
+        found
+    }
+
+    /// Whether it still runs or could run again; one that only waits to be reaped does not.
+    pub fn is_alive(&self) -> bool {
+        self.now()
+            .is_some_and(|now| !matches!(now.state, 'Z' | 'X'))
+    }
+
+    /// Whether a signal has stopped it.
+    pub fn is_stopped(&self) -> bool {
+        self.now().is_some_and(|now| now.state == 'T')
+    }
+
+    /// Sends it a signal, unless it is gone.
+    pub fn signal(&self, signal: Signal) {
+        if self.is_alive() {
+            // It may end in between, which is no fault.
+            let _ = kill_process(Pid::from_raw(self.pid).unwrap(), signal);
+        }
+    }
+
+    /// The memory that it has in use, in KiB; none where it is gone (`VmRSS` of `proc(5)`).
+    pub fn resident_kib(&self) -> Option<u64> {
+        self.now()?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
+    fn now(&self) -> Option<Self> {
+        Self::read(self.pid).filter(|now| now.started == self.started)
+    }
+
+    /// Reads `/proc/<pid>/stat`, of which field 4 is the parent and field 22 the start time
+    /// (`proc(5)`); the name in parentheses may itself hold spaces and parentheses.
+    fn read(pid: i32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        Some(Self {
+            pid,
+            state: fields.first()?.chars().next()?,
+            parent: fields.get(1)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+            command: command.replace('\0', " ").trim_end().to_owned(),
+        })
+    }
+}

@@ -1,0 +1,263 @@
+//! One real Apache Kafka broker with a listener for each way to be secured, and for some of the
+//! ways to get that wrong.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+use crate::certificates::{Authority, Identity};
+use crate::msk::{Credentials, Msk};
+use crate::real_kafka::{STARTS_MAX, free_ports, java, run_node};
+use crate::wait::within;
+
+/// The name that the broker's certificates are for.
+pub const HOST: &str = "localhost";
+
+/// The user of every mechanism.
+pub const USERNAME: &str = "sluice";
+
+/// A listener of the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// Without security: to read back what came in by another.
+    Plaintext,
+    /// TLS.
+    Ssl,
+    /// SASL, each mechanism.
+    SaslPlaintext,
+    /// SASL over TLS, each mechanism.
+    SaslSsl,
+    /// SASL whose sessions last for [`SESSION_MS`] only.
+    Brief,
+    /// TLS, with a certificate that is not good any more.
+    Expired,
+    /// TLS, with a certificate that nobody vouches for.
+    SelfSigned,
+    /// TLS, with a certificate for another name.
+    OtherName,
+    /// Without security, and advertised as [`SecuredKafka::msk_address`].
+    BehindMsk,
+}
+
+/// Each listener's name in the broker's settings, and its protocol, in the order of [`Listener`].
+const LISTENERS: [(&str, &str); 9] = [
+    ("PLAINTEXT", "PLAINTEXT"),
+    ("SSL", "SSL"),
+    ("SASL_PLAINTEXT", "SASL_PLAINTEXT"),
+    ("SASL_SSL", "SASL_SSL"),
+    ("BRIEF", "SASL_PLAINTEXT"),
+    ("EXPIRED", "SSL"),
+    ("SELF_SIGNED", "SSL"),
+    ("OTHER_NAME", "SSL"),
+    ("BEHIND_MSK", "PLAINTEXT"),
+];
+
+/// How long a session of [`Listener::Brief`] lasts, in milliseconds. The broker then closes the
+/// connection of whoever does not authenticate anew, which rskafka does not.
+pub const SESSION_MS: u32 = 1000;
+
+/// The broker that all tests of this process share.
+#[derive(Debug)]
+pub struct SecuredKafka {
+    /// The authority that vouches for the broker, in PEM.
+    pub authority: String,
+    /// The file with it.
+    pub authority_file: PathBuf,
+    /// What the broker shows.
+    pub identity: Identity,
+    /// Where the broker says that it is, to whom asks on [`Listener::BehindMsk`].
+    msk: TcpListener,
+    ports: [u16; LISTENERS.len()],
+    /// Held so that its standard input stays open.
+    _node: Child,
+}
+
+/// The password of [`USERNAME`] with a mechanism.
+pub fn password(mechanism: &str) -> String {
+    format!("s3cret/of+{mechanism}")
+}
+
+impl SecuredKafka {
+    /// One broker, which ends with this process.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<SecuredKafka> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    async fn start() -> Self {
+        for _ in 0..STARTS_MAX {
+            if let Some(kafka) = Self::start_node().await {
+                return kafka;
+            }
+        }
+        panic!("no Kafka after {STARTS_MAX} starts, which have said why");
+    }
+
+    async fn start_node() -> Option<Self> {
+        let directory = TempDir::new().unwrap().keep();
+        let authority = Authority::new();
+        let identity = authority.identity(HOST);
+        let authority_file = directory.join("authority.pem");
+        fs::write(&authority_file, &authority.certificate).unwrap();
+        let keystores = [
+            (Listener::Ssl, identity.clone()),
+            (Listener::SaslSsl, identity.clone()),
+            (Listener::Expired, authority.expired(HOST)),
+            (Listener::SelfSigned, Identity::self_signed(HOST)),
+            (Listener::OtherName, authority.identity("elsewhere.example")),
+        ];
+        let msk = TcpListener::bind("127.0.0.1:0").unwrap();
+        let [controller, ports @ ..] = free_ports::<{ LISTENERS.len() + 1 }>();
+        let mut advertised = ports;
+        advertised[Listener::BehindMsk as usize] = msk.local_addr().unwrap().port();
+        let mut settings = settings(&directory, controller, &ports, &advertised);
+        for (listener, identity) in keystores {
+            settings += &keystore(&directory, listener, &identity);
+        }
+        for listener in [Listener::SaslPlaintext, Listener::SaslSsl, Listener::Brief] {
+            settings += &mechanisms(listener);
+        }
+        let addresses = ports.map(|port| format!("127.0.0.1:{port}"));
+        let users = users();
+        let users: Vec<&str> = users.iter().map(String::as_str).collect();
+        let node = run_node(&directory, &settings, &users, &addresses).await?;
+        Some(Self {
+            authority: authority.certificate,
+            authority_file,
+            identity,
+            msk,
+            ports,
+            _node: node,
+        })
+    }
+
+    /// A listener's port.
+    pub fn port(&self, listener: Listener) -> u16 {
+        self.ports[listener as usize]
+    }
+
+    /// A listener's address, by the name that its certificate should be for.
+    pub fn address(&self, listener: Listener) -> String {
+        format!("{HOST}:{}", self.port(listener))
+    }
+
+    /// Where [`Self::start_msk`] listens.
+    pub fn msk_address(&self) -> String {
+        format!("{HOST}:{}", self.msk.local_addr().unwrap().port())
+    }
+
+    /// Puts a listener of MSK's in front of the broker. There is one address for it, hence one
+    /// of them at a time.
+    pub fn start_msk(&self, credentials: Credentials) -> Msk {
+        let listener = self.msk.try_clone().unwrap();
+        let broker = self.port(Listener::BehindMsk);
+        Msk::start(listener, &self.identity, credentials, broker)
+    }
+
+    /// Sets, or changes, a user's password for SCRAM-SHA-256.
+    ///
+    /// # Panics
+    /// Panics where the broker does not take it.
+    pub async fn set_password(&self, username: &str, password: &str) {
+        let address = self.address(Listener::Plaintext);
+        let config = format!("SCRAM-SHA-256=[password={password}]");
+        let mut command = Command::new("java");
+        command
+            .args(java(&[
+                "kafka.admin.ConfigCommand",
+                "--bootstrap-server",
+                &address,
+                "--alter",
+                "--entity-type",
+                "users",
+                "--entity-name",
+                username,
+                "--add-config",
+                &config,
+            ]))
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        let status = within("ConfigCommand", command.status()).await.unwrap();
+        assert!(status.success(), "ConfigCommand: {status}");
+    }
+}
+
+/// The settings of one node that is broker and controller, but for what secures its listeners.
+fn settings(directory: &Path, controller: u16, ports: &[u16], advertised: &[u16]) -> String {
+    let addresses = |host: &str, ports: &[u16]| {
+        let named = LISTENERS.iter().zip(ports);
+        let addresses: Vec<_> = named
+            .map(|((name, _), port)| format!("{name}://{host}:{port}"))
+            .collect();
+        addresses.join(",")
+    };
+    let protocols: Vec<_> = LISTENERS
+        .iter()
+        .map(|(name, protocol)| format!("{name}:{protocol}"))
+        .collect();
+    format!(
+        "process.roles=broker,controller\n\
+         node.id=1\n\
+         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         listeners={},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners={}\n\
+         listener.security.protocol.map={},CONTROLLER:PLAINTEXT\n\
+         inter.broker.listener.name=PLAINTEXT\n\
+         controller.listener.names=CONTROLLER\n\
+         log.dirs={}\n\
+         auto.create.topics.enable=false\n\
+         offsets.topic.replication.factor=1\n\
+         group.initial.rebalance.delay.ms=0\n\
+         listener.name.brief.scram-sha-256.connections.max.reauth.ms={SESSION_MS}\n",
+        addresses("127.0.0.1", ports),
+        addresses(HOST, advertised),
+        protocols.join(","),
+        directory.join("data").display(),
+    )
+}
+
+/// The settings that make a TLS listener show this.
+fn keystore(directory: &Path, listener: Listener, identity: &Identity) -> String {
+    let name = LISTENERS[listener as usize].0.to_lowercase();
+    let file = directory.join(&name).with_extension("pem");
+    fs::write(&file, identity.key.clone() + &identity.certificate).unwrap();
+    format!(
+        "listener.name.{name}.ssl.keystore.type=PEM\n\
+         listener.name.{name}.ssl.keystore.location={}\n",
+        file.display()
+    )
+}
+
+/// The settings that make a SASL listener offer every mechanism. Users of SCRAM are in the
+/// cluster's metadata, that of PLAIN is here.
+fn mechanisms(listener: Listener) -> String {
+    const MODULES: &str = "org.apache.kafka.common.security";
+    let name = LISTENERS[listener as usize].0.to_lowercase();
+    let plain = password("PLAIN");
+    format!(
+        "listener.name.{name}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
+         listener.name.{name}.plain.sasl.jaas.config=\
+         {MODULES}.plain.PlainLoginModule required user_{USERNAME}=\"{plain}\";\n\
+         listener.name.{name}.scram-sha-256.sasl.jaas.config=\
+         {MODULES}.scram.ScramLoginModule required;\n\
+         listener.name.{name}.scram-sha-512.sasl.jaas.config=\
+         {MODULES}.scram.ScramLoginModule required;\n"
+    )
+}
+
+/// The arguments that give [`USERNAME`] its passwords when the node's directory is formatted.
+fn users() -> Vec<String> {
+    let argument = |mechanism: &str| {
+        let password = password(mechanism);
+        format!("{mechanism}=[name={USERNAME},password={password}]")
+    };
+    ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+        .into_iter()
+        .flat_map(|mechanism| ["--add-scram".to_owned(), argument(mechanism)])
+        .collect()
+}

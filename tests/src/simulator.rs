@@ -1,0 +1,271 @@
+//! A running `local-sim`, or the reason why it would not run.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::time::{Instant, timeout};
+
+use crate::binaries;
+use crate::process::Process;
+use crate::wait::eventually;
+
+/// How soon `local-sim` ends after a signal, as its documentation promises.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
+
+/// The lines on standard output that say where everything is.
+const LINES: usize = 3;
+
+/// How to start a simulator: any free ports and the shipped contract, unless told otherwise.
+#[derive(Debug)]
+pub struct Launch {
+    options: Vec<(String, String)>,
+    inherited: Vec<(String, String)>,
+    contract: Option<String>,
+    program: Option<PathBuf>,
+}
+
+impl Default for Launch {
+    fn default() -> Self {
+        Self {
+            options: Vec::new(),
+            inherited: Vec::new(),
+            contract: None,
+            program: None,
+        }
+        .option("--listen", "127.0.0.1:0")
+        .option("--kafka-listen", "127.0.0.1:0")
+    }
+}
+
+impl Launch {
+    /// Gives an option, in the place of one of the same name.
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        self.options.retain(|(given, _)| given != name);
+        self.options.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Uses this cluster, so that no broker of its own listens.
+    pub fn kafka(mut self, brokers: &str) -> Self {
+        self.options.retain(|(given, _)| given != "--kafka-listen");
+        self.option("--kafka", brokers)
+    }
+
+    /// Gives a variable to every function, in the place of one of the same name.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        let prefix = format!("{name}=");
+        self.options
+            .retain(|(option, given)| option != "--env" || !given.starts_with(&prefix));
+        self.options
+            .push(("--env".to_owned(), format!("{prefix}{value}")));
+        self
+    }
+
+    /// Sets a variable in the environment of `local-sim` itself.
+    pub fn inherits(mut self, name: &str, value: &str) -> Self {
+        self.inherited.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs an executable of `tests/functions` as a function of that name.
+    pub fn function(mut self, name: &str, executable: &str) -> Self {
+        let path = binaries::function(executable);
+        let value = format!("{name}={}", path.display());
+        self.options.push(("--function".to_owned(), value));
+        self
+    }
+
+    /// Uses this contract.
+    pub fn contract(mut self, yaml: &str) -> Self {
+        self.contract = Some(yaml.to_owned());
+        self
+    }
+
+    /// Runs this copy of the program.
+    pub fn program(mut self, path: &Path) -> Self {
+        self.program = Some(path.to_owned());
+        self
+    }
+
+    /// Starts it and waits until everything accepts.
+    ///
+    /// # Panics
+    /// Panics with its standard error where it ends instead.
+    pub async fn start(self, flags: &[&str]) -> Simulator {
+        let mut simulator = Simulator::spawn(self, flags);
+        let lines = eventually("three lines on standard output", async || {
+            let ended = simulator.child.try_wait().unwrap();
+            assert!(ended.is_none(), "local-sim ended: {}", ended.unwrap());
+            let out = simulator.stdout();
+            (out.matches('\n').count() >= LINES).then_some(out)
+        })
+        .await;
+        let place = |name: &str| {
+            let line = lines.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {lines}"))
+                .trim()
+                .to_owned()
+        };
+        simulator.websocket = place("websocket ");
+        simulator.connections = place("connections ");
+        simulator.kafka = place("kafka ");
+        simulator
+    }
+
+    /// Starts it and waits until it gives up.
+    pub async fn refusal(self, flags: &[&str]) -> Refusal {
+        let mut simulator = Simulator::spawn(self, flags);
+        let status = eventually("local-sim ends", async || {
+            simulator.child.try_wait().unwrap()
+        })
+        .await;
+        Refusal {
+            status,
+            stdout: simulator.stdout(),
+            stderr: simulator.stderr(),
+        }
+    }
+}
+
+/// How a simulator that could not start ended.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// All of its standard output.
+    pub stdout: String,
+    /// All of its standard error.
+    pub stderr: String,
+}
+
+/// A `local-sim` of one test, killed when dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    child: Child,
+    /// Its output, in files so that neither a full pipe nor a busy test can stall it.
+    files: TempDir,
+    /// What browsers connect to.
+    pub websocket: String,
+    /// The parent of every connection's own URL.
+    pub connections: String,
+    /// The broker: its own, or the one it was given.
+    pub kafka: String,
+}
+
+impl Simulator {
+    fn spawn(launch: Launch, flags: &[&str]) -> Self {
+        let files = TempDir::new().unwrap();
+        let program = launch
+            .program
+            .as_deref()
+            .unwrap_or_else(|| binaries::local_sim());
+        let mut command = Command::new(program);
+        command
+            .current_dir(binaries::root())
+            .envs(launch.inherited)
+            .arg("--no-build")
+            .args(flags);
+        for (name, value) in launch.options {
+            command.args([name, value]);
+        }
+        if let Some(yaml) = launch.contract {
+            let path = files.path().join("gateway.yaml");
+            fs::write(&path, yaml).unwrap();
+            command.arg("--contract").arg(path);
+        }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(File::create(files.path().join("stdout")).unwrap())
+            .stderr(File::create(files.path().join("stderr")).unwrap())
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            files,
+            websocket: String::new(),
+            connections: String::new(),
+            kafka: String::new(),
+        }
+    }
+
+    /// Its standard output so far.
+    pub fn stdout(&self) -> String {
+        fs::read_to_string(self.files.path().join("stdout")).unwrap()
+    }
+
+    /// Its standard error so far, that of the functions included.
+    pub fn stderr(&self) -> String {
+        let bytes = fs::read(self.files.path().join("stderr")).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The processes that it has started and that still run.
+    pub fn processes(&self) -> Vec<Process> {
+        Process::descendants(self.child.id())
+    }
+
+    /// The processes that run the function of this executable.
+    pub fn function(&self, executable: &str) -> Vec<Process> {
+        let mut processes = self.processes();
+        processes.retain(|process| process.command.contains(executable));
+        processes
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end, not longer than it promises to take.
+    ///
+    /// # Panics
+    /// Panics where it takes longer.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        let ended = eventually("local-sim ends", async || self.child.try_wait().unwrap());
+        let status = timeout(SHUTDOWN_MAX, ended).await;
+        status.unwrap_or_else(|_| panic!("still running after {:?}", start.elapsed()))
+    }
+
+    /// Ends it as a user would, and sees to it that it ends well.
+    ///
+    /// # Panics
+    /// Panics where it takes too long, reports a failure or leaves a process behind.
+    pub async fn stop(mut self) {
+        let processes = self.processes();
+        self.signal(Signal::TERM);
+        let status = self.ended().await;
+        assert!(status.success(), "local-sim ended with {status}");
+        none_left(&processes).await;
+    }
+}
+
+/// Waits until none of these processes runs any more.
+///
+/// # Panics
+/// Panics where one stays.
+pub async fn none_left(processes: &[Process]) {
+    for process in processes {
+        let gone = async || (!process.is_alive()).then_some(());
+        eventually(&format!("the end of {process:?}"), gone).await;
+    }
+}
+
+impl Drop for Simulator {
+    #[expect(
+        clippy::print_stderr,
+        reason = "a failed test shows what the simulator said"
+    )]
+    fn drop(&mut self) {
+        // It may have ended already, which is no fault.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- local-sim {}\n{}---", self.child.id(), self.stderr());
+        }
+    }
+}
