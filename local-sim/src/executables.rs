@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs, io,
+    env,
+    ffi::OsStr,
+    fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
@@ -66,6 +68,10 @@ impl Executables {
             return Ok(());
         }
         let mut command = Command::new("cargo");
+        // `cargo run` says to this program which package it is; to build scripts of others that would be news.
+        for (name, _) in env::vars_os().filter(|(name, _)| is_about_package(name)) {
+            command.env_remove(name);
+        }
         command
             .current_dir(SOURCE)
             .args(["build", "--locked", "--package", "functions"]);
@@ -197,6 +203,14 @@ fn profile_folder() -> io::Result<PathBuf> {
     own.parent()
         .map(Path::to_owned)
         .ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Whether cargo sets the variable for the package at hand.
+fn is_about_package(name: &OsStr) -> bool {
+    let prefixes = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+    prefixes
+        .iter()
+        .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
 /// Cargo names a profile's folder after it, but for `dev`.
