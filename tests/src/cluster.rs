@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -20,18 +19,11 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::admin::Admin;
 use crate::proxy::Proxy;
-use crate::real_kafka::{CLUSTER_ID, STARTS_MAX, java};
+use crate::real_kafka::{CLUSTER_ID, STARTS_MAX, free_ports, java};
 use crate::wait::{eventually, eventually_in};
 
 /// How many nodes there are: with one away, two are in sync, and that is enough to write.
 pub const NODES: usize = 3;
-
-/// Ports that no outgoing connection is given (`ip_local_port_range` begins at 32,768): a node
-/// that is away finds its own free when it comes back.
-const PORTS: std::ops::Range<u16> = 12_000..32_000;
-
-/// How many ports are tried, of which only a few can be taken.
-const PORT_TRIES_MAX: usize = 1_000;
 
 /// A node that comes back has to catch up with the others, who are under load meanwhile.
 const HEALING_MAX: Duration = Duration::from_mins(2);
@@ -335,18 +327,4 @@ fn settings(id: i32, ports: Ports, voters: &str, directory: &Path) -> String {
 fn addresses(ports: impl Iterator<Item = u16>) -> String {
     let addresses: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
     addresses.join(",")
-}
-
-/// Different ports of [`PORTS`] that were free a moment ago.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let mut listeners = Vec::new();
-    for _ in 0..PORT_TRIES_MAX {
-        if listeners.len() == N {
-            break;
-        }
-        listeners.extend(TcpListener::bind(("127.0.0.1", fastrand::u16(PORTS))));
-    }
-    let ports = listeners.iter().map(|it| it.local_addr().unwrap().port());
-    let ports: Vec<u16> = ports.collect();
-    ports.try_into().unwrap()
 }

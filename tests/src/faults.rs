@@ -82,7 +82,13 @@ impl Fault {
     pub async fn run(self, extent: &Extent) -> Report {
         let mut stage = Stage::set(self, extent).await;
         loop {
+            let before = stage.troubles();
             self.strike(&mut stage).await;
+            let harmless = stage.troubles() == before;
+            stage.expect(
+                !(self.does_harm() && harmless),
+                "nobody noticed that anything was wrong".to_owned(),
+            );
             stage.calm().await;
             if stage.load.acknowledged() >= extent.acknowledged {
                 return stage.clear().await;
@@ -133,6 +139,29 @@ impl Fault {
             | Self::FunctionsFrozen
             | Self::FunctionsFrozenLong
             | Self::PartitionsAdded => &[],
+        }
+    }
+
+    /// Whether each time some record has to be sent again, or is refused.
+    fn does_harm(self) -> bool {
+        match self {
+            Self::LeaderKilled
+            | Self::BrokerStopped
+            | Self::TwoOfThreeAway
+            | Self::ConnectionsCut
+            | Self::ConnectionsForgotten
+            | Self::NetworkSilent
+            | Self::AnswersCut
+            | Self::FunctionsFrozen
+            | Self::FunctionsTimedOut
+            | Self::RecordsTooLarge => true,
+            // What is late, and not wrong; and functions may be killed while they do nothing.
+            Self::BrokersRolled
+            | Self::NetworkSlow
+            | Self::Throttled
+            | Self::FunctionsFrozenLong
+            | Self::FunctionsKilled
+            | Self::PartitionsAdded => false,
         }
     }
 

@@ -96,7 +96,7 @@ pub struct Account {
     pub slowest: Duration,
     /// How many messages had no answer within [`ANSWER_MAX`].
     pub unanswered: u64,
-    /// How many connections ended that no client had closed.
+    /// How many connections ended that no client had closed, or could not be opened at all.
     pub connections_lost: u64,
 }
 
@@ -191,28 +191,8 @@ impl Visitor {
     async fn run(mut self, client: u32) -> Account {
         let mut connection = None;
         for message in 0.. {
-            let id = Id { client, message };
-            loop {
-                if self.is_over().await {
-                    return self.account;
-                }
-                let state = Arc::clone(&self.state);
-                let _busy = Busy::begin(&state.busy);
-                // Between the look and the deed the others may have been told to rest.
-                if *self.phase.borrow() != Phase::Going {
-                    continue;
-                }
-                if connection.is_none() {
-                    connection = self.connect().await;
-                }
-                let Some(open) = &mut connection else {
-                    continue;
-                };
-                match self.send(open, id).await {
-                    Next::Message => break,
-                    Next::SameAgain => {}
-                    Next::SameElsewhere => connection = None,
-                }
+            if !self.deliver(Id { client, message }, &mut connection).await {
+                break;
             }
             if message % STAY == STAY - 1
                 && let Some(open) = connection.take()
@@ -222,6 +202,32 @@ impl Visitor {
             sleep(self.pause).await;
         }
         self.account
+    }
+
+    /// Sends a message until there is a final answer; not so where the clients are to end.
+    async fn deliver(&mut self, id: Id, connection: &mut Option<Client>) -> bool {
+        let state = Arc::clone(&self.state);
+        loop {
+            if self.is_over().await {
+                return false;
+            }
+            let _busy = Busy::begin(&state.busy);
+            // Between the look and the deed the clients may have been told to rest.
+            if *self.phase.borrow() != Phase::Going {
+                continue;
+            }
+            if connection.is_none() {
+                *connection = self.connect().await;
+            }
+            let Some(open) = connection else {
+                continue;
+            };
+            match self.send(open, id).await {
+                Next::Message => return true,
+                Next::SameAgain => {}
+                Next::SameElsewhere => *connection = None,
+            }
+        }
     }
 
     /// Waits while the clients rest; says whether they are to end.
@@ -243,7 +249,11 @@ impl Visitor {
                 sleep(BACKOFF).await;
                 None
             }
-            Err(error) => panic!("handshake: {error}"),
+            Err(_) => {
+                self.account.connections_lost += 1;
+                sleep(BACKOFF).await;
+                None
+            }
         }
     }
 

@@ -8,6 +8,8 @@ use tokio::sync::watch::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::wait::eventually;
+
 /// Bytes are handed on in pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
 
@@ -42,8 +44,14 @@ struct Weather {
 
 impl Proxy {
     /// Listens at one port of loopback and forwards to another.
+    ///
+    /// Whoever listened there before may have been dropped and still be ending: a task that is
+    /// aborted keeps what it has until its runtime comes by.
     pub async fn start(port: u16, broker: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let listener = eventually("the port of a proxy", async || {
+            TcpListener::bind(("127.0.0.1", port)).await.ok()
+        })
+        .await;
         let (weather, forecast) = channel(Weather::default());
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, broker, forecast));

@@ -16,6 +16,9 @@ use crate::wait::eventually;
 /// How soon `local-sim` ends after a signal, as its documentation promises.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 
+/// So many lines of its standard error are shown where a test has failed.
+const LAST_LINES: usize = 50;
+
 /// The lines on standard output that say where everything is.
 const LINES: usize = 3;
 
@@ -203,6 +206,13 @@ impl Simulator {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The end of its standard error.
+    pub fn last_words(&self) -> String {
+        let said = self.stderr();
+        let start = said.rmatch_indices('\n').nth(LAST_LINES);
+        said[start.map_or(0, |(end, _)| end + 1)..].to_owned()
+    }
+
     /// The processes that it has started and that still run.
     pub fn processes(&self) -> Vec<Process> {
         Process::descendants(self.child.id())
@@ -265,7 +275,11 @@ impl Drop for Simulator {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- local-sim {}\n{}---", self.child.id(), self.stderr());
+            eprintln!(
+                "--- local-sim {}\n{}---",
+                self.child.id(),
+                self.last_words()
+            );
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Stage;
+use super::stage::MESSAGE;
 use crate::proxy::Proxy;
+use crate::wait::eventually;
 
 /// Between two of the same there is time to connect and to store something.
 const BETWEEN: Duration = Duration::from_millis(700);
@@ -15,6 +17,10 @@ pub(super) const GIVEN_UP: Duration = Duration::from_secs(5);
 
 /// How often connections break in one strike.
 const TIMES: usize = 8;
+
+/// So many clients may be without a function of their own when nothing is carried any more: as
+/// many as the simulator starts at once on two cores.
+const WITHOUT: u32 = 4;
 
 /// Answers come so late: two of them are in a handshake, one in a record.
 const DELAY: Duration = Duration::from_millis(150);
@@ -45,12 +51,27 @@ pub(super) async fn forgotten(stage: &mut Stage) {
 
 /// Nothing is carried, and then again, but not on the connections of before.
 pub(super) async fn silent(stage: &mut Stage) {
+    occupy(stage).await;
     stage.proxies(|proxy| proxy.silence(true));
     stage.away().await;
     stage.proxies(Proxy::forget);
     stage.proxies(|proxy| proxy.silence(false));
     sleep(GIVEN_UP).await;
     stage.proxies(Proxy::bury);
+}
+
+/// Has a function started for most of the clients, by being slow for a while.
+///
+/// The simulator starts few at a time, and each tries to connect before it takes a message: with
+/// nobody to connect with, clients would wait for that, which Lambda does for all at once.
+async fn occupy(stage: &Stage) {
+    let enough = (stage.extent.clients - WITHOUT) as usize;
+    stage.proxies(|proxy| proxy.delay(DELAY));
+    eventually("functions for most clients", async || {
+        (stage.simulator.function(MESSAGE).len() >= enough).then_some(())
+    })
+    .await;
+    stage.proxies(|proxy| proxy.delay(Duration::ZERO));
 }
 
 /// Everything is late, and nothing is lost.

@@ -5,12 +5,21 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Stage;
+use crate::cluster::NODES;
 
 /// Less than what the clients would like to send.
 const QUOTA_BYTES: u32 = 20_000;
 
-/// How long brokers throttle: quotas count over eleven seconds.
-const THROTTLED: Duration = Duration::from_secs(12);
+/// Quotas count over so long. What was sent before counts too, and would have brokers ask for
+/// minutes of silence at once.
+const WINDOW: Duration = Duration::from_secs(11);
+
+/// How long there is a quota: half as long again, since it is used up slowly at first.
+const THROTTLED: Duration = Duration::from_secs(16);
+
+/// More records do not fit in the quotas of all brokers, those of the window before included:
+/// the shortest has 500 bytes, most of them headers.
+const STORED_MAX: u64 = QUOTA_BYTES as u64 * NODES as u64 * (11 + 16) / 500;
 
 /// As brokers see the function that stores messages.
 const CLIENT_ID: &str = "message";
@@ -24,8 +33,17 @@ const TOO_LARGE: Duration = Duration::from_secs(2);
 /// Brokers slow the functions down, and whatever was stored is confirmed all the same.
 pub(super) async fn throttled(stage: &mut Stage) {
     let admin = stage.cluster.admin();
+    stage.load.rest().await;
+    sleep(WINDOW).await;
     admin.produce_quota(CLIENT_ID, Some(QUOTA_BYTES)).await;
+    let before = stage.load.acknowledged();
+    stage.load.go_on();
     sleep(THROTTLED).await;
+    let stored = stage.load.acknowledged() - before;
+    stage.expect(
+        stored <= STORED_MAX,
+        format!("{stored} records were stored in spite of the quota"),
+    );
     admin.produce_quota(CLIENT_ID, None).await;
 }
 

@@ -19,11 +19,9 @@ use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::simulator::{Launch, Simulator};
 
-/// So much of what the simulator and the functions said goes with a complaint.
-const LAST_LINES: usize = 20;
-
-/// The functions of the contract that clients reach.
-const FUNCTIONS: [&str; 2] = ["release/connect", "release/message"];
+/// The functions of the contract that clients wait for, as their command lines say.
+const CONNECT: &str = "release/connect";
+pub(super) const MESSAGE: &str = "release/message";
 
 /// A process grows until its buffers and connections are there, and not by more than that.
 const GROWTH_KIB_MAX: u64 = 8 * 1024;
@@ -33,7 +31,6 @@ const GROWTH_KIB_MAX: u64 = 8 * 1024;
 pub struct Stage {
     pub(super) fault: Fault,
     pub(super) extent: Extent,
-    pub(super) cluster: MutexGuard<'static, Cluster>,
     pub(super) proxies: Vec<Proxy>,
     pub(super) simulator: Simulator,
     pub(super) load: Load,
@@ -46,6 +43,8 @@ pub struct Stage {
     seen: HashMap<i32, (Process, u64)>,
     /// Those that were killed on purpose.
     killed: Vec<i32>,
+    /// Given back last, when nothing of the rest is in the way of whoever is next.
+    pub(super) cluster: MutexGuard<'static, Cluster>,
 }
 
 impl Stage {
@@ -67,7 +66,6 @@ impl Stage {
         let mut stage = Self {
             fault,
             extent: extent.clone(),
-            cluster,
             proxies,
             simulator,
             load,
@@ -76,6 +74,7 @@ impl Stage {
             complaints: Vec::new(),
             seen: HashMap::new(),
             killed: Vec::new(),
+            cluster,
         };
         stage.look();
         stage
@@ -107,10 +106,9 @@ impl Stage {
 
     /// The processes that run functions.
     pub(super) fn functions(&self) -> Vec<Process> {
-        FUNCTIONS
-            .iter()
-            .flat_map(|name| self.simulator.function(name))
-            .collect()
+        let mut functions = self.simulator.function(CONNECT);
+        functions.extend(self.simulator.function(MESSAGE));
+        functions
     }
 
     /// Kills functions on purpose.
@@ -129,6 +127,11 @@ impl Stage {
     /// How often a function has said that a record may be stored twice.
     pub(super) fn sent_again(&self) -> usize {
         self.simulator.stderr().matches("sent again").count()
+    }
+
+    /// How often something has gone wrong for a client or a function.
+    pub(super) fn troubles(&self) -> u64 {
+        self.load.refused() + self.sent_again() as u64
     }
 
     /// Moves the clock of the functions and the simulator on.
@@ -181,15 +184,8 @@ impl Stage {
         if report.complaints.is_empty() {
             self.simulator.stop().await;
         } else {
-            report.complaints.push(last_words(&self.simulator));
+            report.complaints.push(self.simulator.last_words());
         }
         report
     }
-}
-
-fn last_words(simulator: &Simulator) -> String {
-    let said = simulator.stderr();
-    let mut lines: Vec<&str> = said.lines().rev().take(LAST_LINES).collect();
-    lines.reverse();
-    format!("the last lines of local-sim:\n{}", lines.join("\n"))
 }
