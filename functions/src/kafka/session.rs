@@ -141,14 +141,14 @@ impl Session {
         record: &Record,
         place: &Place,
     ) -> Result<Receipt, AttemptError> {
-        let offsets = place
-            .client
-            .produce(vec![kafka_record(record)], Compression::NoCompression)
-            .await
-            .map_err(|source| AttemptError::Produce {
-                troubles: self.connection.troubles(),
-                source,
-            })?;
+        let records = vec![kafka_record(record)];
+        // Boxed, since the client may connect anew in it: it is large, and more
+        // deeply nested than the compiler likes.
+        let producing = Box::pin(place.client.produce(records, Compression::NoCompression));
+        let offsets = producing.await.map_err(|source| AttemptError::Produce {
+            troubles: self.connection.troubles(),
+            source,
+        })?;
         match offsets[..] {
             [offset] => Ok(Receipt {
                 partition: place.partition,

@@ -88,7 +88,7 @@ async fn a_refusal_is_told_even_where_the_time_ran_out_on_another_attempt() {
         answer(&mut client, UNSUPPORTED_SASL_MECHANISM).await;
         // The next ones are left waiting.
         let _silent = listener.accept().await.unwrap();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
 
     let error = tokio::select! {

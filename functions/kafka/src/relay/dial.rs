@@ -132,9 +132,9 @@ pub(crate) enum LinkError {
     TooMany(usize),
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use std::{iter::repeat_n, net::Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use tokio::net::{TcpListener, TcpSocket};
 
@@ -142,6 +142,7 @@ mod tests {
 
     /// An address that says neither yes nor no, as a firewall's: where a queue
     /// of accepted connections is full, Linux drops what asks for more.
+    #[cfg(target_os = "linux")]
     async fn deaf() -> (SocketAddr, impl Sized) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
@@ -163,13 +164,14 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn an_address_where_nobody_answers_does_not_use_up_the_time_of_the_next() {
         let (deaf, _held) = deaf().await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let live = listener.local_addr().unwrap();
         for deaf_ones in 0..ADDRESSES_MAX {
-            let addresses = repeat_n(deaf, deaf_ones).chain([live, deaf]);
+            let addresses = std::iter::repeat_n(deaf, deaf_ones).chain([live, deaf]);
             assert_eq!(check(addresses.collect()).await, Ok(live));
         }
     }
