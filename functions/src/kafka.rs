@@ -123,11 +123,18 @@ impl Producer {
     /// The session to use now. A new one connects with some partitions of the
     /// topics that are known `ahead`.
     fn generation(&self, now: SystemTime, ahead: &[String]) -> Generation<Session> {
-        self.current.generation(now, || {
+        let begin = || {
             let (settings, client_id) = (self.settings.clone(), Arc::clone(&self.client_id));
             let ahead = ahead.to_vec();
             Opening::start(async move { Session::connect(&settings, &client_id, &ahead).await })
-        })
+        };
+        let generation = self.current.generation(now, begin);
+        let session = generation.opened();
+        if session.is_none_or(|session| !session.is_over(now)) {
+            return generation;
+        }
+        self.current.discard(&generation);
+        self.current.generation(now, begin)
     }
 
     /// Says that a record goes out once more, though it may be stored already.
@@ -164,9 +171,11 @@ impl Sink for Producer {
                 Verdict::Absent if now - *absent_since.get_or_insert(now) >= ABSENT_MIN => {
                     Some(Code::NoTopic)
                 }
-                // Once more, since the secret may have changed; not over and
+                // Once more where the secret may have changed; not over and
                 // over, since brokers lock out who does that.
-                Verdict::Refused if was_refused => Some(Code::Unavailable),
+                Verdict::Refused if was_refused || !self.settings.security.may_change() => {
+                    Some(Code::Unavailable)
+                }
                 Verdict::Absent | Verdict::Refused | Verdict::Retry(_) => {
                     (again >= deadline).then_some(Code::Unavailable)
                 }

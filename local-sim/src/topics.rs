@@ -46,13 +46,7 @@ pub(crate) async fn ensure(
         });
     };
     for topic in missing {
-        let creating = async {
-            client
-                .controller_client()?
-                .create_topic(&topic, partitions, DEFAULT_REPLICATION, CREATE_TIMEOUT_MS)
-                .await
-        };
-        bounded(creating)
+        bounded(client.create_topic(&topic, partitions))
             .await
             .map_err(|source| failed(format!("cannot create topic {topic}"), source))?;
     }
@@ -120,7 +114,7 @@ const CONNECT_MIN: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(250);
 /// A cluster has this long for each answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// What the cluster itself is told about that.
-const CREATE_TIMEOUT_MS: i32 = 5000;
-/// Stands for `default.replication.factor`.
-const DEFAULT_REPLICATION: i16 = -1;
+
+#[cfg(test)]
+#[path = "topics/tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 use std::{
     io,
     ops::Deref,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rskafka::{
@@ -85,26 +85,33 @@ impl Settings {
                 None => builder,
             };
             builder.build().await.map_err(|source| {
-                relay.seen().refusal().map_or_else(
-                    || ConnectError::Failed {
-                        troubles: relay.seen().troubles(),
-                        source,
-                    },
-                    ConnectError::Refused,
-                )
+                let troubles = relay.seen().troubles();
+                refused(&relay).unwrap_or(ConnectError::Failed { troubles, source })
             })
         };
         let client = timeout(within, building).await.unwrap_or_else(|_| {
-            Err(ConnectError::Timeout {
-                within,
-                troubles: relay.seen().troubles(),
-            })
+            let troubles = relay.seen().troubles();
+            Err(refused(&relay).unwrap_or(ConnectError::Timeout { within, troubles }))
         })?;
+        relay.seen().connected();
         Ok(Connection { client, relay })
     }
 }
 
+/// What a broker said about the credentials tells more than that no other one
+/// could be connected with, or not in time.
+fn refused(relay: &Relay) -> Option<ConnectError> {
+    relay.seen().refusal().map(ConnectError::Refused)
+}
+
 impl Connection {
+    /// Whether what is sent `now` is likely to be lost: a broker has ended its
+    /// connection, or soon will, since the session that was authenticated ends.
+    pub fn is_over(&self, now: SystemTime) -> bool {
+        let seen = self.relay.seen();
+        seen.is_cut() || seen.expires().is_some_and(|expires| now >= expires)
+    }
+
     /// Until when brokers asked for no more records, where one did. A record
     /// sent earlier waits at the broker, unread.
     pub fn throttled_until(&self) -> Option<Instant> {
@@ -184,50 +191,5 @@ fn backoff(retrying: Duration) -> BackoffConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{net::TcpListener, time::Instant};
-
-    use super::*;
-    use crate::security::Security;
-
-    const WITHIN: Duration = Duration::from_millis(400);
-    /// Far below "never", far above what a loaded machine adds to `WITHIN`.
-    const SLACK: Duration = Duration::from_secs(5);
-
-    async fn check(address: String) -> ConnectError {
-        let settings = Settings {
-            brokers: vec![address],
-            security: Security::default(),
-        };
-        let started = Instant::now();
-        let error = settings
-            .connect("test", WITHIN)
-            .await
-            .expect_err("nothing there speaks Kafka");
-        assert!(started.elapsed() < WITHIN + SLACK);
-        error
-    }
-
-    #[tokio::test]
-    async fn nobody_listening_is_an_error_that_says_so() {
-        let closed = {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            listener.local_addr().unwrap().to_string()
-        };
-
-        let error = check(closed.clone()).await;
-
-        let text = error.to_string();
-        assert!(text.contains(&closed), "{text}");
-        assert!(text.contains("refused"), "{text}");
-    }
-
-    #[tokio::test]
-    async fn a_silent_broker_is_given_up_in_time() {
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-
-        let error = check(silent.local_addr().unwrap().to_string()).await;
-
-        assert!(matches!(error, ConnectError::Timeout { .. }), "{error}");
-    }
-}
+#[path = "client/tests.rs"]
+mod tests;

@@ -172,6 +172,11 @@ fn parse(document: &[u8]) -> Result<Login, FetchError> {
     let user: User = serde_json::from_str(&document.secret_string).map_err(|_| {
         FetchError::Unexpected("a secret that is JSON, with the texts username and password")
     })?;
+    if user.username.is_empty() || user.password.is_empty() {
+        return Err(FetchError::Unexpected(
+            "a secret whose username and password are not empty",
+        ));
+    }
     Ok(Login {
         username: user.username,
         password: Secret::new(user.password),

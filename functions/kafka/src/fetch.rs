@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Collected, Empty, LengthLimitError, Limited};
 use hyper::{
     Request, StatusCode, Uri,
     client::conn::http1,
@@ -53,6 +53,8 @@ pub(crate) enum FetchError {
     Broken(#[source] hyper::Error),
     #[error("the answer is status {}, expected 200", .0.as_u16())]
     Status(StatusCode),
+    #[error("the answer is that it is not ready yet")]
+    NotReady,
     #[error("the answer is longer than {DOCUMENT_BYTES_MAX} bytes")]
     TooLong,
     #[error("the answer is something else, expected {0}")]
@@ -62,6 +64,26 @@ pub(crate) enum FetchError {
     #[error("the token to ask with cannot be read from {path:?}")]
     TokenFile { path: String, source: io::Error },
 }
+
+impl FetchError {
+    /// Whether to ask again would be in vain, at least for now.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            // As it is to be expected of what has just been started, or is busy.
+            Self::Unreachable { .. } | Self::Timeout | Self::Broken(_) | Self::NotReady => false,
+            Self::Status(status) => {
+                status.is_client_error()
+                    && *status != StatusCode::REQUEST_TIMEOUT
+                    && *status != StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::TooLong | Self::Unexpected(_) | Self::Token | Self::TokenFile { .. } => true,
+        }
+    }
+}
+
+/// What AWS's extension says, with status 400, before it is registered
+/// (Kralizek/AWSSecretsManagerConfigurationExtensions#87).
+const NOT_READY: &[u8] = b"not ready to serve traffic";
 
 fn request(
     uri: &Uri,
@@ -100,11 +122,14 @@ async fn answer(uri: &Uri, request: Request<Empty<Bytes>>) -> Result<Bytes, Fetc
             .send_request(request)
             .await
             .map_err(FetchError::Broken)?;
-        if response.status() != StatusCode::OK {
-            return Err(FetchError::Status(response.status()));
-        }
+        let status = response.status();
         let body = Limited::new(response.into_body(), DOCUMENT_BYTES_MAX);
-        Ok(body.collect().await.map_err(body_error)?.to_bytes())
+        let body = body.collect().await.map(Collected::to_bytes);
+        match status {
+            StatusCode::OK => body.map_err(body_error),
+            _ if body.is_ok_and(|body| body.starts_with(NOT_READY)) => Err(FetchError::NotReady),
+            _ => Err(FetchError::Status(status)),
+        }
     };
     pin!(exchange);
     select! {
@@ -190,6 +215,30 @@ mod tests {
                 Err(format!("the answer is status {status}, expected 200"))
             );
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_final_unless_another_one_may_follow() {
+        let is_final = async |answer| {
+            let fake = Fake::answering([answer]);
+            let error = fetch(&uri(&fake), None).await.expect_err("no document");
+            error.is_final()
+        };
+        for status in [400, 401, 403, 404] {
+            assert!(is_final(Answer::status(status)).await, "{status}");
+        }
+        for status in [408, 429, 500, 503] {
+            assert!(!is_final(Answer::status(status)).await, "{status}");
+        }
+        let said = |text: &str| {
+            let length = text.len();
+            raw(&format!(
+                "HTTP/1.1 400 x\r\ncontent-length: {length}\r\n\r\n{text}"
+            ))
+        };
+        assert!(is_final(said("access denied")).await);
+        assert!(!is_final(said("not ready to serve traffic, please wait")).await);
+        assert!(!is_final(raw("")).await);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@
 //! understand the same variables in the same way.
 
 mod client;
+mod creation;
 mod relay;
 mod settings;
 

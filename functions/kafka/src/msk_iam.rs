@@ -50,9 +50,14 @@ impl MskIam {
 
     /// SASL/OAUTHBEARER with a token of its own for every connection, without
     /// the extensions that the mechanism allows: MSK defines none.
-    pub(crate) fn sasl(self: &Arc<Self>) -> SaslConfig {
+    ///
+    /// # Errors
+    /// There are no credentials to sign a token with. That is found out here,
+    /// since the client would take it for an error of a broker.
+    pub(crate) async fn sasl(self: &Arc<Self>) -> Result<SaslConfig, CredentialsError> {
+        self.credentials.current(Utc::now()).await?;
         let signer = Arc::clone(self);
-        SaslConfig::Oauthbearer(OauthBearerCredentials {
+        Ok(SaslConfig::Oauthbearer(OauthBearerCredentials {
             callback: Arc::new(move || {
                 let signer = Arc::clone(&signer);
                 Box::pin(async move {
@@ -64,7 +69,7 @@ impl MskIam {
             }),
             authz_id: None,
             bearer_kvs: Vec::new(),
-        })
+        }))
     }
 
     async fn token(&self, now: DateTime<Utc>) -> Result<String, CredentialsError> {

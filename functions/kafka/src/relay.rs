@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! rskafka ─SOCKS5▶ Relay ─TCP, NODELAY─[TLS]▶ broker
-//!                    │ tells: throttled until, credentials refused, what broke
+//!                    │ tells: throttled until, credentials refused or how long
+//!                    │ they last, what broke
 //!                    ▼
 //!                   Seen
 //! ```
@@ -21,7 +22,9 @@
 //! client is sent by rskafka, never by the relay.
 
 mod answers;
+mod api_versions;
 mod dial;
+mod fields;
 mod frames;
 mod link;
 mod literal;
@@ -122,6 +125,7 @@ async fn link(mut client: TcpStream, is_full: bool, dialler: Dialler, seen: Arc<
                 && let Err(error) = upstream.relay(&mut client, &seen).await
             {
                 seen.broke(&broker, error);
+                seen.cut();
             }
         }
         Err(error) => {

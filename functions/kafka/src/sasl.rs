@@ -74,7 +74,7 @@ impl Sasl {
     /// What the client takes, for one session.
     pub(crate) async fn config(&self) -> Result<SaslConfig, CredentialsError> {
         let (mechanism, login) = match self {
-            Self::MskIam(signer) => return Ok(signer.sasl()),
+            Self::MskIam(signer) => return signer.sasl().await,
             Self::Login(mechanism, Source::Environment(login)) => (mechanism, login.clone()),
             Self::Login(mechanism, Source::Extension(secret)) => (mechanism, secret.login().await?),
         };

@@ -1,6 +1,6 @@
 //! How a connection is secured, in Kafka's own words.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use rskafka::client::SaslConfig;
 use rustls::ClientConfig;
@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::{
     extension::SecretsExtension,
+    fetch::FetchError,
     sasl::{self, Sasl},
     tls::{self, CA},
     variables::{SettingsError, Variables},
@@ -78,6 +79,13 @@ impl Security {
         self.extension().is_some()
     }
 
+    /// Whether credentials that a broker refused may be others the next time.
+    ///
+    /// Only a secret is fetched anew: those of the environment stay as they are.
+    pub fn may_change(&self) -> bool {
+        self.extension().is_some()
+    }
+
     /// Has the next session fetch its secret anew: a broker refused this one.
     pub fn forget(&self) {
         if let Some(extension) = self.extension() {
@@ -107,18 +115,18 @@ pub struct CredentialsError {
     /// The variable that says where they are.
     pub variable: &'static str,
     #[source]
-    pub(crate) cause: Box<dyn Error + Send + Sync>,
+    pub(crate) cause: FetchError,
 }
 
 impl CredentialsError {
-    pub(crate) fn new(
-        variable: &'static str,
-        cause: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Self {
-        Self {
-            variable,
-            cause: cause.into(),
-        }
+    pub(crate) fn new(variable: &'static str, cause: FetchError) -> Self {
+        Self { variable, cause }
+    }
+
+    /// Whether to try again would be in vain, at least for now: whoever has
+    /// the credentials does not give them to us, or gives something else.
+    pub fn is_final(&self) -> bool {
+        self.cause.is_final()
     }
 }
 

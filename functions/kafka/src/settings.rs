@@ -45,6 +45,10 @@ fn refused(found: &str) -> SettingsError {
 
 const BROKERS_EXPECTED: &str = "HOST:PORT, or several of them separated by commas";
 
+/// A name may be this long: SOCKS5, which the client asks for it in, has one
+/// byte for its length. Names beyond ASCII are written as DNS has them (`xn--…`).
+const HOST_BYTES_MAX: usize = 255;
+
 /// The brokers of a comma-separated list, or none if one of them is malformed.
 fn brokers(list: &str) -> Option<Vec<String>> {
     list.split(',')
@@ -70,10 +74,10 @@ fn is_host(host: &str) -> bool {
     {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
         None => {
-            !host.is_empty()
+            (1..=HOST_BYTES_MAX).contains(&host.len())
                 && host
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
         }
     }
 }
@@ -147,8 +151,17 @@ mod tests {
             "http://a:1",
             "kafka://user@a:1",
             "a b:1",
+            "bücher.example:1",
+            "a٣:1",
         ] {
             assert!(check(Some(wrong)).is_err(), "{wrong:?} was accepted");
         }
+    }
+
+    #[test]
+    fn a_host_has_a_bound() {
+        let named = |len| check(Some(&format!("{}:1", "a".repeat(len))));
+        assert!(named(255).is_ok());
+        assert!(named(256).is_err_and(|error| error.starts_with("KAFKA_BROKERS is ")));
     }
 }

@@ -54,6 +54,17 @@ impl<T: Send + Sync + 'static> Opening<T> {
         }
     }
 
+    /// What is open, if it is by now.
+    pub(super) fn opened(&self) -> Option<Arc<T>> {
+        let outcome = self.outcome.borrow();
+        outcome.as_ref()?.as_ref().ok().map(Arc::clone)
+    }
+
+    /// Whether nothing has come of it yet.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.outcome.borrow().is_none()
+    }
+
     /// Whether it could not be opened.
     pub(super) fn has_failed(&self) -> bool {
         matches!(*self.outcome.borrow(), Some(Err(_)))

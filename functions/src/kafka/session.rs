@@ -95,16 +95,23 @@ impl Session {
         now: SystemTime,
     ) -> Result<(), AttemptError> {
         let mut openings = Vec::new();
+        let mut result = Ok(());
         for topic in topics {
-            let count = self.topics.partition_count(topic, now).await?;
-            let room = WARM_PARTITIONS_MAX - openings.len();
-            let partitions = (0..count.get()).take(room);
-            openings.extend(partitions.map(|partition| self.opening(topic, partition, now)));
+            match self.topics.partition_count(topic, now).await {
+                Ok(count) => {
+                    let room = WARM_PARTITIONS_MAX - openings.len();
+                    let partitions = (0..count.get()).take(room);
+                    openings
+                        .extend(partitions.map(|partition| self.opening(topic, partition, now)));
+                }
+                // The others are none the worse for it.
+                Err(error) => result = result.and(Err(error)),
+            }
         }
         for opening in openings {
-            opening.outcome().await?;
+            result = result.and(opening.outcome().await.map(drop));
         }
-        Ok(())
+        result
     }
 
     /// Finds where a record goes, and connects with it.
@@ -134,14 +141,14 @@ impl Session {
         record: &Record,
         place: &Place,
     ) -> Result<Receipt, AttemptError> {
-        let offsets = place
-            .client
-            .produce(vec![kafka_record(record)], Compression::NoCompression)
-            .await
-            .map_err(|source| AttemptError::Produce {
-                troubles: self.connection.troubles(),
-                source,
-            })?;
+        let records = vec![kafka_record(record)];
+        // Boxed, since the client may connect anew in it: it is large, and more
+        // deeply nested than the compiler likes.
+        let producing = Box::pin(place.client.produce(records, Compression::NoCompression));
+        let offsets = producing.await.map_err(|source| AttemptError::Produce {
+            troubles: self.connection.troubles(),
+            source,
+        })?;
         match offsets[..] {
             [offset] => Ok(Receipt {
                 partition: place.partition,
@@ -154,6 +161,12 @@ impl Session {
     /// Until when brokers asked for no more records, where one did.
     pub(super) fn throttled_until(&self) -> Option<Instant> {
         self.connection.throttled_until()
+    }
+
+    /// Whether a record that is sent `now` is likely to be lost: a broker has
+    /// ended its connection, or soon will.
+    pub(super) fn is_over(&self, now: SystemTime) -> bool {
+        self.connection.is_over(now)
     }
 
     /// Whether the next record had better begin another session.
@@ -237,5 +250,39 @@ fn kafka_record(record: &Record) -> KafkaRecord {
             .map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()))
             .collect(),
         timestamp: record.timestamp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_kafka::BROKERS;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::kafka::tests::broker::Broker;
+
+    #[tokio::test]
+    async fn a_connection_that_could_not_be_opened_is_opened_anew() {
+        let broker = Broker::start(1, &[]).await;
+        let address = broker.address();
+        let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| address.clone()));
+        let ahead = ["new".to_owned()];
+        let connecting = Session::connect(settings.as_ref().expect("settings"), "test", &ahead);
+        let session = connecting.await.expect("connected");
+        let leader = || Arc::clone(&session.partitions.lock()[&("new".to_owned(), 0)].leader);
+        let first = leader();
+        let failing = async {
+            while first.is_under_way() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(CONNECT_MAX * 2, failing).await.expect("an outcome");
+        assert!(first.has_failed(), "there is no such topic yet");
+
+        broker.state.topics.lock().insert("new".to_owned(), 1);
+        let opening = session.opening("new", 0, SystemTime::now());
+
+        assert!(opening.outcome().await.is_ok());
+        assert!(Arc::ptr_eq(&opening, &leader()));
     }
 }

@@ -2,6 +2,7 @@
 
 mod away;
 pub(super) mod broker;
+mod credentials;
 mod faults;
 mod sharing;
 mod speed;

@@ -12,17 +12,22 @@ use std::{
 
 use parking_lot::Mutex;
 use sluice_kafka::Connection;
-use tokio::{task::JoinSet, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     clock::has_passed,
     error::{AttemptError, Step},
+    opening::Opening,
 };
 
 /// A topic's partition count is looked up again after this time, as Kafka's own
 /// clients do (`metadata.max.age.ms`): until then keys go to the partitions
 /// that were there before.
 const REFRESH_AFTER: Duration = Duration::from_mins(5);
+
+/// A topic that is not there is not looked for again for this long, however
+/// many records it has: its clients resend, and each look is for all topics.
+const ABSENT_FOR: Duration = Duration::from_millis(250);
 
 /// A list of topics may take this long to come: as long as an attempt.
 const LIST_MAX: Duration = Duration::from_secs(2);
@@ -32,8 +37,8 @@ const LIST_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Topics {
     connection: Arc<Connection>,
     known: Arc<Known>,
-    /// The one refresh that may be under way.
-    refreshing: Mutex<JoinSet<()>>,
+    /// The last look, which all share who need one while it is under way.
+    looking: Mutex<Option<Arc<Opening<()>>>>,
 }
 
 #[derive(Debug)]
@@ -62,7 +67,7 @@ impl Topics {
         Ok(Self {
             connection,
             known: Arc::new(known),
-            refreshing: Mutex::default(),
+            looking: Mutex::default(),
         })
     }
 
@@ -73,22 +78,19 @@ impl Topics {
         topic: &str,
         now: SystemTime,
     ) -> Result<NonZeroI32, AttemptError> {
-        let (known, asked) = {
-            let counts = self.known.counts.lock();
-            (counts.of.get(topic).copied().flatten(), counts.asked)
-        };
-        if let Some(count) = known {
+        let (count, asked) = self.known.partition_count(topic);
+        if count.is_ok() {
+            // No record waits for that.
             if has_passed(REFRESH_AFTER, asked, now) {
-                self.refresh();
+                self.look_again();
             }
-            return Ok(count);
+            return count;
         }
-        let counts = list(&self.connection).await?;
-        let found = counts.of.get(topic).copied();
-        *self.known.counts.lock() = counts;
-        found
-            .ok_or_else(|| AttemptError::NoTopic(topic.to_owned()))?
-            .ok_or_else(|| AttemptError::NoPartitions(topic.to_owned()))
+        if !has_passed(ABSENT_FOR, asked, now) {
+            return count;
+        }
+        self.look_again().outcome().await?;
+        self.known.partition_count(topic).0
     }
 
     /// Whether the last look failed, so that what is known is too old.
@@ -96,20 +98,34 @@ impl Topics {
         self.known.is_outdated.load(Ordering::Relaxed)
     }
 
-    /// Looks again, beside the records: none of them waits for it.
-    fn refresh(&self) {
-        let mut refreshing = self.refreshing.lock();
-        while refreshing.try_join_next().is_some() {}
-        if !refreshing.is_empty() {
-            return;
-        }
-        let (connection, known) = (Arc::clone(&self.connection), Arc::clone(&self.known));
-        refreshing.spawn(async move {
-            match list(&connection).await {
-                Ok(counts) => *known.counts.lock() = counts,
-                Err(_) => known.is_outdated.store(true, Ordering::Relaxed),
-            }
+    /// Looks again, or joins the look that is under way.
+    fn look_again(&self) -> Arc<Opening<()>> {
+        let mut looking = self.looking.lock();
+        let under_way = looking.take().filter(|look| look.is_under_way());
+        let look = under_way.unwrap_or_else(|| {
+            let (connection, known) = (Arc::clone(&self.connection), Arc::clone(&self.known));
+            Arc::new(Opening::start(async move {
+                let counts = list(&connection).await;
+                known.is_outdated.store(counts.is_err(), Ordering::Relaxed);
+                *known.counts.lock() = counts?;
+                Ok(())
+            }))
         });
+        *looking = Some(Arc::clone(&look));
+        look
+    }
+}
+
+impl Known {
+    /// How many partitions a topic has, and when that was asked.
+    fn partition_count(&self, topic: &str) -> (Result<NonZeroI32, AttemptError>, SystemTime) {
+        let counts = self.counts.lock();
+        let count = match counts.of.get(topic) {
+            None => Err(AttemptError::NoTopic(topic.to_owned())),
+            Some(None) => Err(AttemptError::NoPartitions(topic.to_owned())),
+            Some(Some(count)) => Ok(*count),
+        };
+        (count, counts.asked)
     }
 }
 
@@ -135,6 +151,7 @@ async fn list(connection: &Connection) -> Result<Counts, AttemptError> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
     use sluice_kafka::{BROKERS, Settings};
     use tokio::time::sleep;
 
@@ -177,7 +194,7 @@ mod tests {
         let minute = Duration::from_mins(1);
 
         assert_eq!(check(&topics, minute * 4).await, 1);
-        assert!(topics.refreshing.lock().is_empty());
+        assert!(topics.looking.lock().is_none());
         assert_eq!(check(&topics, minute * 6).await, 1);
         until(async || check(&topics, Duration::ZERO).await == 7).await;
         assert!(!topics.are_outdated());
@@ -192,5 +209,28 @@ mod tests {
         assert_eq!(check(&topics, REFRESH_AFTER * 2).await, 1);
 
         until(async || topics.are_outdated()).await;
+    }
+
+    #[tokio::test]
+    async fn a_missing_topic_is_looked_for_once_by_all_and_then_not_for_a_moment() {
+        let broker = Broker::start(1, &[]).await;
+        let topics = topics(&broker).await;
+        let looks = || broker.state.auto_creations.lock().len();
+        let count = |after| topics.partition_count("missing", SystemTime::now() + after);
+        let before = looks();
+
+        let now = topics.known.counts.lock().asked;
+        assert!(topics.partition_count("missing", now).await.is_err());
+        assert_eq!(looks(), before, "it was not there a moment ago");
+        let counts = join_all((0..300).map(|_| count(ABSENT_FOR * 2))).await;
+        assert_eq!(looks(), before + 1);
+        for count in counts {
+            assert!(matches!(count, Err(AttemptError::NoTopic(_))), "{count:?}");
+        }
+
+        broker.state.topics.lock().insert("missing".to_owned(), 3);
+        let found = count(ABSENT_FOR * 2).await;
+        assert_eq!(found.expect("a count").get(), 3);
+        assert_eq!(looks(), before + 2);
     }
 }

@@ -14,7 +14,7 @@ use crate::failure::Code;
 pub(super) enum Verdict {
     /// Another attempt, in a new session, would end the same.
     Final(Code),
-    /// The credentials were refused: others may have taken their place.
+    /// The credentials were refused: those of a secret may have changed.
     Refused,
     /// The topic was not to be seen: it may be new, and the broker that was asked
     /// may not have heard of it yet.
@@ -41,6 +41,9 @@ pub(super) fn verdict(error: &AttemptError) -> Verdict {
     match error {
         AttemptError::Connect(ConnectError::Refused(_)) | AttemptError::Refused(_) => {
             Verdict::Refused
+        }
+        AttemptError::Connect(ConnectError::Credentials(error)) if error.is_final() => {
+            Verdict::Final(Code::Unavailable)
         }
         AttemptError::Connect(ConnectError::Failed { source, .. })
         | AttemptError::Lookup { source, .. } => match on_client_error(source) {

@@ -150,6 +150,15 @@ async fn a_secret_that_cannot_be_read_names_the_variable() {
         check(secret(r#"{"username":"u","password":["hunter2"]}"#)).await,
         no_user
     );
+    for empty in [
+        r#"{"username":"","password":"hunter2"}"#,
+        r#"{"username":"u","password":""}"#,
+    ] {
+        assert_eq!(
+            check(secret(empty)).await,
+            "the answer is something else, expected a secret whose username and password are not empty"
+        );
+    }
     assert_eq!(
         check(Answer::ok(&"x".repeat(1024 * 1024))).await,
         "the answer is longer than 131072 bytes"

@@ -1,7 +1,11 @@
 //! Tokens beside those of other signers, and the regions to sign for.
 
 use super::*;
-use crate::secret::Secret;
+use crate::{
+    container::FULL_URI,
+    fake::{Answer, Fake},
+    secret::Secret,
+};
 
 /// One line per token; its head says where they are from.
 const TOKENS: &str = include_str!("../../tests/data/msk-iam-tokens.tsv");
@@ -106,11 +110,26 @@ async fn every_connection_gets_a_token_of_its_own() {
         env!("CARGO_PKG_VERSION")
     )));
 
-    let SaslConfig::Oauthbearer(sasl) = Arc::new(signer).sasl() else {
+    let SaslConfig::Oauthbearer(sasl) = Arc::new(signer).sasl().await.unwrap() else {
         panic!("another mechanism");
     };
     let token = (sasl.callback)().await.unwrap();
     assert!(url(&token).starts_with("https://kafka.eu-central-1.amazonaws.com/?Action="));
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_had_are_no_error_of_a_broker() {
+    let fake = Fake::answering([Answer::status(403), Answer::status(500)]);
+    let lookup = |name: &str| match name {
+        "AWS_REGION" => Some("eu-central-1".to_owned()),
+        FULL_URI => Some(format!("http://127.0.0.1:{}/", fake.port)),
+        _ => None,
+    };
+    let signer = Arc::new(MskIam::from_variables(&Variables(&lookup), &[]).unwrap());
+    for is_final in [true, false] {
+        let error = signer.sasl().await.expect_err("no credentials");
+        assert_eq!((error.variable, error.is_final()), (FULL_URI, is_final));
+    }
 }
 
 #[test]

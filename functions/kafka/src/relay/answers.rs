@@ -4,8 +4,12 @@
 use std::time::{Duration, Instant};
 
 use super::{
+    api_versions::{self, throttle_time_at},
     frames::{FrameError, Observer, Start, Tail, field},
-    requests::{METADATA, PRODUCE, Request, SASL_AUTHENTICATE, SASL_HANDSHAKE, Unanswered},
+    requests::{
+        API_VERSIONS, METADATA, PRODUCE, Request, SASL_AUTHENTICATE, SASL_HANDSHAKE, Unanswered,
+    },
+    sasl::{self, Word},
     seen::Seen,
 };
 
@@ -25,6 +29,12 @@ enum Answer {
     Produce(Tail<4>),
     /// Where an answer about topics begins: `throttle_time_ms` too.
     Metadata(Start<4>),
+    /// An answer about versions from where it begins, and the same in it.
+    Versions {
+        version: i16,
+        start: Vec<u8>,
+        throttle_time_ms: Start<4>,
+    },
     /// Where an answer about credentials begins.
     Sasl { request: Request, start: Vec<u8> },
     /// Nothing.
@@ -64,6 +74,13 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
             METADATA if THROTTLE_TIME_FIRST.contains(&request.version) => {
                 Answer::Metadata(Start::new())
             }
+            API_VERSIONS if api_versions::THROTTLE_TIME.contains(&request.version) => {
+                Answer::Versions {
+                    version: request.version,
+                    start: Vec::new(),
+                    throttle_time_ms: Start::new(),
+                }
+            }
             SASL_HANDSHAKE | SASL_AUTHENTICATE => Answer::Sasl {
                 request,
                 start: Vec::new(),
@@ -88,13 +105,29 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
                     self.throttled(i32::from_be_bytes(time));
                 }
             }
-            Answer::Sasl { request, start } => {
-                let room = SASL_START_BYTES.saturating_sub(start.len());
-                start.extend_from_slice(&part[..room.min(part.len())]);
-                if left == 0
-                    && let Some(refusal) = super::sasl::refusal(*request, start)
+            // Likewise: rskafka would ask again, as often as it is throttled.
+            Answer::Versions {
+                version,
+                start,
+                throttle_time_ms,
+            } => {
+                let before = start.len();
+                extend(start, part, VERSIONS_BYTES);
+                if let Some(at) = throttle_time_at(*version, start)
+                    && let Some(rest) = part.get_mut(at.saturating_sub(before)..)
+                    && let Some(time) = throttle_time_ms.take(rest)
                 {
-                    self.seen.refused(refusal);
+                    self.throttled(i32::from_be_bytes(time));
+                }
+            }
+            Answer::Sasl { request, start } => {
+                extend(start, part, SASL_START_BYTES);
+                if left == 0 {
+                    match sasl::word(*request, start) {
+                        Word::Refused(refusal) => self.seen.refused(refusal),
+                        Word::Authenticated(lifetime) => self.seen.authenticated(lifetime),
+                        Word::Other => {}
+                    }
                 }
             }
             Answer::Other => {}
@@ -112,6 +145,12 @@ impl Answers<'_> {
     }
 }
 
+/// Adds a part to what is known of an answer, up to a bound.
+fn extend(start: &mut Vec<u8>, part: &[u8], bytes_max: usize) {
+    let room = bytes_max.saturating_sub(start.len());
+    start.extend_from_slice(&part[..room.min(part.len())]);
+}
+
 /// The bytes of length and correlation id.
 pub(super) const ANSWER_HEAD: usize = 8;
 
@@ -127,5 +166,9 @@ const THROTTLE_TIME_FIRST: std::ops::RangeInclusive<i16> = 3..=8;
 /// quota windows, 11 s by default; a wrong number must not silence a function.
 const THROTTLE_MAX: Duration = Duration::from_mins(1);
 
-/// What an answer about credentials begins with: an error and its message.
+/// All versions are in this many bytes: ten times what Kafka 4 has to say.
+const VERSIONS_BYTES: usize = 8 * 1024;
+
+/// What an answer about credentials begins with: an error and its message, or
+/// the last step of a mechanism and how long that is good for.
 const SASL_START_BYTES: usize = 512;

@@ -39,11 +39,6 @@ impl<const HEAD: usize> Frames<HEAD> {
         }
     }
 
-    /// Whether the last frame that began has ended.
-    pub(super) fn is_between(&self) -> bool {
-        self.known == 0
-    }
-
     /// Tells `observer` what goes by in `chunk`, the bytes after the last chunk's.
     pub(super) fn follow(
         &mut self,

@@ -1,5 +1,7 @@
 //! Bytes between rskafka and a broker, both ways at once.
 
+use std::{pin::pin, time::Duration};
+
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split},
     net::{
@@ -24,7 +26,11 @@ const UP_BYTES: usize = 32 * 1024;
 /// a large cluster's topics.
 const DOWN_BYTES: usize = 8 * 1024;
 
-/// Relays until either side ends the connection.
+/// Where nothing more can be sent to a broker, it has this long to say what it
+/// has to say about what was: as a rule that has arrived already.
+const LAST_ANSWERS_MAX: Duration = Duration::from_secs(1);
+
+/// Relays until the client ends the connection; if it is the broker, that is an error.
 pub(super) async fn relay(
     client: &mut TcpStream,
     broker: impl AsyncRead + AsyncWrite,
@@ -33,9 +39,15 @@ pub(super) async fn relay(
     let unanswered = Unanswered::default();
     let (from_client, to_client) = client.split();
     let (from_broker, to_broker) = split(broker);
+    let mut down = pin!(down(from_broker, to_client, &unanswered, seen));
     tokio::select! {
-        ended = up(from_client, to_broker, &unanswered) => ended,
-        ended = down(from_broker, to_client, &unanswered, seen) => ended,
+        ended = up(from_client, to_broker, &unanswered) => {
+            if ended.is_err() {
+                let _ = timeout(LAST_ANSWERS_MAX, down).await;
+            }
+            ended
+        }
+        ended = &mut down => ended,
     }
 }
 
@@ -77,11 +89,7 @@ async fn down(
     loop {
         let len = read.map_err(LinkError::Lost)?;
         if len == 0 {
-            return match unanswered.len() {
-                // A broker closes what has been idle for long.
-                0 if frames.is_between() => Ok(()),
-                requests => Err(LinkError::Closed(requests)),
-            };
+            return Err(LinkError::Closed(unanswered.len()));
         }
         let chunk = &mut buffer[..len];
         frames.follow(chunk, &mut answers)?;

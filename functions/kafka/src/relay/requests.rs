@@ -89,6 +89,7 @@ const UNANSWERED_MAX: usize = 256;
 pub(super) const PRODUCE: i16 = 0;
 pub(super) const METADATA: i16 = 3;
 pub(super) const SASL_HANDSHAKE: i16 = 17;
+pub(super) const API_VERSIONS: i16 = 18;
 pub(super) const SASL_AUTHENTICATE: i16 = 36;
 
 /// The versions of Metadata that end with `allow_auto_topic_creation`: before

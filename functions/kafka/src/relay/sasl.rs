@@ -1,22 +1,38 @@
 //! What a broker says about credentials, in the answers to SaslHandshake and
 //! SaslAuthenticate.
 
+use std::time::Duration;
+
 use super::{
+    fields::Fields,
     requests::{Request, SASL_HANDSHAKE},
     seen::Refusal,
 };
 
-/// The refusal in an answer that begins so, behind its correlation id.
-///
+/// What an answer about credentials says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// They are not taken.
+    Refused(Refusal),
+    /// They are, and the connection is closed after this time (KIP-368).
+    Authenticated(Duration),
+    /// Nothing, or that it goes on.
+    Other,
+}
+
+/// What an answer says that begins so, behind its correlation id.
+pub(super) fn word(request: Request, start: &[u8]) -> Word {
+    parse(request, Fields::new(start)).unwrap_or(Word::Other)
+}
+
 /// With SASL/OAUTHBEARER a token is refused without an error: by a JSON
 /// document where other mechanisms have nothing, or anything but a brace.
-pub(super) fn refusal(request: Request, start: &[u8]) -> Option<Refusal> {
+fn parse(request: Request, mut fields: Fields<'_>) -> Option<Word> {
     let is_handshake = request.api == SASL_HANDSHAKE;
     let is_flexible = !is_handshake && request.version >= 2;
-    let mut fields = Fields { rest: start };
     if is_flexible {
-        // The header's tagged fields: none are defined.
-        fields.varint()?;
+        // The header's: none are defined.
+        fields.skip_tagged()?;
     }
     let code = fields.int16()?;
     let (message, challenge) = if is_handshake {
@@ -27,54 +43,17 @@ pub(super) fn refusal(request: Request, start: &[u8]) -> Option<Refusal> {
         (fields.string(), fields.bytes())
     };
     let challenge = challenge.filter(|challenge| challenge.starts_with(b"{"));
-    let text = message.or(challenge).unwrap_or_default();
-    (code != 0 || challenge.is_some()).then(|| Refusal {
-        code,
-        message: String::from_utf8_lossy(text).into_owned(),
-    })
-}
-
-/// The fields of an answer, whose end may be cut off.
-struct Fields<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, len: usize) -> &'a [u8] {
-        let (field, rest) = self.rest.split_at(len.min(self.rest.len()));
-        self.rest = rest;
-        field
+    if code != 0 || challenge.is_some() {
+        let text = message.or(challenge).unwrap_or_default();
+        return Some(Word::Refused(Refusal {
+            code,
+            message: String::from_utf8_lossy(text).into_owned(),
+        }));
     }
-
-    fn int16(&mut self) -> Option<i16> {
-        Some(i16::from_be_bytes(self.take(2).try_into().ok()?))
-    }
-
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let len = usize::try_from(self.int16()?).ok()?;
-        Some(self.take(len))
-    }
-
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let len = i32::from_be_bytes(self.take(4).try_into().ok()?);
-        Some(self.take(usize::try_from(len).ok()?))
-    }
-
-    /// A length that counts itself, and so many bytes; 0 is null.
-    fn compact(&mut self) -> Option<&'a [u8]> {
-        let len = self.varint()?.checked_sub(1)?;
-        Some(self.take(len))
-    }
-
-    /// Lengths of up to two bytes: more is more than was kept of the answer.
-    fn varint(&mut self) -> Option<usize> {
-        let first = usize::from(*self.take(1).first()?);
-        if first < 0x80 {
-            return Some(first);
-        }
-        let second = usize::from(*self.take(1).first()?);
-        (second < 0x80).then_some(first & 0x7f | second << 7)
-    }
+    // Version 0 ends before it.
+    let session_lifetime_ms = u64::try_from(fields.int64()?).ok()?;
+    (!is_handshake && session_lifetime_ms > 0)
+        .then(|| Word::Authenticated(Duration::from_millis(session_lifetime_ms)))
 }
 
 #[cfg(test)]
@@ -82,13 +61,21 @@ mod tests {
     use super::*;
     use crate::relay::requests::SASL_AUTHENTICATE;
 
-    fn check(api: i16, version: i16, answer: &[u8]) -> Option<(i16, String)> {
+    fn said(api: i16, version: i16, answer: &[u8]) -> Word {
         let request = Request {
             api,
             version,
             correlation_id: 1,
         };
-        refusal(request, answer).map(|refusal| (refusal.code, refusal.message))
+        word(request, answer)
+    }
+
+    /// The refusal in an answer.
+    fn check(api: i16, version: i16, answer: &[u8]) -> Option<(i16, String)> {
+        match said(api, version, answer) {
+            Word::Refused(refusal) => Some((refusal.code, refusal.message)),
+            Word::Authenticated(_) | Word::Other => None,
+        }
     }
 
     #[test]
@@ -130,6 +117,29 @@ mod tests {
             check(SASL_AUTHENTICATE, 2, &answer),
             Some((0, status.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_session_that_ends_says_when() {
+        let minute = || Word::Authenticated(Duration::from_mins(1));
+        let check = |version, answer: &[u8]| said(SASL_AUTHENTICATE, version, answer);
+        assert_eq!(check(2, b"\0\0\0\0\x01\0\0\0\0\0\0\xea\x60\0"), minute());
+        assert_eq!(check(2, b"\0\0\0\0\x03v=\0\0\0\0\0\0\xea\x60\0"), minute());
+        assert_eq!(
+            check(1, b"\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\xea\x60"),
+            minute()
+        );
+        for endless in [
+            b"\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0".as_slice(),
+            b"\0\0\xff\xff\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\xea",
+        ] {
+            assert_eq!(check(1, endless), Word::Other);
+        }
+        assert_eq!(check(0, b"\0\0\xff\xff\0\0\0\0"), Word::Other);
+        // A handshake lists mechanisms in that place.
+        let plain = b"\0\0\0\0\0\x01\0\x05PLAIN";
+        assert_eq!(said(SASL_HANDSHAKE, 1, plain), Word::Other);
     }
 
     #[test]

@@ -6,34 +6,33 @@ use super::*;
 
 /// Given to a record: enough for more than one attempt at a closed port.
 const LITTLE: Duration = Duration::from_millis(1_500);
-/// Far below "never", far above what a loaded machine adds.
-const SLACK: Duration = Duration::from_secs(5);
+/// What anything may take beyond its time. It is looked at before the clock is,
+/// so that a machine that stood still meanwhile is not held against it.
+const SLACK: Duration = Duration::from_millis(500);
 
 fn closed() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
-/// The failure of a record, and how long it took.
-async fn check(broker: String) -> (Failure, Duration) {
-    let started = Instant::now();
+/// The failure of a record, which comes by its deadline.
+async fn check(broker: String) -> Failure {
     let (producer, _) = producer(&broker);
-    let failure = producer
-        .publish(record("k", b""), started + LITTLE)
+    let publishing = producer.publish(record("k", b""), Instant::now() + LITTLE);
+    timeout(LITTLE + SLACK, publishing)
         .await
-        .expect_err("nobody there to confirm it");
-    (failure, started.elapsed())
+        .expect("an answer by the deadline")
+        .expect_err("nobody there to confirm it")
 }
 
 #[tokio::test]
 async fn nobody_listening_is_unavailable_by_the_deadline_and_the_log_says_why() {
     let closed = closed();
 
-    let (failure, took) = check(closed.clone()).await;
+    let failure = check(closed.clone()).await;
 
     assert_eq!(failure.code, Code::Unavailable);
     assert!(!failure.message.contains(&closed), "{failure}");
-    assert!(took < LITTLE + SLACK);
     let reason = format!("{closed} cannot be connected with: Connection refused");
     assert!(chain(&failure).contains(&reason), "{}", chain(&failure));
 }
@@ -43,10 +42,9 @@ async fn a_silent_broker_is_unavailable_by_the_deadline_and_the_log_says_why() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
 
-    let (failure, took) = check(address.clone()).await;
+    let failure = check(address.clone()).await;
 
     assert_eq!(failure.code, Code::Unavailable);
-    assert!(took < LITTLE + SLACK);
     let reason = format!("{address} connected, but sent no answer in 800 ms");
     assert!(chain(&failure).contains(&reason), "{}", chain(&failure));
 }
@@ -56,7 +54,8 @@ async fn a_deadline_that_has_passed_is_unavailable_at_once() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let (producer, _) = producer(&silent.local_addr().unwrap().to_string());
 
-    let failure = producer.publish(record("k", b""), Instant::now()).await;
+    let publishing = producer.publish(record("k", b""), Instant::now());
+    let failure = timeout(SLACK, publishing).await.expect("at once");
 
     assert_eq!(failure.expect_err("too late").code, Code::Unavailable);
 }
@@ -79,12 +78,11 @@ async fn a_record_whose_deadline_has_passed_is_not_sent_even_where_all_is_connec
 async fn warming_up_ends_by_itself_where_the_broker_is_silent() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let (producer, _) = producer(&silent.local_addr().unwrap().to_string());
-    let started = Instant::now();
 
-    let error = producer.warm_up(&BTreeSet::new()).await;
+    let topics = BTreeSet::new();
+    let warming = timeout(INIT_MAX + SLACK, producer.warm_up(&topics));
 
-    assert!(error.is_err());
-    assert!(started.elapsed() < INIT_MAX + SLACK);
+    assert!(warming.await.expect("an end in time").is_err());
 }
 
 #[tokio::test]

@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) replies: Mutex<VecDeque<Reply>>,
     /// How long each connection is silent at first.
     pub(crate) slowness: Mutex<Duration>,
+    /// How long whoever authenticates is said to be connected; zero is for ever.
+    pub(crate) lifetime: Mutex<Duration>,
     pub(crate) stored: Mutex<Vec<Stored>>,
     /// The `allow_auto_topic_creation` of each request about topics.
     pub(crate) auto_creations: Mutex<Vec<u8>>,
@@ -80,6 +82,7 @@ impl Broker {
             topics: Mutex::new([("t".to_owned(), partitions)].into()),
             replies: Mutex::new(replies.iter().copied().collect()),
             slowness: Mutex::default(),
+            lifetime: Mutex::default(),
             stored: Mutex::default(),
             auto_creations: Mutex::default(),
             client_ids: Mutex::default(),
@@ -231,7 +234,7 @@ impl Request {
             3 => metadata(&mut self.body, address, state, &mut answer),
             17 => sasl_handshake(&mut answer),
             18 => api_versions(&mut answer),
-            36 => sasl_authenticate(&mut self.body, &mut answer),
+            36 => sasl_authenticate(&mut self.body, state, &mut answer),
             other => panic!("API {other} is not served"),
         }
         let mut bytes = i32::try_from(answer.0.len())
@@ -265,7 +268,7 @@ fn sasl_handshake(answer: &mut Answering) {
 }
 
 /// Version 1, of the mechanism PLAIN.
-fn sasl_authenticate(body: &mut Fields, answer: &mut Answering) {
+fn sasl_authenticate(body: &mut Fields, state: &State, answer: &mut Answering) {
     const SASL_AUTHENTICATION_FAILED: i16 = 58;
     if body.bytes().ends_with(b"\0right") {
         answer.i16(0);
@@ -275,7 +278,7 @@ fn sasl_authenticate(body: &mut Fields, answer: &mut Answering) {
         answer.string("wrong, says the broker");
     }
     answer.len(0);
-    answer.i64(0);
+    answer.i64(state.lifetime.lock().as_millis().try_into().unwrap());
 }
 
 /// Version 4.

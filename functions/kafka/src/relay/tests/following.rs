@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*};
 use crate::relay::{
     answers::Answers,
     frames::{FrameError, Frames},
-    requests::{METADATA, PRODUCE, Requests, Unanswered},
+    requests::{API_VERSIONS, METADATA, PRODUCE, Requests, Unanswered},
     seen::Seen,
 };
 
@@ -122,6 +122,26 @@ fn a_throttle_time_is_taken_out_of_an_answer_about_topics_and_told() {
     }
     let unthrottled = b"\0\0\0\0topics";
     assert_eq!(described(4, unthrottled), (answer(7, unthrottled), false));
+}
+
+#[test]
+fn a_throttle_time_is_taken_out_of_an_answer_about_versions_and_told() {
+    let check = |version, body: &[u8], pieces: &[usize]| {
+        let requests = [request(API_VERSIONS, version, 7, b"")];
+        let (_, down, throttled) = check(&requests, &[answer(7, body)], pieces).unwrap();
+        (down, throttled)
+    };
+    let told = |body: &[u8]| (answer(7, body), true);
+    for pieces in [&[][..], &[1], &[2, 3]] {
+        let body = b"\0\0\x02\0\x12\0\0\0\x03\0\0\0\x01\x2c\x01\x02\x03abc";
+        let without = b"\0\0\x02\0\x12\0\0\0\x03\0\0\0\0\0\x01\x02\x03abc";
+        assert_eq!(check(3, body, pieces), told(without));
+        let body = b"\0\0\0\0\0\x01\0\x12\0\0\0\x03\0\0\x01\x2c";
+        let without = b"\0\0\0\0\0\x01\0\x12\0\0\0\x03\0\0\0\0";
+        assert_eq!(check(2, body, pieces), told(without));
+        // Version 0 has none.
+        assert_eq!(check(0, body, pieces), (answer(7, body), false));
+    }
 }
 
 #[test]
