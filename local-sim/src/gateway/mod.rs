@@ -21,6 +21,7 @@ mod management;
 mod message;
 mod refusal;
 mod registry;
+mod signature;
 mod time;
 
 use std::sync::Arc;
