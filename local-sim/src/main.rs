@@ -5,6 +5,7 @@
 //! ```
 
 mod cli;
+mod console;
 mod executables;
 mod gateway;
 mod kafka;

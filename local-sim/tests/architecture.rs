@@ -11,7 +11,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("futures_util", &["gateway/frames.rs"]),
     ("hmac", &["gateway/signature.rs"]),
     ("httparse", &["gateway/head.rs"]),
-    ("hyper", &["gateway/", "lambda/runtime_api.rs"]),
+    ("hyper", &["console/", "gateway/", "lambda/runtime_api.rs"]),
     ("kafka_protocol", &["kafka/"]),
     ("rskafka", &["kafka/tests"]),
     (
@@ -28,6 +28,10 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Which folders may name something of another one, and what.
 const SEAMS: &[(&str, &str, &[&str])] = &[
+    ("console/", "gateway", &["Clock"]),
+    ("console/", "kafka", &[]),
+    ("console/", "lambda", &[]),
+    ("gateway/", "console", &[]),
     ("gateway/", "lambda", &["InvokeError", "Lambda"]),
     ("gateway/", "kafka", &[]),
     ("lambda/", "gateway", &[]),

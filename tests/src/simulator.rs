@@ -17,7 +17,7 @@ use crate::wait::eventually;
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 
 /// The lines on standard output that say where everything is.
-const LINES: usize = 3;
+const LINES: usize = 4;
 
 /// How to start a simulator: any free ports and the shipped contract, unless told otherwise.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl Default for Launch {
         }
         .option("--listen", "127.0.0.1:0")
         .option("--kafka-listen", "127.0.0.1:0")
+        .option("--console", "127.0.0.1:0")
     }
 }
 
@@ -72,8 +73,12 @@ impl Launch {
     }
 
     /// Runs an executable of `tests/functions` as a function of that name.
-    pub fn function(mut self, name: &str, executable: &str) -> Self {
-        let path = binaries::function(executable);
+    pub fn function(self, name: &str, executable: &str) -> Self {
+        self.executable(name, &binaries::function(executable))
+    }
+
+    /// Runs this program as a function of that name.
+    pub fn executable(mut self, name: &str, path: &Path) -> Self {
         let value = format!("{name}={}", path.display());
         self.options.push(("--function".to_owned(), value));
         self
@@ -97,7 +102,7 @@ impl Launch {
     /// Panics with its standard error where it ends instead.
     pub async fn start(self, flags: &[&str]) -> Simulator {
         let mut simulator = Simulator::spawn(self, flags);
-        let lines = eventually("three lines on standard output", async || {
+        let lines = eventually("four lines on standard output", async || {
             let ended = simulator.child.try_wait().unwrap();
             assert!(ended.is_none(), "local-sim ended: {}", ended.unwrap());
             let out = simulator.stdout();
@@ -113,6 +118,7 @@ impl Launch {
         simulator.websocket = place("websocket ");
         simulator.connections = place("connections ");
         simulator.kafka = place("kafka ");
+        simulator.console = place("console ");
         simulator
     }
 
@@ -154,6 +160,8 @@ pub struct Simulator {
     pub connections: String,
     /// The broker: its own, or the one it was given.
     pub kafka: String,
+    /// Where its time can be moved.
+    pub console: String,
 }
 
 impl Simulator {
@@ -189,6 +197,7 @@ impl Simulator {
             websocket: String::new(),
             connections: String::new(),
             kafka: String::new(),
+            console: String::new(),
         }
     }
 

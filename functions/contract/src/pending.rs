@@ -10,10 +10,6 @@ const FIELDS: &[&[&str]] = &[
     &["authorizer"],
     &["functions", "*", "maxConcurrency"],
     &["push"],
-    &["routes", "*", "throttlingBurstLimit"],
-    &["routes", "*", "throttlingRateLimit"],
-    &["stage", "throttlingBurstLimit"],
-    &["stage", "throttlingRateLimit"],
 ];
 
 /// Refuses the first of them in the file: a setting is never silently ignored.

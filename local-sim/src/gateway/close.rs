@@ -37,6 +37,11 @@ impl Closed {
         Self::new(CloseCode::Unsupported, "Binary frames are not supported")
     }
 
+    /// A client that goes on sending what is throttled.
+    pub(super) fn flood() -> Self {
+        Self::new(CloseCode::Policy, "Too many requests")
+    }
+
     /// The simulator ends.
     pub(super) fn service_restart() -> Self {
         Self::new(CloseCode::Restart, "Service restart")

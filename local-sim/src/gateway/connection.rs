@@ -1,8 +1,8 @@
 //! An open connection, as the rest of the gateway sees it.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+    Arc, OnceLock,
+    atomic::{AtomicI32, AtomicI64, Ordering},
 };
 
 use bytes::BytesMut;
@@ -18,7 +18,8 @@ use super::{
     event::{self, Caller},
     frames,
     id::Id,
-    limits::OUTBOUND_QUEUE_MAX,
+    limits::{FLOOD_MAX, OUTBOUND_QUEUE_MAX},
+    throttle::{Throttle, Throttled},
     time::now_ms,
 };
 
@@ -28,7 +29,11 @@ pub(super) struct Connection {
     pub(super) caller: Caller,
     /// Text frames on their way to the client.
     outbound: mpsc::Sender<Utf8Bytes>,
-    deleted: Notify,
+    /// How the gateway wants it to end, if it does.
+    end: OnceLock<Closed>,
+    ending: Notify,
+    /// By how much its throttled messages outnumber the others.
+    flood: AtomicI32,
     /// Milliseconds since the epoch.
     last_active_at: AtomicI64,
 }
@@ -66,14 +71,42 @@ impl Connection {
         let _ = self.outbound.send(text.into()).await;
     }
 
-    /// Asks for the connection to be closed, behind what is queued.
-    pub(super) fn delete(&self) {
-        self.deleted.notify_one();
+    /// Asks for tokens for one message, of a route unless none takes it.
+    ///
+    /// # Errors
+    /// There are none, which the client is to be told; one that keeps sending is closed.
+    pub(super) fn admit(
+        &self,
+        throttle: &Throttle,
+        route_key: Option<&str>,
+    ) -> Result<(), Throttled> {
+        let admitted = throttle.message(route_key);
+        let step = if admitted.is_ok() { -1 } else { 1 };
+        let flood = |before: i32| Some((before + step).clamp(0, FLOOD_MAX));
+        let before = self
+            .flood
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, flood);
+        if admitted.is_err() && before.is_ok_and(|before| before + step >= FLOOD_MAX) {
+            self.close(Closed::flood());
+        }
+        admitted
+    }
+
+    /// Asks for the connection to be closed, behind what is queued. Who asks first says how.
+    pub(super) fn close(&self, closed: Closed) {
+        // Somebody else was first.
+        let _ = self.end.set(closed);
+        self.ending.notify_one();
     }
 
     /// Waits until somebody wants the connection closed.
-    pub(super) async fn deleted(&self) {
-        self.deleted.notified().await;
+    pub(super) async fn closing(&self) -> Closed {
+        loop {
+            if let Some(closed) = self.end.get() {
+                return closed.clone();
+            }
+            self.ending.notified().await;
+        }
     }
 }
 
@@ -92,7 +125,9 @@ pub(super) async fn run(gateway: Arc<Gateway>, socket: TcpStream, caller: Caller
     let connection = Arc::new(Connection {
         caller,
         outbound: sender,
-        deleted: Notify::new(),
+        end: OnceLock::new(),
+        ending: Notify::new(),
+        flood: AtomicI32::new(0),
         last_active_at: AtomicI64::new(now_ms()),
     });
     gateway.connections.insert(Arc::clone(&connection));

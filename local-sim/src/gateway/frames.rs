@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -23,6 +23,7 @@ use tokio_tungstenite::{
 
 use super::{
     Gateway,
+    clock::Clock,
     close::Closed,
     connection::Connection,
     limits::{
@@ -51,7 +52,7 @@ pub(super) async fn talk(
         sink,
         stream,
         unflushed: false,
-        clock: Clock::new(),
+        timers: Timers::new(&gateway.clock),
         under_way: Arc::new(Semaphore::new(MESSAGES_UNDER_WAY_MAX)),
         next: None,
     };
@@ -85,7 +86,7 @@ struct Talk<'a> {
     stream: SplitStream<WebSocket>,
     /// Something was written that may not be on the wire yet.
     unflushed: bool,
-    clock: Clock,
+    timers: Timers<'a>,
     /// A place for each message that is not answered yet.
     under_way: Arc<Semaphore>,
     /// The place of the next message: without one, nothing is read.
@@ -106,8 +107,8 @@ impl Talk<'_> {
                     self.unflushed = false;
                     flushed.map_err(|_| End::Lost)
                 }
-                () = sleep_until(self.clock.alarm) => self.clock.check(),
-                () = self.connection.deleted() => Err(End::Gateway(Closed::deleted())),
+                () = self.timers.alarm() => self.timers.check(),
+                closed = self.connection.closing() => Err(End::Gateway(closed)),
                 () = self.gateway.shutdown.cancelled() => Err(End::Gateway(Closed::service_restart())),
             };
             if let Err(end) = moved {
@@ -140,7 +141,7 @@ impl Talk<'_> {
     }
 
     fn touch(&mut self) {
-        self.clock.touch();
+        self.timers.touch();
         self.connection.touch();
     }
 }
@@ -212,16 +213,18 @@ async fn drain(socket: &mut TcpStream) {
 }
 
 /// When a connection is to be looked at again. Traffic only takes note of the time; it never moves the alarm.
-struct Clock {
+struct Timers<'a> {
+    clock: &'a Clock,
     end: Instant,
     last_active: Instant,
     alarm: Instant,
 }
 
-impl Clock {
-    fn new() -> Self {
-        let now = Instant::now();
+impl<'a> Timers<'a> {
+    fn new(clock: &'a Clock) -> Self {
+        let now = clock.now();
         Self {
+            clock,
             end: now + LIFE_MAX,
             last_active: now,
             alarm: now + IDLE_MAX,
@@ -229,13 +232,17 @@ impl Clock {
     }
 
     fn touch(&mut self) {
-        self.last_active = Instant::now();
+        self.last_active = self.clock.now();
+    }
+
+    async fn alarm(&self) {
+        self.clock.sleep_until(self.alarm).await;
     }
 
     /// Whether the connection's time is over; else the alarm is set anew.
     fn check(&mut self) -> Result<(), End> {
         self.alarm = self.end.min(self.last_active + IDLE_MAX);
-        if self.alarm > Instant::now() {
+        if self.alarm > self.clock.now() {
             return Ok(());
         }
         Err(End::Gateway(Closed::going_away()))

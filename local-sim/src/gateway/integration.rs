@@ -75,17 +75,23 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The frame, byte for byte: mind the blanks.
+    /// The frame that says so.
     pub(super) fn frame(self, connection_id: &Id, request_id: &Id) -> String {
         let message = match self {
             Self::InternalServerError => "Internal server error",
             Self::EndpointRequestTimedOut => "Endpoint request timed out",
             Self::Forbidden => "Forbidden",
         };
-        format!(
-            r#"{{"message": "{message}", "connectionId":"{connection_id}", "requestId":"{request_id}"}}"#
-        )
+        error_frame(message, connection_id, request_id)
     }
+}
+
+/// An error frame, byte for byte: mind the blanks.
+pub(super) fn error_frame(message: &str, connection_id: &Id, request_id: &Id) -> String {
+    let message = serde_json::Value::from(message);
+    format!(
+        r#"{{"message": {message}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}"#
+    )
 }
 
 #[cfg(test)]

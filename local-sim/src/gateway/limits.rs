@@ -15,6 +15,13 @@ pub(crate) const LIFE_MAX: Duration = Duration::from_hours(2);
 /// The URL of a handshake may be this long, in bytes.
 pub(crate) const URL_BYTES_MAX: usize = 4096;
 
+/// An account and region may open this many connections a second.
+pub(super) const ACCOUNT_CONNECTIONS_PER_SECOND: u32 = 500;
+/// An account and region may make this many requests a second: connects, messages and callbacks.
+pub(super) const ACCOUNT_REQUESTS_PER_SECOND: u32 = 10_000;
+/// So many of them may come at once.
+pub(super) const ACCOUNT_BURST: u32 = 5_000;
+
 /// The head of a request may be this long, in bytes: the longest URL, and 10,240 bytes of headers.
 pub(super) const HEAD_BYTES_MAX: usize = URL_BYTES_MAX + 10_240;
 /// A request may have this many headers.
@@ -29,6 +36,8 @@ pub(super) const DRAIN_QUIET: Duration = Duration::from_millis(250);
 pub(super) const SHUTDOWN_CLOSE_WAIT: Duration = Duration::from_millis(500);
 /// A connection's messages that are not answered yet; beyond them nothing more is read from it.
 pub(super) const MESSAGES_UNDER_WAY_MAX: usize = 256;
+/// A connection is closed with 1008 when its throttled messages outnumber the others by this.
+pub(super) const FLOOD_MAX: i32 = 100;
 /// A connection's messages to the client that wait to be written.
 pub(super) const OUTBOUND_QUEUE_MAX: usize = 32;
 /// A socket's read buffer, in bytes: small, because most connections are idle.

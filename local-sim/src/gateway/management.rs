@@ -24,6 +24,7 @@ use tracing::{debug, warn};
 
 use super::{
     Gateway,
+    close::Closed,
     connection::{Connection, PostError},
     id::Id,
     limits::{HEAD_BYTES_MAX, HEAD_WAIT, MESSAGE_BYTES_MAX},
@@ -82,7 +83,7 @@ async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Answer {
         Method::GET => get(&connection),
         Method::DELETE => {
             gateway.connections.remove(&id);
-            connection.delete();
+            connection.close(Closed::deleted());
             empty(StatusCode::NO_CONTENT)
         }
         other => {

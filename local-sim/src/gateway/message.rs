@@ -9,8 +9,8 @@ use tracing::warn;
 use super::{
     Gateway,
     connection::Connection,
-    event::{self, Caller, Request},
-    integration::Failure,
+    event::{self, Request},
+    integration::{Failure, error_frame},
 };
 
 /// Answers a message. Its `place` among those under way is free again once the answer is queued.
@@ -21,7 +21,7 @@ pub(super) async fn answer(
     text: Utf8Bytes,
     place: OwnedSemaphorePermit,
 ) {
-    if let Some(reply) = reply(&gateway, &connection.caller, &request, &text).await {
+    if let Some(reply) = reply(&gateway, &connection, &request, &text).await {
         connection.reply(reply).await;
     }
     drop(place);
@@ -30,16 +30,23 @@ pub(super) async fn answer(
 /// What the sender of a message gets: an error frame, or on a two-way route the function's body.
 async fn reply(
     gateway: &Gateway,
-    caller: &Caller,
+    connection: &Connection,
     request: &Request,
     text: &str,
 ) -> Option<String> {
+    let caller = &connection.caller;
     let selected = gateway
         .contract
         .route_selection_expression
         .evaluate(text, |_| None);
     let failed = |failure: Failure| Some(failure.frame(&caller.connection_id, &request.id));
-    let Some((route_key, route)) = gateway.select(&selected) else {
+    let route = gateway.select(&selected);
+    let route_key = route.map(|(route_key, _)| route_key);
+    if connection.admit(&gateway.throttle, route_key).is_err() {
+        let message = &gateway.options.throttled_message;
+        return Some(error_frame(message, &caller.connection_id, &request.id));
+    }
+    let Some((route_key, route)) = route else {
         let shown: String = selected.chars().take(SELECTED_CHARS_SHOWN).collect();
         warn!("no route for {shown:?} and no $default");
         return failed(Failure::Forbidden);

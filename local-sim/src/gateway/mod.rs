@@ -7,6 +7,7 @@
 //!
 //! Of Lambda it knows only how to invoke a function with an event.
 
+mod clock;
 mod close;
 mod connection;
 mod event;
@@ -19,9 +20,11 @@ mod limits;
 mod listener;
 mod management;
 mod message;
+mod options;
 mod refusal;
 mod registry;
 mod signature;
+mod throttle;
 mod time;
 
 use std::sync::Arc;
@@ -37,15 +40,24 @@ use self::{
     id::Ids,
     integration::{Failure, Reply},
     registry::Registry,
+    throttle::Throttle,
     time::now_ms,
 };
 use crate::lambda::{InvokeError, Lambda};
+
+pub(crate) use self::{
+    clock::Clock,
+    options::{ConnectionsAuth, InvalidUtf8, Options, PlainGet},
+};
 
 /// One API with one stage.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     stage: Stage,
+    options: Options,
     contract: Contract,
+    clock: Arc<Clock>,
+    throttle: Throttle,
     lambda: Arc<Lambda>,
     ids: Ids,
     connections: Registry,
@@ -58,20 +70,29 @@ const API_ID: &str = "s1u1ce0sim";
 
 impl Gateway {
     /// Makes the API of a contract.
-    pub(crate) fn new(contract: Contract, stage: String, lambda: Arc<Lambda>) -> Self {
+    pub(crate) fn new(contract: Contract, options: Options, lambda: Arc<Lambda>) -> Self {
+        let clock = Arc::new(Clock::new());
         Self {
             stage: Stage {
                 api_id: API_ID.to_owned(),
-                name: stage,
+                name: options.stage.clone(),
                 variables: contract.stage.variables.clone(),
             },
+            throttle: Throttle::new(&contract, options.account_quotas, Arc::clone(&clock)),
+            options,
             contract,
+            clock,
             lambda,
             ids: Ids::new(),
             connections: Registry::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         }
+    }
+
+    /// The clock of its timers.
+    pub(crate) fn clock(&self) -> &Arc<Clock> {
+        &self.clock
     }
 
     /// Serves clients until `shutdown` is cancelled; then closes every connection, lets each `$disconnect` run

@@ -164,22 +164,6 @@ fn a_field_whose_behaviour_is_to_come_is_refused() {
     check(&with("authorizer: { type: AWS_IAM }"), "4: authorizer");
     check(&with("push: { function: p, topics: [a] }"), "4: push");
     check(
-        &with("stage: { throttlingRateLimit: 1 }"),
-        "4: stage.throttlingRateLimit",
-    );
-    check(
-        &with("stage:\n  throttlingBurstLimit: 1"),
-        "5: stage.throttlingBurstLimit",
-    );
-    check(
-        &with_route("chat: { function: f, throttlingRateLimit: 1 }"),
-        "3: routes.chat.throttlingRateLimit",
-    );
-    check(
-        &with_route("chat: { function: f, throttlingBurstLimit: 1 }"),
-        "3: routes.chat.throttlingBurstLimit",
-    );
-    check(
         &with("functions: { message: { maxConcurrency: 2 } }"),
         "4: functions.message.maxConcurrency",
     );
