@@ -4,6 +4,7 @@
 //! cli ─▶ simulator ─▶ gateway ─invoke▶ lambda ─Runtime API▶ functions ─▶ kafka
 //! ```
 
+mod account;
 mod cli;
 mod console;
 mod executables;
