@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-use crate::gateway::{self, ConnectionsAuth, InvalidUtf8, PlainGet};
+use crate::gateway::{self, AuthorizerContext, ConnectionsAuth, InvalidUtf8, PlainGet};
 
 /// Runs API Gateway's WebSocket APIs, Lambda and Kafka on this machine, for the functions of a contract.
 #[derive(Debug, Parser)]
@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// Where the time can be moved; unless given, any free port where this one is taken [default: 127.0.0.1:3002]
     #[arg(long, value_name = "ADDR")]
     pub(crate) console: Option<SocketAddr>,
+    /// What numbers and booleans of an authorizer's context are in events: `strings` or `typed`
+    #[arg(long, value_name = "AS", default_value = "strings", value_parser = authorizer_context)]
+    pub(crate) authorizer_context: AuthorizerContext,
     /// Who may use `@connections`: `signed`, whose signature is well-formed and fresh, and right if it is by our
     /// own key; `strict`, our own key only; `off`, anybody
     #[arg(long, value_name = "MODE", default_value = "signed", value_parser = connections_auth)]
@@ -83,6 +86,7 @@ impl Options {
             domain_name: self.domain_name.clone(),
             access_log: self.access_log.clone(),
             access_log_format: self.access_log_format.clone(),
+            authorizer_context: self.authorizer_context,
             connections_auth: self.connections_auth,
             account_quotas: self.account_quotas,
             ping_resets_idle: self.ping_resets_idle,
@@ -117,6 +121,14 @@ fn domain_name(text: &str) -> Result<String, String> {
         return Err("expected a name such as `chat.example.com`, without a port".to_owned());
     }
     Ok(text.to_ascii_lowercase())
+}
+
+fn authorizer_context(text: &str) -> Result<AuthorizerContext, String> {
+    match text {
+        "strings" => Ok(AuthorizerContext::Strings),
+        "typed" => Ok(AuthorizerContext::Typed),
+        _ => Err("expected `strings` or `typed`".to_owned()),
+    }
 }
 
 fn connections_auth(text: &str) -> Result<ConnectionsAuth, String> {

@@ -26,7 +26,7 @@ use crate::{
     cli::Options,
     console::{self, Console},
     executables::{ExecutableError, Executables},
-    gateway::Gateway,
+    gateway::{AccessLogError, Gateway},
     kafka::{self, Broker},
     lambda::{self, Lambda},
     topics::{self, TopicsError},
@@ -53,7 +53,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
         Lambda::start(configurations, task_root.path().to_owned()).map_err(StartError::Lambda)?;
     let endpoints = Endpoints::new(address, &options.stage, &cluster, console_address);
     let lambda = Arc::new(lambda);
-    let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda));
+    let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda))?;
     let signals = Signals::new().map_err(StartError::Signals)?;
     Ok(Simulator {
         lambda,
@@ -315,6 +315,9 @@ pub(crate) enum StartError {
     /// A function has no program.
     #[error(transparent)]
     Executable(#[from] ExecutableError),
+    /// The access log cannot be written.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
     /// A port cannot be had.
     #[error("cannot listen on {address}: {flag} takes another address{hint}")]
     Listen {

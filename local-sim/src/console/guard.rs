@@ -171,7 +171,7 @@ mod tests {
             assert!(check(&Method::POST, &given).is_err(), "{other}");
         }
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            let refusal = check(&method, &[host.clone()]).unwrap_err();
+            let refusal = check(&method, &[(HOST, "localhost")]).unwrap_err();
             assert!(refusal.contains("415"), "{refusal}");
         }
     }

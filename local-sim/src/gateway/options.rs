@@ -13,6 +13,8 @@ pub(crate) struct Options {
     pub(crate) access_log: Option<PathBuf>,
     /// The text of its lines, with `$context` variables.
     pub(crate) access_log_format: Option<String>,
+    /// What numbers and booleans of an authorizer's context become.
+    pub(crate) authorizer_context: AuthorizerContext,
     /// Which signatures `@connections` demands.
     pub(crate) connections_auth: ConnectionsAuth,
     /// Whether the account's quotas hold: an account has more than one API.
@@ -25,6 +27,35 @@ pub(crate) struct Options {
     pub(crate) invalid_utf8: InvalidUtf8,
     /// What a GET of the socket's URL gets that asks for no WebSocket.
     pub(crate) plain_get: PlainGet,
+}
+
+/// What numbers and booleans of an authorizer's context become in events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AuthorizerContext {
+    /// Texts.
+    Strings,
+    /// What they are.
+    Typed,
+}
+
+#[cfg(test)]
+impl Options {
+    /// As the command line has them by default.
+    pub(crate) fn sample() -> Self {
+        Self {
+            stage: "dev".to_owned(),
+            domain_name: None,
+            access_log: None,
+            access_log_format: None,
+            authorizer_context: AuthorizerContext::Strings,
+            connections_auth: ConnectionsAuth::Signed,
+            account_quotas: false,
+            ping_resets_idle: true,
+            throttled_message: "Too Many Requests".to_owned(),
+            invalid_utf8: InvalidUtf8::Replace,
+            plain_get: PlainGet::UpgradeRequired,
+        }
+    }
 }
 
 /// Which signatures `@connections` demands.

@@ -139,9 +139,8 @@ fn limits(given: &Throttling) -> Option<(f64, u32)> {
     if given == &Throttling::default() {
         return None;
     }
-    let rate = given
-        .rate_limit
-        .unwrap_or(ACCOUNT_REQUESTS_PER_SECOND.into());
+    let account = || ACCOUNT_REQUESTS_PER_SECOND.into();
+    let rate = given.rate_limit.unwrap_or_else(account);
     Some((rate, given.burst_limit.unwrap_or(ACCOUNT_BURST)))
 }
 
