@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::net::Url;
+use crate::sigv4::Signer;
 use crate::wait::within;
 
 /// A response has this many bytes at most; the rest is not read.
@@ -52,6 +53,15 @@ impl Response {
 /// Panics where the answer is not HTTP.
 pub async fn request(method: &str, url: &str, body: &str) -> Response {
     send(method, url, &[], body.as_bytes()).await
+}
+
+/// Sends one request to `@connections`, signed with the simulator's own key.
+///
+/// # Panics
+/// Panics where the answer is not HTTP.
+pub async fn signed(method: &str, url: &str, body: &str) -> Response {
+    let headers = Signer::default().headers(method, url, body.as_bytes());
+    send(method, url, &headers, body.as_bytes()).await
 }
 
 /// Sends one request with these headers, which may name another `Host` than the URL's.

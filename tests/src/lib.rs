@@ -36,6 +36,7 @@ pub mod path;
 pub mod probe;
 pub mod process;
 pub mod proxy;
+pub mod raw;
 pub mod real_kafka;
 pub mod secured_kafka;
 pub mod sigv4;

@@ -9,9 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
-use crate::binaries;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::wait::eventually;
+use crate::{binaries, http};
 
 /// How soon `local-sim` ends after a signal, as its documentation promises.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
@@ -47,6 +47,12 @@ impl Launch {
     pub fn option(mut self, name: &str, value: &str) -> Self {
         self.options.retain(|(given, _)| given != name);
         self.options.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Leaves an option to its default.
+    pub fn without(mut self, name: &str) -> Self {
+        self.options.retain(|(given, _)| given != name);
         self
     }
 
@@ -210,6 +216,29 @@ impl Simulator {
     pub fn stderr(&self) -> String {
         let bytes = fs::read(self.files.path().join("stderr")).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Moves the time of its timers on.
+    ///
+    /// # Panics
+    /// Panics where the console refuses that.
+    pub async fn advance(&self, seconds: u64) {
+        let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
+        let body = format!(r#"{{"advance":{seconds}}}"#);
+        let url = format!("{}/api/time", self.console);
+        let answer = http::send("POST", &url, &headers, body.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// How many descriptors it has open: sockets, most of them.
+    pub fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        fs::read_dir(path).unwrap().count()
+    }
+
+    /// The memory that it has in use, in KiB, without its functions.
+    pub fn resident_kib(&self) -> u64 {
+        process::resident_kib(self.child.id()).unwrap()
     }
 
     /// The processes that it has started and that still run.
