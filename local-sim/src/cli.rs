@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-use crate::gateway::{self, AuthorizerContext, ConnectionsAuth, InvalidUtf8, PlainGet};
+use crate::gateway::{self, AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, PlainGet};
 
 /// Runs API Gateway's WebSocket APIs, Lambda and Kafka on this machine, for the functions of a contract.
 #[derive(Debug, Parser)]
@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// Where the time can be moved; unless given, any free port where this one is taken [default: 127.0.0.1:3002]
     #[arg(long, value_name = "ADDR")]
     pub(crate) console: Option<SocketAddr>,
+    /// How a message is read for its route: `lenient`, so that names need no quotes, or `strict`
+    #[arg(long, value_name = "HOW", default_value = "lenient", value_parser = json)]
+    pub(crate) json: JsonReading,
     /// What numbers and booleans of an authorizer's context are in events: `strings` or `typed`
     #[arg(long, value_name = "AS", default_value = "strings", value_parser = authorizer_context)]
     pub(crate) authorizer_context: AuthorizerContext,
@@ -87,6 +90,7 @@ impl Options {
             access_log: self.access_log.clone(),
             access_log_format: self.access_log_format.clone(),
             authorizer_context: self.authorizer_context,
+            json: self.json,
             connections_auth: self.connections_auth,
             account_quotas: self.account_quotas,
             ping_resets_idle: self.ping_resets_idle,
@@ -121,6 +125,14 @@ fn domain_name(text: &str) -> Result<String, String> {
         return Err("expected a name such as `chat.example.com`, without a port".to_owned());
     }
     Ok(text.to_ascii_lowercase())
+}
+
+fn json(text: &str) -> Result<JsonReading, String> {
+    match text {
+        "lenient" => Ok(JsonReading::Lenient),
+        "strict" => Ok(JsonReading::Strict),
+        _ => Err("expected `lenient` or `strict`".to_owned()),
+    }
 }
 
 fn authorizer_context(text: &str) -> Result<AuthorizerContext, String> {

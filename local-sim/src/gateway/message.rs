@@ -13,6 +13,8 @@ use super::{
     event::{self, Request},
     id::Id,
     integration::{Failure, error_frame},
+    lenient,
+    options::JsonReading,
     reply::Reply,
     variables::Variables,
 };
@@ -78,10 +80,7 @@ async fn handle<'a>(
     request: &Request,
     text: &str,
 ) -> Handled<'a> {
-    let selected = gateway
-        .contract
-        .route_selection_expression
-        .evaluate(text, |_| None);
+    let selected = select(gateway, text);
     let route = gateway.select(&selected);
     let route_key = route.map(|(route_key, _)| route_key);
     let mut handled = Handled {
@@ -119,6 +118,15 @@ async fn handle<'a>(
         Err(error) => failed(error.failure()),
     };
     handled
+}
+
+/// What the route selection expression finds.
+fn select(gateway: &Gateway, text: &str) -> String {
+    let expression = &gateway.contract.route_selection_expression;
+    match gateway.options.json {
+        JsonReading::Lenient => expression.evaluate(&lenient::read(text), |_| None),
+        JsonReading::Strict => expression.evaluate(text, |_| None),
+    }
 }
 
 /// The text for the client of a two-way route. A one-way route has none, whatever the function says.

@@ -20,6 +20,7 @@ mod head;
 mod hints;
 mod id;
 mod integration;
+mod lenient;
 mod limits;
 mod listener;
 mod management;
@@ -55,7 +56,7 @@ use crate::lambda::Lambda;
 pub(crate) use self::{
     access_log::AccessLogError,
     clock::Clock,
-    options::{AuthorizerContext, ConnectionsAuth, InvalidUtf8, Options, PlainGet},
+    options::{AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, Options, PlainGet},
 };
 
 /// One API with one stage.

@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) access_log_format: Option<String>,
     /// What numbers and booleans of an authorizer's context become.
     pub(crate) authorizer_context: AuthorizerContext,
+    /// How a message is read for its route.
+    pub(crate) json: JsonReading,
     /// Which signatures `@connections` demands.
     pub(crate) connections_auth: ConnectionsAuth,
     /// Whether the account's quotas hold: an account has more than one API.
@@ -48,6 +50,7 @@ impl Options {
             access_log: None,
             access_log_format: None,
             authorizer_context: AuthorizerContext::Strings,
+            json: JsonReading::Lenient,
             connections_auth: ConnectionsAuth::Signed,
             account_quotas: false,
             ping_resets_idle: true,
@@ -56,6 +59,15 @@ impl Options {
             plain_get: PlainGet::UpgradeRequired,
         }
     }
+}
+
+/// How a message is read for its route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JsonReading {
+    /// Names need no quotes.
+    Lenient,
+    /// As JSON.
+    Strict,
 }
 
 /// Which signatures `@connections` demands.

@@ -178,7 +178,8 @@ fn a_field_whose_behaviour_is_to_come_is_refused() {
 
 #[test]
 fn the_first_field_to_come_is_named_and_faults_come_before() {
-    let text = with("push: { function: p, topics: [a] }\nfunctions: { message: { maxConcurrency: 2 } }");
+    let text =
+        with("push: { function: p, topics: [a] }\nfunctions: { message: { maxConcurrency: 2 } }");
     let err = Contract::parse("gateway.yaml", &text).unwrap_err();
     assert_eq!(err.to_string(), "gateway.yaml:4: push: not yet supported");
     refuse(
