@@ -20,6 +20,7 @@ use super::{
     access_log::{Step, Steps},
     event::{self, Caller, Request, Upgrade},
     head::Head,
+    integration::lambda_status,
     limits::AUTHORIZER_WAIT,
     principal::{Custom, Principal},
     refusal::Refusal,
@@ -90,6 +91,11 @@ async fn ask(
     let started = Instant::now();
     let invoked = timeout(AUTHORIZER_WAIT, gateway.lambda.invoke(function, event)).await;
     let latency = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let integration_status = match &invoked {
+        Err(_) => None,
+        Ok(Ok(_)) => Some(200),
+        Ok(Err(error)) => Some(lambda_status(error)),
+    };
     let read = match invoked {
         Err(_) => Err(Failure::Broken(format!(
             "no answer within {} s",
@@ -104,7 +110,7 @@ async fn ask(
     };
     steps.authorizer = Step {
         status: Some(read.as_ref().map_or_else(Failure::status, |_| 200)),
-        integration_status: Some(200),
+        integration_status,
         latency: Some(latency),
         error: read.as_ref().err().map(Failure::to_string),
     };

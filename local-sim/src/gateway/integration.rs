@@ -102,14 +102,22 @@ impl IntegrationError {
         }
     }
 
-    /// What Lambda itself answered, where it did: a function that fails is a success of Lambda's.
+    /// What Lambda itself answered, where it did.
     fn lambda_status(&self) -> Option<u16> {
         match self {
             Self::TimedOut(_) => None,
-            Self::Invoke(InvokeError::Function { .. }) | Self::Malformed(_) => Some(200),
-            Self::Invoke(InvokeError::Throttled) => Some(429),
-            Self::Invoke(InvokeError::NotFound) => Some(404),
+            Self::Malformed(_) => Some(200),
+            Self::Invoke(error) => Some(lambda_status(error)),
         }
+    }
+}
+
+/// The status of Lambda's answer to an invocation that led to this: a function that fails is a success of Lambda's.
+pub(super) fn lambda_status(error: &InvokeError) -> u16 {
+    match error {
+        InvokeError::Function { .. } => 200,
+        InvokeError::Throttled => 429,
+        InvokeError::NotFound => 404,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The gateway: API Gateway's WebSocket APIs, as seen by clients and by functions.
 //!
 //! ```text
-//! socket ─head▶ handshake ─$connect▶ connection ─route▶ integration ─▶ reply or error frame
-//!           └──▶ management (@connections)   └─close─▶ $disconnect
+//! socket ─head▶ handshake ─authorizer▶ $connect ─▶ connection ─route▶ integration ─▶ reply or error frame
+//!           └──▶ management (@connections)            └─close─▶ $disconnect
 //! ```
 //!
 //! Of Lambda it knows only how to invoke a function with an event.
