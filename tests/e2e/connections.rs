@@ -1,8 +1,10 @@
 //! `@connections`: sending to a client, looking at it and disconnecting it, over plain HTTP.
 
+use chrono::{TimeDelta, Utc};
 use tests::client::Client;
 use tests::consumer::Consumer;
-use tests::http::{connection_url, request};
+use tests::http::{connection_url, request, send, signed};
+use tests::sigv4::Signer;
 use tests::simulator::{Launch, Simulator};
 
 /// One byte more than a client can be sent.
@@ -27,7 +29,7 @@ async fn connected() -> (Simulator, Client, String) {
 async fn what_is_posted_reaches_the_client_in_order() {
     let (simulator, mut client, url) = connected().await;
     for text in ["plain", r#"{"any":"JSON"}"#, "ž 馬 🐎", ""] {
-        let response = request("POST", &url, text).await;
+        let response = signed("POST", &url, text).await;
         assert_eq!((response.status, response.body.as_str()), (200, ""));
         assert_eq!(client.next().await, text);
     }
@@ -38,7 +40,7 @@ async fn what_is_posted_reaches_the_client_in_order() {
 async fn an_id_may_be_escaped_or_not() {
     let (simulator, mut client, url) = connected().await;
     for url in [url.replace("%3D", "="), url.replace('@', "%40")] {
-        assert_eq!(request("POST", &url, "hi").await.status, 200, "{url}");
+        assert_eq!(signed("POST", &url, "hi").await.status, 200, "{url}");
         assert_eq!(client.next().await, "hi");
     }
     simulator.stop().await;
@@ -48,7 +50,7 @@ async fn an_id_may_be_escaped_or_not() {
 async fn a_connection_can_be_looked_at() {
     let (simulator, mut client, url) = connected().await;
     client.ask("active").await;
-    let response = request("GET", &url, "").await;
+    let response = signed("GET", &url, "").await;
     assert_eq!(response.status, 200);
     let json: serde_json::Value = serde_json::from_str(&response.body).unwrap();
     let names: Vec<&String> = json.as_object().unwrap().keys().collect();
@@ -66,7 +68,7 @@ async fn a_connection_can_be_looked_at() {
 #[tokio::test]
 async fn a_deleted_connection_is_closed_recorded_and_gone() {
     let (simulator, mut client, url) = connected().await;
-    let response = request("DELETE", &url, "").await;
+    let response = signed("DELETE", &url, "").await;
     assert_eq!((response.status, response.body.as_str()), (204, ""));
     assert_eq!(client.closed().await, 1000);
     let consumer = Consumer::connect(&simulator.kafka).await;
@@ -74,7 +76,7 @@ async fn a_deleted_connection_is_closed_recorded_and_gone() {
     assert_eq!(disconnect["disconnectStatusCode"], 1000);
     assert_eq!(disconnect["disconnectReason"], "Connection Closed Normally");
     for method in ["POST", "GET", "DELETE"] {
-        let response = request(method, &url, "").await;
+        let response = signed(method, &url, "").await;
         assert_eq!(
             (response.status, response.body.as_str()),
             (410, ""),
@@ -89,11 +91,11 @@ async fn a_deleted_connection_is_closed_recorded_and_gone() {
 async fn what_cannot_be_sent_is_refused_and_harms_nobody() {
     let (simulator, mut client, url) = connected().await;
     let long = "x".repeat(TOO_MANY_BYTES);
-    assert_eq!(request("POST", &url, &long).await.status, 413);
+    assert_eq!(signed("POST", &url, &long).await.status, 413);
     let malformed = format!("{}/not-an-id", simulator.connections);
-    assert_eq!(request("POST", &malformed, "hi").await.status, 400);
+    assert_eq!(signed("POST", &malformed, "hi").await.status, 400);
     let stage = url.replace("/dev/", "/other/");
-    assert_eq!(request("POST", &stage, "hi").await.status, 403);
+    assert_eq!(signed("POST", &stage, "hi").await.status, 403);
     assert_eq!(
         client.ask(r#"{"id":"still here"}"#).await["id"],
         "still here"
@@ -107,14 +109,14 @@ async fn a_client_that_does_not_read_can_be_told_nothing_more_but_can_be_deleted
     let text = "x".repeat(TOO_MANY_BYTES - 1);
     let mut status = 200;
     for _ in 0..POSTS_MAX {
-        status = request("POST", &url, &text).await.status;
+        status = signed("POST", &url, &text).await.status;
         if status != 200 {
             break;
         }
     }
     assert_eq!(status, 429);
-    assert_eq!(request("DELETE", &url, "").await.status, 204);
-    assert_eq!(request("GET", &url, "").await.status, 410);
+    assert_eq!(signed("DELETE", &url, "").await.status, 204);
+    assert_eq!(signed("GET", &url, "").await.status, 410);
     let consumer = Consumer::connect(&simulator.kafka).await;
     let disconnect = &consumer.records("ws.connections", 2).await[1];
     assert_eq!(disconnect.json()["disconnectStatusCode"], 1000);
@@ -126,9 +128,9 @@ async fn a_client_that_does_not_read_can_be_told_nothing_more_but_can_be_deleted
 async fn what_was_posted_before_a_delete_arrives_before_the_close() {
     let (simulator, mut client, url) = connected().await;
     for text in ["first", "second"] {
-        assert_eq!(request("POST", &url, text).await.status, 200);
+        assert_eq!(signed("POST", &url, text).await.status, 200);
     }
-    assert_eq!(request("DELETE", &url, "").await.status, 204);
+    assert_eq!(signed("DELETE", &url, "").await.status, 204);
     assert_eq!(client.next().await, "first");
     assert_eq!(client.next().await, "second");
     assert_eq!(client.closed().await, 1000);
@@ -155,4 +157,173 @@ async fn a_client_that_floods_is_answered_and_keeps_nobody_waiting() {
     answered.sort_unstable();
     assert_eq!(answered, Vec::from_iter(0..FLOOD));
     simulator.stop().await;
+}
+
+/// The status and the kind of error of a request to a connection, by who signs it.
+async fn check_signature(url: &str, signer: Option<&Signer>) -> (u16, String) {
+    let headers = signer.map(|signer| signer.headers("POST", url, b"hi"));
+    let response = send("POST", url, &headers.unwrap_or_default(), b"hi").await;
+    let kind = response.header("x-amzn-errortype").unwrap_or_default();
+    (response.status, kind.to_owned())
+}
+
+/// What those are told whose request is signed by the simulator's own key, wrongly by it, by another key, for
+/// another service, long ago, and not at all.
+async fn signatures(mode: &str) -> [(u16, String); 5] {
+    let simulator = Launch::default()
+        .option("--connections-auth", mode)
+        .start(&[])
+        .await;
+    let client = Client::connect(&simulator.websocket).await;
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    let id = &consumer.records("ws.connections", 1).await[0].key;
+    let url = connection_url(&simulator.connections, id);
+    let own = Signer::default();
+    let wrong = Signer {
+        secret_access_key: "guessed".to_owned(),
+        ..own.clone()
+    };
+    let other = Signer {
+        access_key_id: "AKIDEXAMPLE".to_owned(),
+        ..own.clone()
+    };
+    let elsewhere = Signer {
+        service: "s3".to_owned(),
+        ..own.clone()
+    };
+    let told = [
+        check_signature(&url, Some(&own)).await,
+        check_signature(&url, Some(&wrong)).await,
+        check_signature(&url, Some(&other)).await,
+        check_signature(&url, Some(&elsewhere)).await,
+        check_signature(&url, None).await,
+    ];
+    drop(client);
+    simulator.stop().await;
+    told
+}
+
+fn refused(kind: &str) -> (u16, String) {
+    (403, kind.to_owned())
+}
+
+#[tokio::test]
+async fn requests_are_signed_and_by_the_own_key_rightly() {
+    let sent = (200, String::new());
+    assert_eq!(
+        signatures("signed").await,
+        [
+            sent.clone(),
+            refused("InvalidSignatureException"),
+            sent,
+            refused("InvalidSignatureException"),
+            refused("MissingAuthenticationTokenException"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_strict_gateway_knows_its_own_key_only() {
+    assert_eq!(
+        signatures("strict").await,
+        [
+            (200, String::new()),
+            refused("InvalidSignatureException"),
+            refused("UnrecognizedClientException"),
+            refused("InvalidSignatureException"),
+            refused("MissingAuthenticationTokenException"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn signatures_can_be_left_out() {
+    assert_eq!(
+        signatures("off").await,
+        [(); 5].map(|()| (200, String::new()))
+    );
+}
+
+#[tokio::test]
+async fn an_old_signature_is_refused() {
+    let (simulator, _client, url) = connected().await;
+    let at = Utc::now() - TimeDelta::hours(1);
+    let headers = Signer::default().headers_at(at, "GET", &url, b"");
+    let response = send("GET", &url, &headers, b"").await;
+    assert_eq!(response.status, 403);
+    assert!(response.body.contains("Signature expired"), "{response:?}");
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_connection_says_so_and_says_why_on_the_log() {
+    let (simulator, client, url) = connected().await;
+    for (method, url, status, body, why) in [
+        (
+            "POST",
+            url.replace("%3D", "%253D"),
+            400,
+            r#"{"message":"Invalid connectionId: "#,
+            "percent-encoded twice",
+        ),
+        (
+            "PUT",
+            url.clone(),
+            403,
+            r#"{"message":"No method found matching route "#,
+            "expected POST, GET or DELETE",
+        ),
+        (
+            "GET",
+            simulator.connections.clone(),
+            403,
+            r#"{"message":"No method found matching route @connections for http method GET."}"#,
+            "expected POST, GET or DELETE",
+        ),
+        (
+            "POST",
+            url.replace("/dev/", "/"),
+            403,
+            r#"{"message":"Forbidden"}"#,
+            "expected @connections/{connectionId} below /dev",
+        ),
+    ] {
+        let response = signed(method, &url, "").await;
+        assert_eq!(response.status, status, "{method} {url} {response:?}");
+        assert!(response.body.starts_with(body), "{response:?}");
+        let stderr = simulator.stderr();
+        assert!(stderr.contains(why), "{why} is missing: {stderr}");
+    }
+    drop(client);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_get_of_the_sockets_url_is_told_to_upgrade_or_that_it_may_not() {
+    for (flag, status) in [("426", 426), ("403", 403)] {
+        let launch = Launch::default().option("--plain-get", flag);
+        let simulator = launch.start(&[]).await;
+        let url = simulator.websocket.replace("ws://", "http://");
+        assert_eq!(request("GET", &url, "").await.status, status);
+        simulator.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_mended_or_refused() {
+    for (flag, status) in [("replace", 200), ("refuse", 400)] {
+        let launch = Launch::default().option("--invalid-utf8", flag);
+        let launch = launch.option("--connections-auth", "off");
+        let simulator = launch.start(&[]).await;
+        let mut client = Client::connect(&simulator.websocket).await;
+        let consumer = Consumer::connect(&simulator.kafka).await;
+        let id = &consumer.records("ws.connections", 1).await[0].key;
+        let url = connection_url(&simulator.connections, id);
+        let response = send("POST", &url, &[], b"a\xffb").await;
+        assert_eq!(response.status, status);
+        if status == 200 {
+            assert_eq!(client.next().await, "a\u{fffd}b");
+        }
+        simulator.stop().await;
+    }
 }

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
+use crate::net::Url;
 use crate::process::{self, Process};
 use crate::wait::eventually;
 use crate::{binaries, http};
@@ -18,6 +19,9 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 
 /// The lines on standard output that say where everything is.
 const LINES: usize = 4;
+
+/// The state of a socket that listens, in `/proc/net/tcp`.
+const LISTENS: &str = "0A";
 
 /// How to start a simulator: any free ports and the shipped contract, unless told otherwise.
 #[derive(Debug)]
@@ -230,10 +234,17 @@ impl Simulator {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
-    /// How many descriptors it has open: sockets, most of them.
-    pub fn descriptors(&self) -> usize {
-        let path = format!("/proc/{}/fd", self.child.id());
-        fs::read_dir(path).unwrap().count()
+    /// How many of the gateway's sockets are open, as `proc(5)` shows them: one that is closed belongs to no file.
+    pub fn sockets(&self) -> usize {
+        let host = Url::parse(&self.websocket).host;
+        let port: u16 = host.rsplit(':').next().unwrap().parse().unwrap();
+        let local = format!(":{port:04X}");
+        let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.child.id())).unwrap();
+        let is_open = |line: &&str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields[1].ends_with(&local) && fields[3] != LISTENS && fields[9] != "0"
+        };
+        table.lines().skip(1).filter(is_open).count()
     }
 
     /// The memory that it has in use, in KiB, without its functions.

@@ -40,13 +40,12 @@ fn told(advanced: Duration) -> Answer {
 }
 
 fn parse(body: &[u8]) -> Result<Duration, Refusal> {
+    const BODY: &str = r#"expected {"advance": seconds}"#;
     const EXPECTED: &str = "expected a number of seconds, not less than 0";
     let body: Value = serde_json::from_slice(body)
-        .map_err(|error| bad(format!("the body is no JSON: {error}")))?;
+        .map_err(|error| bad(format!("the body is no JSON ({error}), {BODY}")))?;
     let Value::Object(fields) = body else {
-        return Err(bad(
-            r#"the body is no object, expected {"advance": seconds}"#.to_owned(),
-        ));
+        return Err(bad(format!("the body is no object, {BODY}")));
     };
     if let Some(name) = fields.keys().find(|name| *name != "advance") {
         return Err(bad(format!("{name}: an unknown field, expected advance")));
