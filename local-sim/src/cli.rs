@@ -4,7 +4,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-use crate::gateway::{self, AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, PlainGet};
+use crate::gateway::{
+    self, AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, PlainGet,
+};
 
 /// Runs API Gateway's WebSocket APIs, Lambda and Kafka on this machine, for the functions of a contract.
 #[derive(Debug, Parser)]
