@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("rskafka", &["kafka/tests"]),
     (
         "percent_encoding",
-        &["gateway/management.rs", "gateway/signature/"],
+        &["gateway/management", "gateway/signature/"],
     ),
     ("rustix", &["lambda/process.rs"]),
     ("sluice_kafka", &["topics.rs", "variables.rs"]),

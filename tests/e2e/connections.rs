@@ -1,10 +1,9 @@
 //! `@connections`: sending to a client, looking at it and disconnecting it, over plain HTTP.
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tests::client::Client;
 use tests::consumer::Consumer;
 use tests::http::{connection_url, request, send, signed};
-use tests::sigv4::Signer;
 use tests::simulator::{Launch, Simulator};
 
 /// One byte more than a client can be sent.
@@ -59,7 +58,7 @@ async fn a_connection_can_be_looked_at() {
     let [connected, active] = ["connectedAt", "lastActiveAt"].map(|name| {
         let text = json[name].as_str().unwrap();
         assert_eq!(text.len(), "2020-04-30T20:10:33.236Z".len(), "{text}");
-        text.parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+        text.parse::<DateTime<Utc>>().unwrap()
     });
     assert!(connected <= active, "{json}");
     simulator.stop().await;
@@ -156,102 +155,6 @@ async fn a_client_that_floods_is_answered_and_keeps_nobody_waiting() {
     }
     answered.sort_unstable();
     assert_eq!(answered, Vec::from_iter(0..FLOOD));
-    simulator.stop().await;
-}
-
-/// The status and the kind of error of a request to a connection, by who signs it.
-async fn check_signature(url: &str, signer: Option<&Signer>) -> (u16, String) {
-    let headers = signer.map(|signer| signer.headers("POST", url, b"hi"));
-    let response = send("POST", url, &headers.unwrap_or_default(), b"hi").await;
-    let kind = response.header("x-amzn-errortype").unwrap_or_default();
-    (response.status, kind.to_owned())
-}
-
-/// What those are told whose request is signed by the simulator's own key, wrongly by it, by another key, for
-/// another service, long ago, and not at all.
-async fn signatures(mode: &str) -> [(u16, String); 5] {
-    let simulator = Launch::default()
-        .option("--connections-auth", mode)
-        .start(&[])
-        .await;
-    let client = Client::connect(&simulator.websocket).await;
-    let consumer = Consumer::connect(&simulator.kafka).await;
-    let id = &consumer.records("ws.connections", 1).await[0].key;
-    let url = connection_url(&simulator.connections, id);
-    let own = Signer::default();
-    let wrong = Signer {
-        secret_access_key: "guessed".to_owned(),
-        ..own.clone()
-    };
-    let other = Signer {
-        access_key_id: "AKIDEXAMPLE".to_owned(),
-        ..own.clone()
-    };
-    let elsewhere = Signer {
-        service: "s3".to_owned(),
-        ..own.clone()
-    };
-    let told = [
-        check_signature(&url, Some(&own)).await,
-        check_signature(&url, Some(&wrong)).await,
-        check_signature(&url, Some(&other)).await,
-        check_signature(&url, Some(&elsewhere)).await,
-        check_signature(&url, None).await,
-    ];
-    drop(client);
-    simulator.stop().await;
-    told
-}
-
-fn refused(kind: &str) -> (u16, String) {
-    (403, kind.to_owned())
-}
-
-#[tokio::test]
-async fn requests_are_signed_and_by_the_own_key_rightly() {
-    let sent = (200, String::new());
-    assert_eq!(
-        signatures("signed").await,
-        [
-            sent.clone(),
-            refused("InvalidSignatureException"),
-            sent,
-            refused("InvalidSignatureException"),
-            refused("MissingAuthenticationTokenException"),
-        ]
-    );
-}
-
-#[tokio::test]
-async fn a_strict_gateway_knows_its_own_key_only() {
-    assert_eq!(
-        signatures("strict").await,
-        [
-            (200, String::new()),
-            refused("InvalidSignatureException"),
-            refused("UnrecognizedClientException"),
-            refused("InvalidSignatureException"),
-            refused("MissingAuthenticationTokenException"),
-        ]
-    );
-}
-
-#[tokio::test]
-async fn signatures_can_be_left_out() {
-    assert_eq!(
-        signatures("off").await,
-        [(); 5].map(|()| (200, String::new()))
-    );
-}
-
-#[tokio::test]
-async fn an_old_signature_is_refused() {
-    let (simulator, _client, url) = connected().await;
-    let at = Utc::now() - TimeDelta::hours(1);
-    let headers = Signer::default().headers_at(at, "GET", &url, b"");
-    let response = send("GET", &url, &headers, b"").await;
-    assert_eq!(response.status, 403);
-    assert!(response.body.contains("Signature expired"), "{response:?}");
     simulator.stop().await;
 }
 

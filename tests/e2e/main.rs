@@ -16,6 +16,7 @@ mod memory;
 mod robustness;
 mod routes;
 mod shutdown;
+mod signatures;
 mod startup;
 mod throttling;
 

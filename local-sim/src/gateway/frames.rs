@@ -11,7 +11,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout},
+    time::timeout,
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -23,15 +23,15 @@ use tokio_tungstenite::{
 
 use super::{
     Gateway,
-    clock::Clock,
     close::Closed,
     connection::Connection,
     limits::{
-        CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, IDLE_MAX, LIFE_MAX, MESSAGE_BYTES_MAX,
-        MESSAGES_UNDER_WAY_MAX, READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT,
+        CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_UNDER_WAY_MAX,
+        READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT,
     },
     message,
     outbound::{Outbound, cost},
+    timers::Timers,
 };
 
 /// Moves frames until one side ends the connection; says how it ended once the socket is closed.
@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                     Moved::Out(flushed) => self.flushed(flushed),
                 },
                 text = connection.outbound.next(), if is_flushed => self.send(text).await,
-                () = self.timers.alarm() => self.timers.check(),
+                () = self.timers.alarm() => self.in_time(),
                 closed = connection.closing() => Err(End::Gateway(closed)),
                 () = gateway.shutdown.cancelled() => Err(End::Gateway(Closed::service_restart())),
             };
@@ -154,6 +154,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             self.connection.outbound.written(bytes);
         }
         flushed.map_err(|_| End::Lost)
+    }
+
+    fn in_time(&mut self) -> Result<(), End> {
+        if self.timers.is_over() {
+            return Err(End::Gateway(Closed::going_away()));
+        }
+        Ok(())
     }
 
     fn touch(&mut self) {
@@ -245,43 +252,6 @@ async fn drain(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let mut rest = [0; READ_BUFFER_BYTES];
     if socket.shutdown().await.is_ok() {
         while let Ok(Ok(1..)) = timeout(DRAIN_QUIET, socket.read(&mut rest)).await {}
-    }
-}
-
-/// When a connection is to be looked at again. Traffic only takes note of the time; it never moves the alarm.
-struct Timers<'a> {
-    clock: &'a Clock,
-    end: Instant,
-    last_active: Instant,
-    alarm: Instant,
-}
-
-impl<'a> Timers<'a> {
-    fn new(clock: &'a Clock) -> Self {
-        let now = clock.now();
-        Self {
-            clock,
-            end: now + LIFE_MAX,
-            last_active: now,
-            alarm: now + IDLE_MAX,
-        }
-    }
-
-    fn touch(&mut self) {
-        self.last_active = self.clock.now();
-    }
-
-    async fn alarm(&self) {
-        self.clock.sleep_until(self.alarm).await;
-    }
-
-    /// Whether the connection's time is over; else the alarm is set anew.
-    fn check(&mut self) -> Result<(), End> {
-        self.alarm = self.end.min(self.last_active + IDLE_MAX);
-        if self.alarm > self.clock.now() {
-            return Ok(());
-        }
-        Err(End::Gateway(Closed::going_away()))
     }
 }
 

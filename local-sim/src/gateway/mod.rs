@@ -34,6 +34,7 @@ mod reply;
 mod signature;
 mod throttle;
 mod time;
+mod timers;
 mod variables;
 
 use std::sync::Arc;
