@@ -21,7 +21,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("rustix", &["lambda/process.rs"]),
     ("sluice_kafka", &["topics.rs", "variables.rs"]),
     ("sha2", &["gateway/signature"]),
-    ("tempfile", &["simulator.rs"]),
+    (
+        "tempfile",
+        &["gateway/access_log/writer.rs", "simulator.rs"],
+    ),
     ("tokio_tungstenite", &["gateway/"]),
     ("tracing_subscriber", &["main.rs"]),
 ];

@@ -1,6 +1,9 @@
 //! Invoking a route's function: what comes back, or why nothing does.
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sluice_contract::Route;
@@ -88,8 +91,8 @@ impl IntegrationError {
     /// What the sender of a message is told.
     pub(super) fn failure(&self) -> Failure {
         match self {
-            Self::TimedOut(_) => Failure::EndpointRequestTimedOut,
-            Self::Invoke(_) | Self::Malformed(_) => Failure::InternalServerError,
+            Self::TimedOut(_) => Failure::ENDPOINT_REQUEST_TIMED_OUT,
+            Self::Invoke(_) | Self::Malformed(_) => Failure::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -121,43 +124,45 @@ pub(super) fn lambda_status(error: &InvokeError) -> u16 {
     }
 }
 
-/// Why a message has no reply, as the client is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// The function failed, or answered with something that is no proxy reply, or may not be invoked.
-    InternalServerError,
-    /// The integration's timeout has passed; the function runs on.
-    EndpointRequestTimedOut,
-    /// No route takes the message.
-    Forbidden,
+/// Why a message has no reply, as its sender is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// As HTTP would tell it.
+    pub(super) status: u16,
+    pub(super) message: Cow<'static, str>,
 }
 
 impl Failure {
-    /// The word for the client.
-    pub(super) fn message(self) -> &'static str {
-        match self {
-            Self::InternalServerError => "Internal server error",
-            Self::EndpointRequestTimedOut => "Endpoint request timed out",
-            Self::Forbidden => "Forbidden",
+    /// The function failed, or answered with something that is no proxy reply, or may not be invoked.
+    pub(super) const INTERNAL_SERVER_ERROR: Self = Self::new(500, "Internal server error");
+    /// The integration's timeout has passed; the function runs on.
+    pub(super) const ENDPOINT_REQUEST_TIMED_OUT: Self =
+        Self::new(504, "Endpoint request timed out");
+    /// No route takes the message.
+    pub(super) const FORBIDDEN: Self = Self::new(403, "Forbidden");
+
+    const fn new(status: u16, message: &'static str) -> Self {
+        Self {
+            status,
+            message: Cow::Borrowed(message),
         }
     }
 
-    /// As HTTP would tell it.
-    pub(super) fn status(self) -> u16 {
-        match self {
-            Self::InternalServerError => 500,
-            Self::EndpointRequestTimedOut => 504,
-            Self::Forbidden => 403,
+    /// Too many messages came; nobody knows in which words API Gateway says so.
+    pub(super) fn throttled(message: &str) -> Self {
+        Self {
+            status: 429,
+            message: Cow::Owned(message.to_owned()),
         }
     }
-}
 
-/// An error frame, byte for byte: mind the blanks.
-pub(super) fn error_frame(message: &str, connection_id: &Id, request_id: &Id) -> String {
-    let message = serde_json::Value::from(message);
-    format!(
-        r#"{{"message": {message}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}"#
-    )
+    /// The frame that says so, byte for byte: mind the blanks.
+    pub(super) fn frame(&self, connection_id: &Id, request_id: &Id) -> String {
+        let message = serde_json::Value::from(self.message.as_ref());
+        format!(
+            r#"{{"message": {message}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}"#
+        )
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +174,7 @@ mod tests {
         let id = Id::parse("Ab1cDeFgIAMCJ-g=").unwrap();
         let request = Id::parse("Ab1cEHijoAMFT2A=").unwrap();
         assert_eq!(
-            error_frame(Failure::InternalServerError.message(), &id, &request),
+            Failure::INTERNAL_SERVER_ERROR.frame(&id, &request),
             r#"{"message": "Internal server error", "connectionId":"Ab1cDeFgIAMCJ-g=", "requestId":"Ab1cEHijoAMFT2A="}"#
         );
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sluice_contract::Route;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::warn;
@@ -12,13 +13,12 @@ use super::{
     connection::Connection,
     event::{self, Request},
     id::Id,
-    integration::{Failure, error_frame},
+    integration::Failure,
     lenient,
     options::JsonReading,
     reply::Reply,
     variables::Variables,
 };
-use sluice_contract::Route;
 
 /// Answers a message. Its `place` among those under way is free again once the answer is queued.
 pub(super) async fn answer(
@@ -38,7 +38,7 @@ pub(super) async fn answer(
     let caller = &connection.caller;
     let (status, error) = match &outcome {
         Ok(_) => (200, None),
-        Err((status, message)) => (*status, Some(message.as_str())),
+        Err(failure) => (failure.status, Some(failure.message.as_ref())),
     };
     gateway.access_log.write(&Entry {
         variables: Variables {
@@ -55,7 +55,7 @@ pub(super) async fn answer(
     });
     let frame = match outcome {
         Ok(text) => text,
-        Err((_, message)) => Some(error_frame(&message, &caller.connection_id, &request.id)),
+        Err(failure) => Some(failure.frame(&caller.connection_id, &request.id)),
     };
     if let Some(frame) = frame {
         connection.outbound.reply(frame.into()).await;
@@ -70,8 +70,8 @@ struct Handled<'a> {
     /// `None` where no function has seen it.
     message_id: Option<Id>,
     steps: Steps,
-    /// What its sender gets: on a two-way route the function's body, or an error, with a status for the log.
-    outcome: Result<Option<String>, (u16, String)>,
+    /// What its sender gets: on a two-way route the function's body, or an error.
+    outcome: Result<Option<String>, Failure>,
 }
 
 async fn handle<'a>(
@@ -89,14 +89,13 @@ async fn handle<'a>(
         steps: Steps::default(),
         outcome: Ok(None),
     };
-    let failed = |failure: Failure| Err((failure.status(), failure.message().to_owned()));
     if connection.admit(&gateway.throttle, route_key).is_err() {
-        handled.outcome = Err((429, gateway.options.throttled_message.clone()));
+        handled.outcome = Err(Failure::throttled(&gateway.options.throttled_message));
         return handled;
     }
     let Some((route_key, route)) = route else {
         warn_of_no_route(gateway, &selected);
-        handled.outcome = failed(Failure::Forbidden);
+        handled.outcome = Err(Failure::FORBIDDEN);
         return handled;
     };
     let caller = &connection.caller;
@@ -113,9 +112,8 @@ async fn handle<'a>(
     handled.message_id = Some(message_id);
     handled.steps.integration = integration.step();
     handled.outcome = match integration.result {
-        Ok(reply) => answered(gateway, route_key, route, reply)
-            .map_err(|failure| (failure.status(), failure.message().to_owned())),
-        Err(error) => failed(error.failure()),
+        Ok(reply) => answered(gateway, route_key, route, reply),
+        Err(error) => Err(error.failure()),
     };
     handled
 }
@@ -148,7 +146,7 @@ fn answered(
     }
     reply.into_text().map(Some).map_err(|error| {
         warn!("{function}: {error}");
-        Failure::InternalServerError
+        Failure::INTERNAL_SERVER_ERROR
     })
 }
 

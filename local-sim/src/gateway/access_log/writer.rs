@@ -139,14 +139,16 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "a test's own, and short")]
         let (taken, mut seen) = mpsc::unbounded_channel();
         let writer = Writer::new(Box::new(Slow { go: wait, taken })).unwrap();
-        // Nothing of this waits for the disk, which has not moved.
+        // Too long for a buffer: the disk has to take it, and does not move.
         let long = format!("{}\n", "x".repeat(16 * 1024));
+        let length = long.len();
+        writer.queue(long);
         for _ in 0..2 * LINES_MAX {
-            writer.queue(long.clone());
+            writer.queue("\n".to_owned());
         }
         assert!(writer.lost.load(Ordering::Relaxed) > 0);
         go.send(()).unwrap();
-        assert_eq!(seen.recv().await.unwrap().len(), long.len());
+        assert_eq!(seen.recv().await.unwrap().len(), length);
     }
 
     #[tokio::test]

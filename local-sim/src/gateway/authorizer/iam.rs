@@ -2,13 +2,11 @@
 
 use chrono::Utc;
 
-use crate::{
-    account::ACCOUNT_ID,
-    gateway::{
-        head::Head,
-        principal::User,
-        signature::{ACCESS_KEY_ID, Request, Signature, SignatureError},
-    },
+use crate::account::ACCOUNT_ID;
+use crate::gateway::{
+    head::Head,
+    principal::User,
+    signature::{ACCESS_KEY_ID, Request, Signature, SignatureError},
 };
 
 /// Finds the user whose signature a handshake carries: in the `Authorization` header, or in the query, which is
