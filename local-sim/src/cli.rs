@@ -4,6 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
+use crate::gateway::{
+    self, AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, PlainGet,
+};
+
 /// Runs API Gateway's WebSocket APIs, Lambda and Kafka on this machine, for the functions of a contract.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
@@ -17,6 +21,43 @@ pub(crate) struct Options {
     /// The API's stage
     #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
     pub(crate) stage: String,
+    /// A custom domain: sockets and `@connections` of this `Host` name no stage in their path
+    #[arg(long, value_name = "NAME", value_parser = domain_name)]
+    pub(crate) domain_name: Option<String>,
+    /// Where the time can be moved; unless given, any free port where this one is taken [default: 127.0.0.1:3002]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) console: Option<SocketAddr>,
+    /// How a message is read for its route: `lenient`, so that names need no quotes, or `strict`
+    #[arg(long, value_name = "HOW", default_value = "lenient", value_parser = json)]
+    pub(crate) json: JsonReading,
+    /// What numbers and booleans of an authorizer's context are in events: `strings` or `typed`
+    #[arg(long, value_name = "AS", default_value = "strings", value_parser = authorizer_context)]
+    pub(crate) authorizer_context: AuthorizerContext,
+    /// Who may use `@connections`: `signed`, whose signature is well-formed and fresh, and right if it is by our
+    /// own key; `strict`, our own key only; `off`, anybody
+    #[arg(long, value_name = "MODE", default_value = "signed", value_parser = connections_auth)]
+    pub(crate) connections_auth: ConnectionsAuth,
+    /// Enforces an account's quotas too: 500 new connections a second, and 10,000 requests with a burst of 5,000
+    #[arg(long)]
+    pub(crate) account_quotas: bool,
+    /// Writes a line for each event to this file; `-` is standard error
+    #[arg(long, value_name = "PATH")]
+    pub(crate) access_log: Option<PathBuf>,
+    /// The text of such a line, with `$context` variables; JSON unless given
+    #[arg(long, value_name = "FORMAT", requires = "access_log")]
+    pub(crate) access_log_format: Option<String>,
+    /// Whether a client's pings and pongs keep its connection from being idle
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) ping_resets_idle: bool,
+    /// What a client is told whose message is throttled
+    #[arg(long, value_name = "TEXT", default_value = "Too Many Requests")]
+    pub(crate) throttled_message: String,
+    /// What becomes of bytes posted to a client that are not UTF-8: `replace` (by U+FFFD) or `refuse` (400)
+    #[arg(long, value_name = "HOW", default_value = "replace", value_parser = invalid_utf8)]
+    pub(crate) invalid_utf8: InvalidUtf8,
+    /// The status of a GET of the socket's URL that asks for no WebSocket: 426 or 403
+    #[arg(long, value_name = "STATUS", default_value = "426", value_parser = plain_get)]
+    pub(crate) plain_get: PlainGet,
     /// Uses this cluster instead of the embedded broker, with the `KAFKA_…` settings of --env, else of
     /// the environment
     #[arg(long, value_name = "HOST:PORT,...", conflicts_with_all = ["kafka_listen"])]
@@ -42,6 +83,26 @@ pub(crate) struct Options {
     pub(crate) no_build: bool,
 }
 
+impl Options {
+    /// What the gateway is to know of it.
+    pub(crate) fn gateway(&self) -> gateway::Options {
+        gateway::Options {
+            stage: self.stage.clone(),
+            domain_name: self.domain_name.clone(),
+            access_log: self.access_log.clone(),
+            access_log_format: self.access_log_format.clone(),
+            authorizer_context: self.authorizer_context,
+            json: self.json,
+            connections_auth: self.connections_auth,
+            account_quotas: self.account_quotas,
+            ping_resets_idle: self.ping_resets_idle,
+            throttled_message: self.throttled_message.clone(),
+            invalid_utf8: self.invalid_utf8,
+            plain_get: self.plain_get,
+        }
+    }
+}
+
 fn stage(text: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if matches!(text, "ping" | "sping") {
@@ -53,6 +114,60 @@ fn stage(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+fn domain_name(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if text.len() > DOMAIN_NAME_MAX || !text.split('.').all(is_label) {
+        return Err("expected a name such as `chat.example.com`, without a port".to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+fn json(text: &str) -> Result<JsonReading, String> {
+    match text {
+        "lenient" => Ok(JsonReading::Lenient),
+        "strict" => Ok(JsonReading::Strict),
+        _ => Err("expected `lenient` or `strict`".to_owned()),
+    }
+}
+
+fn authorizer_context(text: &str) -> Result<AuthorizerContext, String> {
+    match text {
+        "strings" => Ok(AuthorizerContext::Strings),
+        "typed" => Ok(AuthorizerContext::Typed),
+        _ => Err("expected `strings` or `typed`".to_owned()),
+    }
+}
+
+fn connections_auth(text: &str) -> Result<ConnectionsAuth, String> {
+    match text {
+        "signed" => Ok(ConnectionsAuth::Signed),
+        "strict" => Ok(ConnectionsAuth::Strict),
+        "off" => Ok(ConnectionsAuth::Off),
+        _ => Err("expected `signed`, `strict` or `off`".to_owned()),
+    }
+}
+
+fn invalid_utf8(text: &str) -> Result<InvalidUtf8, String> {
+    match text {
+        "replace" => Ok(InvalidUtf8::Replace),
+        "refuse" => Ok(InvalidUtf8::Refuse),
+        _ => Err("expected `replace` or `refuse`".to_owned()),
+    }
+}
+
+fn plain_get(text: &str) -> Result<PlainGet, String> {
+    match text {
+        "426" => Ok(PlainGet::UpgradeRequired),
+        "403" => Ok(PlainGet::Forbidden),
+        _ => Err("expected `426` or `403`".to_owned()),
+    }
 }
 
 fn function(text: &str) -> Result<(String, PathBuf), String> {
@@ -75,6 +190,8 @@ fn assignment(text: &str, expected: &str) -> Result<(String, String), String> {
 
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
 const STAGE_NAME_MAX: usize = 128;
+/// RFC 1035, section 2.3.4.
+const DOMAIN_NAME_MAX: usize = 253;
 
 #[cfg(test)]
 mod tests {
@@ -146,6 +263,14 @@ mod tests {
             (["--function", "message"], "NAME=PATH"),
             (["--env", "=1"], "NAME=VALUE"),
             (["--create-topics", "--no-build"], "--kafka"),
+            (["--console", "3002"], "--console"),
+            (["--domain-name", "http://a"], "--domain-name"),
+            (["--domain-name", "a:3001"], "--domain-name"),
+            (["--connections-auth", "on"], "--connections-auth"),
+            (["--invalid-utf8", "drop"], "--invalid-utf8"),
+            (["--plain-get", "404"], "--plain-get"),
+            (["--ping-resets-idle", "1"], "--ping-resets-idle"),
+            (["--access-log-format", "$context.stage"], "--access-log"),
         ] {
             let error = check(&arguments).unwrap_err();
             assert!(error.contains(named), "{error}");

@@ -4,7 +4,9 @@
 //! cli ─▶ simulator ─▶ gateway ─invoke▶ lambda ─Runtime API▶ functions ─▶ kafka
 //! ```
 
+mod account;
 mod cli;
+mod console;
 mod executables;
 mod gateway;
 mod kafka;

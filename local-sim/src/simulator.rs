@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     io::{self, IsTerminal as _, Write as _},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -24,8 +24,9 @@ use tracing::warn;
 
 use crate::{
     cli::Options,
+    console::{self, Console},
     executables::{ExecutableError, Executables},
-    gateway::Gateway,
+    gateway::{AccessLogError, Gateway},
     kafka::{self, Broker},
     lambda::{self, Lambda},
     topics::{self, TopicsError},
@@ -41,7 +42,8 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
     let contract = Contract::load(&options.contract)?;
     let task_root = task_root(&options.contract).map_err(StartError::TaskRoot)?;
     let executables = Executables::find(&contract, &options.functions)?;
-    let (listener, address) = listen(options.listen).await?;
+    let (listener, address) = listen("--listen", options.listen).await?;
+    let (console, console_address) = listen_console(options.console).await?;
     let cluster = Cluster::start(&options, &contract).await?;
     if !options.no_build {
         executables.build()?;
@@ -49,14 +51,15 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
     let configurations = configurations(&options, &contract, executables, &cluster.variables)?;
     let lambda =
         Lambda::start(configurations, task_root.path().to_owned()).map_err(StartError::Lambda)?;
-    let endpoints = Endpoints::new(address, &options.stage, &cluster);
+    let endpoints = Endpoints::new(address, &options.stage, &cluster, console_address);
     let lambda = Arc::new(lambda);
-    let gateway = Gateway::new(contract, options.stage, Arc::clone(&lambda));
+    let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda))?;
     let signals = Signals::new().map_err(StartError::Signals)?;
     Ok(Simulator {
         lambda,
         gateway,
         listener,
+        console,
         cluster,
         _task_root: task_root,
     }
@@ -64,18 +67,37 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
     .await)
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+async fn listen(
+    flag: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
     let bound = async {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
     bound.await.map_err(|source| StartError::Listen {
-        flag: "--listen",
+        flag,
         address,
         hint: "",
         source,
     })
+}
+
+/// Listens where the console was asked for, else at its usual place, else at any free port: a second simulator
+/// is no reason to refuse the start.
+async fn listen_console(
+    asked: Option<SocketAddr>,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let usual = asked.unwrap_or(CONSOLE_DEFAULT);
+    match listen("--console", usual).await {
+        Err(StartError::Listen { source, .. })
+            if asked.is_none() && source.kind() == io::ErrorKind::AddrInUse =>
+        {
+            listen("--console", SocketAddr::new(usual.ip(), 0)).await
+        }
+        listening => listening,
+    }
 }
 
 /// The folder that functions run in: a package as Lambda unpacks it, with the contract in it.
@@ -179,6 +201,7 @@ struct Simulator {
     lambda: Arc<Lambda>,
     gateway: Gateway,
     listener: TcpListener,
+    console: TcpListener,
     cluster: Cluster,
     /// Removed with the simulator.
     _task_root: TempDir,
@@ -189,6 +212,10 @@ impl Simulator {
     async fn serve(self, endpoints: &Endpoints, mut signals: Signals) -> ExitCode {
         let stop_gateway = CancellationToken::new();
         let stop_broker = CancellationToken::new();
+        let stop_console = CancellationToken::new();
+        let mut console = JoinSet::new();
+        let controls = Console::new(Arc::clone(self.gateway.clock()));
+        console.spawn(console::serve(controls, self.console, stop_console.clone()));
         let mut gateway = JoinSet::new();
         gateway.spawn(Arc::new(self.gateway).serve(self.listener, stop_gateway.clone()));
         let mut broker = JoinSet::new();
@@ -206,6 +233,8 @@ impl Simulator {
             self.lambda.end().await;
             stop_broker.cancel();
             broker.join_next().await;
+            stop_console.cancel();
+            console.join_next().await;
         };
         tokio::select! {
             () = ending => ExitCode::SUCCESS,
@@ -219,14 +248,16 @@ struct Endpoints {
     websocket: String,
     connections: String,
     kafka: String,
+    console: String,
 }
 
 impl Endpoints {
-    fn new(address: SocketAddr, stage: &str, cluster: &Cluster) -> Self {
+    fn new(address: SocketAddr, stage: &str, cluster: &Cluster, console: SocketAddr) -> Self {
         Self {
             websocket: format!("ws://{address}/{stage}"),
             connections: format!("http://{address}/{stage}/@connections"),
             kafka: cluster.brokers.clone(),
+            console: format!("http://{console}"),
         }
     }
 
@@ -236,10 +267,12 @@ impl Endpoints {
             websocket,
             connections,
             kafka,
+            console,
         } = self;
         let mut out = io::stdout().lock();
-        let lines =
-            format!("websocket    {websocket}\nconnections  {connections}\nkafka        {kafka}\n");
+        let lines = format!(
+            "websocket    {websocket}\nconnections  {connections}\nkafka        {kafka}\nconsole      {console}\n"
+        );
         // Nobody reads: then nobody misses it.
         let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
         if out.is_terminal() {
@@ -282,6 +315,9 @@ pub(crate) enum StartError {
     /// A function has no program.
     #[error(transparent)]
     Executable(#[from] ExecutableError),
+    /// The access log cannot be written.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
     /// A port cannot be had.
     #[error("cannot listen on {address}: {flag} takes another address{hint}")]
     Listen {
@@ -330,4 +366,6 @@ pub(crate) fn report(error: &StartError) {
 const SHUTDOWN_MAX: Duration = Duration::from_millis(2200);
 /// Where Kafka usually is.
 const KAFKA_PORT: u16 = 9092;
+/// Where the console usually is.
+const CONSOLE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3002);
 const FIRST_MESSAGE: &str = r#"{"action":"chat","room":"r1","text":"hi","id":"1"}"#;

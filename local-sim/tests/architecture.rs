@@ -9,20 +9,32 @@ const EDGES: &[(&str, &[&str])] = &[
     ("crc32c", &["kafka/"]),
     ("form_urlencoded", &["gateway/"]),
     ("futures_util", &["gateway/frames.rs"]),
+    ("hmac", &["gateway/signature.rs"]),
     ("httparse", &["gateway/head.rs"]),
-    ("hyper", &["gateway/", "lambda/runtime_api.rs"]),
+    ("hyper", &["console/", "gateway/", "lambda/runtime_api.rs"]),
     ("kafka_protocol", &["kafka/"]),
     ("rskafka", &["kafka/tests"]),
-    ("percent_encoding", &["gateway/management.rs"]),
+    (
+        "percent_encoding",
+        &["gateway/management", "gateway/signature/"],
+    ),
     ("rustix", &["lambda/process.rs"]),
     ("sluice_kafka", &["topics.rs", "variables.rs"]),
-    ("tempfile", &["simulator.rs"]),
+    ("sha2", &["gateway/signature"]),
+    (
+        "tempfile",
+        &["gateway/access_log/writer.rs", "simulator.rs"],
+    ),
     ("tokio_tungstenite", &["gateway/"]),
     ("tracing_subscriber", &["main.rs"]),
 ];
 
 /// Which folders may name something of another one, and what.
 const SEAMS: &[(&str, &str, &[&str])] = &[
+    ("console/", "gateway", &["Clock"]),
+    ("console/", "kafka", &[]),
+    ("console/", "lambda", &[]),
+    ("gateway/", "console", &[]),
     ("gateway/", "lambda", &["InvokeError", "Lambda"]),
     ("gateway/", "kafka", &[]),
     ("lambda/", "gateway", &[]),

@@ -1,8 +1,9 @@
 //! `@connections`: sending to a client, looking at it and disconnecting it, over plain HTTP.
 
+use chrono::{DateTime, Utc};
 use tests::client::Client;
 use tests::consumer::Consumer;
-use tests::http::{connection_url, request};
+use tests::http::{connection_url, request, send, signed};
 use tests::simulator::{Launch, Simulator};
 
 /// One byte more than a client can be sent.
@@ -27,7 +28,7 @@ async fn connected() -> (Simulator, Client, String) {
 async fn what_is_posted_reaches_the_client_in_order() {
     let (simulator, mut client, url) = connected().await;
     for text in ["plain", r#"{"any":"JSON"}"#, "ž 馬 🐎", ""] {
-        let response = request("POST", &url, text).await;
+        let response = signed("POST", &url, text).await;
         assert_eq!((response.status, response.body.as_str()), (200, ""));
         assert_eq!(client.next().await, text);
     }
@@ -38,7 +39,7 @@ async fn what_is_posted_reaches_the_client_in_order() {
 async fn an_id_may_be_escaped_or_not() {
     let (simulator, mut client, url) = connected().await;
     for url in [url.replace("%3D", "="), url.replace('@', "%40")] {
-        assert_eq!(request("POST", &url, "hi").await.status, 200, "{url}");
+        assert_eq!(signed("POST", &url, "hi").await.status, 200, "{url}");
         assert_eq!(client.next().await, "hi");
     }
     simulator.stop().await;
@@ -48,7 +49,7 @@ async fn an_id_may_be_escaped_or_not() {
 async fn a_connection_can_be_looked_at() {
     let (simulator, mut client, url) = connected().await;
     client.ask("active").await;
-    let response = request("GET", &url, "").await;
+    let response = signed("GET", &url, "").await;
     assert_eq!(response.status, 200);
     let json: serde_json::Value = serde_json::from_str(&response.body).unwrap();
     let names: Vec<&String> = json.as_object().unwrap().keys().collect();
@@ -57,7 +58,7 @@ async fn a_connection_can_be_looked_at() {
     let [connected, active] = ["connectedAt", "lastActiveAt"].map(|name| {
         let text = json[name].as_str().unwrap();
         assert_eq!(text.len(), "2020-04-30T20:10:33.236Z".len(), "{text}");
-        text.parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+        text.parse::<DateTime<Utc>>().unwrap()
     });
     assert!(connected <= active, "{json}");
     simulator.stop().await;
@@ -66,7 +67,7 @@ async fn a_connection_can_be_looked_at() {
 #[tokio::test]
 async fn a_deleted_connection_is_closed_recorded_and_gone() {
     let (simulator, mut client, url) = connected().await;
-    let response = request("DELETE", &url, "").await;
+    let response = signed("DELETE", &url, "").await;
     assert_eq!((response.status, response.body.as_str()), (204, ""));
     assert_eq!(client.closed().await, 1000);
     let consumer = Consumer::connect(&simulator.kafka).await;
@@ -74,7 +75,7 @@ async fn a_deleted_connection_is_closed_recorded_and_gone() {
     assert_eq!(disconnect["disconnectStatusCode"], 1000);
     assert_eq!(disconnect["disconnectReason"], "Connection Closed Normally");
     for method in ["POST", "GET", "DELETE"] {
-        let response = request(method, &url, "").await;
+        let response = signed(method, &url, "").await;
         assert_eq!(
             (response.status, response.body.as_str()),
             (410, ""),
@@ -89,11 +90,11 @@ async fn a_deleted_connection_is_closed_recorded_and_gone() {
 async fn what_cannot_be_sent_is_refused_and_harms_nobody() {
     let (simulator, mut client, url) = connected().await;
     let long = "x".repeat(TOO_MANY_BYTES);
-    assert_eq!(request("POST", &url, &long).await.status, 413);
+    assert_eq!(signed("POST", &url, &long).await.status, 413);
     let malformed = format!("{}/not-an-id", simulator.connections);
-    assert_eq!(request("POST", &malformed, "hi").await.status, 400);
+    assert_eq!(signed("POST", &malformed, "hi").await.status, 400);
     let stage = url.replace("/dev/", "/other/");
-    assert_eq!(request("POST", &stage, "hi").await.status, 403);
+    assert_eq!(signed("POST", &stage, "hi").await.status, 403);
     assert_eq!(
         client.ask(r#"{"id":"still here"}"#).await["id"],
         "still here"
@@ -107,14 +108,14 @@ async fn a_client_that_does_not_read_can_be_told_nothing_more_but_can_be_deleted
     let text = "x".repeat(TOO_MANY_BYTES - 1);
     let mut status = 200;
     for _ in 0..POSTS_MAX {
-        status = request("POST", &url, &text).await.status;
+        status = signed("POST", &url, &text).await.status;
         if status != 200 {
             break;
         }
     }
     assert_eq!(status, 429);
-    assert_eq!(request("DELETE", &url, "").await.status, 204);
-    assert_eq!(request("GET", &url, "").await.status, 410);
+    assert_eq!(signed("DELETE", &url, "").await.status, 204);
+    assert_eq!(signed("GET", &url, "").await.status, 410);
     let consumer = Consumer::connect(&simulator.kafka).await;
     let disconnect = &consumer.records("ws.connections", 2).await[1];
     assert_eq!(disconnect.json()["disconnectStatusCode"], 1000);
@@ -126,9 +127,9 @@ async fn a_client_that_does_not_read_can_be_told_nothing_more_but_can_be_deleted
 async fn what_was_posted_before_a_delete_arrives_before_the_close() {
     let (simulator, mut client, url) = connected().await;
     for text in ["first", "second"] {
-        assert_eq!(request("POST", &url, text).await.status, 200);
+        assert_eq!(signed("POST", &url, text).await.status, 200);
     }
-    assert_eq!(request("DELETE", &url, "").await.status, 204);
+    assert_eq!(signed("DELETE", &url, "").await.status, 204);
     assert_eq!(client.next().await, "first");
     assert_eq!(client.next().await, "second");
     assert_eq!(client.closed().await, 1000);
@@ -155,4 +156,77 @@ async fn a_client_that_floods_is_answered_and_keeps_nobody_waiting() {
     answered.sort_unstable();
     assert_eq!(answered, Vec::from_iter(0..FLOOD));
     simulator.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_connection_says_so_and_says_why_on_the_log() {
+    let (simulator, client, url) = connected().await;
+    for (method, url, status, body, why) in [
+        (
+            "POST",
+            url.replace("%3D", "%253D"),
+            400,
+            r#"{"message":"Invalid connectionId: "#,
+            "percent-encoded twice",
+        ),
+        (
+            "PUT",
+            url.clone(),
+            403,
+            r#"{"message":"No method found matching route "#,
+            "expected POST, GET or DELETE",
+        ),
+        (
+            "GET",
+            simulator.connections.clone(),
+            403,
+            r#"{"message":"No method found matching route @connections for http method GET."}"#,
+            "expected POST, GET or DELETE",
+        ),
+        (
+            "POST",
+            url.replace("/dev/", "/"),
+            403,
+            r#"{"message":"Forbidden"}"#,
+            "expected @connections/{connectionId} below /dev",
+        ),
+    ] {
+        let response = signed(method, &url, "").await;
+        assert_eq!(response.status, status, "{method} {url} {response:?}");
+        assert!(response.body.starts_with(body), "{response:?}");
+        let stderr = simulator.stderr();
+        assert!(stderr.contains(why), "{why} is missing: {stderr}");
+    }
+    drop(client);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_get_of_the_sockets_url_is_told_to_upgrade_or_that_it_may_not() {
+    for (flag, status) in [("426", 426), ("403", 403)] {
+        let launch = Launch::default().option("--plain-get", flag);
+        let simulator = launch.start(&[]).await;
+        let url = simulator.websocket.replace("ws://", "http://");
+        assert_eq!(request("GET", &url, "").await.status, status);
+        simulator.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_mended_or_refused() {
+    for (flag, status) in [("replace", 200), ("refuse", 400)] {
+        let launch = Launch::default().option("--invalid-utf8", flag);
+        let launch = launch.option("--connections-auth", "off");
+        let simulator = launch.start(&[]).await;
+        let mut client = Client::connect(&simulator.websocket).await;
+        let consumer = Consumer::connect(&simulator.kafka).await;
+        let id = &consumer.records("ws.connections", 1).await[0].key;
+        let url = connection_url(&simulator.connections, id);
+        let response = send("POST", &url, &[], b"a\xffb").await;
+        assert_eq!(response.status, status);
+        if status == 200 {
+            assert_eq!(client.next().await, "a\u{fffd}b");
+        }
+        simulator.stop().await;
+    }
 }

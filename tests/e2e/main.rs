@@ -5,15 +5,23 @@
     reason = "what a test relies on ends it where it fails"
 )]
 
+mod access_log;
 mod acknowledged;
 mod broker_away;
 mod build;
 mod connections;
+mod console;
 mod limits;
+mod memory;
+mod robustness;
 mod routes;
 mod shutdown;
+mod signatures;
 mod startup;
+mod throttling;
 
+#[cfg(feature = "python")]
+mod authorization;
 #[cfg(feature = "kcat")]
 mod kcat;
 #[cfg(feature = "python")]

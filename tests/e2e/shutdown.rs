@@ -44,7 +44,7 @@ async fn check_orderly(signal: Signal) {
     assert_eq!(codes, [(); CLIENTS].map(|()| code));
     assert_eq!(
         simulator.stdout().lines().count(),
-        3,
+        4,
         "{}",
         simulator.stdout()
     );
@@ -87,9 +87,11 @@ async fn standard_output_says_where_everything_is_and_nothing_else() {
         .strip_prefix("ws://")
         .and_then(|rest| rest.strip_suffix("/dev"));
     let expected = format!(
-        "websocket    ws://{host}/dev\nconnections  http://{host}/dev/@connections\nkafka        {kafka}\n",
+        "websocket    ws://{host}/dev\nconnections  http://{host}/dev/@connections\nkafka        {kafka}\n\
+         console      {console}\n",
         host = host.unwrap(),
         kafka = simulator.kafka,
+        console = simulator.console,
     );
     assert_eq!(simulator.stdout(), expected);
     simulator.stop().await;

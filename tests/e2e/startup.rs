@@ -50,6 +50,13 @@ async fn the_brokers_port_is_in_use() {
 }
 
 #[tokio::test]
+async fn the_port_asked_for_the_console_is_in_use() {
+    let (_taken, address) = taken();
+    let launch = Launch::default().option("--console", &address);
+    check(launch, &[&address, "--console"]).await;
+}
+
+#[tokio::test]
 async fn the_cluster_cannot_be_reached() {
     let (taken, address) = taken();
     drop(taken);

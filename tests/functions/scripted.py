@@ -9,6 +9,7 @@ A message is {"do": ..., ...}:
   exit              ends the process in the middle of the invocation
   fail              reports an error to Lambda
 
+As an authorizer it answers with the JSON in the query's `ticket`, or fails with that text where it is none.
 A handshake is refused with the status that its query names, if any (?status=403).
 """
 
@@ -35,6 +36,11 @@ def main():
 
 def answer(event):
     """What to post, and where: a response or an error."""
+    if event.get("type") == "REQUEST":
+        ticket = event["queryStringParameters"]["ticket"]
+        if ticket.startswith("{"):
+            return "response", ticket
+        return "error", json.dumps({"errorType": "Error", "errorMessage": ticket})
     if event["requestContext"]["eventType"] != "MESSAGE":
         query = event.get("queryStringParameters", {})
         return "response", json.dumps({"statusCode": int(query.get("status", 200))})

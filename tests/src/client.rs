@@ -136,6 +136,41 @@ impl Client {
         }
     }
 
+    /// Sends a ping and waits for the answer.
+    ///
+    /// # Panics
+    /// Panics where something else comes first.
+    pub async fn ping(&mut self) {
+        self.send_raw(Message::Ping(Bytes::new())).await;
+        match within("a pong", self.socket.next()).await {
+            Some(Ok(Message::Pong(_))) => {}
+            other => panic!("a pong was expected, not {other:?}"),
+        }
+    }
+
+    /// Sends a message many times, unless the gateway closes before; returns the code of its close frame.
+    ///
+    /// # Panics
+    /// Panics where the gateway does not close in the end.
+    pub async fn flood(&mut self, text: &str, times: usize) -> u16 {
+        for _ in 0..times {
+            // It may have closed already.
+            if within("sending", self.socket.send(Message::text(text)))
+                .await
+                .is_err()
+            {
+                break;
+            }
+        }
+        loop {
+            match within("a close frame", self.socket.next()).await {
+                Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+                Some(Ok(_)) => {}
+                other => panic!("a close frame was expected, not {other:?}"),
+            }
+        }
+    }
+
     /// Waits for the close frame and returns its code.
     ///
     /// # Panics

@@ -2,7 +2,26 @@
 
 use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+
+/// The memory that a process has in use, in KiB; none where it is gone (`VmRSS` of `proc(5)`).
+pub fn resident_kib(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Allows this process as many open files as the system lets it have.
+pub fn raise_descriptor_limit() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
 
 /// One process, told apart from a later one with the same number by its start time.
 #[derive(Clone, Debug)]
@@ -54,14 +73,10 @@ impl Process {
         }
     }
 
-    /// The memory that it has in use, in KiB; none where it is gone (`VmRSS` of `proc(5)`).
+    /// The memory that it has in use, in KiB; none where it is gone.
     pub fn resident_kib(&self) -> Option<u64> {
         self.now()?;
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.split_whitespace().next()?.parse().ok()
+        resident_kib(self.pid.unsigned_abs())
     }
 
     fn now(&self) -> Option<Self> {

@@ -9,9 +9,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
-use crate::binaries;
-use crate::process::Process;
+use crate::net::Url;
+use crate::process::{self, Process};
 use crate::wait::eventually;
+use crate::{binaries, http};
 
 /// How soon `local-sim` ends after a signal, as its documentation promises.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
@@ -20,7 +21,10 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 const LAST_LINES: usize = 50;
 
 /// The lines on standard output that say where everything is.
-const LINES: usize = 3;
+const LINES: usize = 4;
+
+/// The state of a socket that listens, in `/proc/net/tcp`.
+const LISTENS: &str = "0A";
 
 /// How to start a simulator: any free ports and the shipped contract, unless told otherwise.
 #[derive(Debug)]
@@ -41,6 +45,7 @@ impl Default for Launch {
         }
         .option("--listen", "127.0.0.1:0")
         .option("--kafka-listen", "127.0.0.1:0")
+        .option("--console", "127.0.0.1:0")
     }
 }
 
@@ -49,6 +54,12 @@ impl Launch {
     pub fn option(mut self, name: &str, value: &str) -> Self {
         self.options.retain(|(given, _)| given != name);
         self.options.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Leaves an option to its default.
+    pub fn without(mut self, name: &str) -> Self {
+        self.options.retain(|(given, _)| given != name);
         self
     }
 
@@ -75,8 +86,12 @@ impl Launch {
     }
 
     /// Runs an executable of `tests/functions` as a function of that name.
-    pub fn function(mut self, name: &str, executable: &str) -> Self {
-        let path = binaries::function(executable);
+    pub fn function(self, name: &str, executable: &str) -> Self {
+        self.executable(name, &binaries::function(executable))
+    }
+
+    /// Runs this program as a function of that name.
+    pub fn executable(mut self, name: &str, path: &Path) -> Self {
         let value = format!("{name}={}", path.display());
         self.options.push(("--function".to_owned(), value));
         self
@@ -100,7 +115,7 @@ impl Launch {
     /// Panics with its standard error where it ends instead.
     pub async fn start(self, flags: &[&str]) -> Simulator {
         let mut simulator = Simulator::spawn(self, flags);
-        let lines = eventually("three lines on standard output", async || {
+        let lines = eventually("four lines on standard output", async || {
             let ended = simulator.child.try_wait().unwrap();
             assert!(ended.is_none(), "local-sim ended: {}", ended.unwrap());
             let out = simulator.stdout();
@@ -116,6 +131,7 @@ impl Launch {
         simulator.websocket = place("websocket ");
         simulator.connections = place("connections ");
         simulator.kafka = place("kafka ");
+        simulator.console = place("console ");
         simulator
     }
 
@@ -157,6 +173,8 @@ pub struct Simulator {
     pub connections: String,
     /// The broker: its own, or the one it was given.
     pub kafka: String,
+    /// Where its time can be moved.
+    pub console: String,
 }
 
 impl Simulator {
@@ -192,6 +210,7 @@ impl Simulator {
             websocket: String::new(),
             connections: String::new(),
             kafka: String::new(),
+            console: String::new(),
         }
     }
 
@@ -211,6 +230,36 @@ impl Simulator {
         let said = self.stderr();
         let start = said.rmatch_indices('\n').nth(LAST_LINES);
         said[start.map_or(0, |(end, _)| end + 1)..].to_owned()
+    }
+
+    /// Moves the time of its timers on.
+    ///
+    /// # Panics
+    /// Panics where the console refuses that.
+    pub async fn advance(&self, seconds: u64) {
+        let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
+        let body = format!(r#"{{"advance":{seconds}}}"#);
+        let url = format!("{}/api/time", self.console);
+        let answer = http::send("POST", &url, &headers, body.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// How many of the gateway's sockets are open, as `proc(5)` shows them: one that is closed belongs to no file.
+    pub fn sockets(&self) -> usize {
+        let host = Url::parse(&self.websocket).host;
+        let port: u16 = host.rsplit(':').next().unwrap().parse().unwrap();
+        let local = format!(":{port:04X}");
+        let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.child.id())).unwrap();
+        let is_open = |line: &&str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields[1].ends_with(&local) && fields[3] != LISTENS && fields[9] != "0"
+        };
+        table.lines().skip(1).filter(is_open).count()
+    }
+
+    /// The memory that it has in use, in KiB, without its functions.
+    pub fn resident_kib(&self) -> u64 {
+        process::resident_kib(self.child.id()).unwrap()
     }
 
     /// The processes that it has started and that still run.

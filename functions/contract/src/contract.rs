@@ -94,6 +94,9 @@ impl Contract {
             contract.refuse_unused(functions)?;
             contract.refuse_slow_push(functions)?;
         }
+        if let Some(authorizer) = fields.find("authorizer") {
+            contract.refuse_unguarded(authorizer)?;
+        }
         Ok(contract)
     }
 
@@ -186,6 +189,15 @@ impl Contract {
             }
         }
         Ok(())
+    }
+
+    /// Refuses an authorizer that nobody would ask: it guards `$connect`, and nothing else.
+    fn refuse_unguarded(&self, authorizer: &Node) -> Result<(), Refusal> {
+        if self.routes.contains_key(name::CONNECT) {
+            return Ok(());
+        }
+        let expected = "one: without it there is nothing to authorize, and everybody could connect";
+        Err(authorizer.refuse("no route `$connect`", expected))
     }
 
     /// Refuses a timeout that Lambda allows, but not behind an event source mapping.

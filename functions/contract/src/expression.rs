@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-selection-expressions.html>
 
+#[cfg(test)]
+mod fuzz;
 mod parser;
 
 use std::error::Error;

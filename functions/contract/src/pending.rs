@@ -6,15 +6,7 @@ use crate::error::Refusal;
 use crate::node::{Node, Value};
 
 /// The paths of the fields; `*` is any name.
-const FIELDS: &[&[&str]] = &[
-    &["authorizer"],
-    &["functions", "*", "maxConcurrency"],
-    &["push"],
-    &["routes", "*", "throttlingBurstLimit"],
-    &["routes", "*", "throttlingRateLimit"],
-    &["stage", "throttlingBurstLimit"],
-    &["stage", "throttlingRateLimit"],
-];
+const FIELDS: &[&[&str]] = &[&["functions", "*", "maxConcurrency"], &["push"]];
 
 /// Refuses the first of them in the file: a setting is never silently ignored.
 pub(crate) fn refuse(root: &Node) -> Result<(), Refusal> {

@@ -37,6 +37,11 @@ impl Closed {
         Self::new(CloseCode::Unsupported, "Binary frames are not supported")
     }
 
+    /// A client that goes on sending what is throttled.
+    pub(super) fn flood() -> Self {
+        Self::new(CloseCode::Policy, "Too many requests")
+    }
+
     /// The simulator ends.
     pub(super) fn service_restart() -> Self {
         Self::new(CloseCode::Restart, "Service restart")
@@ -57,17 +62,16 @@ impl Closed {
 
     /// What broke the WebSocket protocol; `None` where there is no one left to tell.
     pub(super) fn by_error(error: &tungstenite::Error) -> Option<Self> {
-        match error {
-            tungstenite::Error::Capacity(_) => Some(Self::new(CloseCode::Size, "Message too big")),
-            tungstenite::Error::Utf8(_) => Some(Self::new(CloseCode::Invalid, "Invalid UTF-8")),
-            tungstenite::Error::Protocol(
-                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            ) => None,
-            tungstenite::Error::Protocol(_) => {
-                Some(Self::new(CloseCode::Protocol, "Protocol error"))
-            }
-            _ => None,
-        }
+        use tungstenite::{Error, error::ProtocolError::ResetWithoutClosingHandshake};
+        let (code, reason) = match error {
+            Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => return None,
+            Error::Protocol(ResetWithoutClosingHandshake) => return None,
+            Error::Capacity(_) => (CloseCode::Size, "Message too big"),
+            Error::Utf8(_) => (CloseCode::Invalid, "Invalid UTF-8"),
+            Error::Protocol(_) => (CloseCode::Protocol, "Protocol error"),
+            _ => (CloseCode::Error, "Internal error"),
+        };
+        Some(Self::new(code, reason))
     }
 
     /// The close frame that says so.

@@ -1,17 +1,17 @@
 //! An open connection's socket: its frames in both directions, its clocks, and how it ends.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::BytesMut;
-use futures_util::{
-    SinkExt as _, StreamExt as _,
-    stream::{SplitSink, SplitStream},
-};
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep_until, timeout},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -26,49 +26,50 @@ use super::{
     close::Closed,
     connection::Connection,
     limits::{
-        CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, IDLE_MAX, LIFE_MAX, MESSAGE_BYTES_MAX,
-        MESSAGES_UNDER_WAY_MAX, READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT,
+        CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_UNDER_WAY_MAX,
+        READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT,
     },
     message,
+    outbound::{Outbound, cost},
+    timers::Timers,
 };
-
-type WebSocket = WebSocketStream<TcpStream>;
 
 /// Moves frames until one side ends the connection; says how it ended once the socket is closed.
 ///
 /// `early` is what the client sent behind its handshake.
-pub(super) async fn talk(
+pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     gateway: &Arc<Gateway>,
     connection: &Arc<Connection>,
-    socket: TcpStream,
+    socket: S,
     early: BytesMut,
-    mut outbound: mpsc::Receiver<Utf8Bytes>,
 ) -> Closed {
-    let (sink, stream) = web_socket(socket, early).await.split();
     let mut talk = Talk {
         gateway,
         connection,
-        sink,
-        stream,
-        unflushed: false,
-        clock: Clock::new(),
+        socket: web_socket(socket, early).await,
+        unflushed: None,
+        timers: Timers::new(&gateway.clock),
         under_way: Arc::new(Semaphore::new(MESSAGES_UNDER_WAY_MAX)),
         next: None,
     };
-    let end = talk.until_end(&mut outbound).await;
-    let socket = talk.stream.reunite(talk.sink);
-    let mut socket = socket.expect("both halves are of one socket");
+    let end = talk.until_end().await;
+    // From now on it does not exist for anybody else.
+    gateway.connections.remove(connection.id());
+    connection.outbound.close();
     let wait = if gateway.shutdown.is_cancelled() {
         SHUTDOWN_CLOSE_WAIT
     } else {
         CLOSE_WAIT
     };
     // Whoever does not close in time is cut off.
-    let _ = timeout(wait, end.carry_out(&mut socket, &mut outbound)).await;
+    let _ = timeout(wait, end.carry_out(&mut talk.socket, &connection.outbound)).await;
     end.into_closed()
 }
 
-async fn web_socket(socket: TcpStream, early: BytesMut) -> WebSocket {
+async fn web_socket<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: S,
+    early: BytesMut,
+) -> WebSocketStream<S> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -78,37 +79,43 @@ async fn web_socket(socket: TcpStream, early: BytesMut) -> WebSocket {
 }
 
 /// A conversation under way.
-struct Talk<'a> {
+struct Talk<'a, S> {
     gateway: &'a Arc<Gateway>,
     connection: &'a Arc<Connection>,
-    sink: SplitSink<WebSocket, Message>,
-    stream: SplitStream<WebSocket>,
-    /// Something was written that may not be on the wire yet.
-    unflushed: bool,
-    clock: Clock,
+    socket: WebSocketStream<S>,
+    /// What was written last may not be on the wire yet; the room that it takes in the queue.
+    unflushed: Option<u32>,
+    timers: Timers<'a>,
     /// A place for each message that is not answered yet.
     under_way: Arc<Semaphore>,
     /// The place of the next message: without one, nothing is read.
     next: Option<OwnedSemaphorePermit>,
 }
 
-impl Talk<'_> {
-    async fn until_end(&mut self, outbound: &mut mpsc::Receiver<Utf8Bytes>) -> End {
+/// What happened on the socket.
+enum Moved {
+    In(Option<tungstenite::Result<Message>>),
+    Out(tungstenite::Result<()>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
+    async fn until_end(&mut self) -> End {
+        let (gateway, connection) = (self.gateway, self.connection);
         loop {
+            let (may_read, is_flushed) = (self.next.is_some(), self.unflushed.is_none());
             let moved = tokio::select! {
-                place = Arc::clone(&self.under_way).acquire_owned(), if self.next.is_none() => {
+                place = Arc::clone(&self.under_way).acquire_owned(), if !may_read => {
                     self.next = place.ok();
                     Ok(())
                 }
-                frame = self.stream.next(), if self.next.is_some() => self.received(frame),
-                Some(text) = outbound.recv(), if !self.unflushed => self.send(text).await,
-                flushed = self.sink.flush(), if self.unflushed => {
-                    self.unflushed = false;
-                    flushed.map_err(|_| End::Lost)
-                }
-                () = sleep_until(self.clock.alarm) => self.clock.check(),
-                () = self.connection.deleted() => Err(End::Gateway(Closed::deleted())),
-                () = self.gateway.shutdown.cancelled() => Err(End::Gateway(Closed::service_restart())),
+                moved = poll_fn(|cx| poll(&mut self.socket, may_read, !is_flushed, cx)) => match moved {
+                    Moved::In(frame) => self.received(frame),
+                    Moved::Out(flushed) => self.flushed(flushed),
+                },
+                text = connection.outbound.next(), if is_flushed => self.send(text).await,
+                () = self.timers.alarm() => self.in_time(),
+                closed = connection.closing() => Err(End::Gateway(closed)),
+                () = gateway.shutdown.cancelled() => Err(End::Gateway(Closed::service_restart())),
             };
             if let Err(end) = moved {
                 return end;
@@ -117,11 +124,14 @@ impl Talk<'_> {
     }
 
     fn received(&mut self, frame: Option<tungstenite::Result<Message>>) -> Result<(), End> {
-        let text = text(frame)?;
+        let Some(text) = text(frame)? else {
+            if self.gateway.options.ping_resets_idle {
+                self.touch();
+            }
+            return Ok(());
+        };
         self.touch();
-        if let Some(text) = text
-            && let Some(place) = self.next.take()
-        {
+        if let Some(place) = self.next.take() {
             let request = self.gateway.request();
             let (gateway, connection) = (Arc::clone(self.gateway), Arc::clone(self.connection));
             let task = message::answer(gateway, connection, request, text, place);
@@ -132,17 +142,47 @@ impl Talk<'_> {
 
     async fn send(&mut self, text: Utf8Bytes) -> Result<(), End> {
         self.touch();
-        self.unflushed = true;
-        self.sink
+        self.unflushed = Some(cost(&text));
+        self.socket
             .feed(Message::Text(text))
             .await
             .map_err(|_| End::Lost)
     }
 
+    fn flushed(&mut self, flushed: tungstenite::Result<()>) -> Result<(), End> {
+        if let Some(bytes) = self.unflushed.take() {
+            self.connection.outbound.written(bytes);
+        }
+        flushed.map_err(|_| End::Lost)
+    }
+
+    fn in_time(&mut self) -> Result<(), End> {
+        if self.timers.is_over() {
+            return Err(End::Gateway(Closed::going_away()));
+        }
+        Ok(())
+    }
+
     fn touch(&mut self) {
-        self.clock.touch();
+        self.timers.touch();
         self.connection.touch();
     }
+}
+
+/// Reads or flushes, whichever can be done first.
+fn poll<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    may_read: bool,
+    may_flush: bool,
+    cx: &mut Context<'_>,
+) -> Poll<Moved> {
+    if may_flush && let Poll::Ready(flushed) = socket.poll_flush_unpin(cx) {
+        return Poll::Ready(Moved::Out(flushed));
+    }
+    if may_read && let Poll::Ready(frame) = socket.poll_next_unpin(cx) {
+        return Poll::Ready(Moved::In(frame));
+    }
+    Poll::Pending
 }
 
 /// What a frame means: a message's text, traffic only, or the end.
@@ -172,12 +212,16 @@ enum End {
 
 impl End {
     /// Completes the closing handshake.
-    async fn carry_out(&self, socket: &mut WebSocket, queued: &mut mpsc::Receiver<Utf8Bytes>) {
+    async fn carry_out<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: &mut WebSocketStream<S>,
+        queued: &Outbound,
+    ) {
         match self {
             Self::Client(_) => while let Some(Ok(_)) = socket.next().await {},
             Self::Gateway(closed) => {
                 // What was posted before the end still goes out before it.
-                while let Ok(text) = queued.try_recv() {
+                while let Some(text) = queued.try_next() {
                     if socket.feed(Message::Text(text)).await.is_err() {
                         return;
                     }
@@ -204,40 +248,12 @@ impl End {
 }
 
 /// Reads what the client still sends: a socket dropped with unread data is reset, and the close frame lost.
-async fn drain(socket: &mut TcpStream) {
+async fn drain(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let mut rest = [0; READ_BUFFER_BYTES];
     if socket.shutdown().await.is_ok() {
         while let Ok(Ok(1..)) = timeout(DRAIN_QUIET, socket.read(&mut rest)).await {}
     }
 }
 
-/// When a connection is to be looked at again. Traffic only takes note of the time; it never moves the alarm.
-struct Clock {
-    end: Instant,
-    last_active: Instant,
-    alarm: Instant,
-}
-
-impl Clock {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self {
-            end: now + LIFE_MAX,
-            last_active: now,
-            alarm: now + IDLE_MAX,
-        }
-    }
-
-    fn touch(&mut self) {
-        self.last_active = Instant::now();
-    }
-
-    /// Whether the connection's time is over; else the alarm is set anew.
-    fn check(&mut self) -> Result<(), End> {
-        self.alarm = self.end.min(self.last_active + IDLE_MAX);
-        if self.alarm > Instant::now() {
-            return Ok(());
-        }
-        Err(End::Gateway(Closed::going_away()))
-    }
-}
+#[cfg(test)]
+mod fuzz;

@@ -1,18 +1,25 @@
 //! From an upgrade request to an open connection, or to a refusal.
 
+mod asked;
+mod headers;
+
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::BytesMut;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::warn;
 
+use self::asked::Asked;
 use super::{
-    Gateway, connection,
-    event::{self, Caller, MultiMap},
+    Gateway,
+    access_log::{Entry, Steps},
+    authorizer, connection,
+    event::{self, Caller, Request, Upgrade},
     head::Head,
-    limits::URL_BYTES_MAX,
     refusal::Refusal,
     time::{http_date, now_ms},
+    variables::Variables,
 };
 
 /// Runs a client's whole connection: `$connect`, its messages, its close.
@@ -20,7 +27,7 @@ use super::{
 /// `early` is what the client sent behind its request.
 pub(super) async fn run(
     gateway: Arc<Gateway>,
-    mut socket: TcpStream,
+    socket: TcpStream,
     peer: SocketAddr,
     head: Head,
     early: BytesMut,
@@ -28,9 +35,10 @@ pub(super) async fn run(
     match accept(&gateway, peer, &head).await {
         Ok(accepted) => {
             drop(head);
-            // A client that is gone by now is noticed by the connection, whose `$disconnect` is due all the same.
-            let _ = socket.write_all(accepted.response.as_bytes()).await;
-            connection::run(gateway, socket, accepted.caller, early).await;
+            // In a task of its own, which takes less memory than the handshake's: most connections are idle.
+            let tasks = gateway.tasks.clone();
+            let Accepted { caller, response } = accepted;
+            tasks.spawn(connection::run(gateway, socket, caller, response, early));
         }
         Err(refusal) => refusal.send(socket).await,
     }
@@ -41,181 +49,128 @@ struct Accepted {
     response: String,
 }
 
+/// Decides about a handshake; from where it has ids on, the access log has it, whatever the outcome.
 async fn accept(gateway: &Gateway, peer: SocketAddr, head: &Head) -> Result<Accepted, Refusal> {
-    let (key, query) = check(gateway, head)?;
+    let asked = Asked::read(gateway, head)?;
     let connected_at = now_ms();
-    let caller = Caller {
+    let mut caller = Caller {
         connection_id: gateway.ids.connection(connected_at),
         connected_at,
-        domain_name: head.header("host").unwrap_or_default().to_owned(),
+        domain_name: asked.domain_name.to_owned(),
         source_ip: peer.ip().to_string(),
         user_agent: head.header("user-agent").map(str::to_owned),
+        principal: None,
     };
-    let sub_protocol = authorize(gateway, &caller, head, query).await?;
-    Ok(Accepted {
-        response: switching_protocols(key, sub_protocol.as_deref()),
-        caller,
-    })
-}
-
-/// Checks what the client asks for; gives the key to answer with and the query string.
-fn check<'a>(gateway: &Gateway, head: &'a Head) -> Result<(&'a str, &'a str), Refusal> {
-    let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
-    let stage = &gateway.stage.name;
-    if head.target.len() > URL_BYTES_MAX {
-        let why = format!(
-            "the URL has {} bytes, at most {URL_BYTES_MAX} are allowed",
-            head.target.len()
-        );
-        return Err(Refusal::new(414, "Request-URI Too Long", why));
-    }
-    if path
-        .strip_prefix('/')
-        .map(|path| path.strip_suffix('/').unwrap_or(path))
-        != Some(stage)
-    {
-        return Err(Refusal::new(
-            403,
-            "Forbidden",
-            format!("the path is {path}, expected /{stage}"),
-        ));
-    }
-    if head.method != "GET" || !head.lists("connection", "upgrade") {
-        return Err(Refusal::new(
-            400,
-            "Bad Request",
-            "a handshake is a GET with `Connection: Upgrade`",
-        ));
-    }
-    if head.header("sec-websocket-version") != Some("13") {
-        return Err(Refusal::new(
-            426,
-            "Upgrade Required",
-            "Sec-WebSocket-Version is not 13",
-        ));
-    }
-    match head.header("sec-websocket-key") {
-        Some(key) if key.len() == ENCODED_KEY_BYTES => Ok((key, query)),
-        _ => Err(Refusal::new(
-            400,
-            "Bad Request",
-            "Sec-WebSocket-Key is not 16 bytes in base64",
-        )),
+    let request = gateway.request();
+    let _opening = gateway.connections.opening(caller.connection_id);
+    let mut steps = Steps::default();
+    let outcome = admit(gateway, &mut caller, &request, head, &asked, &mut steps).await;
+    gateway.access_log.write(&Entry {
+        variables: Variables {
+            stage: &gateway.stage,
+            caller: &caller,
+            request: &request,
+            event_type: "CONNECT",
+            route_key: Some("$connect"),
+            message_id: None,
+        },
+        status: outcome.as_ref().map_or_else(Refusal::status, |_| 200),
+        error: outcome.as_ref().err().map(Refusal::message),
+        steps: &steps,
+    });
+    match outcome {
+        Ok(sub_protocol) => Ok(Accepted {
+            response: switching_protocols(asked.key, sub_protocol.as_deref()),
+            caller,
+        }),
+        Err(refusal) => Err(refusal.of(caller.connection_id, request.id)),
     }
 }
 
-/// Runs `$connect`, where there is one; gives the sub-protocol that it chose.
-async fn authorize(
+/// Throttles, authorizes and connects; gives the sub-protocol that `$connect` chose.
+async fn admit(
+    gateway: &Gateway,
+    caller: &mut Caller,
+    request: &Request,
+    head: &Head,
+    asked: &Asked<'_>,
+    steps: &mut Steps,
+) -> Result<Option<String>, Refusal> {
+    if let Err(throttled) = gateway.throttle.connect() {
+        return Err(Refusal::new(429, "Too Many Requests", throttled));
+    }
+    let upgrade = Upgrade {
+        headers: headers::seen(head, caller),
+        query: headers::parameters(asked.query),
+    };
+    let principal = authorizer::authorize(gateway, caller, request, head, &upgrade, steps).await?;
+    caller.principal = principal.map(Box::new);
+    connect(gateway, caller, request, &upgrade, head, steps).await
+}
+
+/// Runs `$connect`, where there is one.
+async fn connect(
     gateway: &Gateway,
     caller: &Caller,
+    request: &Request,
+    upgrade: &Upgrade,
     head: &Head,
-    query: &str,
+    steps: &mut Steps,
 ) -> Result<Option<String>, Refusal> {
     let Some(route) = gateway.contract.routes.get("$connect") else {
         return Ok(None);
     };
-    let request = gateway.request();
-    let refuse =
-        |status, why: String| Refusal::of_connection(status, why, caller.connection_id, request.id);
-    let event = event::connect(
-        &gateway.stage,
-        caller,
-        &request,
-        &headers(head, caller),
-        &parameters(query),
-    );
-    let reply = gateway.integrate(route, event).await.map_err(|error| {
-        error.log(&route.function);
-        refuse(
+    let function = &route.function;
+    let event = event::connect(&gateway.stage, caller, request, upgrade);
+    let integration = gateway.integrate(route, event).await;
+    steps.integration = integration.step();
+    let reply = integration.result.map_err(|error| {
+        Refusal::of_status(
             error.handshake_status(),
-            format!("$connect: {} did not reply", route.function),
+            format!("$connect: {function}: {error}"),
         )
     })?;
     if !reply.is_success() {
         let why = format!(
-            "$connect: {} replied with statusCode {}",
-            route.function, reply.status_code
+            "$connect: {function} replied with statusCode {}",
+            reply.status_code
         );
         // What is no status of a refusal cannot be passed on.
-        let status = if (300..600).contains(&reply.status_code) {
-            reply.status_code
-        } else {
-            502
+        let status = match reply.status_code {
+            status @ 300..600 => status,
+            _ => 502,
         };
-        return Err(refuse(status, why));
+        return Err(Refusal::of_status(status, why));
     }
-    match reply.sub_protocol() {
-        Some(name) if !name.bytes().all(|byte| byte.is_ascii_graphic()) => Err(refuse(
-            502,
-            format!(
-                "$connect: {} replied with the sub-protocol {name:?}",
-                route.function
-            ),
-        )),
-        name => Ok(name.map(str::to_owned)),
+    let chosen = reply.sub_protocol();
+    if let Some(name) = chosen.filter(|name| !name.bytes().all(is_of_header)) {
+        let why = format!("$connect: {function} replied with the sub-protocol {name:?}");
+        return Err(Refusal::of_status(502, why));
+    }
+    warn_of_sub_protocol(head, function, chosen);
+    Ok(chosen.map(str::to_owned))
+}
+
+/// The gateway echoes no sub-protocol by itself, and browsers give up where their offer and the answer do not fit.
+fn warn_of_sub_protocol(head: &Head, function: &str, chosen: Option<&str>) {
+    let name = "sec-websocket-protocol";
+    let offered = head.header(name);
+    match chosen {
+        None if offered.is_some() => warn!(
+            "the client offers the sub-protocols {:?} and {function} chose none, so most clients will close: \
+             reply with the header Sec-WebSocket-Protocol",
+            offered.unwrap_or_default()
+        ),
+        Some(chosen) if !head.lists(name, chosen) => warn!(
+            "{function} chose the sub-protocol {chosen:?}, which the client does not offer, so most clients \
+             will close"
+        ),
+        _ => {}
     }
 }
 
-/// The headers as `$connect` sees them: by name in any case, without the hop's own, with the gateway's.
-fn headers(head: &Head, caller: &Caller) -> MultiMap {
-    let hop = [
-        "connection",
-        "upgrade",
-        "content-length",
-        "x-forwarded-for",
-        "x-forwarded-port",
-        "x-forwarded-proto",
-    ];
-    let is_own =
-        |name: &str| hop.iter().any(|own| name.eq_ignore_ascii_case(own)) || is_trace_id(name);
-    let passed = head
-        .headers
-        .iter()
-        .filter(|(name, _)| !is_own(name))
-        .cloned();
-    let forwarded_for = match head.header("x-forwarded-for") {
-        Some(before) => format!("{before}, {}", caller.source_ip),
-        None => caller.source_ip.clone(),
-    };
-    let added = [
-        ("X-Amzn-Trace-Id", trace_id(caller.connected_at)),
-        ("X-Forwarded-For", forwarded_for),
-        ("X-Forwarded-Port", "443".to_owned()),
-        ("X-Forwarded-Proto", "https".to_owned()),
-    ];
-    let all = passed.chain(added.map(|(name, value)| (name.to_owned(), value)));
-    let mut headers = group(all, str::eq_ignore_ascii_case);
-    headers.sort_by_cached_key(|(name, _)| name.to_ascii_lowercase());
-    headers
-}
-
-fn is_trace_id(name: &str) -> bool {
-    name.eq_ignore_ascii_case("x-amzn-trace-id")
-}
-
-/// `Root=1-{8 hex digits of the second}-{24 random ones}`.
-fn trace_id(ms: i64) -> String {
-    format!("Root=1-{:08x}-{:024x}", ms / 1000, fastrand::u128(..) >> 32)
-}
-
-/// The query string's values, decoded, by name.
-fn parameters(query: &str) -> MultiMap {
-    group(
-        form_urlencoded::parse(query.as_bytes()).into_owned(),
-        |one, other| one == other,
-    )
-}
-
-/// Puts values under their names, in the order in which names come first.
-fn group(pairs: impl Iterator<Item = (String, String)>, same: fn(&str, &str) -> bool) -> MultiMap {
-    let mut grouped = MultiMap::new();
-    for (name, value) in pairs {
-        match grouped.iter_mut().find(|(known, _)| same(known, &name)) {
-            Some((_, values)) => values.push(value),
-            None => grouped.push((name, vec![value])),
-        }
-    }
-    grouped
+fn is_of_header(byte: u8) -> bool {
+    byte == b' ' || byte.is_ascii_graphic()
 }
 
 fn switching_protocols(key: &str, sub_protocol: Option<&str>) -> String {
@@ -232,36 +187,9 @@ fn switching_protocols(key: &str, sub_protocol: Option<&str>) -> String {
     response
 }
 
-/// A key is 16 bytes, in base64.
-const ENCODED_KEY_BYTES: usize = 24;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn query_values_are_decoded_and_grouped() {
-        let expected = [
-            ("a", vec!["1 2", "x=y"]),
-            ("A", vec![""]),
-            ("b", vec!["\u{e9}"]),
-        ];
-        let expected = expected.map(|(name, values)| {
-            (
-                name.to_owned(),
-                values.into_iter().map(str::to_owned).collect::<Vec<_>>(),
-            )
-        });
-        assert_eq!(parameters("a=1+2&A=&b=%C3%A9&a=x%3Dy"), expected);
-        assert_eq!(parameters(""), []);
-    }
-
-    #[test]
-    fn a_trace_id_carries_the_second() {
-        let id = trace_id(1_689_794_896_145);
-        assert!(id.starts_with("Root=1-64b83950-"), "{id}");
-        assert_eq!(id.len(), "Root=1-64b83950-42de8e247b4c2b43091ef67c".len());
-    }
 
     #[test]
     fn the_response_follows_rfc_6455() {

@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::limits::{HEAD_BYTES_MAX, HEAD_WAIT, HEADERS_MAX};
+use super::limits::{HEAD_BYTES_MAX, HEAD_WAIT, HEADERS_MAX, URL_BYTES_MAX};
 
 /// A request's head.
 #[derive(Debug)]
@@ -30,6 +30,11 @@ impl Head {
         self.values(name).last()
     }
 
+    /// What is before the query, and the query, as sent.
+    pub(super) fn path_and_query(&self) -> (&str, &str) {
+        self.target.split_once('?').unwrap_or((&self.target, ""))
+    }
+
     /// Whether a header lists `token` among its comma-separated values.
     pub(super) fn lists(&self, name: &str, token: &str) -> bool {
         self.values(name)
@@ -42,7 +47,8 @@ impl Head {
         self.lists("upgrade", "websocket")
     }
 
-    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+    /// All values of a header.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         let same = move |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
         self.headers
             .iter()
@@ -65,6 +71,9 @@ pub(super) enum HeadError {
         "the head of the request is longer than {HEAD_BYTES_MAX} bytes or has more than {HEADERS_MAX} headers"
     )]
     TooLarge,
+    /// The longest URL is exceeded by the very first line.
+    #[error("the URL has {0} bytes or more")]
+    UrlTooLong(usize),
 }
 
 /// Reads a head into `buffer`, where it stays; returns it with the number of bytes it takes there.
@@ -81,7 +90,7 @@ pub(super) async fn read(
                 return Ok(found);
             }
             if buffer.len() >= HEAD_BYTES_MAX {
-                return Err(HeadError::TooLarge);
+                return Err(too_large(buffer));
             }
             if socket.read_buf(buffer).await.map_err(HeadError::Gone)? == 0 {
                 return Err(HeadError::Gone(io::ErrorKind::UnexpectedEof.into()));
@@ -91,6 +100,20 @@ pub(super) async fn read(
     timeout(HEAD_WAIT, reading)
         .await
         .unwrap_or_else(|elapsed| Err(HeadError::Gone(elapsed.into())))
+}
+
+/// What is too large about a head that is: its first line, or all of it.
+fn too_large(bytes: &[u8]) -> HeadError {
+    let line = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let url = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    if url.len() > URL_BYTES_MAX {
+        HeadError::UrlTooLong(url.len())
+    } else {
+        HeadError::TooLarge
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, HeadError> {
@@ -160,6 +183,11 @@ mod tests {
             Err(HeadError::Malformed(_))
         ));
         let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(HEAD_BYTES_MAX));
+        assert!(matches!(
+            check(&long).await,
+            Err(HeadError::UrlTooLong(URL_BYTES_MAX..))
+        ));
+        let long = format!("GET / HTTP/1.1\r\na: {}\r\n", "a".repeat(HEAD_BYTES_MAX));
         assert!(matches!(check(&long).await, Err(HeadError::TooLarge)));
         let many = format!(
             "GET / HTTP/1.1\r\n{}\r\n",

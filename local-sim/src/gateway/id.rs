@@ -188,6 +188,49 @@ mod tests {
         assert_eq!(made.len(), 10_000);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn an_id_has_the_layout_of_recorded_ones(now in EPOCH_MS..EPOCH_MS + TICKS_MAX * TICK_MS) {
+            let ids = Ids::new();
+            let connection = ids.connection(now);
+            for (id, kind) in [
+                (connection, &MESSAGE),
+                (ids.message(now, &connection), &MESSAGE),
+                (ids.request(now), &REQUEST),
+            ] {
+                let text = id.as_str();
+                let is_of_alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+                proptest::prop_assert!(text.ends_with('=') && text[..15].bytes().all(is_of_alphabet));
+                proptest::prop_assert_eq!(Id::parse(text), Some(id));
+                let bytes = URL_SAFE.decode(text).unwrap();
+                let head = u64::from_be_bytes(bytes[..8].try_into().unwrap());
+                proptest::prop_assert_eq!(head >> 63, 0);
+                proptest::prop_assert_eq!((head >> 34).cast_signed(), (now - EPOCH_MS) / TICK_MS);
+                proptest::prop_assert_eq!(head >> 30 & 0b1111, kind.bits);
+                proptest::prop_assert_eq!(head & 0x7fff, REGION);
+                proptest::prop_assert_eq!(bytes[8], kind.byte);
+                proptest::prop_assert_eq!(id.node() % 4, 0);
+            }
+        }
+
+        #[test]
+        fn any_text_is_an_id_or_is_not(text in "[A-Za-z0-9_=+/%-]{0,18}") {
+            if let Some(id) = Id::parse(&text) {
+                proptest::prop_assert_eq!(id.as_str(), text);
+            }
+        }
+
+        #[test]
+        fn ids_sort_by_their_time(now in EPOCH_MS..EPOCH_MS + TICKS_MAX * TICK_MS / 2, later in TICK_MS..TICK_MS * 1_000_000) {
+            let ids = Ids::new();
+            let decoded = |id: Id| URL_SAFE.decode(id.as_str()).unwrap();
+            proptest::prop_assert!(decoded(ids.connection(now)) < decoded(ids.connection(now + later)));
+        }
+    }
+
+    /// After so many ticks, ids begin again.
+    const TICKS_MAX: i64 = 1 << 29;
+
     #[test]
     fn what_is_no_id_is_refused() {
         for text in [

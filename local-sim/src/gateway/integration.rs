@@ -1,89 +1,166 @@
-//! What comes back from a function: the proxy reply, strictly read, and the frames for a failure.
+//! Invoking a route's function: what comes back, or why nothing does.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
-use super::id::Id;
+use bytes::Bytes;
+use sluice_contract::Route;
+use thiserror::Error;
+use tokio::time::timeout;
+use tracing::{debug, warn};
 
-/// A function's reply in the form that a Lambda proxy integration must have.
-///
-/// An unknown key, a missing `statusCode` or a body that is no string makes the reply malformed, as reported in
-/// `middyjs/middy#1219` and `architect/architect#1093`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Reply {
-    pub(super) status_code: u16,
-    #[serde(default)]
-    headers: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default)]
-    multi_value_headers: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default)]
-    body: Option<String>,
-    #[serde(default)]
-    is_base64_encoded: bool,
+use super::{
+    Gateway,
+    access_log::Step,
+    id::Id,
+    reply::{Reply, ReplyError},
+};
+use crate::lambda::InvokeError;
+
+/// An invocation that is over, as far as the gateway cares.
+#[derive(Debug)]
+pub(super) struct Integration {
+    pub(super) result: Result<Reply, IntegrationError>,
+    latency: Duration,
 }
 
-impl Reply {
-    /// Reads a reply.
+impl Integration {
+    /// What an access log says of it.
+    pub(super) fn step(&self) -> Step {
+        let (integration_status, error) = match &self.result {
+            Ok(_) => (Some(200), None),
+            Err(error) => (error.lambda_status(), Some(error.to_string())),
+        };
+        Step {
+            status: self.result.as_ref().ok().map(|reply| reply.status_code),
+            integration_status,
+            latency: u64::try_from(self.latency.as_millis()).ok(),
+            error,
+        }
+    }
+}
+
+impl Gateway {
+    /// Invokes a route's function, and reads its reply.
     ///
-    /// # Errors
-    /// What is wrong with it, for the developer.
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
-        if payload.trim_ascii_start().first() != Some(&b'{') {
-            return Err(serde::de::Error::custom("the reply is no object"));
+    /// A function that outlives the integration's timeout runs on; its reply is lost.
+    pub(super) async fn integrate(&self, route: &Route, event: Bytes) -> Integration {
+        let started = Instant::now();
+        let invoked = timeout(route.timeout, self.lambda.invoke(&route.function, event)).await;
+        let latency = started.elapsed();
+        let result = match invoked {
+            Err(_) => Err(IntegrationError::TimedOut(route.timeout)),
+            Ok(Err(error)) => Err(IntegrationError::Invoke(error)),
+            Ok(Ok(payload)) => Reply::parse(&payload).map_err(IntegrationError::Malformed),
+        };
+        if let Err(error) = &result {
+            error.log(&route.function);
         }
-        serde_json::from_slice(payload)
-    }
-
-    /// Whether a handshake is accepted by it.
-    pub(super) fn is_success(&self) -> bool {
-        (200..300).contains(&self.status_code)
-    }
-
-    /// The text for the client of a route with a route response; empty where the reply has no body.
-    pub(super) fn into_text(self) -> String {
-        let body = self.body.unwrap_or_default();
-        if !self.is_base64_encoded {
-            return body;
-        }
-        match STANDARD.decode(&body) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(_) => body,
-        }
-    }
-
-    /// The one header that the gateway forwards.
-    pub(super) fn sub_protocol(&self) -> Option<&str> {
-        let single = self.headers.iter().flatten();
-        let multi = self.multi_value_headers.iter().flatten();
-        single
-            .chain(multi)
-            .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-protocol"))
-            .and_then(|(_, value)| value.as_str().or_else(|| value.get(0)?.as_str()))
+        Integration { result, latency }
     }
 }
 
-/// Why a message has no reply, as the client is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// The function failed, or answered with something that is no proxy reply, or may not be invoked.
-    InternalServerError,
-    /// The integration's timeout has passed; the function runs on.
-    EndpointRequestTimedOut,
-    /// No route takes the message.
-    Forbidden,
+/// Why a function's reply is missing.
+#[derive(Debug, Error)]
+pub(super) enum IntegrationError {
+    #[error("no reply within the integration's timeout of {} ms; it runs on, and its reply is lost", .0.as_millis())]
+    TimedOut(Duration),
+    #[error("{0}")]
+    Invoke(InvokeError),
+    #[error("malformed proxy reply: {0}")]
+    Malformed(ReplyError),
+}
+
+impl IntegrationError {
+    /// Says on the log what happened, for the developer; the client learns little.
+    pub(super) fn log(&self, function: &str) {
+        match self {
+            Self::TimedOut(_) => warn!("{function}: {self}"),
+            // Lambda says it, once in a while.
+            Self::Invoke(InvokeError::Throttled) => debug!("{function}: {self}"),
+            Self::Invoke(_) => warn!("{function}: {self}"),
+            Self::Malformed(_) => warn!(
+                "{function}: {self}; expected {{\"statusCode\":…}} with nothing but headers, \
+                 multiValueHeaders, body (a text) and isBase64Encoded beside it"
+            ),
+        }
+    }
+
+    /// What the sender of a message is told.
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            Self::TimedOut(_) => Failure::ENDPOINT_REQUEST_TIMED_OUT,
+            Self::Invoke(_) | Self::Malformed(_) => Failure::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The status of a handshake whose `$connect` ended so.
+    pub(super) fn handshake_status(&self) -> u16 {
+        match self {
+            Self::TimedOut(_) => 504,
+            Self::Invoke(InvokeError::Function { .. }) | Self::Malformed(_) => 502,
+            Self::Invoke(InvokeError::Throttled | InvokeError::NotFound) => 500,
+        }
+    }
+
+    /// What Lambda itself answered, where it did.
+    fn lambda_status(&self) -> Option<u16> {
+        match self {
+            Self::TimedOut(_) => None,
+            Self::Malformed(_) => Some(200),
+            Self::Invoke(error) => Some(lambda_status(error)),
+        }
+    }
+}
+
+/// The status of Lambda's answer to an invocation that led to this: a function that fails is a success of Lambda's.
+pub(super) fn lambda_status(error: &InvokeError) -> u16 {
+    match error {
+        InvokeError::Function { .. } => 200,
+        InvokeError::Throttled => 429,
+        InvokeError::NotFound => 404,
+    }
+}
+
+/// Why a message has no reply, as its sender is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// As HTTP would tell it.
+    pub(super) status: u16,
+    pub(super) message: Cow<'static, str>,
 }
 
 impl Failure {
-    /// The frame, byte for byte: mind the blanks.
-    pub(super) fn frame(self, connection_id: &Id, request_id: &Id) -> String {
-        let message = match self {
-            Self::InternalServerError => "Internal server error",
-            Self::EndpointRequestTimedOut => "Endpoint request timed out",
-            Self::Forbidden => "Forbidden",
-        };
+    /// The function failed, or answered with something that is no proxy reply, or may not be invoked.
+    pub(super) const INTERNAL_SERVER_ERROR: Self = Self::new(500, "Internal server error");
+    /// The integration's timeout has passed; the function runs on.
+    pub(super) const ENDPOINT_REQUEST_TIMED_OUT: Self =
+        Self::new(504, "Endpoint request timed out");
+    /// No route takes the message.
+    pub(super) const FORBIDDEN: Self = Self::new(403, "Forbidden");
+
+    const fn new(status: u16, message: &'static str) -> Self {
+        Self {
+            status,
+            message: Cow::Borrowed(message),
+        }
+    }
+
+    /// Too many messages came; nobody knows in which words API Gateway says so.
+    pub(super) fn throttled(message: &str) -> Self {
+        Self {
+            status: 429,
+            message: Cow::Owned(message.to_owned()),
+        }
+    }
+
+    /// The frame that says so, byte for byte: mind the blanks.
+    pub(super) fn frame(&self, connection_id: &Id, request_id: &Id) -> String {
+        let message = serde_json::Value::from(self.message.as_ref());
         format!(
-            r#"{{"message": "{message}", "connectionId":"{connection_id}", "requestId":"{request_id}"}}"#
+            r#"{{"message": {message}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}"#
         )
     }
 }
@@ -92,72 +169,12 @@ impl Failure {
 mod tests {
     use super::*;
 
-    fn text(payload: &str) -> Option<String> {
-        Reply::parse(payload.as_bytes()).ok().map(Reply::into_text)
-    }
-
-    #[test]
-    fn a_body_is_the_reply() {
-        assert_eq!(
-            text(r#"{"statusCode":200,"body":"hi"}"#).as_deref(),
-            Some("hi")
-        );
-        assert_eq!(
-            text(r#"{"statusCode":500,"body":"no"}"#).as_deref(),
-            Some("no")
-        );
-        assert_eq!(text(r#"{"statusCode":200}"#).as_deref(), Some(""));
-        assert_eq!(
-            text(r#"{"statusCode":200,"body":null}"#).as_deref(),
-            Some("")
-        );
-        assert_eq!(
-            text(r#"{"statusCode":200,"body":"aGk=","isBase64Encoded":true}"#).as_deref(),
-            Some("hi")
-        );
-    }
-
-    #[test]
-    fn anything_else_is_malformed() {
-        for payload in ["", "null", "5", r#""hi""#, "[]", "[200]", "{}"] {
-            assert_eq!(text(payload), None, "{payload}");
-        }
-        assert_eq!(text(r#"{"body":"hi"}"#), None);
-        assert_eq!(text(r#"{"statusCode":200,"Data":1}"#), None);
-        assert_eq!(text(r#"{"statusCode":200,"body":{"a":1}}"#), None);
-        assert_eq!(text(r#"{"statusCode":"ok"}"#), None);
-    }
-
-    #[test]
-    fn a_sub_protocol_is_found_in_any_case() {
-        let check = |payload: &str| {
-            Reply::parse(payload.as_bytes())
-                .unwrap()
-                .sub_protocol()
-                .map(str::to_owned)
-        };
-        let expected = Some("chat".to_owned());
-        assert_eq!(
-            check(r#"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"chat"}}"#),
-            expected
-        );
-        assert_eq!(
-            check(r#"{"statusCode":200,"headers":{"sec-websocket-protocol":"chat"}}"#),
-            expected
-        );
-        assert_eq!(
-            check(r#"{"statusCode":200,"multiValueHeaders":{"Sec-WebSocket-Protocol":["chat"]}}"#),
-            expected
-        );
-        assert_eq!(check(r#"{"statusCode":200,"headers":{"X":"chat"}}"#), None);
-    }
-
     #[test]
     fn an_error_frame_has_the_observed_bytes() {
         let id = Id::parse("Ab1cDeFgIAMCJ-g=").unwrap();
         let request = Id::parse("Ab1cEHijoAMFT2A=").unwrap();
         assert_eq!(
-            Failure::InternalServerError.frame(&id, &request),
+            Failure::INTERNAL_SERVER_ERROR.frame(&id, &request),
             r#"{"message": "Internal server error", "connectionId":"Ab1cDeFgIAMCJ-g=", "requestId":"Ab1cEHijoAMFT2A="}"#
         );
     }

@@ -15,12 +15,28 @@ pub(crate) const LIFE_MAX: Duration = Duration::from_hours(2);
 /// The URL of a handshake may be this long, in bytes.
 pub(crate) const URL_BYTES_MAX: usize = 4096;
 
+/// An account and region may open this many connections a second.
+pub(super) const ACCOUNT_CONNECTIONS_PER_SECOND: u32 = 500;
+/// An account and region may make this many requests a second: connects, messages and callbacks.
+pub(super) const ACCOUNT_REQUESTS_PER_SECOND: u32 = 10_000;
+/// So many of them may come at once.
+pub(super) const ACCOUNT_BURST: u32 = 5_000;
+
+/// A Lambda authorizer may take this long.
+pub(super) const AUTHORIZER_WAIT: Duration = Duration::from_secs(29);
+/// Its answer may be this long, in bytes.
+pub(super) const AUTHORIZER_ANSWER_BYTES_MAX: usize = 8 * 1024;
+
 /// The head of a request may be this long, in bytes: the longest URL, and 10,240 bytes of headers.
 pub(super) const HEAD_BYTES_MAX: usize = URL_BYTES_MAX + 10_240;
 /// A request may have this many headers.
 pub(super) const HEADERS_MAX: usize = 100;
 /// A client has this long to send the head of a request.
 pub(super) const HEAD_WAIT: Duration = Duration::from_secs(10);
+/// A client of `@connections` has this long to send its next request, as long as its connection is kept.
+pub(super) const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(60);
+/// It has this long to send the body of one.
+pub(super) const BODY_WAIT: Duration = Duration::from_secs(10);
 /// Both sides have this long to complete a close, before the socket is dropped.
 pub(super) const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// A client that broke the protocol, and was told, has stopped sending when it is quiet for this long.
@@ -29,9 +45,13 @@ pub(super) const DRAIN_QUIET: Duration = Duration::from_millis(250);
 pub(super) const SHUTDOWN_CLOSE_WAIT: Duration = Duration::from_millis(500);
 /// A connection's messages that are not answered yet; beyond them nothing more is read from it.
 pub(super) const MESSAGES_UNDER_WAY_MAX: usize = 256;
-/// A connection's messages to the client that wait to be written.
-pub(super) const OUTBOUND_QUEUE_MAX: usize = 32;
+/// A connection is closed with 1008 when its throttled messages outnumber the others by this.
+pub(super) const FLOOD_MAX: i32 = 100;
+/// What waits to be written to a client, in bytes: a few of the largest messages.
+pub(super) const OUTBOUND_BYTES_MAX: usize = 512 * 1024;
+/// What a message counts there beside its text, so that empty ones have a bound too.
+pub(super) const OUTBOUND_MESSAGE_BYTES: usize = 64;
 /// A socket's read buffer, in bytes: small, because most connections are idle.
-pub(super) const READ_BUFFER_BYTES: usize = 4096;
+pub(super) const READ_BUFFER_BYTES: usize = 2048;
 /// How long the listener waits after it could not accept, most likely for want of descriptors.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

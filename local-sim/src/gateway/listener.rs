@@ -55,6 +55,7 @@ async fn serve(gateway: Arc<Gateway>, mut socket: TcpStream, peer: SocketAddr) {
             let refusal = Refusal::new(400, "Bad Request", error);
             refusal.send(socket).await;
         }
+        Err(HeadError::UrlTooLong(bytes)) => Refusal::url_too_long(bytes).send(socket).await,
         Err(error @ HeadError::TooLarge) => {
             let refusal = Refusal::new(431, "Request Header Fields Too Large", error);
             refusal.send(socket).await;

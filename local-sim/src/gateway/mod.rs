@@ -1,53 +1,78 @@
 //! The gateway: API Gateway's WebSocket APIs, as seen by clients and by functions.
 //!
 //! ```text
-//! socket ─head▶ handshake ─$connect▶ connection ─route▶ integration ─▶ reply or error frame
-//!           └──▶ management (@connections)   └─close─▶ $disconnect
+//! socket ─head▶ handshake ─authorizer▶ $connect ─▶ connection ─route▶ integration ─▶ reply or error frame
+//!           └──▶ management (@connections)            └─close─▶ $disconnect
 //! ```
 //!
 //! Of Lambda it knows only how to invoke a function with an event.
 
+mod access_log;
+mod authorizer;
+mod clock;
 mod close;
 mod connection;
+mod domain;
 mod event;
 mod frames;
 mod handshake;
 mod head;
+mod hints;
 mod id;
 mod integration;
+mod lenient;
 mod limits;
 mod listener;
 mod management;
 mod message;
+mod options;
+mod outbound;
+mod principal;
 mod refusal;
 mod registry;
+mod reply;
+mod signature;
+mod throttle;
 mod time;
+mod timers;
+mod variables;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use sluice_contract::{Contract, Route};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, warn};
 
 use self::{
+    access_log::AccessLog,
     event::{Request, Stage},
+    hints::Hints,
     id::Ids,
-    integration::{Failure, Reply},
     registry::Registry,
+    throttle::Throttle,
     time::now_ms,
 };
-use crate::lambda::{InvokeError, Lambda};
+use crate::lambda::Lambda;
+
+pub(crate) use self::{
+    access_log::AccessLogError,
+    clock::Clock,
+    options::{AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, Options, PlainGet},
+};
 
 /// One API with one stage.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     stage: Stage,
+    options: Options,
     contract: Contract,
+    clock: Arc<Clock>,
+    throttle: Throttle,
     lambda: Arc<Lambda>,
     ids: Ids,
     connections: Registry,
+    access_log: AccessLog,
+    hints: Hints,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -57,20 +82,39 @@ const API_ID: &str = "s1u1ce0sim";
 
 impl Gateway {
     /// Makes the API of a contract.
-    pub(crate) fn new(contract: Contract, stage: String, lambda: Arc<Lambda>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// The access log cannot be written.
+    pub(crate) fn new(
+        contract: Contract,
+        options: Options,
+        lambda: Arc<Lambda>,
+    ) -> Result<Self, AccessLogError> {
+        let clock = Arc::new(Clock::new());
+        let format = options.access_log_format.as_deref();
+        Ok(Self {
+            access_log: AccessLog::open(options.access_log.as_deref(), format)?,
+            hints: Hints::default(),
             stage: Stage {
                 api_id: API_ID.to_owned(),
-                name: stage,
+                name: options.stage.clone(),
                 variables: contract.stage.variables.clone(),
             },
+            throttle: Throttle::new(&contract, options.account_quotas, Arc::clone(&clock)),
+            options,
             contract,
+            clock,
             lambda,
             ids: Ids::new(),
             connections: Registry::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
-        }
+        })
+    }
+
+    /// The clock of its timers.
+    pub(crate) fn clock(&self) -> &Arc<Clock> {
+        &self.clock
     }
 
     /// Serves clients until `shutdown` is cancelled; then closes every connection, lets each `$disconnect` run
@@ -83,6 +127,7 @@ impl Gateway {
         self.shutdown.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.access_log.close().await;
     }
 
     /// Takes note that a client did something now.
@@ -107,56 +152,5 @@ impl Gateway {
         named
             .or_else(|| routes.get_key_value("$default"))
             .map(|(key, route)| (key.as_str(), route))
-    }
-
-    /// Invokes a route's function, and reads its reply.
-    ///
-    /// A function that outlives the integration's timeout runs on; its reply is lost.
-    async fn integrate(&self, route: &Route, event: Bytes) -> Result<Reply, IntegrationError> {
-        let payload = timeout(route.timeout, self.lambda.invoke(&route.function, event))
-            .await
-            .map_err(|_| IntegrationError::TimedOut)?
-            .map_err(IntegrationError::Invoke)?;
-        Reply::parse(&payload).map_err(IntegrationError::Malformed)
-    }
-}
-
-/// Why a function's reply is missing.
-#[derive(Debug)]
-enum IntegrationError {
-    TimedOut,
-    Invoke(InvokeError),
-    Malformed(serde_json::Error),
-}
-
-impl IntegrationError {
-    /// Says on the log what happened, for the developer; the client learns little.
-    fn log(&self, function: &str) {
-        match self {
-            Self::TimedOut => warn!("{function}: no reply within the integration's timeout"),
-            Self::Invoke(error @ InvokeError::Throttled) => debug!("{function}: {error}"),
-            Self::Invoke(error) => warn!("{function}: {error}"),
-            Self::Malformed(error) => warn!(
-                "{function}: malformed proxy reply: {error}; expected {{\"statusCode\":…}} with nothing but \
-                 headers, multiValueHeaders, body (a string) and isBase64Encoded beside it"
-            ),
-        }
-    }
-
-    /// What the sender of a message is told.
-    fn failure(&self) -> Failure {
-        match self {
-            Self::TimedOut => Failure::EndpointRequestTimedOut,
-            Self::Invoke(_) | Self::Malformed(_) => Failure::InternalServerError,
-        }
-    }
-
-    /// The status of a handshake whose `$connect` ended so.
-    fn handshake_status(&self) -> u16 {
-        match self {
-            Self::TimedOut => 504,
-            Self::Invoke(InvokeError::Throttled) => 500,
-            Self::Invoke(_) | Self::Malformed(_) => 502,
-        }
     }
 }

@@ -1,8 +1,12 @@
 //! An HTTP answer to a handshake that does not become a WebSocket.
 
-use std::fmt::{Display, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{Display, Write as _},
+};
 
 use hyper::StatusCode;
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -12,7 +16,8 @@ use tracing::warn;
 
 use super::{
     id::Id,
-    limits::CLOSE_WAIT,
+    limits::{CLOSE_WAIT, URL_BYTES_MAX},
+    signature::SignatureError,
     time::{http_date, now_ms},
 };
 
@@ -20,41 +25,75 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: u16,
-    message: &'static str,
+    message: Cow<'static, str>,
+    error_type: &'static str,
     why: String,
     ids: Option<(Id, Id)>,
 }
 
 impl Refusal {
-    /// Refuses what never became a connection.
-    pub(super) fn new(status: u16, message: &'static str, why: impl Display) -> Self {
+    /// Refuses with a status, and what it says to the client.
+    pub(super) fn new(
+        status: u16,
+        message: impl Into<Cow<'static, str>>,
+        why: impl Display,
+    ) -> Self {
         Self {
             status,
-            message,
+            message: message.into(),
+            error_type: error_type(status),
             why: why.to_string(),
             ids: None,
         }
     }
 
-    /// Refuses by the outcome of `$connect`, when there are ids already.
-    pub(super) fn of_connection(
-        status: u16,
-        why: impl Display,
-        connection_id: Id,
-        request_id: Id,
-    ) -> Self {
+    /// Refuses with a status that `$connect` led to, and the word that goes with it.
+    pub(super) fn of_status(status: u16, why: impl Display) -> Self {
         let message = match status {
             401 => "Unauthorized",
             403 => "Forbidden",
             429 => "Too Many Requests",
             504 => "Endpoint request timed out",
-            400..500 => "Bad Request",
+            300..500 => StatusCode::from_u16(status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or("Bad Request"),
             _ => "Internal server error",
         };
+        Self::new(status, message, why)
+    }
+
+    /// Refuses a handshake that is not rightly signed, in AWS's words.
+    pub(super) fn of_signature(error: &SignatureError) -> Self {
+        let summary = error.message.lines().next().unwrap_or_default();
+        let why = format!("AWS_IAM: {summary}");
+        Self {
+            error_type: error.error_type,
+            ..Self::new(403, error.message.clone(), why)
+        }
+    }
+
+    /// Refuses a URL of so many bytes.
+    pub(super) fn url_too_long(bytes: usize) -> Self {
+        let why = format!("the URL has {bytes} bytes or more, at most {URL_BYTES_MAX} are allowed");
+        Self::new(414, "Request-URI Too Long", why)
+    }
+
+    /// Names the connection that it would have been, and the request.
+    pub(super) fn of(self, connection_id: Id, request_id: Id) -> Self {
         Self {
             ids: Some((connection_id, request_id)),
-            ..Self::new(status, message, why)
+            ..self
         }
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// What the client is told.
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     /// Says on the log why, answers, and closes.
@@ -73,14 +112,12 @@ impl Refusal {
     }
 
     fn to_http(&self) -> String {
+        let message = json!(self.message);
         let body = match &self.ids {
-            None => format!(r#"{{"message":"{}"}}"#, self.message),
-            Some((connection, request)) => {
-                format!(
-                    r#"{{"message":"{}","connectionId":"{connection}","requestId":"{request}"}}"#,
-                    self.message
-                )
-            }
+            None => format!(r#"{{"message":{message}}}"#),
+            Some((connection, request)) => format!(
+                r#"{{"message":{message},"connectionId":"{connection}","requestId":"{request}"}}"#
+            ),
         };
         let reason = StatusCode::from_u16(self.status)
             .ok()
@@ -100,7 +137,7 @@ impl Refusal {
              x-amzn-ErrorType: {}\r\n\r\n{body}",
             http_date(now_ms()),
             body.len(),
-            error_type(self.status),
+            self.error_type,
         );
         http
     }
@@ -134,5 +171,27 @@ mod tests {
             ),
             "{http}"
         );
+    }
+
+    #[test]
+    fn a_refusal_by_connect_names_its_ids() {
+        let [connection, request] =
+            ["R1kmxc2VNjMCFIA=", "R1knPH17NjMFftw="].map(|id| Id::parse(id).unwrap());
+        let http = Refusal::of_status(404, "why")
+            .of(connection, request)
+            .to_http();
+        let body = r#"{"message":"Not Found","connectionId":"R1kmxc2VNjMCFIA=","requestId":"R1knPH17NjMFftw="}"#;
+        assert!(http.ends_with(&format!("\r\n\r\n{body}")), "{http}");
+    }
+
+    #[test]
+    fn every_status_has_its_word() {
+        let check = |status| Refusal::of_status(status, "why").message().to_owned();
+        assert_eq!(check(302), "Found");
+        assert_eq!(check(401), "Unauthorized");
+        assert_eq!(check(418), "I'm a teapot");
+        assert_eq!(check(499), "Bad Request");
+        assert_eq!(check(502), "Internal server error");
+        assert_eq!(check(504), "Endpoint request timed out");
     }
 }

@@ -1,8 +1,11 @@
-//! The open connections, by id.
+//! The connections, by id: the open ones, and those whose `$connect` runs.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::{connection::Connection, id::Id};
 
@@ -10,9 +13,22 @@ use super::{connection::Connection, id::Id};
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     open: RwLock<HashMap<Id, Arc<Connection>>>,
+    /// Those whose `$connect` runs. For everybody else they do not exist, but a developer is told the difference.
+    opening: Mutex<HashSet<Id>>,
 }
 
 impl Registry {
+    /// Takes note that a connection's `$connect` runs, until the guard is dropped.
+    pub(super) fn opening(&self, id: Id) -> Opening<'_> {
+        self.opening.lock().insert(id);
+        Opening { registry: self, id }
+    }
+
+    /// Whether a connection's `$connect` still runs.
+    pub(super) fn is_opening(&self, id: &Id) -> bool {
+        self.opening.lock().contains(id)
+    }
+
     /// Adds a connection that has just opened.
     pub(super) fn insert(&self, connection: Arc<Connection>) {
         self.open.write().insert(*connection.id(), connection);
@@ -26,5 +42,18 @@ impl Registry {
     /// Forgets a connection that has closed.
     pub(super) fn remove(&self, id: &Id) {
         self.open.write().remove(id);
+    }
+}
+
+/// A connection whose `$connect` runs.
+#[derive(Debug)]
+pub(super) struct Opening<'a> {
+    registry: &'a Registry,
+    id: Id,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.registry.opening.lock().remove(&self.id);
     }
 }

@@ -12,6 +12,11 @@ pub(crate) fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The time as signatures have it.
+pub(super) fn now() -> DateTime<Utc> {
+    utc(now_ms())
+}
+
 /// `20/Jan/2024:11:55:08 +0000`, as `requestTime` is written.
 pub(super) fn request_time(ms: i64) -> String {
     utc(ms).format("%d/%b/%Y:%H:%M:%S +0000").to_string()

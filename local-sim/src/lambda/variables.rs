@@ -5,11 +5,7 @@
 use std::{net::SocketAddr, path::Path};
 
 use super::Configuration;
-
-/// Where everything happens, as far as a function can tell.
-pub(super) const REGION: &str = "us-east-1";
-/// Whose functions they are: the account of AWS's own examples.
-pub(super) const ACCOUNT_ID: &str = "123456789012";
+pub(super) use crate::account::{ACCOUNT_ID, REGION};
 
 /// Lambda's variables, then the user's, which win.
 pub(super) fn variables(

@@ -18,7 +18,7 @@ fn a_function_that_stores_needs_topics_on_all_its_routes() {
 #[test]
 fn a_function_that_cannot_run_is_refused_where_it_is_first_named() {
     let contract = read(&with(
-        "  next:\n    topic: t\n    function: foo\n  last: { function: foo }\npush: { function: p, topics: [a] }\nauthorizer: { function: guard }",
+        "  next:\n    topic: t\n    function: foo\n  $connect: { function: foo }\npush: { function: p, topics: [a] }\nauthorizer: { function: guard }",
     ));
     let check = |name, expected: &str| {
         let err = contract.refuse_function(name, "one of connect, message");

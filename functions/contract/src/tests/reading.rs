@@ -153,7 +153,9 @@ fn an_authorizer_is_a_function_or_iam() {
     assert_eq!(contract.authorizer, Some(expected));
     assert_eq!(contract.credential_query_names(), BTreeSet::from(["token"]));
 
-    let contract = read(&with("authorizer: { type: AWS_IAM }"));
+    let contract = read(&with(
+        "  $connect: { function: c }\nauthorizer: { type: AWS_IAM }",
+    ));
     assert_eq!(contract.authorizer, Some(Authorizer::AwsIam));
     assert_eq!(contract.credential_query_names(), BTreeSet::new());
 }

@@ -36,6 +36,14 @@ fn an_authorizer_is_one_kind_with_known_identity_sources() {
 }
 
 #[test]
+fn an_authorizer_needs_the_route_that_it_guards() {
+    refuse_section(
+        "authorizer: { type: AWS_IAM }",
+        "authorizer: found no route `$connect`, expected one: without it there is nothing to authorize, and everybody could connect",
+    );
+}
+
+#[test]
 fn stage_variables_are_what_api_gateway_takes() {
     const VALUE: &str = "expected a value of letters, digits and `-._~:/?#&=,`";
     refuse_section(
@@ -161,24 +169,7 @@ fn a_field_whose_behaviour_is_to_come_is_refused() {
             format!("gateway.yaml:{expected}: not yet supported")
         );
     }
-    check(&with("authorizer: { type: AWS_IAM }"), "4: authorizer");
     check(&with("push: { function: p, topics: [a] }"), "4: push");
-    check(
-        &with("stage: { throttlingRateLimit: 1 }"),
-        "4: stage.throttlingRateLimit",
-    );
-    check(
-        &with("stage:\n  throttlingBurstLimit: 1"),
-        "5: stage.throttlingBurstLimit",
-    );
-    check(
-        &with_route("chat: { function: f, throttlingRateLimit: 1 }"),
-        "3: routes.chat.throttlingRateLimit",
-    );
-    check(
-        &with_route("chat: { function: f, throttlingBurstLimit: 1 }"),
-        "3: routes.chat.throttlingBurstLimit",
-    );
     check(
         &with("functions: { message: { maxConcurrency: 2 } }"),
         "4: functions.message.maxConcurrency",
@@ -187,7 +178,8 @@ fn a_field_whose_behaviour_is_to_come_is_refused() {
 
 #[test]
 fn the_first_field_to_come_is_named_and_faults_come_before() {
-    let text = with("push: { function: p, topics: [a] }\nauthorizer: { type: AWS_IAM }");
+    let text =
+        with("push: { function: p, topics: [a] }\nfunctions: { message: { maxConcurrency: 2 } }");
     let err = Contract::parse("gateway.yaml", &text).unwrap_err();
     assert_eq!(err.to_string(), "gateway.yaml:4: push: not yet supported");
     refuse(

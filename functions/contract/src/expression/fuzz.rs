@@ -1,0 +1,134 @@
+//! Expressions and messages of all sorts, whole and broken: none may upset the reader, and where a plain JSON
+//! library can tell what an expression selects, it is that.
+//!
+//! Every case is made from a number, so that one that fails can be run again.
+
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use serde_json::Value;
+
+use super::{Expression, Part, Step};
+
+/// How many cases are run, unless time is up before.
+const CASES: u64 = 50_000;
+/// When time is up.
+const TIME_MAX: Duration = Duration::from_secs(5);
+/// So many characters are broken at most.
+const FAULTS_MAX: usize = 4;
+
+#[test]
+fn whatever_the_expression_and_the_message_the_selection_is_right() {
+    let start = Instant::now();
+    let (mut parsed, mut compared) = (0, 0);
+    for case in 0..CASES {
+        if start.elapsed() > TIME_MAX {
+            break;
+        }
+        let mut rng = Rng::with_seed(case);
+        let (source, body) = (text(&mut rng, SOURCES), text(&mut rng, BODIES));
+        let Ok(expression) = Expression::parse(&source) else {
+            continue;
+        };
+        parsed += 1;
+        assert_eq!(expression.to_string(), source, "case {case}");
+        let found = expression.evaluate(&body, |name| Some(format!("<{name}>")));
+        if let Some(expected) = expected(&expression, &body) {
+            compared += 1;
+            assert_eq!(found, expected, "case {case}: {source} of {body}");
+        }
+    }
+    // Were nearly all of them broken, little would be shown.
+    assert!(
+        parsed > 0 && compared > 0,
+        "{parsed} parsed, {compared} compared"
+    );
+}
+
+/// What the expression selects by the library's reading; nothing where it reads numbers or texts otherwise than
+/// Java, or would print a list or an object.
+fn expected(expression: &Expression, body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let mut text = String::new();
+    for part in &expression.parts {
+        match part {
+            Part::Text(part) => text.push_str(part),
+            Part::Context(name) => text.push_str(&format!("<{name}>")),
+            Part::Body(path) => match find(&body, path) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(part)) => text.push_str(part),
+                Some(Value::Bool(part)) => text.push_str(&part.to_string()),
+                Some(Value::Number(part)) if !part.is_f64() => text.push_str(&part.to_string()),
+                Some(_) => return None,
+            },
+        }
+    }
+    Some(text)
+}
+
+fn find<'a>(body: &'a Value, path: &[Step]) -> Option<&'a Value> {
+    path.iter().try_fold(body, |value, step| match step {
+        Step::Name(name) => value.get(name.as_str()),
+        Step::Index(index) => value.get(*index),
+    })
+}
+
+/// Some of these put together, often broken.
+fn text(rng: &mut Rng, pieces: &[&str]) -> String {
+    let count = rng.usize(1..=3);
+    let mut text: String = (0..count)
+        .filter_map(|_| rng.choice(pieces))
+        .copied()
+        .collect();
+    if rng.u8(..3) == 0 {
+        for _ in 0..rng.usize(1..=FAULTS_MAX) {
+            text = broken(rng, &text);
+        }
+    }
+    text
+}
+
+fn broken(rng: &mut Rng, text: &str) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    if chars.is_empty() {
+        return String::new();
+    }
+    let at = rng.usize(..chars.len());
+    match rng.u8(..4) {
+        0 => chars.truncate(at),
+        1 => chars.swap(0, at),
+        2 => chars.insert(at, rng.choice(FAULTS).copied().unwrap_or_default()),
+        _ => {
+            chars.remove(at);
+        }
+    }
+    chars.into_iter().collect()
+}
+
+const SOURCES: &[&str] = &[
+    "$request.body",
+    "$request.body.a",
+    "$request.body.a.b",
+    "$request.body.l[1]",
+    "$request.body['p q']",
+    "${request.body.action}",
+    "${request.body.l[0].n}",
+    "$context.connectionId",
+    "${context.stage}",
+    "/",
+    "-x",
+    "\\$",
+];
+const BODIES: &[&str] = &[
+    r#"{"a":"x","action":"chat","p q":true}"#,
+    r#"{"a":{"b":5},"l":[{"n":"\u00e9"},-7]}"#,
+    r#"{"a":null,"a":"twice","l":[1.5,[]]}"#,
+    r#""text""#,
+    "[]",
+    "12",
+    " ",
+    "",
+];
+const FAULTS: &[char] = &[
+    '$', '.', '[', ']', '{', '}', '\'', '"', '\\', ',', ':', '0', '-', 'e', '\0', 'é', '🐎', ' ',
+];

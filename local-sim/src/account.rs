@@ -1,0 +1,6 @@
+//! Whose cloud this is: constants, so that every run names the same things.
+
+/// Where everything happens, as far as a function can tell.
+pub(crate) const REGION: &str = "us-east-1";
+/// Whose it all is: the account of AWS's own examples.
+pub(crate) const ACCOUNT_ID: &str = "123456789012";

@@ -1,0 +1,65 @@
+//! The console's answers: JSON, or why there is none.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+};
+use serde::Serialize;
+
+/// A whole answer.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// A value, with 200.
+pub(super) fn ok(value: &impl Serialize) -> Answer {
+    json(StatusCode::OK, value)
+}
+
+/// A request that is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    message: String,
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    /// The request's form or content is wrong, as the message says.
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            allow: None,
+        }
+    }
+
+    /// The path takes other methods than the request's.
+    pub(super) fn method(allow: &'static str) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("expected {allow}"))
+        }
+    }
+
+    /// `{"message":"…"}`
+    pub(super) fn answer(&self) -> Answer {
+        let mut answer = json(self.status, &serde_json::json!({ "message": self.message }));
+        if let Some(allow) = self.allow {
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        answer
+    }
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let body = serde_json::to_vec(value).expect("texts and numbers are always JSON");
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}

@@ -1,0 +1,90 @@
+//! The console: how a developer, or a test, takes hold of the running simulator.
+//!
+//! ```text
+//! socket ─▶ guard (whose page asks?) ─▶ router ─▶ time
+//! ```
+//!
+//! It is no part of AWS, so it listens at an address of its own.
+
+mod answer;
+mod guard;
+mod limits;
+mod router;
+mod time;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+use self::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT};
+use crate::gateway::Clock;
+
+/// What can be taken hold of.
+#[derive(Debug)]
+pub(crate) struct Console {
+    clock: Arc<Clock>,
+}
+
+impl Console {
+    /// A console over these parts of the simulator.
+    pub(crate) fn new(clock: Arc<Clock>) -> Self {
+        Self { clock }
+    }
+}
+
+/// Serves requests until `shutdown` is cancelled; those under way are dropped then.
+pub(crate) async fn serve(console: Console, listener: TcpListener, shutdown: CancellationToken) {
+    let console = Arc::new(console);
+    let tasks = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    while let Some(Ok(place)) = shutdown
+        .run_until_cancelled(Arc::clone(&places).acquire_owned())
+        .await
+    {
+        let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await else {
+            break;
+        };
+        match accepted {
+            Ok((socket, _)) => {
+                let (console, shutdown) = (Arc::clone(&console), shutdown.clone());
+                tasks.spawn(async move {
+                    shutdown.run_until_cancelled(talk(&console, socket)).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                warn!("console: cannot accept a connection: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn talk(console: &Console, socket: TcpStream) {
+    let served = async {
+        let own: SocketAddr = socket.local_addr()?;
+        let service = service_fn(|request| async move {
+            Ok::<_, Infallible>(router::answer(console, own.ip(), request).await)
+        });
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_WAIT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(socket), service)
+            .await?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    };
+    if let Err(error) = served.await {
+        debug!("console: {error}");
+    }
+}

@@ -1,0 +1,188 @@
+//! Frames of all sorts, whole and broken, sent to a connection, which must end as RFC 6455 and API Gateway say.
+//!
+//! Every case is made from a number, so that one that fails can be run again; `model` says what must come of it.
+
+mod cases;
+mod model;
+
+use std::{
+    future::pending,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+use fastrand::Rng;
+use sluice_contract::Contract;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, duplex, split},
+    time::timeout,
+};
+use uuid::Uuid;
+
+use self::model::Expected;
+use super::super::{
+    Gateway, close::Closed, connection::Connection, event::Caller, options::Options, time::now_ms,
+};
+use crate::lambda::Lambda;
+
+/// How many cases are run, unless time is up before.
+const CASES: u64 = 1_000;
+/// When time is up.
+const TIME_MAX: Duration = Duration::from_secs(5);
+/// No case takes longer, however busy the machine is.
+const CASE_WAIT: Duration = Duration::from_secs(60);
+/// The room between client and gateway, in bytes: so little that both must read and write in turns.
+const PIPE_BYTES: usize = 16 * 1024;
+
+#[tokio::test]
+async fn whatever_is_sent_a_connection_ends_as_it_must() {
+    let gateway = Arc::new(gateway());
+    let start = Instant::now();
+    for case in 0..CASES {
+        if start.elapsed() > TIME_MAX {
+            break;
+        }
+        let mut rng = Rng::with_seed(case);
+        let bytes = cases::bytes(&mut rng);
+        let expected = model::expected(&bytes);
+        let run = run(&gateway, &bytes, &expected, &mut rng);
+        let found = timeout(CASE_WAIT, run).await;
+        let found =
+            found.unwrap_or_else(|_| panic!("case {case} never ends, expected {expected:?}"));
+        found.check(&expected, case);
+    }
+}
+
+/// A gateway of which every message gets an error frame: there is no function.
+fn gateway() -> Gateway {
+    let contract =
+        "routeSelectionExpression: $request.body.action\nroutes: { chat: { function: none } }";
+    let contract = Contract::parse("gateway.yaml", contract).expect("a contract");
+    // Lambda removes it in the end, so it must be nobody's.
+    let folder = std::env::temp_dir().join(Uuid::new_v4().to_string());
+    let lambda = Lambda::start(Vec::new(), folder).expect("Lambda");
+    Gateway::new(contract, Options::sample(), Arc::new(lambda)).expect("a gateway")
+}
+
+/// What came of a case.
+struct Found {
+    /// What `$disconnect` would be told.
+    closed: Closed,
+    seen: Seen,
+}
+
+/// What the client got.
+#[derive(Default)]
+struct Seen {
+    texts: usize,
+    close: Option<u16>,
+}
+
+impl Found {
+    fn check(&self, expected: &Expected, case: u64) {
+        let Seen { texts, close } = self.seen;
+        let code = self.closed.code;
+        match expected.end {
+            // The client went, as nothing else would have ended it.
+            None => assert_eq!(
+                (code, texts, close),
+                (LOST, expected.texts, None),
+                "case {case}"
+            ),
+            Some(end) => {
+                assert_eq!(code, end, "case {case}: {expected:?}");
+                assert_eq!(close, Some(end), "case {case}: the close frame");
+                // Answers that are late for the close are not sent.
+                assert!(
+                    texts <= expected.texts,
+                    "case {case}: {texts} of {expected:?}"
+                );
+            }
+        }
+    }
+}
+
+const LOST: u16 = 1006;
+const NO_CODE: u16 = 1005;
+
+/// Sends bytes in pieces, and leaves when there is no more to come.
+async fn run(gateway: &Arc<Gateway>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Found {
+    let (client, server) = duplex(PIPE_BYTES);
+    let connection = Arc::new(Connection::new(caller(gateway)));
+    let talk = super::talk(gateway, &connection, server, BytesMut::new());
+    let (closed, seen) = tokio::join!(talk, speak(client, bytes, expected, rng));
+    Found { closed, seen }
+}
+
+async fn speak(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Seen {
+    let (mut read, mut write) = split(client);
+    let sending = async {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rng.usize(1..=rest.len()));
+            // The gateway may have closed already.
+            if write.write_all(piece).await.is_err() {
+                break;
+            }
+            rest = after;
+        }
+    };
+    let reading = async {
+        let mut seen = Seen::default();
+        let is_done = |seen: &Seen| {
+            seen.close.is_some() || expected.end.is_none() && seen.texts == expected.texts
+        };
+        while !is_done(&seen) && read_frame(&mut read, &mut seen).await.is_some() {}
+        seen
+    };
+    if expected.end.is_none() {
+        return tokio::join!(sending, reading).1;
+    }
+    // Who has been told to close need not send the rest.
+    let sent = async {
+        sending.await;
+        pending().await
+    };
+    tokio::select! {
+        seen = reading => seen,
+        seen = sent => seen,
+    }
+}
+
+/// Reads one frame of the gateway; `None` where it has closed.
+async fn read_frame(read: &mut ReadHalf<DuplexStream>, seen: &mut Seen) -> Option<()> {
+    let [first, length] = [read.read_u8().await.ok()?, read.read_u8().await.ok()?];
+    let length = match length {
+        126 => read.read_u16().await.ok()?.into(),
+        short => usize::from(short),
+    };
+    let mut payload = vec![0; length];
+    read.read_exact(&mut payload).await.ok()?;
+    match first {
+        0x81 => {
+            let text = String::from_utf8(payload).expect("text");
+            assert!(text.starts_with(r#"{"message": "#), "{text}");
+            seen.texts += 1;
+        }
+        0x88 => {
+            let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+            seen.close = Some(code.unwrap_or(NO_CODE));
+        }
+        0x8a => {}
+        other => panic!("a frame of the gateway begins with {other:#x}"),
+    }
+    Some(())
+}
+
+fn caller(gateway: &Gateway) -> Caller {
+    let connected_at = now_ms();
+    Caller {
+        connection_id: gateway.ids.connection(connected_at),
+        connected_at,
+        domain_name: "localhost:3001".to_owned(),
+        source_ip: "127.0.0.1".to_owned(),
+        user_agent: None,
+        principal: None,
+    }
+}

@@ -1,0 +1,94 @@
+//! Who a client is, once its `$connect` has been authorized.
+
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeMap as _},
+};
+use serde_json::value::RawValue;
+
+/// The one who connected.
+#[derive(Debug)]
+pub(super) enum Principal {
+    /// A Lambda authorizer has let it in.
+    Custom(Custom),
+    /// It signed its handshake with AWS credentials.
+    Iam(User),
+}
+
+/// What a Lambda authorizer said.
+#[derive(Debug)]
+pub(super) struct Custom {
+    pub(super) principal_id: String,
+    /// Properties of its own, in its order.
+    pub(super) context: Vec<(String, Scalar)>,
+    /// How long it took, in milliseconds.
+    pub(super) latency: u64,
+}
+
+/// A property of an authorizer's context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scalar {
+    Text(String),
+    /// A number or a boolean, in JSON.
+    Bare(String),
+}
+
+impl Scalar {
+    /// The text of it, which a log shows.
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Bare(text) => text,
+        }
+    }
+}
+
+impl Serialize for Scalar {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Bare(json) => RawValue::from_string(json.clone())
+                .map_err(S::Error::custom)?
+                .serialize(serializer),
+        }
+    }
+}
+
+impl Custom {
+    /// `requestContext.authorizer`, with the latency on `$connect` only.
+    pub(super) fn in_event(&self, with_latency: bool) -> InEvent<'_> {
+        InEvent {
+            custom: self,
+            with_latency,
+        }
+    }
+}
+
+/// What a Lambda authorizer said, as events show it.
+pub(super) struct InEvent<'a> {
+    custom: &'a Custom,
+    with_latency: bool,
+}
+
+impl Serialize for InEvent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.custom.context {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("principalId", &self.custom.principal_id)?;
+        if self.with_latency {
+            map.serialize_entry("integrationLatency", &self.custom.latency)?;
+        }
+        map.end()
+    }
+}
+
+/// An IAM user, as `requestContext.identity` shows one.
+#[derive(Debug)]
+pub(super) struct User {
+    pub(super) user_arn: &'static str,
+    pub(super) account_id: &'static str,
+    /// The user's unique id, which is not its access key's.
+    pub(super) id: &'static str,
+    pub(super) access_key: &'static str,
+}

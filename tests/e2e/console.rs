@@ -1,0 +1,162 @@
+//! The console: the time can be moved, by the user and nobody else.
+
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+use tests::client::Client;
+use tests::consumer::Consumer;
+use tests::http::{Response, send};
+use tests::simulator::{Launch, Simulator};
+
+/// Ten minutes, after which an idle connection is closed, less some seconds for a busy machine.
+const ALMOST_IDLE_SECONDS: u64 = 590;
+const GOING_AWAY: u16 = 1001;
+
+async fn start() -> Simulator {
+    Launch::default().start(&[]).await
+}
+
+/// Asks the console with these headers.
+async fn ask(
+    simulator: &Simulator,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response {
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let url = format!("{}{path}", simulator.console);
+    send(method, &url, &headers, body.as_bytes()).await
+}
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+#[tokio::test]
+async fn the_time_is_moved_and_shown() {
+    let simulator = start().await;
+    for (body, advanced) in [(r#"{"advance": 90}"#, 90.0), (r#"{"advance":0.5}"#, 90.5)] {
+        let answer = ask(&simulator, "POST", "/api/time", &[JSON], body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let shown = ask(&simulator, "GET", "/api/time", &[], "").await;
+        for answer in [answer, shown] {
+            let json: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(json, json!({ "advanced": advanced }));
+        }
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn other_pages_and_other_forms_are_refused_by_their_status() {
+    let simulator = start().await;
+    let move_on = r#"{"advance":600}"#;
+    let mut client = Client::connect(&simulator.websocket).await;
+    for (method, path, headers, body, status) in [
+        (
+            "POST",
+            "/api/time",
+            &[JSON, ("Host", "evil.example")][..],
+            move_on,
+            403,
+        ),
+        (
+            "POST",
+            "/api/time",
+            &[JSON, ("Origin", "http://evil.example")],
+            move_on,
+            403,
+        ),
+        (
+            "POST",
+            "/api/time",
+            &[JSON, ("Origin", "null")],
+            move_on,
+            403,
+        ),
+        ("GET", "/api/time", &[("Host", "evil.example")], "", 403),
+        ("POST", "/api/time", &[], move_on, 415),
+        (
+            "POST",
+            "/api/time",
+            &[("Content-Type", "text/plain")],
+            move_on,
+            415,
+        ),
+        ("POST", "/api/nothing", &[JSON], move_on, 404),
+        ("GET", "/", &[], "", 404),
+        ("PUT", "/api/time", &[JSON], move_on, 405),
+        ("POST", "/api/time", &[JSON], "{}", 400),
+        ("POST", "/api/time", &[JSON], r#"{"advance":-1}"#, 400),
+        ("POST", "/api/time", &[JSON], "advance", 400),
+    ] {
+        let answer = ask(&simulator, method, path, headers, body).await;
+        assert_eq!(
+            answer.status, status,
+            "{method} {path} {headers:?} {answer:?}"
+        );
+        let json: Value = serde_json::from_str(&answer.body).unwrap();
+        assert!(json["message"].is_string(), "{answer:?}");
+        if status == 400 {
+            assert!(answer.body.contains("advance"), "{answer:?}");
+        }
+        if status == 405 {
+            assert_eq!(answer.header("Allow"), Some("GET, POST"));
+        }
+    }
+    let long = "x".repeat(100_000);
+    let answer = ask(&simulator, "POST", "/api/time", &[JSON], &long).await;
+    assert_eq!(answer.status, 413, "{answer:?}");
+    // Nothing of that has moved the time.
+    assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn timers_go_by_the_moved_time_and_events_do_not() {
+    let simulator = start().await;
+    simulator.advance(300 * 24 * 3600).await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    simulator.advance(ALMOST_IDLE_SECONDS).await;
+    assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
+    simulator.advance(2 * ALMOST_IDLE_SECONDS).await;
+    assert_eq!(client.closed().await, GOING_AWAY);
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    let mut records = consumer.records("ws.connections", 2).await;
+    records.extend(consumer.records("ws.messages", 1).await);
+    for record in records {
+        let age = Utc::now() - record.timestamp;
+        assert!(age.abs() < TimeDelta::hours(1), "{record:?}");
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn pings_keep_a_connection_unless_they_are_told_not_to() {
+    for (resets, alive) in [("true", true), ("false", false)] {
+        let launch = Launch::default().option("--ping-resets-idle", resets);
+        let simulator = launch.start(&[]).await;
+        let mut client = Client::connect(&simulator.websocket).await;
+        simulator.advance(ALMOST_IDLE_SECONDS).await;
+        client.ping().await;
+        simulator.advance(ALMOST_IDLE_SECONDS).await;
+        if alive {
+            assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
+        } else {
+            assert_eq!(client.closed().await, GOING_AWAY);
+        }
+        simulator.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn without_an_address_it_takes_one_that_is_free() {
+    let one = Launch::default().without("--console").start(&[]).await;
+    let other = Launch::default().without("--console").start(&[]).await;
+    assert_ne!(one.console, other.console);
+    for simulator in [one, other] {
+        simulator.advance(1).await;
+        simulator.stop().await;
+    }
+}

@@ -1,0 +1,177 @@
+//! Clients that are broken or mean well for nobody: each is told or cut off, and its neighbours do not notice.
+
+use futures_util::future::join_all;
+use tests::client::Client;
+use tests::consumer::Consumer;
+use tests::raw::{Raw, close_code, frame, handshake};
+use tests::simulator::{Launch, Simulator};
+use tests::wait::eventually;
+
+/// Clients that do the same thing at once.
+const CROWD: usize = 200;
+/// Clients that send garbage, and how many of them at once.
+const GARBAGE: usize = 1000;
+/// The first byte of a text frame that is a whole message.
+const TEXT: u8 = 0x81;
+
+/// WebSocket close codes (RFC 6455, section 7.4.1).
+const PROTOCOL: u16 = 1002;
+const LOST: u16 = 1006;
+const INVALID: u16 = 1007;
+
+/// A contract that needs no Kafka for a connection to open.
+const CONTRACT: &str = "
+routeSelectionExpression: $request.body.action
+routes:
+  $disconnect: { function: disconnect, topic: ws.connections }
+  $default: { function: message, topic: ws.messages, routeResponse: true }
+";
+
+async fn start() -> (Simulator, Client) {
+    tests::process::raise_descriptor_limit();
+    let simulator = Launch::default().contract(CONTRACT).start(&[]).await;
+    let mut neighbour = Client::connect(&simulator.websocket).await;
+    check_neighbour(&mut neighbour).await;
+    (simulator, neighbour)
+}
+
+async fn check_neighbour(neighbour: &mut Client) {
+    let answer = neighbour.ask(r#"{"id":"n"}"#).await;
+    assert_eq!(answer["type"], "ack", "{answer}");
+}
+
+/// Nothing has panicked, nothing is left open, and it ends as it should.
+async fn check_unharmed(simulator: Simulator, mut neighbour: Client) {
+    check_neighbour(&mut neighbour).await;
+    eventually("all sockets but the neighbour's are closed", async || {
+        (simulator.sockets() == 1).then_some(())
+    })
+    .await;
+    let stderr = simulator.stderr();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    simulator.stop().await;
+}
+
+/// What a client is told that opens a connection and sends this, and the code that is recorded.
+async fn check_frames(bytes: &[u8], code: u16) {
+    let (simulator, mut neighbour) = start().await;
+    let mut raw = Raw::open(&simulator.websocket).await;
+    raw.send(bytes).await;
+    assert_eq!(close_code(&raw.rest().await), Some(code));
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    let record = consumer.records("ws.connections", 1).await[0].json();
+    assert_eq!(record["disconnectStatusCode"], code);
+    check_neighbour(&mut neighbour).await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_closes_with_1007() {
+    check_frames(&frame(TEXT, b"\xc3\x28"), INVALID).await;
+}
+
+#[tokio::test]
+async fn what_is_no_frame_closes_with_1002() {
+    let not_masked = b"\x81\x02hi";
+    check_frames(not_masked, PROTOCOL).await;
+}
+
+#[tokio::test]
+async fn clients_that_vanish_are_recorded_with_1006() {
+    let (simulator, neighbour) = start().await;
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    drop(Raw::open(&simulator.websocket).await);
+    let mut half = Raw::open(&simulator.websocket).await;
+    half.half_close().await;
+    assert_eq!(half.rest().await, b"");
+    for record in consumer.records("ws.connections", 2).await {
+        assert_eq!(record.json()["disconnectStatusCode"], LOST);
+    }
+    drop(neighbour);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_and_closed() {
+    let (simulator, neighbour) = start().await;
+    let url = &simulator.websocket;
+    let head = |headers: String| handshake(url).replace("\r\n\r\n", &format!("\r\n{headers}\r\n"));
+    for (request, status) in [
+        (head(format!("X: {}\r\n", "x".repeat(20_000))), "431"),
+        (head("X: x\r\n".repeat(200)), "431"),
+        ("\u{1}\u{2}\u{3}\r\n\r\n".to_owned(), "400"),
+        ("GET /dev HTTP/7.0\r\n\r\n".to_owned(), "400"),
+        (handshake(url).replace("/dev ", "/elsewhere "), "403"),
+        (handshake(url).replace(": 13", ": 8"), "426"),
+        (handshake(url).replace("GET", "POST"), "400"),
+    ] {
+        let mut raw = Raw::connect(url).await;
+        raw.send(request.as_bytes()).await;
+        let answer = String::from_utf8(raw.rest().await).unwrap();
+        let expected = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&expected), "{status}: {answer}");
+    }
+    check_unharmed(simulator, neighbour).await;
+}
+
+#[tokio::test]
+async fn a_crowd_that_never_ends_its_request_is_cut_off() {
+    let (simulator, mut neighbour) = start().await;
+    let loris = async || {
+        let mut raw = Raw::connect(&simulator.websocket).await;
+        raw.send(b"GET /dev HTTP/1.1\r\nHost: slow\r\nX").await;
+        raw
+    };
+    let crowd = join_all((0..CROWD).map(|_| loris())).await;
+    check_neighbour(&mut neighbour).await;
+    for rest in join_all(crowd.into_iter().map(Raw::rest)).await {
+        assert_eq!(rest, b"", "who sends no request is owed no answer");
+    }
+    check_unharmed(simulator, neighbour).await;
+}
+
+#[tokio::test]
+async fn a_crowd_that_never_ends_its_frame_disturbs_nobody() {
+    let (simulator, mut neighbour) = start().await;
+    let half = async || {
+        let mut raw = Raw::open(&simulator.websocket).await;
+        let whole = frame(TEXT, &[b'x'; 30_000]);
+        raw.send(&whole[..whole.len() / 2]).await;
+        raw
+    };
+    let crowd = join_all((0..CROWD).map(|_| half())).await;
+    check_neighbour(&mut neighbour).await;
+    drop(crowd);
+    check_unharmed(simulator, neighbour).await;
+}
+
+#[tokio::test]
+async fn a_thousand_that_send_garbage_disturb_nobody() {
+    let (simulator, mut neighbour) = start().await;
+    let url = &simulator.websocket;
+    let garbage = async |seed: usize| {
+        let mut rng = fastrand::Rng::with_seed(seed as u64);
+        let bytes: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(2000).collect();
+        let mut raw = match seed % 2 {
+            0 => Raw::connect(url).await,
+            _ => Raw::open(url).await,
+        };
+        raw.send(&bytes).await;
+        // Some of it may be the beginning of a frame, whose end is awaited.
+        raw.half_close().await;
+        raw.rest().await;
+    };
+    let asking = async {
+        loop {
+            check_neighbour(&mut neighbour).await;
+        }
+    };
+    tokio::select! {
+        _ = join_all((0..GARBAGE).map(garbage)) => {}
+        () = asking => {}
+    }
+    // The neighbour's last question may have been cut off before its answer.
+    drop(neighbour);
+    let neighbour = Client::connect(&simulator.websocket).await;
+    check_unharmed(simulator, neighbour).await;
+}
