@@ -8,7 +8,6 @@ use crate::node::{Node, Value};
 /// The paths of the fields; `*` is any name.
 const FIELDS: &[&[&str]] = &[
     &["authorizer"],
-    &["functions", "*", "maxConcurrency"],
     &["push"],
     &["routes", "*", "throttlingBurstLimit"],
     &["routes", "*", "throttlingRateLimit"],

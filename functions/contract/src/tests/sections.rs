@@ -179,10 +179,6 @@ fn a_field_whose_behaviour_is_to_come_is_refused() {
         &with_route("chat: { function: f, throttlingBurstLimit: 1 }"),
         "3: routes.chat.throttlingBurstLimit",
     );
-    check(
-        &with("functions: { message: { maxConcurrency: 2 } }"),
-        "4: functions.message.maxConcurrency",
-    );
 }
 
 #[test]
