@@ -14,9 +14,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("kafka_protocol", &["kafka/"]),
     ("rskafka", &["kafka/tests"]),
     ("percent_encoding", &["gateway/management.rs"]),
-    ("rustix", &["lambda/process.rs"]),
+    ("rustix", &["lambda/output.rs", "lambda/process.rs"]),
     ("sluice_kafka", &["topics.rs", "variables.rs"]),
-    ("tempfile", &["simulator.rs"]),
+    ("tempfile", &["lambda/", "simulator.rs", "watch.rs"]),
     ("tokio_tungstenite", &["gateway/"]),
     ("tracing_subscriber", &["main.rs"]),
 ];
