@@ -1,9 +1,10 @@
-//! Lambda's side: start-up, then one invocation after the other.
+//! Lambda's side: start-up, then one invocation after the other, or as many at once as a Managed Instance takes.
 
 use std::{
     collections::BTreeSet,
     error::Error,
     process::ExitCode,
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 
@@ -45,15 +46,19 @@ async fn serve(function: &str, log: Log) -> Result<(), Box<dyn Error + Send + Sy
         log.error(&error, &[("function", function)]);
     }
 
-    let handler = &Handler::new(contract, producer, log);
-    Runtime::new(service_fn(
-        async |event: LambdaEvent<Box<RawValue>>| -> Result<Response, lambda_runtime::Error> {
-            let invocation = invocation(event.context);
-            Ok(handler.handle(event.payload.get(), &invocation).await)
-        },
-    ))
-    .run()
+    // Where AWS_LAMBDA_MAX_CONCURRENCY says so, that many events are handled at once, with this one producer.
+    let handler = Arc::new(Handler::new(contract, producer, log));
+    Runtime::new(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, lambda_runtime::Error>(answer(&handler, event).await) }
+    }))
+    .run_concurrent()
     .await
+}
+
+async fn answer(handler: &Handler<Producer>, event: LambdaEvent<Box<RawValue>>) -> Response {
+    let invocation = invocation(event.context);
+    handler.handle(event.payload.get(), &invocation).await
 }
 
 /// The topics that the routes of a function store in.

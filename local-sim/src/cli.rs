@@ -78,9 +78,23 @@ pub(crate) struct Options {
     /// An environment variable for every function; wins over what local-sim itself would set, AWS_* too (repeatable)
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) environment: Vec<(String, String)>,
+    /// Invocations that may be under way at once, of all functions; beyond, they are throttled
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = concurrency)]
+    pub(crate) account_concurrency: usize,
+    /// Where a few environments are busy, an invocation waits this long for one of them before another is
+    /// started; 0 starts one at once, as Lambda does
+    #[arg(long, value_name = "MS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub(crate) scale_after: u64,
+    /// Ends an environment that is idle for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) reap_after: u64,
     /// Uses the functions' binaries that are there
     #[arg(long)]
     pub(crate) no_build: bool,
+    /// Reloads functions while it runs: ours when their source has changed, which builds them (but with
+    /// --no-build), others when their executable has
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 impl Options {
@@ -179,6 +193,11 @@ fn variable(text: &str) -> Result<(String, String), String> {
     assignment(text, "NAME=VALUE")
 }
 
+fn concurrency(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|it| *it <= CONCURRENCY_MAX);
+    count.ok_or_else(|| format!("expected a whole number up to {CONCURRENCY_MAX}"))
+}
+
 fn assignment(text: &str, expected: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !text.contains('\0') => {
@@ -192,6 +211,8 @@ fn assignment(text: &str, expected: &str) -> Result<(String, String), String> {
 const STAGE_NAME_MAX: usize = 128;
 /// RFC 1035, section 2.3.4.
 const DOMAIN_NAME_MAX: usize = 253;
+/// More processes than any machine takes; catches slips.
+const CONCURRENCY_MAX: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
@@ -260,6 +281,9 @@ mod tests {
             (["--stage", "a b"], "--stage"),
             (["--stage", "ping"], "--stage"),
             (["--partitions", "0"], "--partitions"),
+            (["--account-concurrency", "-1"], "--account-concurrency"),
+            (["--scale-after", "1s"], "--scale-after"),
+            (["--reap-after", "0"], "--reap-after"),
             (["--function", "message"], "NAME=PATH"),
             (["--env", "=1"], "NAME=VALUE"),
             (["--create-topics", "--no-build"], "--kafka"),

@@ -59,13 +59,25 @@ impl Executables {
         Ok(found)
     }
 
-    /// Builds ours, in the profile of this program. Cargo's output goes where this program's errors go.
+    /// Builds ours. Cargo's output goes where this program's errors go.
     ///
     /// # Errors
     /// The build failed; cargo has said why.
     pub(crate) fn build(&self) -> Result<(), ExecutableError> {
-        if self.ours.is_empty() {
+        let Some(mut command) = self.build_command() else {
             return Ok(());
+        };
+        match command.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(ExecutableError::Build(status)),
+            Err(error) => Err(ExecutableError::Cargo(error)),
+        }
+    }
+
+    /// What builds ours, in the profile of this program; `None` where the contract names none of them.
+    pub(crate) fn build_command(&self) -> Option<Command> {
+        if self.ours.is_empty() {
+            return None;
         }
         let mut command = Command::new("cargo");
         // `cargo run` says to this program which package it is; to build scripts of others that would be news.
@@ -82,22 +94,40 @@ impl Executables {
         for name in &self.ours {
             command.args(["--bin", name]);
         }
-        match command.status() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(ExecutableError::Build(status)),
-            Err(error) => Err(ExecutableError::Cargo(error)),
-        }
+        Some(command)
     }
 
-    /// The programs, all of which can be run.
+    /// Where each function's program is, whether or not it is there.
+    pub(crate) fn paths(&self) -> &BTreeMap<String, PathBuf> {
+        &self.paths
+    }
+
+    /// A function's program, which can be run.
     ///
     /// # Errors
-    /// One of ours is missing.
-    pub(crate) fn into_paths(self) -> Result<BTreeMap<String, PathBuf>, ExecutableError> {
-        for name in &self.ours {
-            runnable(name, &self.paths[name])?;
+    /// It is missing, or no program.
+    pub(crate) fn runnable(&self, name: &str) -> Result<PathBuf, ExecutableError> {
+        runnable(name, &self.paths[name])
+    }
+
+    /// What ours are built from.
+    pub(crate) fn source_files() -> Vec<PathBuf> {
+        let source = Path::new(SOURCE);
+        let mut files = vec![source.join("Cargo.toml"), source.join("Cargo.lock")];
+        let mut folders = vec![source.join("functions")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let extension = path.extension().and_then(OsStr::to_str);
+                if matches!(extension, Some("rs" | "toml")) {
+                    files.push(path);
+                } else if path.is_dir() {
+                    folders.push(path);
+                }
+            }
         }
-        Ok(self.paths)
+        files.sort();
+        files
     }
 }
 

@@ -14,6 +14,7 @@ mod lambda;
 mod simulator;
 mod topics;
 mod variables;
+mod watch;
 
 use std::{io, process::ExitCode};
 

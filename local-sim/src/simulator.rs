@@ -31,6 +31,7 @@ use crate::{
     lambda::{self, Lambda},
     topics::{self, TopicsError},
     variables::{NotText, Variables},
+    watch::{Programs, Watch},
 };
 
 /// Runs the simulator until a signal ends it.
@@ -48,11 +49,21 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
     if !options.no_build {
         executables.build()?;
     }
-    let configurations = configurations(&options, &contract, executables, &cluster.variables)?;
-    let lambda =
-        Lambda::start(configurations, task_root.path().to_owned()).map_err(StartError::Lambda)?;
+    let root = task_root.path().to_owned();
+    let mut programs = Programs::new(root.join("programs")).map_err(StartError::TaskRoot)?;
+    let programs_now = if options.watch {
+        Some(&mut programs)
+    } else {
+        None
+    };
+    let paths = paths(&executables, programs_now)?;
+    let configurations = configurations(&options, &contract, paths, &cluster.variables);
+    let lambda = Lambda::start(configurations, lambda_settings(&options), root)
+        .map_err(StartError::Lambda)?;
     let endpoints = Endpoints::new(address, &options.stage, &cluster, console_address);
     let lambda = Arc::new(lambda);
+    let watch = Watch::new(executables, programs, Arc::clone(&lambda));
+    let watch = options.watch.then(|| watch.run(!options.no_build));
     let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda))?;
     let signals = Signals::new().map_err(StartError::Signals)?;
     Ok(Simulator {
@@ -63,7 +74,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
         cluster,
         _task_root: task_root,
     }
-    .serve(&endpoints, signals)
+    .serve(&endpoints, signals, watch)
     .await)
 }
 
@@ -100,21 +111,39 @@ async fn listen_console(
     }
 }
 
-/// The folder that functions run in: a package as Lambda unpacks it, with the contract in it.
+/// The folder that functions run below, with the package that each gets unpacked: the contract.
 ///
 /// It is a copy, so that all processes see the same contract for as long as the simulator runs.
 fn task_root(contract: &Path) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("local-sim-").tempdir()?;
-    std::fs::copy(contract, folder.path().join("gateway.yaml"))?;
+    let package = folder.path().join(lambda::PACKAGE);
+    std::fs::create_dir(&package)?;
+    std::fs::copy(contract, package.join("gateway.yaml"))?;
     Ok(folder)
+}
+
+/// The program of each function: where it lies, or a copy of it, where it may be replaced while functions run.
+fn paths(
+    executables: &Executables,
+    mut programs: Option<&mut Programs>,
+) -> Result<Vec<(String, PathBuf)>, StartError> {
+    let mut paths = Vec::new();
+    for name in executables.paths().keys() {
+        let mut path = executables.runnable(name)?;
+        if let Some(programs) = &mut programs {
+            path = programs.keep(name, &path).map_err(StartError::TaskRoot)?;
+        }
+        paths.push((name.clone(), path));
+    }
+    Ok(paths)
 }
 
 fn configurations(
     options: &Options,
     contract: &Contract,
-    executables: Executables,
+    paths: Vec<(String, PathBuf)>,
     variables: &Variables,
-) -> Result<Vec<lambda::Configuration>, StartError> {
+) -> Vec<lambda::Configuration> {
     let configure = |(name, executable): (String, PathBuf)| {
         let settings = contract.function(&name);
         lambda::Configuration {
@@ -122,6 +151,7 @@ fn configurations(
             timeout: settings.timeout,
             memory_size: settings.memory_size,
             reserved_concurrent_executions: settings.reserved_concurrent_executions,
+            max_concurrency: settings.max_concurrency,
             environment: variables
                 .all()
                 .chain(settings.environment)
@@ -130,11 +160,15 @@ fn configurations(
             name,
         }
     };
-    Ok(executables
-        .into_paths()?
-        .into_iter()
-        .map(configure)
-        .collect())
+    paths.into_iter().map(configure).collect()
+}
+
+fn lambda_settings(options: &Options) -> lambda::Settings {
+    lambda::Settings {
+        account_concurrency: options.account_concurrency,
+        scale_after: Duration::from_millis(options.scale_after),
+        reap_after: Duration::from_secs(options.reap_after),
+    }
 }
 
 /// Where records go.
@@ -209,7 +243,16 @@ struct Simulator {
 
 impl Simulator {
     /// Serves until the first signal, then ends in order; the second signal ends at once.
-    async fn serve(self, endpoints: &Endpoints, mut signals: Signals) -> ExitCode {
+    async fn serve(
+        self,
+        endpoints: &Endpoints,
+        mut signals: Signals,
+        watch: Option<impl Future<Output = ()> + Send + 'static>,
+    ) -> ExitCode {
+        let mut watching = JoinSet::new();
+        if let Some(watch) = watch {
+            watching.spawn(watch);
+        }
         let stop_gateway = CancellationToken::new();
         let stop_broker = CancellationToken::new();
         let stop_console = CancellationToken::new();
@@ -224,6 +267,7 @@ impl Simulator {
         }
         endpoints.print();
         signals.next().await;
+        drop(watching);
         let deadline = Instant::now() + SHUTDOWN_MAX;
         stop_gateway.cancel();
         let ending = async {

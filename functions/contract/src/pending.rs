@@ -6,7 +6,7 @@ use crate::error::Refusal;
 use crate::node::{Node, Value};
 
 /// The paths of the fields; `*` is any name.
-const FIELDS: &[&[&str]] = &[&["functions", "*", "maxConcurrency"], &["push"]];
+const FIELDS: &[&[&str]] = &[&["push"]];
 
 /// Refuses the first of them in the file: a setting is never silently ignored.
 pub(crate) fn refuse(root: &Node) -> Result<(), Refusal> {

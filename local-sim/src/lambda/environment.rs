@@ -1,248 +1,438 @@
-//! An execution environment: one process, from its start to its end.
+//! An execution environment as the Runtime API sees it: what it is doing, and what may be asked of it now.
+//!
+//! ```text
+//! init ─poll▶ idle ⇄ busy ─▶ gone
+//!               └─ frozen after a while
+//! ```
+//! One process after the other runs in it; its folder stays.
 
-use std::{io, process::ExitStatus, sync::Arc};
+mod state;
 
-use parking_lot::Mutex;
-use tokio::{
-    net::TcpListener,
-    process::Child,
-    task::JoinSet,
-    time::{Duration, Instant, sleep_until, timeout},
+use std::{
+    future::pending,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
 };
-use tracing::{debug, warn};
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub(crate) use self::state::View;
+pub(super) use self::state::{Over, Phase};
+use self::state::{Running, State, Taken};
 use super::{
     InvokeError,
-    function::{Function, Invocation, Poll},
-    process, runtime_api,
-    variables::variables,
+    function::Function,
+    history::{Change, Record},
+    invocation::{Invocation, Outcome},
+    output::Log,
+    platform::{Line, Report},
+    pool::{Member, Ready},
+    process::Group,
 };
 
-/// What the Runtime API sees of an environment.
+/// An execution environment.
 #[derive(Debug)]
 pub(super) struct Environment {
-    pub(super) id: u64,
+    pub(super) member: Member,
     pub(super) function: Arc<Function>,
+    pub(super) executable: PathBuf,
+    /// Lambda's name for it, the end of its log stream's.
+    pub(super) instance: String,
+    pub(super) log: Log,
+    /// Cancelled when it is to end.
+    ending: CancellationToken,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// Init is over.
-    polled: bool,
-    /// The process wants to be told before it is killed.
-    extension: bool,
-    /// The process waits for an invocation.
-    polling: bool,
-    in_flight: Option<Invocation>,
-    /// Of the last invocation, until the process polls again: that is when Lambda takes it to be done.
-    deadline: Option<Instant>,
-}
-
 impl Environment {
-    /// Waits for the next invocation and takes it; `None` where the process has one, or waits for one, already.
+    /// An environment in which nothing runs yet.
+    pub(super) fn new(function: Arc<Function>, member: Member, executable: PathBuf) -> Self {
+        let lines = Arc::clone(&function.host.lines);
+        let log = Log::new(&function.configuration, member.id, lines);
+        let ending = function.host.shutdown.child_token();
+        Self {
+            member,
+            function,
+            executable,
+            instance: Uuid::new_v4().simple().to_string(),
+            log,
+            ending,
+            state: Mutex::new(State::new()),
+        }
+    }
+
+    /// Waits for the next invocation and takes it; `None` where the process has as many as it may have.
     ///
-    /// What is sent to the process comes from `tell`, which is given the invocation and its timeout.
-    pub(super) async fn next<T>(&self, tell: impl FnOnce(&Invocation, Duration) -> T) -> Option<T> {
-        let (_polling, poll) = Polling::begin(&self.state)?;
-        let invocation = self.function.poll(self.id, poll).await.ok()?;
+    /// What is sent to the process comes from `tell`, which is given the invocation and its deadline.
+    pub(super) async fn next<T>(
+        &self,
+        tell: impl FnOnce(&Invocation, SystemTime) -> T,
+    ) -> Option<T> {
+        let _polling = Polling::begin(self)?;
+        let given = self.state.lock().given.take();
+        if let Some((invocation, started)) = given {
+            return Some(self.begin(invocation, started, tell));
+        }
+        let Some(invocation) = self.receive().await else {
+            self.end_where_free();
+            // It hears of its end by a signal.
+            return pending().await;
+        };
+        self.log.begin(invocation.request_id);
+        Some(self.begin(invocation, Instant::now(), tell))
+    }
+
+    /// Waits for an invocation; freezes the process where none comes for a while.
+    async fn receive(&self) -> Option<Invocation> {
+        let mut receiver = self.function.poll(self.member, Ready::Warm)?;
+        if self.is_managed() {
+            return receiver.await.ok();
+        }
+        tokio::select! {
+            biased;
+            received = &mut receiver => received.ok(),
+            () = sleep(FREEZE_AFTER) => {
+                self.freeze();
+                receiver.await.ok()
+            }
+        }
+    }
+
+    fn begin<T>(
+        &self,
+        invocation: Invocation,
+        started: Instant,
+        tell: impl FnOnce(&Invocation, SystemTime) -> T,
+    ) -> T {
         let timeout = self.function.configuration.timeout;
-        let told = tell(&invocation, timeout);
+        let told = tell(
+            &invocation,
+            SystemTime::now() + timeout.saturating_sub(started.elapsed()),
+        );
         let mut state = self.state.lock();
-        state.in_flight = Some(invocation);
-        state.deadline = Some(Instant::now() + timeout);
-        Some(told)
+        state.thaw();
+        let init = state.init.take();
+        state
+            .taken
+            .push(Taken::new(invocation, started, timeout, init));
+        self.enter(&mut state, Phase::Busy);
+        told
+    }
+
+    /// Gives the outcome of an invocation to who waits for it. Refuses an id that is not of one under way.
+    pub(super) fn answer(&self, request_id: &str, outcome: Outcome) -> bool {
+        let Ok(request_id) = Uuid::try_parse(request_id) else {
+            return false;
+        };
+        let mut state = self.state.lock();
+        let Some(index) = state.unanswered(request_id) else {
+            return false;
+        };
+        let answered = state.taken[index].answer(outcome.clone());
+        let Some(invocation) = answered else {
+            return false;
+        };
+        // With many at once, no poll belongs to this one: it is over now.
+        let over = self.is_managed().then(|| state.taken.remove(index));
+        drop(state);
+        invocation.answer(outcome);
+        if let Some(taken) = over {
+            self.report(taken, &Over::Answered);
+        }
+        true
+    }
+
+    /// Whether an invocation of this id is under way.
+    pub(super) fn is_under_way(&self, request_id: &str) -> bool {
+        Uuid::try_parse(request_id).is_ok_and(|id| self.state.lock().unanswered(id).is_some())
     }
 
     /// Takes note that the process has registered an extension: it will get SIGTERM before SIGKILL.
     pub(super) fn register_extension(&self) {
-        self.state.lock().extension = true;
-    }
-
-    /// Hands over the invocation of this id, if it is the one under way.
-    pub(super) fn take(&self, request_id: &str) -> Option<Invocation> {
-        let request_id = Uuid::try_parse(request_id).ok()?;
-        self.state
-            .lock()
-            .in_flight
-            .take_if(|it| it.request_id == request_id)
-    }
-
-    /// Whether a time limit is over; else when to look again.
-    ///
-    /// All invocations have the same timeout: one that comes after this look cannot be over before the next.
-    fn overdue(&self, init_deadline: Instant) -> Result<Instant, InvokeError> {
-        let now = Instant::now();
-        let timeout = self.function.configuration.timeout;
-        let state = self.state.lock();
-        let deadline = match state.deadline {
-            Some(deadline) => deadline,
-            None if state.polled => now + timeout,
-            None => init_deadline,
-        };
-        if deadline > now {
-            return Ok(deadline.min(now + timeout));
+        if let Some(running) = &mut self.state.lock().running {
+            running.has_extension = true;
         }
-        Err(match &state.in_flight {
-            Some(invocation) => timed_out(invocation.request_id, timeout),
-            None if state.polled => {
-                InvokeError::function("Sandbox.Timedout", "did not poll again in time".to_owned())
-            }
-            None => InvokeError::function(
-                "Runtime.InitTimeout",
-                format!("did not poll within {INIT_MAX:?}"),
-            ),
-        })
+    }
+
+    /// Takes note of what the process says of its failed init.
+    pub(super) fn init_failed(&self, error: InvokeError) {
+        if let Some(running) = &mut self.state.lock().running {
+            running.init_error = Some(error);
+        }
+    }
+
+    /// Has it end now. What it does is lost.
+    pub(super) fn end(&self) {
+        self.ending.cancel();
+    }
+
+    /// Has it end, unless an invocation is still under way.
+    fn end_where_free(&self) {
+        let state = self.state.lock();
+        if state.taken.iter().all(|it| !it.is_unanswered()) {
+            self.end();
+        }
+    }
+
+    /// Whether it takes many invocations at once, and is never frozen.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>
+    fn is_managed(&self) -> bool {
+        self.function.configuration.max_concurrency.is_some()
+    }
+
+    /// Completes when it is to end.
+    pub(super) async fn ended(&self) {
+        self.ending.cancelled().await;
+    }
+
+    /// What is to be seen of it.
+    pub(super) fn view(&self) -> View {
+        self.state.lock().view(self)
+    }
+
+    /// Stops the process between two invocations, as Lambda does.
+    fn freeze(&self) {
+        let mut state = self.state.lock();
+        if state.freeze() {
+            self.tell(&state);
+        }
+    }
+
+    fn enter(&self, state: &mut MutexGuard<'_, State>, phase: Phase) {
+        if state.enter(phase) {
+            self.tell(state);
+        }
+    }
+
+    fn tell(&self, state: &State) {
+        let history = &self.function.host.history;
+        history.tell(|| Change::Environment(state.view(self)));
+    }
+
+    /// Logs an invocation that is over, and keeps it in the history.
+    fn report(&self, taken: Taken, over: &Over) {
+        let configuration = &self.function.configuration;
+        let elapsed = taken.started.elapsed();
+        let duration = match over {
+            Over::TimedOut => elapsed.min(configuration.timeout),
+            Over::Answered | Over::Exited(_) | Over::Failed(_) => elapsed,
+        };
+        let memory_used = self.state.lock().memory_used();
+        let log = self.log.report(&Report {
+            request_id: taken.request_id,
+            duration,
+            init: taken.init,
+            memory_size: configuration.memory_size,
+            memory_used,
+            status: taken.status(over),
+        });
+        let outcome = taken
+            .outcome
+            .unwrap_or_else(|| Err(over.error(taken.request_id, configuration.timeout)));
+        self.function.host.history.add(Record {
+            function: configuration.name.clone(),
+            environment: self.member.id,
+            request_id: taken.request_id,
+            event: taken.event,
+            outcome,
+            log,
+            started: taken.started_at,
+            duration,
+            init: taken.init,
+        });
     }
 }
 
+/// What is asked and told by who looks after the processes.
+impl Environment {
+    /// A process has been started.
+    pub(super) fn runs(&self, group: Group) {
+        let mut state = self.state.lock();
+        state.running = Some(Running::new(group));
+        self.tell(&state);
+    }
+
+    /// The next process is for this invocation, which begins now.
+    pub(super) fn give(&self, invocation: Invocation) {
+        self.log.begin(invocation.request_id);
+        let mut state = self.state.lock();
+        state.given = Some((invocation, Instant::now()));
+        self.enter(&mut state, Phase::Busy);
+    }
+
+    /// How long the first process runs already, where it has not got as far as to poll.
+    pub(super) fn in_init(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        let running = state.running.as_ref()?;
+        (state.phase == Phase::Init).then(|| running.started.elapsed())
+    }
+
+    /// What the process said of its failed init.
+    pub(super) fn init_error(&self) -> Option<InvokeError> {
+        self.state.lock().running.as_mut()?.init_error.take()
+    }
+
+    /// Looks for time limits that are over; else says when to look again.
+    ///
+    /// An invocation that comes after this look cannot be over before the next.
+    pub(super) fn due(&self) -> Due {
+        let configuration = &self.function.configuration;
+        let timeout = configuration.timeout;
+        let now = Instant::now();
+        if self.is_managed() {
+            self.give_up_late(now);
+        }
+        let state = self.state.lock();
+        let started = state.running.as_ref().map_or(now, |it| it.started);
+        let limit = match state.phase {
+            Phase::Init => Some((started + configuration.init_max(), Due::Init)),
+            Phase::Idle => state
+                .idle_since
+                .map(|since| (since + self.function.host.settings.reap_after, Due::Idle)),
+            Phase::Busy => state.deadline(timeout).map(|at| (at, Due::Invocation)),
+            Phase::Gone => None,
+        };
+        match limit {
+            Some((at, due)) if at <= now => due,
+            Some((at, _)) => Due::At(at.min(now + timeout)),
+            None => Due::At(now + timeout),
+        }
+    }
+
+    /// Of many invocations at once, one that takes too long does not end the others.
+    fn give_up_late(&self, now: Instant) {
+        let late = self.state.lock().late(now);
+        for mut taken in late {
+            self.fail(&mut taken, &Over::TimedOut);
+            self.report(taken, &Over::TimedOut);
+        }
+    }
+
+    /// Takes it out of use, unless it is given an invocation at this moment.
+    pub(super) fn retire(&self) {
+        let polling = self.state.lock().polling;
+        self.function.retire(self.member.id, polling.max(1));
+    }
+
+    /// Asks a process with an extension to end by itself. Says whether there is one to wait for.
+    pub(super) fn terminate(&self) -> bool {
+        let mut state = self.state.lock();
+        let has_extension = state.running.as_ref().is_some_and(|it| it.has_extension);
+        if has_extension {
+            state.terminate();
+        }
+        has_extension
+    }
+
+    /// The process has gone: nobody waits for it in vain.
+    pub(super) fn process_ended(&self, over: &Over) {
+        self.log.detach();
+        let timeout = self.function.configuration.timeout;
+        let mut state = self.state.lock();
+        let was_init = state.phase == Phase::Init;
+        state.running = None;
+        state.is_frozen = false;
+        let mut left: Vec<Taken> = state.taken.drain(..).collect();
+        let given = state.given.take();
+        self.enter(&mut state, Phase::Idle);
+        drop(state);
+        left.extend(given.map(|(it, started)| Taken::new(it, started, timeout, None)));
+        for mut taken in left {
+            self.fail(&mut taken, over);
+            self.report(taken, over);
+        }
+        if was_init {
+            self.function.started();
+        }
+    }
+
+    /// Says why an invocation gets no reply, on the log and to who invoked.
+    fn fail(&self, taken: &mut Taken, over: &Over) {
+        let request_id = taken.request_id;
+        let timeout = self.function.configuration.timeout;
+        match over {
+            Over::TimedOut => self.log.say(&Line::TimedOut {
+                request_id,
+                timeout,
+            }),
+            Over::Exited(how) => self.log.say(&Line::Exited { request_id, how }),
+            Over::Answered | Over::Failed(_) => {}
+        }
+        let outcome = Err(over.error(request_id, timeout));
+        if let Some(invocation) = taken.answer(outcome.clone()) {
+            invocation.answer(outcome);
+        }
+    }
+
+    /// It is no more.
+    pub(super) fn gone(&self) {
+        let mut state = self.state.lock();
+        self.enter(&mut state, Phase::Gone);
+    }
+}
+
+/// What is due in an environment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing before then.
+    At(Instant),
+    /// Its init takes too long.
+    Init,
+    /// Its invocation takes too long.
+    Invocation,
+    /// It has been idle for long.
+    Idle,
+}
+
 /// A process that waits for an invocation, for as long as its connection is there.
-struct Polling<'a>(&'a Mutex<State>);
+struct Polling<'a>(&'a Environment);
 
 impl<'a> Polling<'a> {
-    /// Says too which poll of the process it is; `None` where the process is not free to poll.
-    fn begin(state: &'a Mutex<State>) -> Option<(Self, Poll)> {
-        let mut locked = state.lock();
-        if locked.polling || locked.in_flight.is_some() {
+    /// The invocation before is over now. `None` where the process may not have another one.
+    fn begin(environment: &'a Environment) -> Option<Self> {
+        let configuration = &environment.function.configuration;
+        let mut state = environment.state.lock();
+        let unanswered = state.taken.iter().filter(|it| it.is_unanswered()).count();
+        if state.polling + unanswered >= configuration.slots() {
             return None;
         }
-        locked.polling = true;
-        let first = !std::mem::replace(&mut locked.polled, true);
-        let poll = match locked.deadline.take() {
-            Some(_) => Poll::Next,
-            None if first => Poll::First,
-            None => Poll::Again,
-        };
-        Some((Self(state), poll))
+        state.polling += 1;
+        let over: Vec<Taken> = state
+            .taken
+            .extract_if(.., |it| !it.is_unanswered())
+            .collect();
+        let was_init = state.phase == Phase::Init;
+        if was_init {
+            state.init = state.running.as_ref().map(|it| it.started.elapsed());
+            state.memory_used();
+        }
+        if state.taken.is_empty() && state.given.is_none() {
+            environment.enter(&mut state, Phase::Idle);
+        }
+        drop(state);
+        if was_init {
+            environment.function.started();
+        }
+        for taken in over {
+            environment.report(taken, &Over::Answered);
+        }
+        Some(Self(environment))
     }
 }
 
 impl Drop for Polling<'_> {
     fn drop(&mut self) {
-        self.0.lock().polling = false;
+        let mut state = self.0.state.lock();
+        state.polling -= 1;
+        // Nothing waits any more: that is no process between two invocations.
+        state.thaw();
     }
 }
 
-/// Starts a process for `function` and looks after it until it has gone.
-pub(super) async fn run(function: Arc<Function>, id: u64) {
-    let environment = Arc::new(Environment {
-        id,
-        function,
-        state: Mutex::default(),
-    });
-    let function = &environment.function;
-    let error = match start(&environment).await {
-        Ok((listener, child)) => live(&environment, listener, child).await,
-        Err(error) => {
-            let executable = function.configuration.executable.display();
-            warn!(
-                "{}: cannot start {executable}: {error}",
-                function.configuration.name
-            );
-            InvokeError::function(
-                "Runtime.InvalidEntrypoint",
-                format!("cannot start {executable}: {error}"),
-            )
-        }
-    };
-    let State {
-        polled, in_flight, ..
-    } = std::mem::take(&mut *environment.state.lock());
-    if let Some(invocation) = in_flight {
-        invocation.answer(Err(error));
-        function.ended(id, None);
-    } else {
-        function.ended(id, (!polled).then_some(error));
-    }
-}
-
-async fn start(environment: &Environment) -> io::Result<(TcpListener, Child)> {
-    let listener = runtime_api::bind().await?;
-    let Function {
-        configuration,
-        host,
-        ..
-    } = &*environment.function;
-    let variables = variables(
-        configuration,
-        &host.task_root,
-        environment.id,
-        listener.local_addr()?,
-    );
-    let child = process::spawn(&configuration.executable, &host.task_root, variables)?;
-    Ok((listener, child))
-}
-
-/// Serves the Runtime API to a process until one of them ends; says why.
-async fn live(
-    environment: &Arc<Environment>,
-    listener: TcpListener,
-    mut child: Child,
-) -> InvokeError {
-    let function = &environment.function;
-    let group = process::Group::of(&child);
-    function.host.guardian.watch(group);
-    let mut connections = JoinSet::new();
-    let init_deadline = Instant::now() + INIT_MAX;
-    let mut alarm = Instant::now() + INIT_MAX.min(function.configuration.timeout);
-    let error = loop {
-        tokio::select! {
-            status = child.wait() => break exited(status),
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
-                    connections.spawn(runtime_api::serve(Arc::clone(environment), socket));
-                }
-                Err(error) => warn!("{}: Runtime API: {error}", function.configuration.name),
-            },
-            Some(_) = connections.join_next() => {}
-            () = sleep_until(alarm) => match environment.overdue(init_deadline) {
-                Ok(next) => alarm = next,
-                Err(error) => break error,
-            },
-            () = function.host.shutdown.cancelled() => {
-                if environment.state.lock().extension {
-                    group.terminate();
-                    // Whoever does not end in time is killed.
-                    let _ = timeout(TERMINATE_MAX, child.wait()).await;
-                }
-                break InvokeError::function("Runtime.ExitError", "the simulator ends".to_owned());
-            }
-        }
-    };
-    group.kill();
-    if let Err(error) = child.wait().await {
-        warn!("{}: {error}", function.configuration.name);
-    }
-    function.host.guardian.forget(group);
-    debug!(
-        "{}: environment {} has ended: {error}",
-        function.configuration.name, environment.id
-    );
-    error
-}
-
-fn exited(status: io::Result<ExitStatus>) -> InvokeError {
-    let how = match status {
-        Ok(status) => status.to_string(),
-        Err(error) => error.to_string(),
-    };
-    InvokeError::function(
-        "Runtime.ExitError",
-        format!("Runtime exited with error: {how}"),
-    )
-}
-
-fn timed_out(request_id: Uuid, timeout: Duration) -> InvokeError {
-    let seconds = timeout.as_secs_f64();
-    InvokeError::function(
-        "Sandbox.Timedout",
-        format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"),
-    )
-}
-
-/// A process has this long to poll for the first time. <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
-const INIT_MAX: Duration = Duration::from_secs(10);
-/// A process with an extension has this long between SIGTERM and SIGKILL, as internal extensions have on Lambda.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
-const TERMINATE_MAX: Duration = Duration::from_millis(500);
+/// A process that waits for so long, with its reply given, is frozen. Short, since Lambda does it at once; but
+/// under load the next invocation comes sooner, and then nothing is to be done.
+const FREEZE_AFTER: Duration = Duration::from_millis(20);

@@ -1,100 +1,93 @@
-//! Lambda: runs executables that speak the Runtime API, one process for each invocation under way.
+//! Lambda: runs executables that speak the Runtime API, as Lambda runs them.
 //!
 //! ```text
-//! invoke ─▶ function (who is free? start one?) ─▶ environment (a process) ⇄ runtime_api (its HTTP)
+//! invoke ─▶ function ─▶ pool (who is free? start one?) ─▶ environment ⇄ runtime_api ⇄ process
+//!                                                            │  └─ life (one process after the other)
+//!                                                            └─▶ output, platform ─▶ stderr; history
 //! ```
 
+mod configuration;
 mod environment;
+mod folder;
 mod function;
+mod history;
+mod invocation;
+mod life;
+mod memory;
+mod output;
+mod platform;
+mod pool;
 mod process;
 mod runtime_api;
+mod stderr;
 mod variables;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-use self::{
-    function::{Function, Permits},
-    process::Guardian,
+pub(crate) use self::{
+    configuration::{Configuration, Settings},
+    environment::View,
+    folder::PACKAGE,
+    history::{Change, Record},
+    process::raise_descriptor_limit,
 };
-
-pub(crate) use self::process::raise_descriptor_limit;
-
-/// What there is to know of a function before it runs.
-#[derive(Debug)]
-pub(crate) struct Configuration {
-    /// As the contract names it.
-    pub(crate) name: String,
-    /// The program: Lambda's `bootstrap`.
-    pub(crate) executable: PathBuf,
-    /// How long an invocation may take.
-    pub(crate) timeout: Duration,
-    /// Megabytes. The function is told; nothing is enforced.
-    pub(crate) memory_size: u32,
-    /// How many invocations may be under way.
-    pub(crate) reserved_concurrent_executions: Option<u32>,
-    /// The user's variables, which win over Lambda's own.
-    pub(crate) environment: Vec<(String, String)>,
-}
+use self::{
+    function::Function, history::History, invocation::Permits, process::Guardian, stderr::Lines,
+};
 
 /// All functions of one account and region.
 #[derive(Debug)]
 pub(crate) struct Lambda {
-    functions: HashMap<String, Arc<Function>>,
+    functions: BTreeMap<String, Arc<Function>>,
     account: Arc<Semaphore>,
     throttles: Throttles,
-    tasks: TaskTracker,
-    shutdown: CancellationToken,
+    host: Arc<Host>,
 }
 
 impl Lambda {
-    /// Makes functions ready to be invoked. `task_root` is their working directory, the package as it would be
-    /// unpacked on Lambda.
+    /// Makes functions ready to be invoked. Their environments' folders are made in `root`, with a copy of what
+    /// is in its folder [`PACKAGE`].
     ///
     /// # Errors
     /// Where the watch over their processes cannot be started.
     pub(crate) fn start(
         configurations: Vec<Configuration>,
-        task_root: PathBuf,
+        settings: Settings,
+        root: PathBuf,
     ) -> io::Result<Self> {
-        let guardian = Arc::new(Guardian::start(&task_root)?);
-        let tasks = TaskTracker::new();
-        let shutdown = CancellationToken::new();
         let host = Arc::new(Host {
-            task_root,
-            guardian,
-            tasks: tasks.clone(),
-            shutdown: shutdown.clone(),
+            guardian: Guardian::start(&root)?,
+            lines: Arc::new(Lines::start()?),
+            history: History::new(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            root,
+            settings,
         });
-        let functions = configurations
-            .into_iter()
-            .map(|it| {
-                (
-                    it.name.clone(),
-                    Arc::new(Function::new(it, Arc::clone(&host))),
-                )
-            })
-            .collect();
+        let functions = configurations.into_iter().map(|it| {
+            let name = it.name.clone();
+            (name, Arc::new(Function::new(it, Arc::clone(&host))))
+        });
         Ok(Self {
-            functions,
-            account: Arc::new(Semaphore::new(ACCOUNT_CONCURRENCY)),
+            functions: functions.collect(),
+            account: Arc::new(Semaphore::new(host.settings.account_concurrency)),
             throttles: Throttles::new(),
-            tasks,
-            shutdown,
+            host,
         })
     }
 
@@ -104,18 +97,62 @@ impl Lambda {
     /// Where the function failed, or was not run at all.
     pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         let function = self.functions.get(function).ok_or(InvokeError::NotFound)?;
+        if event.len() > PAYLOAD_BYTES_MAX {
+            return Err(InvokeError::TooLarge);
+        }
         let Some(permits) = Permits::acquire(&self.account, function.reserved()) else {
-            self.throttles.count(&function.configuration.name);
+            self.throttles.count(function.name());
             return Err(InvokeError::Throttled);
         };
         function.invoke(event, permits).await
     }
 
+    /// Uses another program for a function from now on. What the old one has begun it finishes.
+    pub(crate) fn reload(&self, function: &str, executable: PathBuf) {
+        if let Some(function) = self.functions.get(function) {
+            function.reload(executable);
+        }
+    }
+
     /// Ends every process and waits until it has gone.
     pub(crate) async fn end(&self) {
-        self.shutdown.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.host.shutdown.cancel();
+        self.host.tasks.close();
+        self.host.tasks.wait().await;
+    }
+}
+
+/// For who looks on, or interferes.
+#[expect(dead_code, reason = "a console is to come")]
+impl Lambda {
+    /// The environments that there are.
+    pub(crate) fn environments(&self) -> Vec<View> {
+        let functions = self.functions.values();
+        functions.flat_map(|it| it.environments()).collect()
+    }
+
+    /// The last invocations, of one function or of all, the newest first.
+    pub(crate) fn invocations(&self, function: Option<&str>, limit: usize) -> Vec<Arc<Record>> {
+        self.host.history.last(function, limit)
+    }
+
+    /// Every change from now on. Who is too slow misses some.
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Change> {
+        self.host.history.watch()
+    }
+
+    /// Ends an environment at once, whatever it does. Says whether there is one.
+    pub(crate) fn end_environment(&self, function: &str, id: u64) -> bool {
+        let function = self.functions.get(function);
+        let environment = function.and_then(|it| it.environment(id));
+        environment.inspect(|it| it.end()).is_some()
+    }
+
+    /// Has the next invocations of a function start cold: no environment of now is used again.
+    pub(crate) fn start_cold(&self, function: &str) {
+        if let Some(function) = self.functions.get(function) {
+            function.renew();
+        }
     }
 }
 
@@ -151,14 +188,17 @@ impl Throttles {
 /// What all functions share.
 #[derive(Debug)]
 struct Host {
-    task_root: PathBuf,
-    guardian: Arc<Guardian>,
+    root: PathBuf,
+    settings: Settings,
+    guardian: Guardian,
+    lines: Arc<Lines>,
+    history: History,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
 
 /// Why an invocation has no payload.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub(crate) enum InvokeError {
     /// The function threw, ended or took too long, in the words that Lambda reports.
     #[error("{error_type}: {message}")]
@@ -174,6 +214,9 @@ pub(crate) enum InvokeError {
     /// No function has this name.
     #[error("ResourceNotFoundException: Function not found")]
     NotFound,
+    /// No function takes an event of this size.
+    #[error("RequestTooLargeException: the event is larger than {PAYLOAD_BYTES_MAX} bytes")]
+    TooLarge,
 }
 
 impl InvokeError {
@@ -183,7 +226,17 @@ impl InvokeError {
             message,
         }
     }
+
+    fn error_type(&self) -> &str {
+        match self {
+            Self::Function { error_type, .. } => error_type,
+            Self::Throttled => "TooManyRequestsException",
+            Self::NotFound => "ResourceNotFoundException",
+            Self::TooLarge => "RequestTooLargeException",
+        }
+    }
 }
 
-/// Invocations that may be under way in an account and region: Lambda's default quota.
-const ACCOUNT_CONCURRENCY: usize = 1000;
+/// A payload may be this long, in either direction.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;

@@ -2,34 +2,36 @@
 
 use std::{
     io::{self, Write as _},
-    os::{fd::AsFd as _, unix::process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{ChildStdin, Command, Stdio},
 };
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
-use tokio::process::Child;
+use tokio::{net::unix::pipe, process::Child};
 use tracing::warn;
 
-/// Starts a process in a group of its own, so that its children end with it.
+/// Starts a process in a group of its own, so that its children end with it; gives what it prints, too.
 pub(super) fn spawn(
     executable: &Path,
     folder: &Path,
     variables: Vec<(String, String)>,
-) -> io::Result<Child> {
-    let stderr = io::stderr();
-    tokio::process::Command::new(executable)
+) -> io::Result<(Child, pipe::Receiver)> {
+    let (printed, output) = pipe::pipe()?;
+    let printed = printed.into_blocking_fd()?;
+    let child = tokio::process::Command::new(executable)
         .current_dir(folder)
         .env_clear()
         .envs(variables)
         .stdin(Stdio::null())
-        // Standard output is for the lines that scripts read.
-        .stdout(stderr.as_fd().try_clone_to_owned()?)
-        .stderr(Stdio::inherit())
+        // One pipe for both, which keeps the order of lines.
+        .stdout(printed.try_clone()?)
+        .stderr(printed)
         .process_group(0)
         .kill_on_drop(true)
-        .spawn()
+        .spawn()?;
+    Ok((child, output))
 }
 
 /// A process and its children.
@@ -40,6 +42,21 @@ impl Group {
     /// The group that `spawn` made. Empty where the process has been waited for already.
     pub(super) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()))
+    }
+
+    /// The number of the process that leads it.
+    pub(super) fn id(self) -> Option<i32> {
+        self.0
+    }
+
+    /// Stops all of it, so that it gets no more time.
+    pub(super) fn stop(self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has all of it go on.
+    pub(super) fn go_on(self) {
+        self.signal(Signal::CONT);
     }
 
     /// Asks all of it to end.

@@ -22,13 +22,13 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
-use tracing::{debug, warn};
+use tracing::debug;
 use uuid::Uuid;
 
 use super::{
-    InvokeError,
+    InvokeError, PAYLOAD_BYTES_MAX,
     environment::Environment,
-    function::Invocation,
+    invocation::{Invocation, Outcome},
     variables::{ACCOUNT_ID, REGION},
 };
 
@@ -70,11 +70,14 @@ async fn answer(environment: &Environment, request: Request<Incoming>) -> Answer
         (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
             init_error(environment, request.into_body()).await
         }
-        (&Method::POST, ["2020-01-01", "extension", "register"]) => register(environment),
+        (&Method::POST, ["2020-01-01", "extension", "register"]) => {
+            register(environment, request.headers())
+        }
         // The process learns of its end by SIGTERM.
         (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => {
             std::future::pending().await
         }
+        // `/runtime/restore/…` is one of these: it is there with SnapStart only.
         (method, _) => refuse(
             StatusCode::NOT_FOUND,
             "NotFound",
@@ -85,13 +88,13 @@ async fn answer(environment: &Environment, request: Request<Incoming>) -> Answer
 
 async fn next(environment: &Environment) -> Answer {
     let told = environment
-        .next(|invocation, timeout| invocation_answer(environment, invocation, timeout))
+        .next(|invocation, deadline| invocation_answer(environment, invocation, deadline))
         .await;
     told.unwrap_or_else(|| {
         refuse(
             StatusCode::FORBIDDEN,
             "InvalidStateTransition",
-            "the invocation before has not been answered yet",
+            "as many invocations are under way, or waited for, as there may be",
         )
     })
 }
@@ -99,15 +102,12 @@ async fn next(environment: &Environment) -> Answer {
 fn invocation_answer(
     environment: &Environment,
     invocation: &Invocation,
-    timeout: Duration,
+    deadline: SystemTime,
 ) -> Answer {
-    let deadline = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        + timeout;
+    let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let arn = format!(
         "arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}",
-        environment.function.configuration.name
+        environment.function.name()
     );
     let mut answer = Response::new(Full::new(invocation.event.clone()));
     let headers = answer.headers_mut();
@@ -120,13 +120,13 @@ fn invocation_answer(
     insert(
         headers,
         "lambda-runtime-deadline-ms",
-        deadline.as_millis().to_string(),
+        since(deadline).as_millis().to_string(),
     );
     insert(headers, "lambda-runtime-invoked-function-arn", arn);
     insert(
         headers,
         "lambda-runtime-trace-id",
-        trace_id(deadline - timeout),
+        trace_id(since(SystemTime::now())),
     );
     answer
 }
@@ -150,38 +150,33 @@ fn trace_id(now: Duration) -> String {
 
 async fn response(environment: &Environment, id: &str, body: Incoming) -> Answer {
     let body = Limited::new(body, PAYLOAD_BYTES_MAX).collect().await;
-    let Some(invocation) = environment.take(id) else {
-        return unknown(id);
-    };
     match body {
-        Ok(payload) => {
-            invocation.answer(Ok(payload.to_bytes()));
-            accepted()
-        }
+        Ok(payload) => answered(environment, id, Ok(payload.to_bytes())),
+        Err(_) if !environment.is_under_way(id) => unknown(id),
         Err(cause) if cause.is::<LengthLimitError>() => {
             let message = format!(
                 "Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES_MAX} bytes)."
             );
-            let answer = refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "Function.ResponseSizeTooLarge",
-                &message,
-            );
-            invocation.answer(Err(InvokeError::function(
-                "Function.ResponseSizeTooLarge",
-                message,
-            )));
-            answer
+            let error_type = "Function.ResponseSizeTooLarge";
+            let refusal = refuse(StatusCode::PAYLOAD_TOO_LARGE, error_type, &message);
+            environment.answer(id, Err(InvokeError::function(error_type, message)));
+            refusal
         }
         Err(cause) => {
             let message = format!("the response broke off: {cause}");
-            let answer = refuse(StatusCode::BAD_REQUEST, "InvalidResponse", &message);
-            invocation.answer(Err(InvokeError::function(
-                "Runtime.InvalidResponse",
-                message,
-            )));
-            answer
+            let refusal = refuse(StatusCode::BAD_REQUEST, "InvalidResponse", &message);
+            let error = InvokeError::function("Runtime.InvalidResponse", message);
+            environment.answer(id, Err(error));
+            refusal
         }
+    }
+}
+
+fn answered(environment: &Environment, id: &str, outcome: Outcome) -> Answer {
+    if environment.answer(id, outcome) {
+        accepted()
+    } else {
+        unknown(id)
     }
 }
 
@@ -204,32 +199,28 @@ impl Default for FunctionError {
 
 async fn error(environment: &Environment, id: &str, body: Incoming) -> Answer {
     let said = read_error(body).await;
-    let Some(invocation) = environment.take(id) else {
-        return unknown(id);
-    };
-    invocation.answer(Err(InvokeError::function(
-        &said.error_type,
-        said.error_message,
-    )));
-    accepted()
+    answered(environment, id, Err(said.into()))
 }
 
 /// The process says that it cannot start; it ends itself after that.
 async fn init_error(environment: &Environment, body: Incoming) -> Answer {
-    let said = read_error(body).await;
-    warn!(
-        "{}: init failed: {}: {}",
-        environment.function.configuration.name, said.error_type, said.error_message
-    );
+    environment.init_failed(read_error(body).await.into());
     accepted()
 }
 
 /// An extension inside the process: this is how a runtime asks for SIGTERM before it is killed.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>
-fn register(environment: &Environment) -> Answer {
+fn register(environment: &Environment, headers: &HeaderMap) -> Answer {
+    if !headers.contains_key("lambda-extension-name") {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "Extension.InvalidExtensionName",
+            "expected a header Lambda-Extension-Name",
+        );
+    }
     environment.register_extension();
     let body = serde_json::json!({
-        "functionName": environment.function.configuration.name,
+        "functionName": environment.function.name(),
         "functionVersion": "$LATEST",
         "handler": "bootstrap",
         "accountId": ACCOUNT_ID,
@@ -238,6 +229,12 @@ fn register(environment: &Environment) -> Answer {
     let id = Uuid::new_v4().to_string();
     insert(answer.headers_mut(), "lambda-extension-identifier", id);
     answer
+}
+
+impl From<FunctionError> for InvokeError {
+    fn from(said: FunctionError) -> Self {
+        Self::function(&said.error_type, said.error_message)
+    }
 }
 
 async fn read_error(body: Incoming) -> FunctionError {
@@ -273,8 +270,5 @@ fn json(status: StatusCode, body: Bytes) -> Answer {
     answer
 }
 
-/// A payload may be this long, in either direction.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
 /// A connection's read buffer grows to this many bytes at most.
 const READ_BUFFER_MAX: usize = 64 * 1024;

@@ -170,10 +170,6 @@ fn a_field_whose_behaviour_is_to_come_is_refused() {
         );
     }
     check(&with("push: { function: p, topics: [a] }"), "4: push");
-    check(
-        &with("functions: { message: { maxConcurrency: 2 } }"),
-        "4: functions.message.maxConcurrency",
-    );
 }
 
 #[test]

@@ -1,0 +1,258 @@
+//! The life of an environment: one process after the other, until it ends.
+
+use std::{
+    io, os::unix::process::ExitStatusExt as _, process::ExitStatus, sync::Arc, time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, unix::pipe},
+    process::Child,
+    task::{JoinSet, spawn_blocking},
+    time::{Instant, sleep_until, timeout},
+};
+use tracing::{debug, warn};
+
+use super::{
+    InvokeError,
+    environment::{Due, Environment, Over},
+    folder::Folder,
+    platform::{Init, Line, Status},
+    pool::Ready,
+    process::{self, Group},
+    runtime_api,
+    variables::variables,
+};
+
+/// Looks after an environment from its start to its end.
+pub(super) async fn run(environment: Arc<Environment>) {
+    let function = Arc::clone(&environment.function);
+    let name = format!("{}-{}", function.name(), environment.member.id);
+    let folder = Folder::create(&function.host.root, &name);
+    loop {
+        let ending = match start(&environment, &folder).await {
+            Ok(process) => live(&environment, process).await,
+            Err(error) => cannot_start(&environment, &error),
+        };
+        let (over, is_last) = match ending {
+            Ending::Process(over) => (over, false),
+            Ending::Environment => (Over::Exited("the environment was ended".to_owned()), true),
+        };
+        report_init(&environment, &over);
+        environment.process_ended(&over);
+        if is_last || !revived(&environment).await {
+            break;
+        }
+    }
+    environment.gone();
+    debug!("{name} has ended");
+    if let Ok(folder) = folder {
+        // As much as a function has left there, and nobody waits for it.
+        let _ = spawn_blocking(move || folder.remove()).await;
+    }
+    function.ended(environment.member.id);
+}
+
+/// What has ended.
+enum Ending {
+    /// A process: another one can follow.
+    Process(Over),
+    Environment,
+}
+
+/// A process, and what it is reached by.
+struct Process {
+    child: Child,
+    api: TcpListener,
+    output: Arc<pipe::Receiver>,
+}
+
+async fn start(environment: &Environment, folder: &io::Result<Folder>) -> io::Result<Process> {
+    let folder = folder
+        .as_ref()
+        .map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
+    let configuration = &environment.function.configuration;
+    environment.log.say(&Line::InitStart(Init {
+        kind: configuration.initialization_type(),
+        function: &configuration.name,
+        instance: &environment.instance,
+        memory_size: configuration.memory_size,
+    }));
+    let api = runtime_api::bind().await?;
+    let variables = variables(
+        configuration,
+        folder,
+        &environment.instance,
+        api.local_addr()?,
+    );
+    let (child, output) = process::spawn(&environment.executable, &folder.task(), variables)?;
+    let output = Arc::new(output);
+    environment.log.attach(Arc::clone(&output));
+    Ok(Process { child, api, output })
+}
+
+fn cannot_start(environment: &Environment, error: &io::Error) -> Ending {
+    let executable = environment.executable.display();
+    warn!(
+        "{}: cannot start {executable}: {error}",
+        environment.function.name()
+    );
+    Ending::Process(Over::Failed(InvokeError::function(
+        "Runtime.InvalidEntrypoint",
+        format!("cannot start {executable}: {error}"),
+    )))
+}
+
+/// Serves the Runtime API to a process until one of them ends, and sees the process out; says why.
+async fn live(environment: &Arc<Environment>, process: Process) -> Ending {
+    let Process {
+        mut child,
+        api,
+        output,
+    } = process;
+    let guardian = &environment.function.host.guardian;
+    let group = Group::of(&child);
+    guardian.watch(group);
+    environment.runs(group);
+    let mut connections = JoinSet::new();
+    let mut prints = true;
+    let mut alarm = Instant::now();
+    let ending = loop {
+        tokio::select! {
+            status = child.wait() => break Ending::Process(exited(environment, status)),
+            accepted = api.accept() => match accepted {
+                Ok((socket, _)) => {
+                    connections.spawn(runtime_api::serve(Arc::clone(environment), socket));
+                }
+                Err(error) => warn!("{}: Runtime API: {error}", environment.function.name()),
+            },
+            Some(_) = connections.join_next() => {}
+            _ = output.readable(), if prints => prints = environment.log.read(&output),
+            () = sleep_until(alarm) => match environment.due() {
+                Due::At(next) => alarm = next.into(),
+                Due::Idle => {
+                    environment.retire();
+                    alarm = Instant::now() + RETIRE_AGAIN_AFTER;
+                }
+                Due::Init | Due::Invocation => break Ending::Process(Over::TimedOut),
+            },
+            () = environment.ended() => {
+                if environment.terminate() {
+                    // Whoever does not end in time is killed.
+                    let _ = timeout(terminate_max(environment), child.wait()).await;
+                }
+                break Ending::Environment;
+            }
+        }
+    };
+    group.kill();
+    connections.shutdown().await;
+    if let Err(error) = child.wait().await {
+        warn!("{}: {error}", environment.function.name());
+    }
+    guardian.forget(group);
+    ending
+}
+
+fn exited(environment: &Environment, status: io::Result<ExitStatus>) -> Over {
+    match (environment.init_error(), status) {
+        (Some(said), _) => Over::Failed(said),
+        (None, Ok(status)) => Over::Exited(how(status)),
+        (None, Err(error)) => Over::Exited(error.to_string()),
+    }
+}
+
+/// How a process ended, in the words that Lambda uses.
+fn how(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
+        (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
+        (None, Some(signal)) => {
+            let name = SIGNALS.iter().find(|(number, _)| *number == signal);
+            let name = name.map_or_else(|| signal.to_string(), |(_, name)| (*name).to_owned());
+            format!("Runtime exited with error: signal: {name}")
+        }
+        (None, None) => format!("Runtime exited with error: {status}"),
+    }
+}
+
+/// Says on the log that the process did not get as far as to ask for an invocation.
+fn report_init(environment: &Environment, over: &Over) {
+    let Some(duration) = environment.in_init() else {
+        return;
+    };
+    let status = match over {
+        Over::TimedOut => Status::Timeout,
+        Over::Failed(error) => Status::Error(error.error_type()),
+        Over::Exited(_) | Over::Answered => Status::Error("Runtime.ExitError"),
+    };
+    environment.log.say(&Line::InitReport {
+        kind: environment.function.configuration.initialization_type(),
+        duration,
+        status,
+    });
+}
+
+/// Waits, without a process, for an invocation to start another one for. Says whether one came.
+async fn revived(environment: &Environment) -> bool {
+    let function = &environment.function;
+    let Some(mut receiver) = function.poll(environment.member, Ready::Cold) else {
+        return false;
+    };
+    loop {
+        let reap_at = Instant::now() + function.host.settings.reap_after;
+        tokio::select! {
+            biased;
+            received = &mut receiver => {
+                return received.map(|invocation| environment.give(invocation)).is_ok();
+            }
+            () = environment.ended() => {
+                receiver.close();
+                // It ends with the environment.
+                return receiver.try_recv().map(|invocation| environment.give(invocation)).is_ok();
+            }
+            () = sleep_until(reap_at) => environment.retire(),
+        }
+    }
+}
+
+fn terminate_max(environment: &Environment) -> Duration {
+    if environment.function.host.shutdown.is_cancelled() {
+        LAST_TERMINATE_MAX
+    } else {
+        TERMINATE_MAX
+    }
+}
+
+/// A process with an extension has this long between SIGTERM and SIGKILL.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
+const TERMINATE_MAX: Duration = Duration::from_secs(2);
+/// When the simulator ends, nobody wants to wait as long.
+const LAST_TERMINATE_MAX: Duration = Duration::from_millis(500);
+/// An environment that was not free after all is looked at again after so long.
+const RETIRE_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// Signals that end a process, by the names that Lambda has for them.
+const SIGNALS: &[(i32, &str)] = &[
+    (2, "interrupt"),
+    (4, "illegal instruction"),
+    (6, "aborted"),
+    (8, "floating point exception"),
+    (9, "killed"),
+    (11, "segmentation fault"),
+    (13, "broken pipe"),
+    (15, "terminated"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_lambdas_words() {
+        let check = |status| how(ExitStatus::from_raw(status));
+        assert_eq!(check(0), "Runtime exited without providing a reason");
+        assert_eq!(check(1 << 8), "Runtime exited with error: exit status 1");
+        assert_eq!(check(9), "Runtime exited with error: signal: killed");
+        assert_eq!(check(6), "Runtime exited with error: signal: aborted");
+        assert_eq!(check(64), "Runtime exited with error: signal: 64");
+    }
+}

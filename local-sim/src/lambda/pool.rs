@@ -1,0 +1,237 @@
+//! Who is free and who waits: which environment takes an invocation, and when another one is started.
+
+use std::{collections::VecDeque, num::NonZero, thread::available_parallelism};
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::invocation::Invocation;
+
+/// The free environments of a function, or the invocations that wait for one. Both are never the case at once.
+#[derive(Debug)]
+pub(super) struct Pool {
+    /// The one used last is at the end, and is the next to be used: it is the warmest.
+    idle: VecDeque<Idle>,
+    waiting: VecDeque<Waiting>,
+    /// How many of `waiting` are due an environment of their own.
+    hurried: usize,
+    /// All environments, the starting ones included.
+    environments: usize,
+    /// Environments that are in their init.
+    starting: usize,
+    /// Environments of an older version are not used again.
+    version: u64,
+    limits: Limits,
+}
+
+/// How many environments there may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Up to this many, an invocation does not wait for another to be done; so many may also start at once.
+    pub(super) at_once: usize,
+    /// There are never more environments than there may be invocations.
+    pub(super) environments_max: usize,
+    /// Invocations that one environment takes at once.
+    pub(super) slots: usize,
+}
+
+impl Limits {
+    /// Those of a function with this concurrency, on this machine.
+    pub(super) fn new(concurrency: usize, slots: usize) -> Self {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        Self {
+            at_once: ENVIRONMENTS_PER_CORE * cores,
+            environments_max: concurrency.div_ceil(slots),
+            slots,
+        }
+    }
+}
+
+/// Who an environment is to the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) id: u64,
+    /// Of the program that it runs.
+    pub(super) version: u64,
+}
+
+/// What an environment is when it asks for an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ready {
+    /// A process waits, and has begun as the last one.
+    Warm,
+    /// There is no process: one has failed, and the next one is started for the invocation.
+    Cold,
+}
+
+/// What becomes of an invocation at first.
+#[derive(Debug)]
+pub(super) enum Dispatched {
+    Assigned,
+    /// Waits for an environment, of which so many are to be started.
+    Start(usize),
+    /// Waits for another invocation to be done, for a while.
+    Waits,
+}
+
+#[derive(Debug)]
+struct Idle {
+    member: Member,
+    sender: oneshot::Sender<Invocation>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    invocation: Invocation,
+    hurried: bool,
+}
+
+impl Pool {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            idle: VecDeque::new(),
+            waiting: VecDeque::new(),
+            hurried: 0,
+            environments: 0,
+            starting: 0,
+            version: 0,
+            limits,
+        }
+    }
+
+    /// The version that environments started now are of.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Gives an invocation to the environment used last, or has it wait; `patient` where it may wait for a freed one.
+    pub(super) fn dispatch(&mut self, mut invocation: Invocation, patient: bool) -> Dispatched {
+        while let Some(idle) = self.idle.pop_back() {
+            match idle.sender.send(invocation) {
+                Ok(()) => return Dispatched::Assigned,
+                // Its connection has gone in the meantime.
+                Err(returned) => invocation = returned,
+            }
+        }
+        let hurried = !patient || self.environments < self.limits.at_once;
+        self.waiting.push_back(Waiting {
+            invocation,
+            hurried,
+        });
+        if !hurried {
+            return Dispatched::Waits;
+        }
+        self.hurried += 1;
+        Dispatched::Start(self.due())
+    }
+
+    /// An invocation has waited long enough for others; says how many environments to start.
+    pub(super) fn hurry(&mut self, request_id: Uuid) -> usize {
+        let mut waiting = self.waiting.iter_mut();
+        if let Some(waiting) =
+            waiting.find(|it| it.invocation.request_id == request_id && !it.hurried)
+        {
+            waiting.hurried = true;
+            self.hurried += 1;
+        }
+        self.due()
+    }
+
+    /// An environment's init is over, however it went; says how many environments to start.
+    pub(super) fn started(&mut self) -> usize {
+        self.starting -= 1;
+        self.due()
+    }
+
+    /// An environment asks for an invocation. `None` where it is not to be used again.
+    pub(super) fn poll(
+        &mut self,
+        member: Member,
+        ready: Ready,
+    ) -> Option<oneshot::Receiver<Invocation>> {
+        if member.version < self.version {
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        if self.idle.len() >= self.environments * self.limits.slots {
+            // Some polls have gone with their connections.
+            self.idle.retain(|idle| !idle.sender.is_closed());
+        }
+        match self.next_waiting() {
+            Some(invocation) => {
+                // The receiver is right here.
+                let _ = sender.send(invocation);
+            }
+            None => {
+                let idle = Idle { member, sender };
+                match ready {
+                    Ready::Warm => self.idle.push_back(idle),
+                    Ready::Cold => self.idle.push_front(idle),
+                }
+            }
+        }
+        Some(receiver)
+    }
+
+    /// Takes an environment out of use where so many of its polls wait: it is not given an invocation just now.
+    /// It learns of it.
+    pub(super) fn retire(&mut self, id: u64, slots: usize) {
+        let free = |idle: &&Idle| idle.member.id == id && !idle.sender.is_closed();
+        if self.idle.iter().filter(free).count() >= slots {
+            self.idle.retain(|idle| idle.member.id != id);
+        }
+    }
+
+    /// From now on the environments of today are not used again. Those that are free learn of it now.
+    pub(super) fn renew(&mut self) {
+        self.version += 1;
+        self.idle.clear();
+    }
+
+    /// An environment has gone; says how many to start in its place.
+    pub(super) fn ended(&mut self, id: u64) -> usize {
+        self.environments -= 1;
+        self.idle.retain(|idle| idle.member.id != id);
+        // Nobody is left to be waited for.
+        if self.environments == 0 {
+            for waiting in self.waiting.iter_mut().filter(|it| !it.hurried) {
+                waiting.hurried = true;
+                self.hurried += 1;
+            }
+        }
+        self.due()
+    }
+
+    fn next_waiting(&mut self) -> Option<Invocation> {
+        let next = self.waiting.pop_front()?;
+        if next.hurried {
+            self.hurried -= 1;
+        }
+        Some(next.invocation)
+    }
+
+    /// How many environments to start now; they count as started from here on.
+    fn due(&mut self) -> usize {
+        let Limits {
+            at_once,
+            environments_max,
+            slots,
+        } = self.limits;
+        let room = environments_max.saturating_sub(self.environments);
+        let count = self
+            .hurried
+            .div_ceil(slots)
+            .min(at_once)
+            .saturating_sub(self.starting)
+            .min(room);
+        self.starting += count;
+        self.environments += count;
+        count
+    }
+}
+
+/// Environments that are started without a wait, for each core.
+const ENVIRONMENTS_PER_CORE: usize = 2;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Standard error, shared by all functions: whoever writes never waits.
+
+use std::{
+    io::{self, Write as _},
+    mem,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use parking_lot::{Condvar, Mutex};
+
+/// Lines on their way to standard error.
+#[derive(Debug)]
+pub(super) struct Lines(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    buffer: Mutex<Buffer>,
+    /// There is something to write.
+    filled: Condvar,
+    /// Everything is written.
+    emptied: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    /// Lines that came while the buffer was full.
+    lost: u64,
+    is_writing: bool,
+    has_ended: bool,
+}
+
+impl Lines {
+    /// Starts to write what is to come.
+    pub(super) fn start() -> io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let writer = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("stderr".to_owned())
+            .spawn(move || writer.write())?;
+        Ok(Self(shared))
+    }
+
+    /// Adds what `write` appends: one or more whole lines. They are lost where standard error is read too slowly.
+    pub(super) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut buffer = self.0.buffer.lock();
+        if buffer.bytes.len() >= UNWRITTEN_BYTES_MAX {
+            buffer.lost += 1;
+            return;
+        }
+        let was_empty = buffer.bytes.is_empty();
+        write(&mut buffer.bytes);
+        if was_empty {
+            self.0.filled.notify_one();
+        }
+    }
+}
+
+impl Drop for Lines {
+    /// Has the last lines written, if somebody still reads.
+    fn drop(&mut self) {
+        let mut buffer = self.0.buffer.lock();
+        buffer.has_ended = true;
+        self.0.filled.notify_one();
+        while buffer.is_writing || !buffer.bytes.is_empty() {
+            if self.0.emptied.wait_for(&mut buffer, END_MAX).timed_out() {
+                return;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn write(&self) {
+        let mut buffer = self.buffer.lock();
+        let mut bytes = Vec::new();
+        loop {
+            while buffer.bytes.is_empty() {
+                buffer.is_writing = false;
+                self.emptied.notify_one();
+                if buffer.has_ended {
+                    return;
+                }
+                self.filled.wait(&mut buffer);
+            }
+            mem::swap(&mut bytes, &mut buffer.bytes);
+            let lost = mem::take(&mut buffer.lost);
+            buffer.is_writing = true;
+            drop(buffer);
+            if lost > 0 {
+                let note = format!(
+                    "local-sim: {lost} lines are lost here: standard error is read too slowly\n"
+                );
+                bytes.extend_from_slice(note.as_bytes());
+            }
+            // Nobody reads: then nobody misses it.
+            let _ = io::stderr().write_all(&bytes);
+            bytes.clear();
+            bytes.shrink_to(KEPT_BYTES_MAX);
+            buffer = self.buffer.lock();
+        }
+    }
+}
+
+/// So much may wait to be written; what comes beyond is counted, and lost.
+const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
+/// A buffer that has been larger gives the rest back.
+const KEPT_BYTES_MAX: usize = 64 << 10;
+/// At the end, the last lines may take this long.
+const END_MAX: Duration = Duration::from_millis(200);

@@ -1,0 +1,223 @@
+//! Hot reload: a changed program, or a changed source of one, is used from the next event on.
+//!
+//! Files are looked at again and again, rather than waited for: that is the same on every system and for every way
+//! of writing a file, and the few there are take next to no time.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{process::Command, time::sleep};
+use tracing::{info, warn};
+
+use crate::{executables::Executables, lambda::Lambda};
+
+/// Looks after the programs of functions.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    executables: Executables,
+    programs: Programs,
+    lambda: Arc<Lambda>,
+}
+
+impl Watch {
+    /// Reloads functions of `lambda` when their programs change.
+    pub(crate) fn new(executables: Executables, programs: Programs, lambda: Arc<Lambda>) -> Self {
+        Self {
+            executables,
+            programs,
+            lambda,
+        }
+    }
+
+    /// Builds ours where `builds` says so, and reloads what has changed, until it is dropped.
+    pub(crate) async fn run(mut self, builds: bool) {
+        let mut sources = Changes::new(Executables::source_files);
+        let paths = self.executables.paths().clone();
+        let mut files: BTreeMap<String, Changes<_>> = paths
+            .into_iter()
+            .map(|(name, path)| (name, Changes::new(move || vec![path.clone()])))
+            .collect();
+        loop {
+            sleep(LOOK_AGAIN_AFTER).await;
+            if builds && sources.have_come() {
+                self.build().await;
+            }
+            for (name, file) in &mut files {
+                if file.have_come() {
+                    self.reload(name);
+                }
+            }
+        }
+    }
+
+    /// Builds ours; the programs that this changes are found as all others are.
+    async fn build(&self) {
+        let Some(command) = self.executables.build_command() else {
+            return;
+        };
+        info!("the source has changed: building");
+        let built = Command::from(command).kill_on_drop(true).status().await;
+        match built {
+            Ok(status) if status.success() => {}
+            outcome => warn!(
+                "the build failed ({}): the functions stay as they were",
+                outcome.map_or_else(|error| error.to_string(), |it: ExitStatus| it.to_string())
+            ),
+        }
+    }
+
+    fn reload(&mut self, name: &str) {
+        let Ok(path) = self.executables.runnable(name) else {
+            warn!("{name}: its program cannot be run: the one before stays");
+            return;
+        };
+        match self.programs.keep(name, &path) {
+            Ok(program) => {
+                self.lambda.reload(name, program);
+                info!("{name}: reloaded");
+            }
+            Err(error) => {
+                warn!("{name}: its program cannot be read: {error}: the one before stays")
+            }
+        }
+    }
+}
+
+/// Copies of programs: a build replaces the original, maybe at the moment when a process is to be started.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    folder: PathBuf,
+    count: u64,
+    /// The copies of each, the oldest first.
+    copies: BTreeMap<String, VecDeque<PathBuf>>,
+}
+
+impl Programs {
+    /// Keeps copies in this folder, which it makes.
+    pub(crate) fn new(folder: PathBuf) -> io::Result<Self> {
+        fs::create_dir(&folder)?;
+        Ok(Self {
+            folder,
+            count: 0,
+            copies: BTreeMap::new(),
+        })
+    }
+
+    /// The path to run a program by as it is now. A script stays where it is: it looks for its parts beside it.
+    pub(crate) fn keep(&mut self, name: &str, path: &Path) -> io::Result<PathBuf> {
+        let bytes = fs::read(path)?;
+        if bytes.starts_with(b"#!") {
+            return Ok(path.to_owned());
+        }
+        self.count += 1;
+        let copy = self.folder.join(format!("{name}-{}", self.count));
+        fs::write(&copy, bytes)?;
+        fs::set_permissions(&copy, fs::metadata(path)?.permissions())?;
+        let copies = self.copies.entry(name.to_owned()).or_default();
+        copies.push_back(copy.clone());
+        if copies.len() > COPIES_MAX
+            && let Some(oldest) = copies.pop_front()
+        {
+            fs::remove_file(oldest)?;
+        }
+        Ok(copy)
+    }
+}
+
+/// Whether files have changed, and stopped changing.
+struct Changes<F> {
+    files: F,
+    used: Vec<Look>,
+    last: Vec<Look>,
+}
+
+/// A file as it looks from outside; `None` where it is missing.
+type Look = Option<(u64, u64, SystemTime)>;
+
+impl<F: Fn() -> Vec<PathBuf>> Changes<F> {
+    /// Takes what there is now for known.
+    fn new(files: F) -> Self {
+        let now = look(&files());
+        Self {
+            files,
+            used: now.clone(),
+            last: now,
+        }
+    }
+
+    /// Says once of each change that it has come: when two looks in a row are alike.
+    fn have_come(&mut self) -> bool {
+        let now = look(&(self.files)());
+        let is_settled = now == self.last;
+        self.last = now;
+        let is_news = is_settled && self.last != self.used;
+        if is_news {
+            self.used = self.last.clone();
+        }
+        is_news
+    }
+}
+
+fn look(files: &[PathBuf]) -> Vec<Look> {
+    let look = |path: &PathBuf| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.ino(), metadata.len(), metadata.modified().ok()?))
+    };
+    files.iter().map(look).collect()
+}
+
+/// A change is noticed after twice this time.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// The copy before the last one may be about to be started.
+const COPIES_MAX: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_once_and_when_it_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        let watched = path.clone();
+        let mut changes = Changes::new(move || vec![watched.clone()]);
+        let check = |changes: &mut Changes<_>, expected: [bool; 3]| {
+            let told = [(); 3].map(|()| changes.have_come());
+            assert_eq!(told, expected);
+        };
+        check(&mut changes, [false; 3]);
+        fs::write(&path, "1").unwrap();
+        check(&mut changes, [false, true, false]);
+        fs::write(&path, "12").unwrap();
+        assert!(!changes.have_come());
+        fs::write(&path, "123").unwrap();
+        check(&mut changes, [false, true, false]);
+        fs::remove_file(&path).unwrap();
+        check(&mut changes, [false, true, false]);
+    }
+
+    #[test]
+    fn a_program_is_copied_and_a_script_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut programs = Programs::new(folder.path().join("programs")).unwrap();
+        let path = folder.path().join("message");
+        fs::write(&path, "\x7fELF").unwrap();
+        let first = programs.keep("message", &path).unwrap();
+        fs::write(&path, "\x7fELF 2").unwrap();
+        let second = programs.keep("message", &path).unwrap();
+        assert_eq!(fs::read(&first).unwrap(), b"\x7fELF");
+        assert_eq!(fs::read(&second).unwrap(), b"\x7fELF 2");
+        let third = programs.keep("message", &path).unwrap();
+        assert!(third.exists() && second.exists() && !first.exists());
+        fs::write(&path, "#!/bin/sh").unwrap();
+        assert_eq!(programs.keep("message", &path).unwrap(), path);
+    }
+}
