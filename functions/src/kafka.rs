@@ -98,7 +98,7 @@ impl Producer {
         }
     }
 
-    /// Connects ahead of the first record, with some of the partitions of
+    /// Connects ahead of the first record, with one of the partitions of
     /// `topics`, unless the credentials can be had during invocations only.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Producer {
         let now = SystemTime::now();
         let topics: Vec<String> = topics.iter().cloned().collect();
         let generation = self.generation(now, &topics);
-        let warming = async { generation.outcome().await?.open(&topics, now).await };
+        let warming = async { generation.outcome().await?.warm_up(&topics, now).await };
         let warmed = timeout(INIT_MAX, warming)
             .await
             .unwrap_or_else(|_| Err(AttemptError::Late(Step::Connecting, Default::default())));
@@ -120,7 +120,7 @@ impl Producer {
         warmed
     }
 
-    /// The session to use now. A new one connects with some partitions of the
+    /// The session to use now. A new one connects with a partition of the
     /// topics that are known `ahead`.
     fn generation(&self, now: SystemTime, ahead: &[String]) -> Generation<Session> {
         let begin = || {

@@ -30,10 +30,6 @@ use crate::{partition::partition, record::Record, sink::Receipt};
 /// TLS and SASL on a slow processor fit, and there is time for another attempt.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
-/// So many partitions are connected with before the first record. All of them,
-/// from every instance of a function, would be many for a cluster.
-const WARM_PARTITIONS_MAX: usize = 3;
-
 /// A client, the topics it saw, and a connection for each partition that was
 /// written to.
 ///
@@ -65,8 +61,8 @@ pub(super) struct Place {
 
 impl Session {
     /// Connects, and looks which topics there are; meanwhile it connects with
-    /// the first partition of the topics that are known `ahead`. Where there is
-    /// no such topic, nothing comes of that.
+    /// the first partition of the first topic that is known `ahead`. Where there
+    /// is no such topic, nothing comes of that.
     pub(super) async fn connect(
         settings: &Settings,
         client_id: &str,
@@ -74,12 +70,12 @@ impl Session {
     ) -> Result<Self, AttemptError> {
         let used = SystemTime::now();
         let connection = Arc::new(settings.connect_once(client_id, CONNECT_MAX).await?);
-        let first = ahead.iter().take(WARM_PARTITIONS_MAX).map(|topic| {
+        let first = ahead.first().map(|topic| {
             let opening = Opening::start(open(Arc::clone(&connection), topic.clone(), 0));
             let leader = Arc::new(opening);
             ((topic.clone(), 0), Slot { leader, used })
         });
-        let partitions = Mutex::new(first.collect());
+        let partitions = Mutex::new(first.into_iter().collect());
         Ok(Self {
             topics: Topics::look(Arc::clone(&connection)).await?,
             partitions,
@@ -87,29 +83,23 @@ impl Session {
         })
     }
 
-    /// Opens connections that the records of these topics are likely to need,
-    /// and waits for those that are being opened.
-    pub(super) async fn open(
+    /// Looks whether these topics are there, and waits for the connection that
+    /// was begun ahead: with one partition, since the others, from every
+    /// instance of a function, would be many for a cluster, and would keep a
+    /// function from its first event.
+    pub(super) async fn warm_up(
         &self,
         topics: &[String],
         now: SystemTime,
     ) -> Result<(), AttemptError> {
-        let mut openings = Vec::new();
         let mut result = Ok(());
-        for topic in topics {
-            match self.topics.partition_count(topic, now).await {
-                Ok(count) => {
-                    let room = WARM_PARTITIONS_MAX - openings.len();
-                    let partitions = (0..count.get()).take(room);
-                    openings
-                        .extend(partitions.map(|partition| self.opening(topic, partition, now)));
-                }
-                // The others are none the worse for it.
-                Err(error) => result = result.and(Err(error)),
-            }
-        }
-        for opening in openings {
-            result = result.and(opening.outcome().await.map(drop));
+        for (index, topic) in topics.iter().enumerate() {
+            let is_there = match self.topics.partition_count(topic, now).await {
+                Ok(_) if index == 0 => self.opening(topic, 0, now).outcome().await.map(drop),
+                there => there.map(drop),
+            };
+            // The others are none the worse for it.
+            result = result.and(is_there);
         }
         result
     }
