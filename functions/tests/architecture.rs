@@ -15,6 +15,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("parking_lot", &["kafka.rs", "kafka/"]),
     ("rskafka", &["kafka.rs", "kafka/"]),
     ("serde_path_to_error", &["gateway.rs"]),
+    (
+        "sluice_aws",
+        &["config.rs", "handler.rs", "kafka.rs", "kafka/", "lambda.rs"],
+    ),
     ("sluice_kafka", &["config.rs", "kafka.rs", "kafka/"]),
     ("tokio", &["kafka.rs", "kafka/", "bin/"]),
 ];
@@ -110,7 +114,14 @@ fn the_core_names_no_edge() {
         .iter()
         .filter(|(file, _)| CORE.contains(&file.as_str()))
     {
-        for edge in ["config", "gateway", "kafka", "lambda", "log", "SystemTime"] {
+        for edge in [
+            "config",
+            "gateway",
+            "kafka",
+            "lambda",
+            "sluice_aws",
+            "SystemTime",
+        ] {
             assert!(!names(code, edge), "{file} is core and names `{edge}`");
         }
     }

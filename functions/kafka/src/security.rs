@@ -1,16 +1,15 @@
 //! How a connection is secured, in Kafka's own words.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use rskafka::client::SaslConfig;
 use rustls::ClientConfig;
-use thiserror::Error;
+use sluice_aws::{CredentialsError, SettingsError, Variables};
 
 use crate::{
     extension::SecretsExtension,
     sasl::{self, Sasl},
     tls::{self, CA},
-    variables::{SettingsError, Variables},
 };
 
 /// The variable with the security protocol.
@@ -97,28 +96,6 @@ impl fmt::Debug for Security {
             .field("tls", &self.tls.is_some())
             .field("sasl", &self.sasl)
             .finish()
-    }
-}
-
-/// There are no credentials to connect with.
-#[derive(Debug, Error)]
-#[error("cannot read the credentials that {variable} names")]
-pub struct CredentialsError {
-    /// The variable that says where they are.
-    pub variable: &'static str,
-    #[source]
-    pub(crate) cause: Box<dyn Error + Send + Sync>,
-}
-
-impl CredentialsError {
-    pub(crate) fn new(
-        variable: &'static str,
-        cause: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Self {
-        Self {
-            variable,
-            cause: cause.into(),
-        }
     }
 }
 

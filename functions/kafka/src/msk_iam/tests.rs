@@ -1,7 +1,8 @@
 //! Tokens beside those of other signers, and the regions to sign for.
 
+use sluice_aws::Secret;
+
 use super::*;
-use crate::secret::Secret;
 
 /// One line per token; its head says where they are from.
 const TOKENS: &str = include_str!("../../tests/data/msk-iam-tokens.tsv");
