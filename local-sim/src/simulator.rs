@@ -46,10 +46,16 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
     if !options.no_build {
         executables.build()?;
     }
-    let configurations = configurations(&options, &contract, executables, &cluster.variables)?;
+    let endpoints = Endpoints::new(address, &options.stage, &cluster);
+    let configurations = configurations(
+        &options,
+        &contract,
+        executables,
+        &cluster.variables,
+        &endpoints.stage,
+    )?;
     let lambda =
         Lambda::start(configurations, task_root.path().to_owned()).map_err(StartError::Lambda)?;
-    let endpoints = Endpoints::new(address, &options.stage, &cluster);
     let lambda = Arc::new(lambda);
     let gateway = Gateway::new(contract, options.stage, Arc::clone(&lambda));
     let signals = Signals::new().map_err(StartError::Signals)?;
@@ -92,7 +98,13 @@ fn configurations(
     contract: &Contract,
     executables: Executables,
     variables: &Variables,
+    stage: &str,
 ) -> Result<Vec<lambda::Configuration>, StartError> {
+    // It is told where the connections are, as a deployment tells it.
+    let callback_url = |name: &str| {
+        let push = contract.push.as_ref().filter(|push| push.function == name);
+        push.map(|_| (CALLBACK_URL.to_owned(), stage.to_owned()))
+    };
     let configure = |(name, executable): (String, PathBuf)| {
         let settings = contract.function(&name);
         lambda::Configuration {
@@ -102,6 +114,7 @@ fn configurations(
             reserved_concurrent_executions: settings.reserved_concurrent_executions,
             environment: variables
                 .all()
+                .chain(callback_url(&name))
                 .chain(settings.environment)
                 .chain(options.environment.clone())
                 .collect(),
@@ -217,7 +230,8 @@ impl Simulator {
 /// What a user connects to.
 struct Endpoints {
     websocket: String,
-    connections: String,
+    /// What `@connections` is below of.
+    stage: String,
     kafka: String,
 }
 
@@ -225,7 +239,7 @@ impl Endpoints {
     fn new(address: SocketAddr, stage: &str, cluster: &Cluster) -> Self {
         Self {
             websocket: format!("ws://{address}/{stage}"),
-            connections: format!("http://{address}/{stage}/@connections"),
+            stage: format!("http://{address}/{stage}"),
             kafka: cluster.brokers.clone(),
         }
     }
@@ -234,12 +248,13 @@ impl Endpoints {
     fn print(&self) {
         let Self {
             websocket,
-            connections,
+            stage,
             kafka,
         } = self;
         let mut out = io::stdout().lock();
-        let lines =
-            format!("websocket    {websocket}\nconnections  {connections}\nkafka        {kafka}\n");
+        let lines = format!(
+            "websocket    {websocket}\nconnections  {stage}/@connections\nkafka        {kafka}\n"
+        );
         // Nobody reads: then nobody misses it.
         let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
         if out.is_terminal() {
@@ -328,6 +343,8 @@ pub(crate) fn report(error: &StartError) {
 
 /// Connections are closed and `$disconnect`s run for this long after the first signal; then functions are killed.
 const SHUTDOWN_MAX: Duration = Duration::from_millis(2200);
+/// The variable with the URL of the stage, for the function of `push`.
+const CALLBACK_URL: &str = "CALLBACK_URL";
 /// Where Kafka usually is.
 const KAFKA_PORT: u16 = 9092;
 const FIRST_MESSAGE: &str = r#"{"action":"chat","room":"r1","text":"hi","id":"1"}"#;
