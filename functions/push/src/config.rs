@@ -66,14 +66,20 @@ pub enum ConfigError {
 
 fn callback_url(variables: &Variables<'_>) -> Result<String, SettingsError> {
     let url = variables.require(CALLBACK_URL, EXPECTED)?;
-    if url.contains('@') && !url.contains("/@connections") {
-        // There may be a password in it.
-        return Err(SettingsError::new(CALLBACK_URL, "no such URL", EXPECTED));
-    }
     if is_callback_url(&url) {
-        Ok(url.trim_end_matches('/').to_owned())
-    } else {
-        Err(SettingsError::quoting(CALLBACK_URL, &url, EXPECTED))
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    let found = match may_have_password(&url) {
+        true => "no such URL".to_owned(),
+        false => format!("{url:?}"),
+    };
+    Err(SettingsError::new(CALLBACK_URL, found, EXPECTED))
+}
+
+fn may_have_password(url: &str) -> bool {
+    match Uri::try_from(url) {
+        Ok(uri) => uri.authority().is_some_and(|it| it.as_str().contains('@')),
+        Err(_) => url.contains('@'),
     }
 }
 
@@ -149,10 +155,16 @@ mod tests {
                 Err(format!("CALLBACK_URL is {bad:?}, expected {EXPECTED}"))
             );
         }
-        assert_eq!(
-            url("https://user:hunter2@ws.example.com/prod"),
-            Err(format!("CALLBACK_URL is no such URL, expected {EXPECTED}"))
-        );
+        for secret in [
+            "https://user:hunter2@ws.example.com/prod",
+            "https://user:hunter2@ws.example.com/prod/@connections",
+            "https://user:hunter 2@ws.example.com/prod",
+        ] {
+            assert_eq!(
+                url(secret),
+                Err(format!("CALLBACK_URL is no such URL, expected {EXPECTED}"))
+            );
+        }
     }
 
     #[test]

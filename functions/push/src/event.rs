@@ -120,11 +120,13 @@ fn headers(json: Option<&RawValue>) -> Result<Vec<Header>, Poison> {
     list.into_iter()
         .flatten()
         .flatten()
-        .map(|(name, bytes)| {
-            let bytes: Option<Option<Vec<u8>>> = bytes
-                .map(|bytes| bytes.into_iter().map(byte).collect())
-                .map_or(Some(None), |bytes: Option<_>| bytes.map(Some));
-            Ok((name, bytes.ok_or(Poison::Malformed { field, expected })?))
+        .map(|(name, numbers)| {
+            let value = numbers.map(|numbers| numbers.into_iter().map(byte).collect());
+            match value {
+                Some(None) => Err(Poison::Malformed { field, expected }),
+                Some(Some(bytes)) => Ok((name, Some(bytes))),
+                None => Ok((name, None)),
+            }
         })
         .collect()
 }

@@ -25,8 +25,8 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::delivery::POSTS_MAX;
 
-/// Connections that are idle this long are not used again: the gateway closes
-/// them after a minute or so, and does not say so to a function that is frozen.
+/// Connections that are idle this long are not used again: they may be closed
+/// by now, which a function that was frozen is not told. Each costs one retry.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// An answer has this many bytes at most: it is empty, or one short sentence.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;

@@ -47,6 +47,13 @@ fn event(file: &str) -> String {
     fs::read_to_string(events.join(file)).expect("an event")
 }
 
+fn invocation() -> Invocation {
+    Invocation {
+        request_id: "r-1".to_owned(),
+        remaining: Some(Duration::from_secs(10)),
+    }
+}
+
 async fn check(json: &str) -> Outcome {
     let memory = Memory::default();
     let lines = Arc::new(Mutex::new(Vec::new()));
@@ -57,11 +64,7 @@ async fn check(json: &str) -> Outcome {
         })
     };
     let handler = Handler::new(&memory, log);
-    let invocation = Invocation {
-        request_id: "r-1".to_owned(),
-        remaining: Some(Duration::from_secs(10)),
-    };
-    let response = handler.handle(json, &invocation).await;
+    let response = handler.handle(json, &invocation()).await;
     let answer = response.map_or_else(
         |error| json!(error.to_string()),
         |response| serde_json::to_value(response).expect("JSON"),
@@ -125,6 +128,27 @@ async fn what_is_no_event_of_a_mapping_fails_as_a_whole() {
     let error = outcome.answer.as_str().expect("an error");
     assert!(error.starts_with("event: found something else"), "{error}");
     assert_eq!(outcome.log, [format!("ERROR {error} requestId=r-1")]);
+}
+
+#[tokio::test]
+async fn what_comes_again_behind_a_failure_is_posted_once() {
+    let memory = Memory::default();
+    let handler = Handler::new(&memory, Log::new(Format::Text, |_| {}));
+    // To `denied=`, then to `a=`.
+    let event = r#"{"records":{"t-0":[
+        {"offset":1,"key":"ZGVuaWVkPQ==","value":""},
+        {"offset":2,"key":"YT0=","value":"aGk="}]}}"#;
+    for _ in 0..2 {
+        let response = handler
+            .handle(event, &invocation())
+            .await
+            .expect("a response");
+        assert_eq!(
+            serde_json::to_value(response).expect("JSON"),
+            json!({"batchItemFailures": [{"itemIdentifier": {"partition": "t-0", "offset": 1}}]})
+        );
+    }
+    assert_eq!(*memory.0.lock().expect("a memory"), [post("a=", b"hi")]);
 }
 
 #[test]
