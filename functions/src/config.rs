@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use sluice_aws::{NotInLambda, NotText, function_name, require_text, variable};
 use sluice_contract::{Contract, ContractError};
 use sluice_kafka::{Settings, SettingsError};
 use thiserror::Error;
-
-use crate::log::Format;
 
 /// The contract's name beside `bootstrap`.
 const CONTRACT_FILE: &str = "gateway.yaml";
@@ -36,10 +35,8 @@ impl Config {
     /// # Errors
     /// The first variable that is missing or cannot be used.
     pub fn from_env() -> Result<Self, ConfigError> {
-        match std::env::vars_os().find(|(_, value)| value.to_str().is_none()) {
-            Some((name, _)) => Err(ConfigError::NotText(name.to_string_lossy().into_owned())),
-            None => Self::from_lookup(env),
-        }
+        require_text()?;
+        Self::from_lookup(variable)
     }
 
     /// Reads the variables that `lookup` finds by name. An empty one is unset,
@@ -49,18 +46,7 @@ impl Config {
     /// The first variable that is missing or cannot be used.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let set = |name| lookup(name).filter(|value| !value.is_empty());
-        // `lambda_runtime` panics without these.
-        for name in ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_VERSION"] {
-            set(name)
-                .filter(|value| value.bytes().all(|byte| byte.is_ascii_graphic()))
-                .ok_or(ConfigError::NotInLambda(name))?;
-        }
-        let memory = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
-        set(memory)
-            .and_then(|size| size.parse::<i32>().ok())
-            .ok_or(ConfigError::NotInLambda(memory))?;
-        let client_id = set("AWS_LAMBDA_FUNCTION_NAME")
-            .ok_or(ConfigError::NotInLambda("AWS_LAMBDA_FUNCTION_NAME"))?;
+        let client_id = function_name(&lookup)?;
         let (contract_variable, contract) = match set(CONTRACT) {
             Some(file) => (CONTRACT, PathBuf::from(file)),
             None => (
@@ -88,31 +74,15 @@ impl Config {
     }
 }
 
-impl Format {
-    /// Reads `AWS_LAMBDA_LOG_FORMAT` (`Text` or `JSON`) from the process's environment.
-    ///
-    /// It is read apart from the rest, since it says how to tell what is wrong with the rest.
-    pub fn from_env() -> Self {
-        Self::from_lookup(env)
-    }
-
-    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        match lookup("AWS_LAMBDA_LOG_FORMAT").as_deref() {
-            Some("JSON") => Self::Json,
-            _ => Self::Text,
-        }
-    }
-}
-
 /// A variable that is missing or cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// A variable is missing that Lambda, or a simulator of it, always sets.
-    #[error("{0} is missing or invalid: this program is started by Lambda, or by local-sim")]
-    NotInLambda(&'static str),
-    /// A variable holds bytes that are no text.
-    #[error("{0} is not UTF-8, expected text")]
-    NotText(String),
+    /// This is not Lambda.
+    #[error(transparent)]
+    NotInLambda(#[from] NotInLambda),
+    /// A variable is no text.
+    #[error(transparent)]
+    NotText(#[from] NotText),
     /// The contract that a variable leads to is missing or wrong.
     #[error("{variable}: {source}")]
     Contract {
@@ -124,14 +94,6 @@ pub enum ConfigError {
     /// A variable about Kafka.
     #[error(transparent)]
     Kafka(#[from] SettingsError),
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the environment"
-)]
-fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 #[cfg(test)]
@@ -209,13 +171,5 @@ mod tests {
         }
         let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much");
         assert!(check(&[memory]).is_err_and(|err| err.starts_with(memory.0)));
-    }
-
-    #[test]
-    fn lines_are_json_only_where_lambda_says_so() {
-        let check = |value: Option<&str>| Format::from_lookup(|_| value.map(str::to_owned));
-        assert_eq!(check(Some("JSON")), Format::Json);
-        assert_eq!(check(Some("Text")), Format::Text);
-        assert_eq!(check(None), Format::Text);
     }
 }

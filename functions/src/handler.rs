@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use sluice_aws::Log;
 use sluice_contract::{Contract, Route};
 
 use crate::{
@@ -15,7 +16,6 @@ use crate::{
     event::Event,
     failure::{Code, Failure},
     gateway::{self, Refused},
-    log::Log,
     record::Record,
     reply::{ReplyId, Response},
     sink::{Receipt, Sink},

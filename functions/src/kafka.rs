@@ -26,6 +26,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use sluice_aws::Log;
 use sluice_kafka::Settings;
 use thiserror::Error;
 use tokio::{
@@ -42,7 +43,6 @@ use self::{
 };
 use crate::{
     failure::{Code, Failure},
-    log::Log,
     record::Record,
     sink::{Receipt, Sink},
 };

@@ -10,13 +10,13 @@ use std::{
 
 use lambda_runtime::{Context, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
+use sluice_aws::{Format, Log};
 use sluice_contract::Contract;
 
 use crate::{
     config::Config,
     handler::{Handler, Invocation},
     kafka::Producer,
-    log::{Format, Log},
     reply::Response,
 };
 

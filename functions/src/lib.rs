@@ -35,9 +35,8 @@ mod deadline;
 pub mod handler;
 pub mod reply;
 
-// The edges: AWS's JSON, Kafka, Lambda, the environment, standard error.
+// The edges: AWS's JSON, Kafka, Lambda, the environment.
 pub mod config;
 pub mod gateway;
 pub mod kafka;
 pub mod lambda;
-pub mod log;

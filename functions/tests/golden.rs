@@ -9,11 +9,11 @@ use std::{
 
 use functions::{
     handler::{Handler, Invocation},
-    log::{Format, Log},
     record::Record,
     sink::Memory,
 };
 use serde_json::{Value, json};
+use sluice_aws::{Format, Log};
 use sluice_contract::Contract;
 
 const CONTRACT: &str = "

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Where functions read variables, from this crate's folder.
-const SOURCES: [&str; 2] = ["src", "kafka/src"];
+const SOURCES: [&str; 4] = ["src", "aws/src", "kafka/src", "push/src"];
 
 /// The texts in the code that look like a variable's name: capital letters and
 /// digits in at least two words. Values such as `SASL_SSL` do, too, and have to

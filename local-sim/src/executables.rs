@@ -84,9 +84,11 @@ impl Executables {
         for (name, _) in env::vars_os().filter(|(name, _)| is_about_package(name)) {
             command.env_remove(name);
         }
-        command
-            .current_dir(SOURCE)
-            .args(["build", "--locked", "--package", "functions"]);
+        command.current_dir(SOURCE).args(["build", "--locked"]);
+        let packages: BTreeSet<&str> = self.ours.iter().map(|name| package(name)).collect();
+        for package in packages {
+            command.args(["--package", package]);
+        }
         command.args(["--profile", &profile(&self.profile_folder)]);
         command
             .arg("--target-dir")
@@ -218,12 +220,19 @@ fn runnable(name: &str, path: &Path) -> Result<PathBuf, ExecutableError> {
     Ok(absolute)
 }
 
+/// The package of one of ours.
+fn package(name: &str) -> &'static str {
+    let own = OWN_PACKAGES.iter().find(|(own, _)| *own == name);
+    own.map_or("functions", |(_, package)| package)
+}
+
 /// The functions that come with the source: those that cargo would find.
 fn sources() -> BTreeSet<String> {
     let folder = Path::new(SOURCE).join("functions/src/bin");
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
+        .chain(OWN_PACKAGES.iter().map(|(name, _)| (*name).to_owned()))
         .collect()
 }
 
@@ -250,6 +259,9 @@ fn profile(folder: &Path) -> String {
         Some(name) => name.to_owned(),
     }
 }
+
+/// The functions with a package of their own, so that what they need is built for them only.
+const OWN_PACKAGES: &[(&str, &str)] = &[("push", "sluice-push")];
 
 /// The workspace that this program was built from.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

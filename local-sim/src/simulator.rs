@@ -57,10 +57,16 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
         None
     };
     let paths = paths(&executables, programs_now)?;
-    let configurations = configurations(&options, &contract, paths, &cluster.variables);
+    let endpoints = Endpoints::new(address, &options.stage, &cluster, console_address);
+    let configurations = configurations(
+        &options,
+        &contract,
+        paths,
+        &cluster.variables,
+        &endpoints.stage,
+    );
     let lambda = Lambda::start(configurations, lambda_settings(&options), root)
         .map_err(StartError::Lambda)?;
-    let endpoints = Endpoints::new(address, &options.stage, &cluster, console_address);
     let lambda = Arc::new(lambda);
     let watch = Watch::new(executables, programs, Arc::clone(&lambda));
     let watch = options.watch.then(|| watch.run(!options.no_build));
@@ -143,7 +149,13 @@ fn configurations(
     contract: &Contract,
     paths: Vec<(String, PathBuf)>,
     variables: &Variables,
+    stage: &str,
 ) -> Vec<lambda::Configuration> {
+    // It is told where the connections are, as a deployment tells it.
+    let callback_url = |name: &str| {
+        let push = contract.push.as_ref().filter(|push| push.function == name);
+        push.map(|_| (CALLBACK_URL.to_owned(), stage.to_owned()))
+    };
     let configure = |(name, executable): (String, PathBuf)| {
         let settings = contract.function(&name);
         lambda::Configuration {
@@ -154,6 +166,7 @@ fn configurations(
             max_concurrency: settings.max_concurrency,
             environment: variables
                 .all()
+                .chain(callback_url(&name))
                 .chain(settings.environment)
                 .chain(options.environment.clone())
                 .collect(),
@@ -290,7 +303,8 @@ impl Simulator {
 /// What a user connects to.
 struct Endpoints {
     websocket: String,
-    connections: String,
+    /// What `@connections` is below of.
+    stage: String,
     kafka: String,
     console: String,
 }
@@ -299,7 +313,7 @@ impl Endpoints {
     fn new(address: SocketAddr, stage: &str, cluster: &Cluster, console: SocketAddr) -> Self {
         Self {
             websocket: format!("ws://{address}/{stage}"),
-            connections: format!("http://{address}/{stage}/@connections"),
+            stage: format!("http://{address}/{stage}"),
             kafka: cluster.brokers.clone(),
             console: format!("http://{console}"),
         }
@@ -309,13 +323,13 @@ impl Endpoints {
     fn print(&self) {
         let Self {
             websocket,
-            connections,
+            stage,
             kafka,
             console,
         } = self;
         let mut out = io::stdout().lock();
         let lines = format!(
-            "websocket    {websocket}\nconnections  {connections}\nkafka        {kafka}\nconsole      {console}\n"
+            "websocket    {websocket}\nconnections  {stage}/@connections\nkafka        {kafka}\nconsole      {console}\n"
         );
         // Nobody reads: then nobody misses it.
         let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
@@ -408,6 +422,8 @@ pub(crate) fn report(error: &StartError) {
 
 /// Connections are closed and `$disconnect`s run for this long after the first signal; then functions are killed.
 const SHUTDOWN_MAX: Duration = Duration::from_millis(2200);
+/// The variable with the URL of the stage, for the function of `push`.
+const CALLBACK_URL: &str = "CALLBACK_URL";
 /// Where Kafka usually is.
 const KAFKA_PORT: u16 = 9092;
 /// Where the console usually is.

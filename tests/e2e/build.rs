@@ -9,6 +9,14 @@ use tests::binaries;
 
 /// Runs a copy of the simulator, in a release folder of its own, with nothing but this `cargo` to call.
 fn run_with(cargo: Option<&str>) -> Output {
+    run_contract(
+        cargo,
+        &fs::read_to_string(binaries::root().join("gateway.yaml")).unwrap(),
+    )
+}
+
+/// The same, with this contract.
+fn run_contract(cargo: Option<&str>, contract: &str) -> Output {
     let folder = TempDir::new().unwrap();
     let release = folder.path().join("release");
     fs::create_dir(&release).unwrap();
@@ -19,7 +27,11 @@ fn run_with(cargo: Option<&str>) -> Output {
         fs::write(&path, script).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
     }
+    let path = folder.path().join("gateway.yaml");
+    fs::write(&path, contract).unwrap();
     Command::new(program)
+        .arg("--contract")
+        .arg(&path)
         .args(["--listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0"])
         .current_dir(binaries::root())
         .env("PATH", folder.path())
@@ -57,6 +69,28 @@ fn a_build_is_of_the_programs_own_profile_and_of_what_the_contract_names() {
     ] {
         assert!(stderr.contains(expected), "{expected} is missing: {stderr}");
     }
+}
+
+#[test]
+fn the_function_with_a_package_of_its_own_is_built_only_where_it_is_named() {
+    let check = |function: &str| {
+        let contract = format!(
+            "routeSelectionExpression: $request.body.action\nroutes:\n  $default: {{ function: {function}, topic: t }}\n"
+        );
+        let cargo = "#!/bin/sh\necho \"$@\" >&2\nexit 101\n";
+        stderr(&run_contract(Some(cargo), &contract))
+    };
+    let message = check("message");
+    assert!(
+        message.contains("--package functions") && !message.contains("push"),
+        "{message}"
+    );
+    let push = check("push");
+    assert!(
+        push.contains("--package sluice-push") && push.contains("--bin push"),
+        "{push}"
+    );
+    assert!(!push.contains("--package functions"), "{push}");
 }
 
 #[test]

@@ -10,12 +10,12 @@ use rskafka::{
     BackoffConfig,
     client::{Client, ClientBuilder, error::Error as KafkaError},
 };
+use sluice_aws::CredentialsError;
 use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::{
     relay::{Refusal, Relay, Troubles, disguised},
-    security::CredentialsError,
     settings::Settings,
 };
 

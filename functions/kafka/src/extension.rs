@@ -12,16 +12,13 @@ use std::{
 use hyper::{Uri, header::HeaderName};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use sluice_aws::{
+    CONTAINER_TOKEN, CredentialsError, FetchError, SESSION_TOKEN, Secret, SettingsError, Variables,
+    fetch,
+};
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::{
-    aws::SESSION_TOKEN,
-    container,
-    fetch::{FetchError, fetch},
-    secret::{Login, Secret},
-    security::CredentialsError,
-    variables::{SettingsError, Variables},
-};
+use crate::sasl::Login;
 
 /// The variable that names the secret with the user's name and password.
 pub(crate) const SECRET_ARN: &str = "KAFKA_SASL_SECRET_ARN";
@@ -72,7 +69,7 @@ impl SecretsExtension {
                 .filter(|port| *port != 0)
                 .ok_or_else(|| SettingsError::quoting(PORT, &found, "a port from 1 to 65535"))?,
         };
-        let token = match variables.find(container::TOKEN) {
+        let token = match variables.find(CONTAINER_TOKEN) {
             Some(token) if variables.find(SESSION_TOKEN).is_none() => token,
             _ => variables.require(SESSION_TOKEN, TOKEN_EXPECTED)?,
         };

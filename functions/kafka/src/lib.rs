@@ -12,24 +12,15 @@ mod creation;
 mod relay;
 mod settings;
 
-mod aws;
-mod container;
 mod extension;
 mod msk_iam;
 mod sasl;
 mod security;
 mod tls;
 
-mod fetch;
-mod file;
-mod secret;
-mod variables;
-
-#[cfg(test)]
-mod fake;
-
 pub use client::{ConnectError, Connection};
 pub use relay::{Refusal, Troubles};
-pub use security::{CredentialsError, Security};
+pub use security::Security;
 pub use settings::{BROKERS, Settings};
-pub use variables::SettingsError;
+// What settings fail with is theirs to name.
+pub use sluice_aws::{CredentialsError, SettingsError};

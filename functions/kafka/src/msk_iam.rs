@@ -12,11 +12,8 @@ use hmac::{Hmac, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rskafka::client::{OauthBearerCredentials, SaslConfig};
 use sha2::{Digest, Sha256};
-
-use crate::{
-    aws::{AwsCredentials, AwsCredentialsSource},
-    security::CredentialsError,
-    variables::{SettingsError, Variables},
+use sluice_aws::{
+    AwsCredentials, AwsCredentialsSource, CredentialsError, SettingsError, Variables,
 };
 
 /// The variable with the region, for brokers whose names do not tell.

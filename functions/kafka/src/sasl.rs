@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use rskafka::client::{Credentials, SaslConfig};
+use sluice_aws::{CredentialsError, Secret, SettingsError, Variables, one_of};
 
 use crate::{
     extension::{SECRET_ARN, SecretsExtension},
     msk_iam::MskIam,
-    secret::{Login, Secret},
-    security::{CredentialsError, PROTOCOL},
-    variables::{SettingsError, Variables, one_of},
+    security::PROTOCOL,
 };
 
 const MECHANISM: &str = "KAFKA_SASL_MECHANISM";
@@ -41,6 +40,13 @@ pub(crate) enum Mechanism {
 pub(crate) enum Source {
     Environment(Login),
     Extension(Arc<SecretsExtension>),
+}
+
+/// A user's name and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) username: String,
+    pub(crate) password: Secret,
 }
 
 impl Sasl {

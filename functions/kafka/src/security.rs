@@ -4,14 +4,12 @@ use std::{fmt, sync::Arc};
 
 use rskafka::client::SaslConfig;
 use rustls::ClientConfig;
-use thiserror::Error;
+use sluice_aws::{CredentialsError, SettingsError, Variables};
 
 use crate::{
     extension::SecretsExtension,
-    fetch::FetchError,
     sasl::{self, Sasl},
     tls::{self, CA},
-    variables::{SettingsError, Variables},
 };
 
 /// The variable with the security protocol.
@@ -105,28 +103,6 @@ impl fmt::Debug for Security {
             .field("tls", &self.tls.is_some())
             .field("sasl", &self.sasl)
             .finish()
-    }
-}
-
-/// There are no credentials to connect with.
-#[derive(Debug, Error)]
-#[error("cannot read the credentials that {variable} names")]
-pub struct CredentialsError {
-    /// The variable that says where they are.
-    pub variable: &'static str,
-    #[source]
-    pub(crate) cause: FetchError,
-}
-
-impl CredentialsError {
-    pub(crate) fn new(variable: &'static str, cause: FetchError) -> Self {
-        Self { variable, cause }
-    }
-
-    /// Whether to try again would be in vain, at least for now: whoever has
-    /// the credentials does not give them to us, or gives something else.
-    pub fn is_final(&self) -> bool {
-        self.cause.is_final()
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::net::Ipv6Addr;
 
-use crate::{
-    security::Security,
-    variables::{SettingsError, Variables},
-};
+use sluice_aws::{SettingsError, Variables};
+
+use crate::security::Security;
 
 /// The variable that lists the brokers to ask first.
 pub const BROKERS: &str = "KAFKA_BROKERS";

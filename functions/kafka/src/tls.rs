@@ -7,8 +7,7 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
-
-use crate::{file::read_text, variables::SettingsError};
+use sluice_aws::{SettingsError, read_text};
 
 /// The variable that holds, or names, the certificate authorities to trust.
 pub(crate) const CA: &str = "KAFKA_SSL_CA";

@@ -93,13 +93,16 @@ impl Session {
         now: SystemTime,
     ) -> Result<(), AttemptError> {
         let mut result = Ok(());
-        for (index, topic) in topics.iter().enumerate() {
-            let is_there = match self.topics.partition_count(topic, now).await {
-                Ok(_) if index == 0 => self.opening(topic, 0, now).outcome().await.map(drop),
-                there => there.map(drop),
-            };
-            // The others are none the worse for it.
-            result = result.and(is_there);
+        let mut first = None;
+        for topic in topics {
+            match self.topics.partition_count(topic, now).await {
+                Ok(_) => first = first.or(Some(topic)),
+                // The others are none the worse for it.
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        if let Some(topic) = first {
+            result = result.and(self.opening(topic, 0, now).outcome().await.map(drop));
         }
         result
     }

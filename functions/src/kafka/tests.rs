@@ -11,11 +11,11 @@ use std::sync::Arc as Shared;
 
 use chrono::DateTime;
 use parking_lot::Mutex;
+use sluice_aws::Format;
 use sluice_kafka::BROKERS;
 
 use self::broker::{Broker, Reply, State};
 use super::*;
-use crate::log::Format;
 
 /// Given to a record where it does not matter.
 const TIME: Duration = Duration::from_secs(8);

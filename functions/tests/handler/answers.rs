@@ -8,11 +8,11 @@ use std::{
 use functions::{
     failure::{Code, Failure},
     handler::Handler,
-    log::{Format, Log},
     record::Record,
     sink::{Memory, Receipt, Sink},
 };
 use serde_json::{Value, json};
+use sluice_aws::{Format, Log};
 use sluice_contract::Contract;
 
 use crate::{CONTRACT, check, event, handler, invocation, message, refusal, with, without};

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use functions::{
     handler::{Handler, Invocation},
-    log::{Format, Log},
     record::Record,
     sink::{Memory, Sink},
 };
 use serde_json::{Value, json};
+use sluice_aws::{Format, Log};
 use sluice_contract::Contract;
 
 const CONTRACT: &str = "

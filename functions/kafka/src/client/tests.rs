@@ -1,12 +1,13 @@
 //! What is said where there is no connection.
 
+use sluice_aws::Variables;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
 use super::*;
-use crate::{security::Security, variables::Variables};
+use crate::security::Security;
 
 const WITHIN: Duration = Duration::from_millis(400);
 /// What connecting may take longer. The connecting is looked at before the

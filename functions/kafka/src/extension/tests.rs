@@ -1,9 +1,9 @@
 //! What the extension is asked, when, and what becomes of its answers.
 
+use sluice_aws::fake::{Answer, Fake};
 use tokio::time::{advance, pause, resume};
 
 use super::*;
-use crate::fake::{Answer, Fake};
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_a/b-AbCdEf";
 
@@ -189,7 +189,7 @@ fn the_extension_listens_where_its_own_variable_says() {
 fn the_extension_wants_a_token_of_lambda() {
     let token = |variables: &[_]| extension(variables).map(|e| e.token.reveal().to_owned());
     let session = (SESSION_TOKEN, "session");
-    let container = (container::TOKEN, "container");
+    let container = (CONTAINER_TOKEN, "container");
     assert_eq!(token(&[session, container]), Ok("session".to_owned()));
     assert_eq!(token(&[container]), Ok("container".to_owned()));
     assert_eq!(

@@ -1,11 +1,11 @@
 //! Tokens beside those of other signers, and the regions to sign for.
 
-use super::*;
-use crate::{
-    container::FULL_URI,
+use sluice_aws::{
+    CONTAINER_CREDENTIALS as FULL_URI, Secret,
     fake::{Answer, Fake},
-    secret::Secret,
 };
+
+use super::*;
 
 /// One line per token; its head says where they are from.
 const TOKENS: &str = include_str!("../../tests/data/msk-iam-tokens.tsv");

@@ -2,11 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use self::fake::{Answer, Fake};
-use super::*;
+use sluice_aws::fake::{Answer, Fake};
 
-#[path = "../../../kafka/src/fake.rs"]
-mod fake;
+use super::*;
 
 const PLAIN: [(&str, &str); 2] = [
     ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),

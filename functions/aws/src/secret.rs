@@ -4,15 +4,16 @@ use std::fmt;
 
 /// A password, a key or a token. Only [`Secret::reveal`] shows it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// The text itself: for the wire and for signatures, never for a message.
-    pub(crate) fn reveal(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -21,11 +22,4 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
-}
-
-/// A user's name and password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Login {
-    pub(crate) username: String,
-    pub(crate) password: Secret,
 }

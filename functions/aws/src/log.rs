@@ -1,6 +1,7 @@
 //! One line on standard error for each thing that went wrong.
 //!
 //! Nothing is written for what went well: the gateway and Lambda count that.
+//! What they cannot see is counted in a line of its own.
 //! A line carries ids and causes, never a body and never a credential.
 
 use std::{
@@ -11,10 +12,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
-use crate::record::rfc3339;
+use crate::lambda::variable;
 
 /// Where lines go, and in which form.
 #[derive(Clone)]
@@ -53,20 +54,41 @@ impl Log {
 
     /// Writes one line about an error and what lies behind it.
     pub fn error(&self, error: &dyn Error, fields: &[(&str, &str)]) {
-        self.line("ERROR", error, fields);
+        self.line("ERROR", &chain(error), fields, &[]);
     }
 
     /// Writes one line about an error that work goes on after.
     pub fn warn(&self, error: &dyn Error, fields: &[(&str, &str)]) {
-        self.line("WARN", error, fields);
+        self.line("WARN", &chain(error), fields, &[]);
     }
 
-    fn line(&self, level: &str, error: &dyn Error, fields: &[(&str, &str)]) {
+    /// Writes one line of counts. In JSON they are numbers.
+    pub fn counts(&self, message: &str, fields: &[(&str, &str)], counts: &[(&str, u64)]) {
+        self.line("INFO", message, fields, counts);
+    }
+
+    fn line(&self, level: &str, message: &str, fields: &[(&str, &str)], counts: &[(&str, u64)]) {
         let line = match self.format {
-            Format::Text => text(level, error, fields),
-            Format::Json => json(level, error, fields, now()),
+            Format::Text => text(level, message, fields, counts),
+            Format::Json => json(level, message, fields, counts, now()),
         };
         (self.write)(&line);
+    }
+}
+
+impl Format {
+    /// Reads `AWS_LAMBDA_LOG_FORMAT` (`Text` or `JSON`) from the process's environment.
+    ///
+    /// It is read apart from the rest, since it says how to tell what is wrong with the rest.
+    pub fn from_env() -> Self {
+        Self::from_lookup(variable)
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        match lookup("AWS_LAMBDA_LOG_FORMAT").as_deref() {
+            Some("JSON") => Self::Json,
+            _ => Self::Text,
+        }
     }
 }
 
@@ -76,22 +98,37 @@ impl fmt::Debug for Log {
     }
 }
 
-fn text(level: &str, error: &dyn Error, fields: &[(&str, &str)]) -> String {
-    let mut line = format!("{level} {}", chain(error));
+fn text(level: &str, message: &str, fields: &[(&str, &str)], counts: &[(&str, u64)]) -> String {
+    let mut line = format!("{level} {message}");
     for (name, value) in fields {
         line.push_str(&format!(" {name}={value}"));
+    }
+    for (name, count) in counts {
+        line.push_str(&format!(" {name}={count}"));
     }
     // One event is one line, whatever the texts in it hold.
     line.replace(char::is_control, " ")
 }
 
-fn json(level: &str, error: &dyn Error, fields: &[(&str, &str)], now: DateTime<Utc>) -> String {
+fn json(
+    level: &str,
+    message: &str,
+    fields: &[(&str, &str)],
+    counts: &[(&str, u64)],
+    now: DateTime<Utc>,
+) -> String {
     let mut line = Map::new();
-    line.insert("timestamp".to_owned(), rfc3339(now).into());
+    line.insert(
+        "timestamp".to_owned(),
+        now.to_rfc3339_opts(SecondsFormat::Millis, true).into(),
+    );
     line.insert("level".to_owned(), level.into());
-    line.insert("message".to_owned(), chain(error).into());
+    line.insert("message".to_owned(), message.into());
     for (name, value) in fields {
         line.insert((*name).to_owned(), (*value).into());
+    }
+    for (name, count) in counts {
+        line.insert((*name).to_owned(), (*count).into());
     }
     Value::Object(line).to_string()
 }
@@ -124,17 +161,25 @@ fn now() -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::{Code, Failure};
 
-    fn failure() -> Failure {
-        let cause = Failure::new(Code::Internal, "broker b-1:\n9092").because("refused");
-        Failure::new(Code::Unavailable, "not stored").because(cause)
+    /// An error, and those behind it.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Self>>);
+
+    fn layers(texts: &[&'static str]) -> Layer {
+        let (first, rest) = texts.split_first().expect("a text");
+        Layer(first, (!rest.is_empty()).then(|| Box::new(layers(rest))))
+    }
+
+    fn failure() -> Layer {
+        layers(&["not stored", "broker b-1:\n9092", "refused"])
     }
 
     #[test]
     fn a_text_line_tells_the_chain_of_causes_and_the_fields() {
         assert_eq!(
-            text("ERROR", &failure(), &[("requestId", "r-1")]),
+            text("ERROR", &chain(&failure()), &[("requestId", "r-1")], &[]),
             "ERROR not stored: broker b-1: 9092: refused requestId=r-1"
         );
     }
@@ -144,8 +189,9 @@ mod tests {
         assert_eq!(
             json(
                 "WARN",
-                &failure(),
+                &chain(&failure()),
                 &[("requestId", "r-1")],
+                &[],
                 DateTime::UNIX_EPOCH
             ),
             r#"{"level":"WARN","message":"not stored: broker b-1:\n9092: refused","requestId":"r-1","timestamp":"1970-01-01T00:00:00.000Z"}"#
@@ -153,8 +199,26 @@ mod tests {
     }
 
     #[test]
+    fn counts_are_numbers() {
+        let count = [("gone", 2)];
+        assert_eq!(text("INFO", "posted", &[], &count), "INFO posted gone=2");
+        assert_eq!(
+            json("INFO", "posted", &[], &count, DateTime::UNIX_EPOCH),
+            r#"{"gone":2,"level":"INFO","message":"posted","timestamp":"1970-01-01T00:00:00.000Z"}"#
+        );
+    }
+
+    #[test]
     fn a_cause_that_is_quoted_above_is_said_once() {
-        let error = Failure::new(Code::Internal, "cannot connect: refused").because("refused");
+        let error = layers(&["cannot connect: refused", "refused"]);
         assert_eq!(chain(&error), "cannot connect: refused");
+    }
+
+    #[test]
+    fn lines_are_json_only_where_lambda_says_so() {
+        let check = |value: Option<&str>| Format::from_lookup(|_| value.map(str::to_owned));
+        assert_eq!(check(Some("JSON")), Format::Json);
+        assert_eq!(check(Some("Text")), Format::Text);
+        assert_eq!(check(None), Format::Text);
     }
 }

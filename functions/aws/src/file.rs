@@ -9,7 +9,10 @@ use std::{
 /// Reads a text of at most `bytes_max`.
 ///
 /// Anything but an ordinary file is refused: a pipe might never end.
-pub(crate) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+///
+/// # Errors
+/// There is no such text.
+pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }

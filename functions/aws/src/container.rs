@@ -14,24 +14,23 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::{
-    aws::AwsCredentials,
+    credentials::{AwsCredentials, CredentialsError},
     fetch::{FetchError, fetch},
     file::read_text,
     secret::Secret,
-    security::CredentialsError,
     variables::{SettingsError, Variables},
 };
 
 /// The variable with the endpoint.
-pub(crate) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+pub const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 /// The variable with the token that the endpoint asks for.
-pub(crate) const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+pub const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 /// The variable with the file that has this token, which then may change.
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
 /// An endpoint, and what it said last.
 #[derive(Debug)]
-pub(crate) struct Container {
+pub struct Container {
     uri: Uri,
     token: Token,
     /// Locked during a fetch, so that connections opened together share it.

@@ -19,10 +19,7 @@ use crate::secret::Secret;
 ///
 /// # Errors
 /// There is no such document, or it did not come in time.
-pub(crate) async fn fetch(
-    uri: &Uri,
-    header: Option<(HeaderName, &Secret)>,
-) -> Result<Bytes, FetchError> {
+pub async fn fetch(uri: &Uri, header: Option<(HeaderName, &Secret)>) -> Result<Bytes, FetchError> {
     let request = request(uri, header)?;
     timeout(FETCH_MAX, answer(uri, request))
         .await
@@ -41,33 +38,49 @@ const HTTP_PORT: u16 = 80;
 
 /// Why there is no document. No error shows a part of it: it may be a secret.
 #[derive(Debug, Error)]
-pub(crate) enum FetchError {
+pub enum FetchError {
+    /// Nobody listens there.
     #[error("there is no connection to {authority}")]
     Unreachable {
+        /// `HOST:PORT`.
         authority: String,
+        /// Why there is no connection.
         source: io::Error,
     },
+    /// It took too long.
     #[error("no answer within {} ms", FETCH_MAX.as_millis())]
     Timeout,
+    /// What came is no HTTP.
     #[error("the answer is not HTTP, or breaks off")]
     Broken(#[source] hyper::Error),
+    /// The answer is a refusal.
     #[error("the answer is status {}, expected 200", .0.as_u16())]
     Status(StatusCode),
+    /// Who is asked says that it has just been started.
     #[error("the answer is that it is not ready yet")]
     NotReady,
+    /// The answer is too long.
     #[error("the answer is longer than {DOCUMENT_BYTES_MAX} bytes")]
     TooLong,
+    /// The answer is not the document that was expected.
     #[error("the answer is something else, expected {0}")]
     Unexpected(&'static str),
+    /// The token to ask with holds what no header may.
     #[error("the token to ask with cannot stand in a header")]
     Token,
+    /// The token to ask with is in a file that cannot be read.
     #[error("the token to ask with cannot be read from {path:?}")]
-    TokenFile { path: String, source: io::Error },
+    TokenFile {
+        /// The file.
+        path: String,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
 }
 
 impl FetchError {
     /// Whether to ask again would be in vain, at least for now.
-    pub(crate) fn is_final(&self) -> bool {
+    pub fn is_final(&self) -> bool {
         match self {
             // As it is to be expected of what has just been started, or is busy.
             Self::Unreachable { .. } | Self::Timeout | Self::Broken(_) | Self::NotReady => false,

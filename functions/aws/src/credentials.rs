@@ -1,11 +1,12 @@
 //! AWS credentials, where a function finds them.
 
 use chrono::{DateTime, Utc};
+use thiserror::Error;
 
 use crate::{
     container::{self, Container},
+    fetch::FetchError,
     secret::Secret,
-    security::CredentialsError,
     variables::{SettingsError, Variables},
 };
 
@@ -13,20 +14,22 @@ use crate::{
 const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 /// The variable with the token that temporary credentials come with.
-pub(crate) const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// Who asks AWS, as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AwsCredentials {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: Secret,
+pub struct AwsCredentials {
+    /// The name of the key.
+    pub access_key_id: String,
+    /// The key itself.
+    pub secret_access_key: Secret,
     /// Temporary credentials have one; Lambda's are temporary.
-    pub(crate) session_token: Option<Secret>,
+    pub session_token: Option<Secret>,
 }
 
 /// Where credentials come from.
 #[derive(Debug)]
-pub(crate) enum AwsCredentialsSource {
+pub enum AwsCredentialsSource {
     /// Variables: Lambda replaces the process before these expire.
     Environment(AwsCredentials),
     /// An endpoint: Lambda Managed Instances outlive their credentials.
@@ -36,7 +39,10 @@ pub(crate) enum AwsCredentialsSource {
 impl AwsCredentialsSource {
     /// Finds out where credentials come from: the environment before the
     /// endpoint, as in the AWS SDKs.
-    pub(crate) fn from_variables(variables: &Variables<'_>) -> Result<Self, SettingsError> {
+    ///
+    /// # Errors
+    /// There are none, or a variable about them cannot be used.
+    pub fn from_variables(variables: &Variables<'_>) -> Result<Self, SettingsError> {
         let Some(access_key_id) = variables.find(ACCESS_KEY_ID) else {
             return match Container::from_variables(variables)? {
                 Some(container) => Ok(Self::Container(container)),
@@ -57,13 +63,37 @@ impl AwsCredentialsSource {
     }
 
     /// The credentials to use at this time.
-    pub(crate) async fn current(
-        &self,
-        now: DateTime<Utc>,
-    ) -> Result<AwsCredentials, CredentialsError> {
+    ///
+    /// # Errors
+    /// The endpoint does not give them.
+    pub async fn current(&self, now: DateTime<Utc>) -> Result<AwsCredentials, CredentialsError> {
         match self {
             Self::Environment(credentials) => Ok(credentials.clone()),
             Self::Container(container) => container.current(now).await,
         }
+    }
+}
+
+/// There are no credentials to connect with.
+#[derive(Debug, Error)]
+#[error("cannot read the credentials that {variable} names")]
+pub struct CredentialsError {
+    /// The variable that says where they are.
+    pub variable: &'static str,
+    /// Why they cannot be read.
+    #[source]
+    pub cause: FetchError,
+}
+
+impl CredentialsError {
+    /// An error about the credentials that a variable leads to.
+    pub fn new(variable: &'static str, cause: FetchError) -> Self {
+        Self { variable, cause }
+    }
+
+    /// Whether to try again would be in vain, at least for now: whoever has
+    /// the credentials does not give them to us, or gives something else.
+    pub fn is_final(&self) -> bool {
+        self.cause.is_final()
     }
 }

@@ -1,28 +1,40 @@
 //! Environment variables, each found, required or refused by name.
 
+use std::fmt;
+
 use thiserror::Error;
 
 /// The environment, as a function from a name to a value.
-pub(crate) struct Variables<'a>(pub(crate) &'a dyn Fn(&str) -> Option<String>);
+#[derive(Clone, Copy)]
+pub struct Variables<'a>(pub &'a dyn Fn(&str) -> Option<String>);
+
+impl fmt::Debug for Variables<'_> {
+    /// Some of them are secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Variables(..)")
+    }
+}
 
 impl Variables<'_> {
     /// The value of a variable; an empty one is unset.
-    pub(crate) fn find(&self, name: &str) -> Option<String> {
+    pub fn find(&self, name: &str) -> Option<String> {
         self.0(name).filter(|value| !value.is_empty())
     }
 
     /// The value of a variable that has to be there.
-    pub(crate) fn require(
-        &self,
-        variable: &'static str,
-        expected: &str,
-    ) -> Result<String, SettingsError> {
+    ///
+    /// # Errors
+    /// It is not set.
+    pub fn require(&self, variable: &'static str, expected: &str) -> Result<String, SettingsError> {
         self.find(variable)
             .ok_or_else(|| SettingsError::new(variable, "not set", expected))
     }
 
     /// What the value of a variable stands for among `words`.
-    pub(crate) fn word<T: Copy>(
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn word<T: Copy>(
         &self,
         variable: &'static str,
         words: &[(&str, T)],
@@ -38,11 +50,10 @@ impl Variables<'_> {
 
     /// Refuses the variables that have no meaning here. Their values may be
     /// secret, and are not shown.
-    pub(crate) fn none_of(
-        &self,
-        variables: &[&'static str],
-        because: &str,
-    ) -> Result<(), SettingsError> {
+    ///
+    /// # Errors
+    /// One of them is set.
+    pub fn none_of(&self, variables: &[&'static str], because: &str) -> Result<(), SettingsError> {
         match variables.iter().find(|name| self.find(name).is_some()) {
             Some(variable) => Err(SettingsError::new(
                 variable,
@@ -55,7 +66,7 @@ impl Variables<'_> {
 }
 
 /// `A, B or C`.
-pub(crate) fn one_of<T>(words: &[(&str, T)]) -> String {
+pub fn one_of<T>(words: &[(&str, T)]) -> String {
     let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     match words.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
@@ -77,7 +88,7 @@ pub struct SettingsError {
 
 impl SettingsError {
     /// An error that says of the value what `found` says.
-    pub(crate) fn new(variable: &'static str, found: impl Into<String>, expected: &str) -> Self {
+    pub fn new(variable: &'static str, found: impl Into<String>, expected: &str) -> Self {
         Self {
             variable,
             found: found.into(),
@@ -86,7 +97,7 @@ impl SettingsError {
     }
 
     /// An error that shows the value. Not for secrets.
-    pub(crate) fn quoting(variable: &'static str, value: &str, expected: &str) -> Self {
+    pub fn quoting(variable: &'static str, value: &str, expected: &str) -> Self {
         Self::new(variable, format!("{value:?}"), expected)
     }
 }

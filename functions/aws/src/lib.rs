@@ -1,0 +1,33 @@
+//! What AWS gives a function: variables, credentials and a log.
+//!
+//! ```text
+//! environment ─▶ Variables ─┬▶ Credentials, perhaps fetched from the endpoint that a variable names
+//!                           └▶ whatever else a function is told
+//! Log ─▶ one line on standard error
+//! ```
+//!
+//! It knows neither Kafka nor API Gateway: what every function needs is here
+//! once, and brings nothing that only one of them needs.
+
+mod lambda;
+mod variables;
+
+mod container;
+mod credentials;
+mod fetch;
+mod file;
+mod secret;
+
+mod log;
+
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+
+pub use container::{FULL_URI as CONTAINER_CREDENTIALS, TOKEN as CONTAINER_TOKEN};
+pub use credentials::{AwsCredentials, AwsCredentialsSource, CredentialsError, SESSION_TOKEN};
+pub use fetch::{FetchError, fetch};
+pub use file::read_text;
+pub use lambda::{NotInLambda, NotText, function_name, require_text, variable};
+pub use log::{Format, Log};
+pub use secret::Secret;
+pub use variables::{SettingsError, Variables, one_of};

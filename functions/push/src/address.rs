@@ -1,0 +1,167 @@
+//! To whom a record is addressed.
+
+use std::{collections::BTreeSet, fmt};
+
+use crate::batch::Poison;
+
+/// The header with a JSON list of connection ids.
+const TO: &str = "to";
+/// The header with one connection id, which records of browsers carry: an
+/// answer copies it.
+const CONNECTION_ID: &str = "ce_connectionid";
+
+/// One record is for this many connections at most.
+pub const RECIPIENTS_MAX: usize = 1000;
+/// An id has this many bytes at most: API Gateway's have 16, those of other
+/// simulators up to 36.
+const ID_BYTES_MAX: usize = 128;
+
+/// The id of a connection, of characters that need no second look in a URL.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(String);
+
+impl ConnectionId {
+    /// Takes an id: letters, digits, `-`, `_` and `=`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte);
+        let is_id = (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed);
+        is_id.then(|| Self(text.to_owned()))
+    }
+
+    /// The id as the gateway made it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A header of a record: its name, and its value where it has one.
+pub type Header = (String, Option<Vec<u8>>);
+
+/// The connections that a record is for, each once: those of the header `to`,
+/// else that of the header `ce_connectionid`, else that of the key.
+///
+/// Of two headers of one name the last one counts, as for Kafka's own clients.
+///
+/// # Errors
+/// There is no address, or the one that counts is malformed.
+pub fn recipients(headers: &[Header], key: Option<&[u8]>) -> Result<Vec<ConnectionId>, Poison> {
+    let find = |name| headers.iter().rfind(|(found, _)| found == name);
+    if let Some((_, list)) = find(TO) {
+        return listed(list.as_deref().unwrap_or_default());
+    }
+    let (place, id) = match (find(CONNECTION_ID), key) {
+        (Some((_, id)), _) => ("header ce_connectionid", id.as_deref().unwrap_or_default()),
+        (None, Some(key)) => ("key", key),
+        (None, None) => return Err(Poison::NoAddress),
+    };
+    let id = str::from_utf8(id).ok().and_then(ConnectionId::parse);
+    Ok(vec![id.ok_or(Poison::NoId { place })?])
+}
+
+/// The ids of a JSON list. An empty one is for nobody, which is no mistake: a
+/// room may be empty.
+fn listed(list: &[u8]) -> Result<Vec<ConnectionId>, Poison> {
+    let ids: Vec<String> = serde_json::from_slice(list).map_err(|_| Poison::NoList)?;
+    if ids.len() > RECIPIENTS_MAX {
+        return Err(Poison::TooMany { ids: ids.len() });
+    }
+    let place = "header to";
+    let ids: Option<BTreeSet<_>> = ids.iter().map(|id| ConnectionId::parse(id)).collect();
+    Ok(ids.ok_or(Poison::NoId { place })?.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(headers: &[(&str, &str)], key: Option<&str>) -> String {
+        let headers: Vec<Header> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Some(value.as_bytes().to_vec())))
+            .collect();
+        match recipients(&headers, key.map(str::as_bytes)) {
+            Ok(ids) => format!("{ids:?}"),
+            Err(poison) => poison.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_list_comes_before_the_header_and_the_header_before_the_key() {
+        let to = ("to", r#"["a=", "b="]"#);
+        let id = ("ce_connectionid", "c=");
+        assert_eq!(check(&[id, to], Some("d=")), "[a=, b=]");
+        assert_eq!(check(&[id], Some("d=")), "[c=]");
+        assert_eq!(check(&[], Some("d=")), "[d=]");
+        assert_eq!(check(&[("ce_subject", "e=")], Some("d=")), "[d=]");
+    }
+
+    #[test]
+    fn the_last_header_of_a_name_counts_and_its_case_does() {
+        assert_eq!(
+            check(
+                &[("ce_connectionid", "a="), ("ce_connectionid", "b=")],
+                None
+            ),
+            "[b=]"
+        );
+        assert_eq!(check(&[("To", r#"["a="]"#)], Some("b=")), "[b=]");
+    }
+
+    #[test]
+    fn a_connection_is_listed_once_and_nobody_is_nobody() {
+        assert_eq!(check(&[("to", r#"["a=","a="]"#)], None), "[a=]");
+        assert_eq!(check(&[("to", "[]")], Some("a=")), "[]");
+    }
+
+    #[test]
+    fn an_address_that_counts_is_not_passed_over_when_it_is_malformed() {
+        let list = "header to: found something else, expected a JSON list of connection ids";
+        for malformed in ["", "a=", "null", r#"{"a":1}"#, "[1]", r#"["a""#] {
+            assert_eq!(check(&[("to", malformed)], Some("b=")), list, "{malformed}");
+        }
+        let id = |place| format!("{place}: found something else, expected a connection id");
+        assert_eq!(check(&[("to", r#"["a=",""]"#)], None), id("header to"));
+        assert_eq!(
+            check(&[("ce_connectionid", "")], Some("b=")),
+            id("header ce_connectionid")
+        );
+        assert_eq!(check(&[], Some("")), id("key"));
+    }
+
+    #[test]
+    fn an_id_leads_nowhere_else_in_a_url() {
+        for text in [
+            "..", ".", "a/b", "a%2Fb", "a b", "a?b", "a#b", "é", "a\n", "@a",
+        ] {
+            assert_eq!(ConnectionId::parse(text), None, "{text}");
+        }
+        assert_eq!(ConnectionId::parse(&"a".repeat(129)), None);
+        for text in [
+            "L0SM9cOFvHcCIhw=",
+            "bdh_3cVkoAMCF-Q=",
+            "0e2b6f0c-95b4-4c6e-8b1e",
+        ] {
+            assert!(ConnectionId::parse(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_address_is_told_and_so_are_too_many() {
+        assert_eq!(
+            check(&[("content-type", "text/plain")], None),
+            "found no address, expected a header to, a header ce_connectionid, or a key"
+        );
+        let list = |ids| serde_json::to_string(&vec!["a="; ids]).expect("a list");
+        assert_eq!(check(&[("to", &list(1000))], None), "[a=]");
+        assert_eq!(
+            check(&[("to", &list(1001))], None),
+            "header to: found 1001 connection ids, expected at most 1000"
+        );
+    }
+}

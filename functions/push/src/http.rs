@@ -1,0 +1,116 @@
+//! The SDK's requests over hyper and, where the URL says so, over rustls.
+//!
+//! The SDK's own client brings AWS-LC or reads the system's certificates at
+//! every start, each of which takes longer than all the rest of a start.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    },
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector as TcpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+use crate::delivery::POSTS_MAX;
+
+/// Connections that are idle this long are not used again: they may be closed
+/// by now, which a function that was frozen is not told. Each costs one retry.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// An answer has this many bytes at most: it is empty, or one short sentence.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+
+/// Sends requests, over connections that are kept.
+#[derive(Clone)]
+pub(crate) struct Http(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
+
+impl Http {
+    /// A client that trusts the authorities that Mozilla trusts.
+    pub(crate) fn new() -> Self {
+        let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
+        Self::trusting(RootCertStore { roots })
+    }
+
+    /// A client that trusts these authorities.
+    fn trusting(roots: RootCertStore) -> Self {
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has what TLS 1.2 and 1.3 need")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut tcp = TcpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Self(
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(IDLE_MAX)
+                .pool_max_idle_per_host(POSTS_MAX)
+                .pool_timer(TokioTimer::new())
+                .build(connector),
+        )
+    }
+
+    async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let request = request.try_into_http1x().map_err(user)?;
+        let request = request.map(|body| match body.bytes() {
+            Some(bytes) => Full::new(Bytes::copy_from_slice(bytes)),
+            None => Full::default(),
+        });
+        let response = self.0.request(request).await.map_err(io)?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = SdkBody::from(body.map_err(ConnectorError::io)?.to_bytes());
+        let response = hyper::Response::from_parts(parts, body);
+        HttpResponse::try_from(response).map_err(user)
+    }
+}
+
+fn user(error: impl Error + Send + Sync + 'static) -> ConnectorError {
+    ConnectorError::user(error.into())
+}
+
+fn io(error: impl Error + Send + Sync + 'static) -> ConnectorError {
+    ConnectorError::io(error.into())
+}
+
+impl HttpConnector for Http {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().send(request))
+    }
+}
+
+impl HttpClient for Http {
+    fn http_connector(
+        &self,
+        _settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Http(..)")
+    }
+}
+
+#[cfg(test)]
+#[path = "http/tests.rs"]
+mod tests;

@@ -1,0 +1,60 @@
+//! Lambda's side: start-up, then one invocation after the other, or many at
+//! once where the function is on Managed Instances.
+
+use std::{error::Error, process::ExitCode, sync::Arc, time::SystemTime};
+
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde_json::value::RawValue;
+use sluice_aws::{Format, Log};
+
+use crate::{
+    config::Config,
+    event::{EventError, Response},
+    handler::{Handler, Invocation},
+    sdk::Stage,
+};
+
+/// Runs the function until Lambda ends the process.
+///
+/// Whatever is wrong with the configuration ends it at once, with one line on
+/// standard error.
+pub async fn run() -> ExitCode {
+    let log = Log::stderr(Format::from_env());
+    match serve(log.clone()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.error(error.as_ref(), &[("function", "push")]);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(log: Log) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let stage = Stage::new(Config::from_env()?);
+    let handler = Arc::new(Handler::new(stage, log));
+    let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let handler = Arc::clone(&handler);
+        async move { answer(&handler, event).await }
+    });
+    Runtime::new(service).run_concurrent().await
+}
+
+async fn answer(
+    handler: &Handler<Stage>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Response, Diagnostic> {
+    let invocation = invocation(event.context);
+    let handled = handler.handle(event.payload.get(), &invocation).await;
+    handled.map_err(|error: EventError| Diagnostic {
+        error_type: "EventError".to_owned(),
+        error_message: error.to_string(),
+    })
+}
+
+fn invocation(context: Context) -> Invocation {
+    Invocation {
+        // Some emulators send a deadline that has long passed, which tells nothing.
+        remaining: context.deadline().duration_since(SystemTime::now()).ok(),
+        request_id: context.request_id,
+    }
+}

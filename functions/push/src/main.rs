@@ -1,0 +1,8 @@
+//! Posts Kafka records to the connections that they are addressed to.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    sluice_push::lambda::run().await
+}

@@ -1,0 +1,109 @@
+//! The gateway's connections, through the AWS SDK.
+
+use std::error::Error;
+
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, error::CredentialsError, future},
+};
+use aws_sdk_apigatewaymanagement::{
+    Client,
+    config::{
+        BehaviorVersion, Config, IdentityCache, Region, StalledStreamProtectionConfig,
+        retry::RetryConfig, timeout::TimeoutConfig,
+    },
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::Blob,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use chrono::Utc;
+use sluice_aws::AwsCredentialsSource;
+
+use crate::{
+    address::ConnectionId,
+    batch::Action,
+    config,
+    connections::{Connections, Refusal},
+    http::Http,
+};
+
+/// The connections of one stage.
+#[derive(Debug)]
+pub struct Stage(Client);
+
+impl Stage {
+    /// The stage that the environment names.
+    ///
+    /// The SDK neither retries nor waits here: when to try again depends on
+    /// the batch, and is decided elsewhere. Nor does it keep credentials:
+    /// their source does.
+    pub fn new(config: config::Config) -> Self {
+        let sdk = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(Http::new())
+            .endpoint_url(config.callback_url)
+            .region(Region::new(config.region))
+            .credentials_provider(Source(config.credentials))
+            .identity_cache(IdentityCache::no_cache())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build();
+        Self(Client::from_conf(sdk))
+    }
+}
+
+impl Connections for Stage {
+    async fn act(&self, connection: &ConnectionId, action: &Action) -> Result<(), Refusal> {
+        match action {
+            Action::Post(message) => {
+                let post = self.0.post_to_connection();
+                let post = post.connection_id(connection.as_str());
+                let post = post.data(Blob::new(&message[..])).send();
+                Box::pin(post).await.map(drop).map_err(refusal)
+            }
+            Action::Close => {
+                let close = self.0.delete_connection();
+                let close = close.connection_id(connection.as_str()).send();
+                Box::pin(close).await.map(drop).map_err(refusal)
+            }
+        }
+    }
+}
+
+fn refusal<E>(error: SdkError<E, HttpResponse>) -> Refusal
+where
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let Some(response) = error.raw_response() else {
+        return Refusal::new(None).because(error);
+    };
+    let refusal = Refusal::new(Some(response.status().as_u16()));
+    match error.message().or_else(|| error.code()) {
+        Some(message) => refusal.because(message.to_owned()),
+        None => refusal,
+    }
+}
+
+/// Who posts, as the SDK asks for it.
+#[derive(Debug)]
+struct Source(AwsCredentialsSource);
+
+impl ProvideCredentials for Source {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let current = self.0.current(Utc::now()).await;
+            let current = current.map_err(CredentialsError::provider_error)?;
+            Ok(Credentials::new(
+                current.access_key_id,
+                current.secret_access_key.reveal(),
+                current.session_token.map(|token| token.reveal().to_owned()),
+                None,
+                "environment",
+            ))
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! Events of a mapping become posts, an answer and lines in the log, field by field.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_lambda_events::event::kafka::KafkaEvent;
+use serde_json::{Value, json};
+use sluice_aws::{Format, Log};
+use sluice_push::{
+    address::ConnectionId,
+    batch::Action,
+    connections::{Connections, Refusal},
+    handler::{Handler, Invocation},
+};
+
+/// Takes everything, except for `gone=` and `denied=`, and keeps it.
+#[derive(Debug, Default)]
+struct Memory(Mutex<Vec<(String, Action)>>);
+
+impl Connections for &Memory {
+    async fn act(&self, connection: &ConnectionId, action: &Action) -> Result<(), Refusal> {
+        let id = connection.as_str();
+        match id {
+            "gone=" => return Err(Refusal::new(Some(410))),
+            "denied=" => return Err(Refusal::new(Some(403)).because("Forbidden")),
+            _ => {}
+        }
+        let mut acts = self.0.lock().expect("a memory");
+        acts.push((id.to_owned(), action.clone()));
+        Ok(())
+    }
+}
+
+/// What came of an event: posts by connection, the answer and the log.
+struct Outcome {
+    posts: Vec<(String, Action)>,
+    answer: Value,
+    log: Vec<String>,
+}
+
+fn event(file: &str) -> String {
+    let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/events");
+    fs::read_to_string(events.join(file)).expect("an event")
+}
+
+fn invocation() -> Invocation {
+    Invocation {
+        request_id: "r-1".to_owned(),
+        remaining: Some(Duration::from_secs(10)),
+    }
+}
+
+async fn check(json: &str) -> Outcome {
+    let memory = Memory::default();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let log = {
+        let lines = Arc::clone(&lines);
+        Log::new(Format::Text, move |line| {
+            lines.lock().expect("a log").push(line.to_owned());
+        })
+    };
+    let handler = Handler::new(&memory, log);
+    let response = handler.handle(json, &invocation()).await;
+    let answer = response.map_or_else(
+        |error| json!(error.to_string()),
+        |response| serde_json::to_value(response).expect("JSON"),
+    );
+    let mut posts = memory.0.lock().expect("a memory").clone();
+    // Connections are independent of each other; the order of each one stays.
+    posts.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let log = lines.lock().expect("a log").clone();
+    Outcome { posts, answer, log }
+}
+
+fn post(connection: &str, message: &'static [u8]) -> (String, Action) {
+    (connection.to_owned(), Action::Post(message.into()))
+}
+
+#[tokio::test]
+async fn a_record_of_a_self_managed_cluster_is_posted_to_its_key() {
+    let outcome = check(&event("self-managed.json")).await;
+    let message = r#"{"text":"Noël"}"#.as_bytes();
+    assert_eq!(outcome.posts, [post("R1kmxc2VNjMCFIA=", message)]);
+    assert_eq!(outcome.answer, json!({"batchItemFailures": []}));
+    assert_eq!(outcome.log, [""; 0]);
+}
+
+#[tokio::test]
+async fn several_partitions_are_posted_closed_counted_and_reported() {
+    let outcome = check(&event("msk.json")).await;
+    let (one, other) = ("R1kmxc2VNjMCFIA=", "bdh_3cVkoAMCF-Q=");
+    let mut expected = vec![
+        post(one, b"hello all"),
+        post(one, b"answer"),
+        (one.to_owned(), Action::Close),
+    ];
+    let mut posts = outcome.posts;
+    assert_eq!(posts.drain(..3).collect::<Vec<_>>(), expected);
+    // These two are of two partitions, between which there is no order.
+    expected = vec![post(other, b"hello all"), post(other, &[0, 255, 16])];
+    assert!(
+        posts.len() == 2 && expected.iter().all(|post| posts.contains(post)),
+        "{posts:?}"
+    );
+    assert_eq!(
+        outcome.answer,
+        json!({"batchItemFailures": [
+            {"itemIdentifier": {"partition": "ws.outbound-2", "offset": 10}}
+        ]})
+    );
+    assert_eq!(
+        outcome.log,
+        [
+            "WARN found no address, expected a header to, a header ce_connectionid, or a key requestId=r-1 partition=ws.outbound-2 offset=7",
+            "ERROR the gateway answered 403: Forbidden requestId=r-1 partition=ws.outbound-2 offset=10 connectionId=denied=",
+            "INFO posted requestId=r-1 delivered=5 gone=1 tooLarge=0 rejected=0 retried=0 repeated=0 poison=1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_event_of_a_mapping_fails_as_a_whole() {
+    let outcome = check(r#"{"requestContext":{"routeKey":"$default"}}"#).await;
+    let error = outcome.answer.as_str().expect("an error");
+    assert!(error.starts_with("event: found something else"), "{error}");
+    assert_eq!(outcome.log, [format!("ERROR {error} requestId=r-1")]);
+}
+
+#[tokio::test]
+async fn what_comes_again_behind_a_failure_is_posted_once() {
+    let memory = Memory::default();
+    let handler = Handler::new(&memory, Log::new(Format::Text, |_| {}));
+    // To `denied=`, then to `a=`.
+    let event = r#"{"records":{"t-0":[
+        {"offset":1,"key":"ZGVuaWVkPQ==","value":""},
+        {"offset":2,"key":"YT0=","value":"aGk="}]}}"#;
+    for _ in 0..2 {
+        let response = handler
+            .handle(event, &invocation())
+            .await
+            .expect("a response");
+        assert_eq!(
+            serde_json::to_value(response).expect("JSON"),
+            json!({"batchItemFailures": [{"itemIdentifier": {"partition": "t-0", "offset": 1}}]})
+        );
+    }
+    assert_eq!(*memory.0.lock().expect("a memory"), [post("a=", b"hi")]);
+}
+
+#[test]
+fn the_events_are_what_others_take_for_a_mappings() {
+    for (file, records) in [("self-managed.json", 1), ("msk.json", 8)] {
+        let event: KafkaEvent = serde_json::from_str(&event(file)).expect(file);
+        let found: usize = event.records.values().map(Vec::len).sum();
+        assert_eq!(found, records, "{file}");
+    }
+}
