@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! environment ─from_lookup▶ Settings ─connect▶ Connection ─deref▶ rskafka's Client
+//!                                    └─stream─▶ BrokerStream, to one broker
 //! ```
 //!
 //! Whoever speaks to the cluster connects here, so that all of them
@@ -10,6 +11,7 @@
 mod client;
 mod relay;
 mod settings;
+mod stream;
 
 mod aws;
 mod container;
@@ -31,4 +33,5 @@ pub use client::{ConnectError, Connection};
 pub use relay::{Refusal, Troubles};
 pub use security::{CredentialsError, Security};
 pub use settings::{BROKERS, Settings};
+pub use stream::{BrokerStream, Duplex};
 pub use variables::SettingsError;
