@@ -9,7 +9,6 @@ use crate::node::{Node, Value};
 const FIELDS: &[&[&str]] = &[
     &["authorizer"],
     &["functions", "*", "maxConcurrency"],
-    &["push"],
     &["routes", "*", "throttlingBurstLimit"],
     &["routes", "*", "throttlingRateLimit"],
     &["stage", "throttlingBurstLimit"],

@@ -162,7 +162,6 @@ fn a_field_whose_behaviour_is_to_come_is_refused() {
         );
     }
     check(&with("authorizer: { type: AWS_IAM }"), "4: authorizer");
-    check(&with("push: { function: p, topics: [a] }"), "4: push");
     check(
         &with("stage: { throttlingRateLimit: 1 }"),
         "4: stage.throttlingRateLimit",
@@ -187,11 +186,14 @@ fn a_field_whose_behaviour_is_to_come_is_refused() {
 
 #[test]
 fn the_first_field_to_come_is_named_and_faults_come_before() {
-    let text = with("push: { function: p, topics: [a] }\nauthorizer: { type: AWS_IAM }");
+    let text = with("stage: { throttlingRateLimit: 1 }\nauthorizer: { type: AWS_IAM }");
     let err = Contract::parse("gateway.yaml", &text).unwrap_err();
-    assert_eq!(err.to_string(), "gateway.yaml:4: push: not yet supported");
+    assert_eq!(
+        err.to_string(),
+        "gateway.yaml:4: stage.throttlingRateLimit: not yet supported"
+    );
     refuse(
-        &with("push: { function: p, topics: [a] }\nauthorizer: 5"),
+        &with("stage: { throttlingRateLimit: 1 }\nauthorizer: 5"),
         ":5: authorizer: found the number `5`, expected a mapping of type, function, identitySource",
     );
 }
