@@ -14,7 +14,11 @@ mod routes;
 mod shutdown;
 mod startup;
 
+#[cfg(any(feature = "kafka", feature = "kcat"))]
+mod groups;
 #[cfg(feature = "kcat")]
 mod kcat;
+#[cfg(feature = "python")]
+mod mapping;
 #[cfg(feature = "python")]
 mod scripted;
