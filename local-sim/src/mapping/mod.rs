@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌─ source, one for each partition ◀── cluster: leaders, connections (wire)
 //!  poller ◀──┤
-//!    │  ▲    └─ group: the offsets committed, ours to go on from
+//!    │  ▲    └─ group: the offsets committed, ours to go on from (join)
 //!    │  └────── schedule: which records go out together, which again, which are given up (no I/O, no clock)
 //!    ├─ event ─▶ Lambda ─▶ report: what the function says has failed
 //!    └─ dead_letter: what was given up
@@ -16,10 +16,11 @@ mod cluster;
 mod dead_letter;
 mod event;
 mod group;
+mod join;
 mod poller;
 mod report;
 mod schedule;
 mod source;
 mod wire;
 
-pub(crate) use self::poller::{JoinError, Mapping};
+pub(crate) use self::{join::JoinError, poller::Mapping};

@@ -4,147 +4,57 @@ use std::{
     collections::BTreeMap,
     future::pending,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use kafka_protocol::records::Record;
-use sluice_contract::{Push, StartingPosition};
-use sluice_kafka::Settings;
-use thiserror::Error;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
     batch::Fetched,
-    cluster::{Cluster, ClusterError},
     dead_letter::{DeadLetter, Failure},
     event::{self, partition_key},
     group::{Group, Offsets},
     report,
-    schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Policy, Schedule},
-    source::{End, Source},
+    schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Schedule},
+    source::Source,
 };
 use crate::lambda::{InvokeError, Lambda};
 
 /// An event source mapping that knows where to begin.
 pub(crate) struct Mapping {
-    function: String,
-    bootstrap_servers: String,
-    schedule: Schedule,
+    pub(super) function: String,
+    pub(super) bootstrap_servers: String,
+    pub(super) schedule: Schedule,
     /// By lane. One that is missing is reading.
-    sources: Vec<Option<Source>>,
+    pub(super) sources: Vec<Option<Source>>,
     /// By lane: topic and partition.
-    places: Vec<(String, i32)>,
+    pub(super) places: Vec<(String, i32)>,
     /// By lane: what the function last said about a failure.
-    messages: Vec<Option<String>>,
+    pub(super) messages: Vec<Option<String>>,
     /// Missing while it commits.
-    group: Option<Group>,
-    committed: Offsets,
-    dead_letter: Option<Arc<DeadLetter>>,
-    work: Work,
+    pub(super) group: Option<Group>,
+    pub(super) committed: Offsets,
+    pub(super) dead_letter: Option<Arc<DeadLetter>>,
+    pub(super) work: Work,
 }
 
 /// What is under way.
 #[derive(Default)]
-struct Work {
+pub(super) struct Work {
     reading: JoinSet<(usize, Source, Fetched)>,
     invoking: JoinSet<(Batch, Result<Bytes, InvokeError>)>,
     giving_up: JoinSet<Part>,
     committing: JoinSet<(Group, Offsets)>,
 }
 
-/// Why the mapping cannot begin.
-#[derive(Debug, Error)]
-#[error("push: cannot read its topics as group {group}")]
-pub(crate) struct JoinError {
-    group: String,
-    #[source]
-    source: Box<ClusterError>,
-}
-
 impl Mapping {
-    /// Finds out where to go on, and commits where it begins what it has never read: from now on nothing is missed.
-    ///
-    /// # Errors
-    /// The cluster does not answer as it should, for longer than [`JOIN_MAX`].
-    pub(crate) async fn join(
-        push: &Push,
-        group: &str,
-        settings: Settings,
-    ) -> Result<Self, JoinError> {
-        let bootstrap_servers = settings.brokers.join(",");
-        let cluster = Arc::new(Cluster::new(settings));
-        let end = Instant::now() + JOIN_MAX;
-        loop {
-            match Self::try_join(push, group, &cluster, &bootstrap_servers).await {
-                // A new cluster takes a while until it has room for offsets.
-                Err(_) if Instant::now() < end => sleep(JOIN_PAUSE).await,
-                joined => {
-                    return joined.map_err(|source| JoinError {
-                        group: group.to_owned(),
-                        source: Box::new(source),
-                    });
-                }
-            }
-        }
-    }
-
-    async fn try_join(
-        push: &Push,
-        group: &str,
-        cluster: &Arc<Cluster>,
-        bootstrap_servers: &str,
-    ) -> Result<Self, ClusterError> {
-        let topics = push
-            .topics
-            .iter()
-            .chain(&push.dead_letter)
-            .map(String::as_str);
-        let partitions = cluster.partitions(topics).await?;
-        let count = |topic: &String| partitions.get(topic).copied().unwrap_or_default();
-        let places: Vec<(String, i32)> = push
-            .topics
-            .iter()
-            .flat_map(|topic| (0..count(topic)).map(move |index| (topic.clone(), index)))
-            .collect();
-        let mut group = Group::new(Arc::clone(cluster), group.to_owned());
-        let mut offsets = group.committed(&places).await?;
-        let (mut starts, mut sources) = (Vec::new(), Vec::new());
-        for place in &places {
-            let (topic, partition) = place.clone();
-            let mut source = Source::new(Arc::clone(cluster), topic, partition);
-            let start = match offsets.get(place) {
-                Some(committed) => *committed,
-                None => source.end(first(push.starting_position)).await?,
-            };
-            offsets.insert(place.clone(), start);
-            starts.push(start);
-            sources.push(Some(source));
-        }
-        group.try_commit(&offsets).await?;
-        let dead_letter = push.dead_letter.clone();
-        Ok(Self {
-            function: push.function.clone(),
-            bootstrap_servers: bootstrap_servers.to_owned(),
-            schedule: Schedule::new(Policy::from(push), &starts),
-            sources,
-            messages: places.iter().map(|_| None).collect(),
-            places,
-            group: Some(group),
-            committed: offsets,
-            dead_letter: dead_letter.map(|topic| {
-                let partitions = count(&topic);
-                Arc::new(DeadLetter::new(Arc::clone(cluster), topic, partitions))
-            }),
-            work: Work::default(),
-        })
-    }
-
     /// Hands records to the function until `stop`; then lets what is under way end, and commits.
     pub(crate) async fn serve(mut self, lambda: Arc<Lambda>, stop: CancellationToken) {
         loop {
@@ -253,8 +163,9 @@ impl Mapping {
     fn commit(&mut self) -> bool {
         let lanes = self.places.iter().enumerate();
         let moved: Offsets = lanes
-            .map(|(lane, place)| (place.clone(), self.schedule.position(lane)))
+            .map(|(lane, place)| (place, self.schedule.position(lane)))
             .filter(|(place, position)| self.committed.get(place) != Some(position))
+            .map(|(place, position)| (place.clone(), position))
             .collect();
         if moved.is_empty() {
             return false;
@@ -361,20 +272,8 @@ impl Mapping {
     }
 }
 
-fn first(position: StartingPosition) -> End {
-    match position {
-        StartingPosition::Latest => End::Latest,
-        StartingPosition::TrimHorizon => End::Earliest,
-    }
-}
-
 /// By the clock on the wall, as records are stamped.
 fn millis_since_epoch() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX))
 }
-
-/// A cluster is joined in this time: a new one has to create the topic of offsets first.
-const JOIN_MAX: Duration = Duration::from_secs(20);
-/// Between two attempts.
-const JOIN_PAUSE: Duration = Duration::from_millis(250);
