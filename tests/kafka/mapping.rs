@@ -1,5 +1,6 @@
 //! The event source mapping over a real Apache Kafka, secured or not.
 
+use tests::admin::Admin;
 use tests::group::committed;
 use tests::producer::Producer;
 use tests::pushed::{Pushed, contract};
@@ -57,6 +58,21 @@ async fn nothing_is_missed_or_doubled_over_a_restart() {
         .map(|records| records.as_array().unwrap().len())
         .sum();
     assert_eq!(records, 60);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_partition_that_is_added_is_read_from_its_first_record() {
+    let kafka = RealKafka::shared().await;
+    let topic = format!("out-{}", Uuid::new_v4());
+    let pushed = Pushed::new();
+    let launch = pushed.launch(&contract(&topic, "")).kafka(&kafka.brokers);
+    let simulator = launch.start(&["--create-topics"]).await;
+    let port = kafka.brokers.rsplit_once(':').unwrap().1.parse().unwrap();
+    Admin::new([port]).add_partitions(&topic, 4).await;
+    let producer = Producer::connect(&kafka.brokers).await;
+    producer.send(&topic, 3, "k", "new").await;
+    pushed.until(&format!("{topic}-3"), "new").await;
     simulator.stop().await;
 }
 

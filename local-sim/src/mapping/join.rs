@@ -80,6 +80,7 @@ impl Mapping {
         Ok(Self {
             function: push.function.clone(),
             bootstrap_servers: bootstrap_servers.to_owned(),
+            cluster: Arc::clone(cluster),
             schedule: Schedule::new(Policy::from(push), &starts),
             sources,
             messages: places.iter().map(|_| None).collect(),

@@ -1,23 +1,24 @@
 //! The mapping as a whole: reads, invokes, settles and commits, all at once, until it is told to stop.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::pending,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use kafka_protocol::records::Record;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
     batch::Fetched,
+    cluster::Cluster,
     dead_letter::{DeadLetter, Failure},
     event::{self, partition_key},
     group::{Group, Offsets},
@@ -31,6 +32,7 @@ use crate::lambda::{InvokeError, Lambda};
 pub(crate) struct Mapping {
     pub(super) function: String,
     pub(super) bootstrap_servers: String,
+    pub(super) cluster: Arc<Cluster>,
     pub(super) schedule: Schedule,
     /// By lane. One that is missing is reading.
     pub(super) sources: Vec<Option<Source>>,
@@ -52,12 +54,15 @@ pub(super) struct Work {
     invoking: JoinSet<(Batch, Result<Bytes, InvokeError>)>,
     giving_up: JoinSet<Part>,
     committing: JoinSet<(Group, Offsets)>,
+    /// For partitions that were not there before.
+    looking: JoinSet<BTreeMap<String, i32>>,
 }
 
 impl Mapping {
     /// Hands records to the function until `stop`; then lets what is under way end, and commits.
     pub(crate) async fn serve(mut self, lambda: Arc<Lambda>, stop: CancellationToken) {
         loop {
+            self.look();
             self.read();
             let next = self.dispatch(&lambda);
             self.commit();
@@ -68,11 +73,42 @@ impl Mapping {
             }
         }
         self.work.reading.abort_all();
+        self.work.looking.abort_all();
         while !self.work.invoking.is_empty() || !self.work.giving_up.is_empty() {
             self.progress().await;
         }
         while self.commit() || !self.work.committing.is_empty() {
             self.progress().await;
+        }
+    }
+
+    /// Looks, after a while, how many partitions there are.
+    fn look(&mut self) {
+        if !self.work.looking.is_empty() {
+            return;
+        }
+        let topics: BTreeSet<String> = self.places.iter().map(|(it, _)| it.clone()).collect();
+        let cluster = Arc::clone(&self.cluster);
+        self.work.looking.spawn(async move {
+            sleep(LOOK_PAUSE).await;
+            let found = cluster.partitions(topics.iter().map(String::as_str));
+            // Where nobody answers, those that read say so.
+            found.await.unwrap_or_default()
+        });
+    }
+
+    /// Adds a lane for each partition that is new, from its first record on.
+    fn grow(&mut self, partitions: BTreeMap<String, i32>) {
+        for (topic, count) in partitions {
+            let known = self.places.iter().filter(|(it, _)| *it == topic).count();
+            for partition in i32::try_from(known).unwrap_or(i32::MAX)..count {
+                let cluster = Arc::clone(&self.cluster);
+                let source = Source::new(cluster, topic.clone(), partition);
+                self.schedule.add_lane(0);
+                self.sources.push(Some(source));
+                self.messages.push(None);
+                self.places.push((topic.clone(), partition));
+            }
         }
     }
 
@@ -189,6 +225,7 @@ impl Mapping {
             invoking,
             giving_up,
             committing,
+            looking,
         } = &mut self.work;
         tokio::select! {
             Some(Ok((lane, source, fetched))) = reading.join_next() => {
@@ -200,6 +237,7 @@ impl Mapping {
                 self.group = Some(group);
                 self.committed.extend(offsets);
             }
+            Some(Ok(partitions)) = looking.join_next() => self.grow(partitions),
             // Nothing is under way: what comes next is a retry that is due, or the end.
             else => pending().await,
         }
@@ -277,3 +315,6 @@ fn millis_since_epoch() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX))
 }
+
+/// Between two looks at the partitions: new ones are rare, and have no records at first.
+const LOOK_PAUSE: Duration = Duration::from_secs(10);

@@ -136,6 +136,11 @@ impl Schedule {
         }
     }
 
+    /// One more lane.
+    pub(super) fn add_lane(&mut self, start: i64) {
+        self.lanes.push(Lane::new(start));
+    }
+
     /// The offset from which a lane wants more records, if it does.
     pub(super) fn wants(&self, lane: usize) -> Option<i64> {
         let lane = &self.lanes[lane];
