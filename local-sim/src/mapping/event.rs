@@ -107,8 +107,7 @@ mod tests {
         record("mytopic", 0, &sample).get().to_owned()
     }
 
-    /// The event of <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>, byte for byte but for its spaces,
-    /// and the record of partition 1 is ours.
+    /// The event of <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>, byte for byte but for its spaces.
     #[test]
     fn an_event_is_the_one_of_the_documentation() {
         let first = record("mytopic", 0, &sample());
