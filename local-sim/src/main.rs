@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! cli ─▶ simulator ─▶ gateway ─invoke▶ lambda ─Runtime API▶ functions ─▶ kafka
+//!                     mapping ─invoke▶   ┘                                │
+//!                        ▲───────────── records of push's topics ─────────┘
 //! ```
 
 mod account;
@@ -11,6 +13,7 @@ mod executables;
 mod gateway;
 mod kafka;
 mod lambda;
+mod mapping;
 mod simulator;
 mod topics;
 mod variables;

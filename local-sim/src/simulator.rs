@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use sluice_contract::{Contract, ContractError};
+use sluice_contract::{Contract, ContractError, Push};
+use sluice_kafka::{Settings, SettingsError};
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::{
@@ -29,6 +30,7 @@ use crate::{
     gateway::{AccessLogError, Gateway},
     kafka::{self, Broker},
     lambda::{self, Lambda},
+    mapping::{JoinError, Mapping},
     topics::{self, TopicsError},
     variables::{NotText, Variables},
     watch::{Programs, Watch},
@@ -70,18 +72,20 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
     let lambda = Arc::new(lambda);
     let watch = Watch::new(executables, programs, Arc::clone(&lambda));
     let watch = options.watch.then(|| watch.run(!options.no_build));
+    let subscription = Subscription::find(&options, &contract, &cluster)?;
     let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda))?;
     let signals = Signals::new().map_err(StartError::Signals)?;
-    Ok(Simulator {
+    Simulator {
         lambda,
         gateway,
+        subscription,
         listener,
         console,
         cluster,
         _task_root: task_root,
     }
     .serve(&endpoints, signals, watch)
-    .await)
+    .await
 }
 
 async fn listen(
@@ -243,10 +247,42 @@ impl Cluster {
     }
 }
 
+/// What the event source mapping reads, and as whom.
+struct Subscription {
+    push: Push,
+    group: String,
+    settings: Settings,
+}
+
+impl Subscription {
+    /// That of the contract, if it has one. The cluster is connected with as functions do.
+    fn find(
+        options: &Options,
+        contract: &Contract,
+        cluster: &Cluster,
+    ) -> Result<Option<Self>, StartError> {
+        let Some(push) = contract.push.clone() else {
+            return Ok(None);
+        };
+        let lookup = |name: &str| cluster.variables.find(name, &options.environment);
+        let settings = Settings::from_lookup(lookup).map_err(StartError::Settings)?;
+        Ok(Some(Self {
+            group: format!("local-sim-{}-{}", options.stage, push.function),
+            push,
+            settings,
+        }))
+    }
+
+    async fn join(self) -> Result<Mapping, JoinError> {
+        Mapping::join(&self.push, &self.group, self.settings).await
+    }
+}
+
 /// Everything that runs.
 struct Simulator {
     lambda: Arc<Lambda>,
     gateway: Gateway,
+    subscription: Option<Subscription>,
     listener: TcpListener,
     console: TcpListener,
     cluster: Cluster,
@@ -261,31 +297,46 @@ impl Simulator {
         endpoints: &Endpoints,
         mut signals: Signals,
         watch: Option<impl Future<Output = ()> + Send + 'static>,
-    ) -> ExitCode {
-        let mut watching = JoinSet::new();
-        if let Some(watch) = watch {
-            watching.spawn(watch);
-        }
-        let stop_gateway = CancellationToken::new();
+    ) -> Result<ExitCode, StartError> {
+        let stop = CancellationToken::new();
         let stop_broker = CancellationToken::new();
         let stop_console = CancellationToken::new();
-        let mut console = JoinSet::new();
-        let controls = Console::new(Arc::clone(self.gateway.clock()));
-        console.spawn(console::serve(controls, self.console, stop_console.clone()));
-        let mut gateway = JoinSet::new();
-        gateway.spawn(Arc::new(self.gateway).serve(self.listener, stop_gateway.clone()));
         let mut broker = JoinSet::new();
         if let Some(embedded) = self.cluster.embedded {
             broker.spawn(embedded.serve(stop_broker.clone()));
         }
+        let mut mapping = JoinSet::new();
+        if let Some(subscription) = self.subscription {
+            let joined = tokio::select! {
+                joined = subscription.join() => joined?,
+                () = signals.next() => return Ok(ExitCode::SUCCESS),
+            };
+            mapping.spawn(joined.serve(Arc::clone(&self.lambda), stop.clone()));
+        }
+        let mut watching = JoinSet::new();
+        if let Some(watch) = watch {
+            watching.spawn(watch);
+        }
+        let mut console = JoinSet::new();
+        let controls = Console::new(Arc::clone(self.gateway.clock()));
+        console.spawn(console::serve(controls, self.console, stop_console.clone()));
+        let mut gateway = JoinSet::new();
+        gateway.spawn(Arc::new(self.gateway).serve(self.listener, stop.clone()));
         endpoints.print();
         signals.next().await;
         drop(watching);
         let deadline = Instant::now() + SHUTDOWN_MAX;
-        stop_gateway.cancel();
+        stop.cancel();
         let ending = async {
-            if timeout_at(deadline, gateway.join_next()).await.is_err() {
+            let (disconnected, pushed) = tokio::join!(
+                timeout_at(deadline, gateway.join_next()),
+                timeout_at(deadline, mapping.join_next()),
+            );
+            if disconnected.is_err() {
                 warn!("not every $disconnect has run in time");
+            }
+            if pushed.is_err() {
+                warn!("not every batch of records is done with in time: they will come again");
             }
             self.lambda.end().await;
             stop_broker.cancel();
@@ -293,10 +344,10 @@ impl Simulator {
             stop_console.cancel();
             console.join_next().await;
         };
-        tokio::select! {
+        Ok(tokio::select! {
             () = ending => ExitCode::SUCCESS,
             () = signals.next() => ExitCode::FAILURE,
-        }
+        })
     }
 }
 
@@ -394,6 +445,12 @@ pub(crate) enum StartError {
     /// The embedded broker does not take a topic.
     #[error("cannot create a topic of the contract")]
     Topic(#[source] Box<dyn Error + Send + Sync>),
+    /// The event source mapping has nowhere to begin.
+    #[error(transparent)]
+    Mapping(#[from] JoinError),
+    /// The event source mapping cannot connect as functions do.
+    #[error("push")]
+    Settings(#[source] SettingsError),
     /// There is no place for the functions to run in.
     #[error("cannot make a folder for the functions")]
     TaskRoot(#[source] io::Error),

@@ -22,7 +22,11 @@ mod throttling;
 
 #[cfg(feature = "python")]
 mod authorization;
+#[cfg(any(feature = "kafka", feature = "kcat"))]
+mod groups;
 #[cfg(feature = "kcat")]
 mod kcat;
+#[cfg(feature = "python")]
+mod mapping;
 #[cfg(feature = "python")]
 mod scripted;

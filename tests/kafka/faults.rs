@@ -122,3 +122,42 @@ async fn a_topic_that_is_deleted_is_no_topic_until_it_is_there_again() {
     assert_eq!(client.ask(message).await, ack);
     simulator.stop().await;
 }
+
+/// The way to Kafka and back out of it: the topic that a route writes is the one that is pushed.
+#[cfg(feature = "python")]
+#[tokio::test]
+async fn what_is_acknowledged_is_pushed_though_leaders_are_killed() {
+    use tests::pushed::{Pushed, contract};
+    use tests::wait::eventually;
+
+    const MESSAGES: usize = 60;
+    let mut cluster = Cluster::exclusive().await;
+    let _proxies = cluster.proxies().await;
+    let topic = format!("out-{}", Uuid::new_v4());
+    let route = format!("topic: {topic}, key: $request.body.id, routeResponse: true");
+    let contract = contract(&topic, "").replace(&format!("topic: {topic}.unused"), &route);
+    let pushed = Pushed::new();
+    let launch = pushed.launch(&contract).kafka(&cluster.brokers());
+    let simulator = launch.start(&["--create-topics"]).await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    let message = |id| json!({"id": format!("m{id}")}).to_string();
+    for id in 0..MESSAGES {
+        if id % 20 == 10 {
+            cluster.heal().await;
+            let leader = cluster.leader_of(&topic, 0).await;
+            cluster.kill(leader).await;
+        }
+        eventually("an acknowledgement", async || {
+            (client.ask(&message(id)).await["type"] == "ack").then_some(())
+        })
+        .await;
+    }
+    eventually("every message", async || {
+        let values = pushed.values(MESSAGES).await;
+        let arrived = |id| values.values().flatten().any(|value| *value == message(id));
+        (0..MESSAGES).all(arrived).then_some(())
+    })
+    .await;
+    simulator.stop().await;
+    cluster.heal().await;
+}

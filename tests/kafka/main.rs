@@ -1,5 +1,7 @@
 //! The whole path against a real Apache Kafka.
 
+#[cfg(feature = "python")]
+mod mapping;
 mod security;
 
 use tests::consumer::Consumer;

@@ -186,7 +186,11 @@ impl Admin {
 }
 
 /// What a broker answers; nothing where it is away, silent or not understood.
-async fn ask_one<R: Request>(port: u16, request: &R, version: i16) -> Option<R::Response> {
+pub(crate) async fn ask_one<R: Request>(
+    port: u16,
+    request: &R,
+    version: i16,
+) -> Option<R::Response> {
     let frame = encode(request, version);
     let exchange = async {
         let mut socket = TcpStream::connect(("127.0.0.1", port)).await.ok()?;

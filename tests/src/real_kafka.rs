@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::binaries;
 use crate::consumer::Consumer;
-use crate::wait::eventually;
+use crate::wait::{eventually, within};
 
 /// Where `tests/run` puts the jars, below cargo's target directory.
 const JARS: &str = "kafka-4.1.0/lib";
@@ -193,4 +193,20 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let ports = listeners.iter().map(|it| it.local_addr().unwrap().port());
     let ports: Vec<u16> = ports.collect();
     ports.try_into().unwrap()
+}
+
+/// Runs one of Kafka's command-line tools and returns its standard output.
+///
+/// # Panics
+/// Panics with what it said where it fails, or does not end.
+pub async fn run_java(program: &[&str]) -> String {
+    let tool = tokio::process::Command::new("java")
+        .args(java(program))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = within("one of Kafka's tools", tool).await.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
 }

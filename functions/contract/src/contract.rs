@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::push::Push;
 use crate::route::{self, Route};
 use crate::stage::Stage;
-use crate::{file, name, pending, topic, yaml};
+use crate::{file, name, topic, yaml};
 
 /// What clients may send, and where it goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,21 +49,10 @@ impl Contract {
     ///
     /// # Errors
     /// With the line, the field, what was found and what was expected, for the
-    /// first fault; also for a field whose behaviour is still to come.
+    /// first fault.
     pub fn parse(file: &str, text: &str) -> Result<Self, ContractError> {
-        let (root, contract) = Self::read(file, text)?;
-        pending::refuse(&root).map_err(|refusal| refusal.in_file(file))?;
-        Ok(contract)
-    }
-
-    /// Reads every field, those too whose behaviour is still to come.
-    pub(crate) fn read(file: &str, text: &str) -> Result<(Node, Self), ContractError> {
-        let read = || {
-            let root = yaml::read(text)?;
-            let contract = Self::from_root(file, &root)?;
-            Ok((root, contract))
-        };
-        read().map_err(|refusal: Refusal| refusal.in_file(file))
+        let contract = yaml::read(text).and_then(|root| Self::from_root(file, &root));
+        contract.map_err(|refusal| refusal.in_file(file))
     }
 
     fn from_root(file: &str, root: &Node) -> Result<Self, Refusal> {

@@ -23,7 +23,6 @@ mod json;
 mod mention;
 mod name;
 mod node;
-mod pending;
 mod push;
 mod route;
 mod scalar;

@@ -23,11 +23,11 @@ fn with_route(route: &str) -> String {
     format!("routeSelectionExpression: $request.body.action\nroutes:\n  {route}\n")
 }
 
-/// Reads a contract, fields whose behaviour is still to come included.
+/// Reads a contract without a fault.
 #[track_caller]
 fn read(text: &str) -> Contract {
-    match Contract::read("gateway.yaml", text) {
-        Ok((_, contract)) => contract,
+    match Contract::parse("gateway.yaml", text) {
+        Ok(contract) => contract,
         Err(err) => panic!("{err}"),
     }
 }
@@ -43,7 +43,7 @@ const QUOTES: &str = "(text needs quotes here)";
 /// `expected` follows the file's name.
 #[track_caller]
 fn refuse(text: &str, expected: &str) {
-    let err = Contract::read("gateway.yaml", text).expect_err("a refusal");
+    let err = Contract::parse("gateway.yaml", text).expect_err("a refusal");
     assert_eq!(err.to_string(), format!("gateway.yaml{expected}"));
 }
 

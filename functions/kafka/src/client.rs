@@ -158,6 +158,9 @@ pub enum ConnectError {
     /// The client has nothing to connect through.
     #[error("cannot listen on loopback")]
     Relay(#[source] io::Error),
+    /// There is no connection with a broker.
+    #[error("cannot connect to Kafka{0}")]
+    Unreachable(Troubles),
     /// No broker answered in time.
     #[error("no broker answered within {} ms{troubles}", .within.as_millis())]
     Timeout {
@@ -181,7 +184,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_millis(250);
 
 /// The client's own retries end once it slept for so long between them; none
 /// at all comes where that is no time.
-fn backoff(retrying: Duration) -> BackoffConfig {
+pub(crate) fn backoff(retrying: Duration) -> BackoffConfig {
     BackoffConfig {
         init_backoff: RETRY_AFTER,
         max_backoff: RETRY_AFTER_MAX,

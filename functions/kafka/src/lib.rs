@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! environment ─from_lookup▶ Settings ─connect▶ Connection ─deref▶ rskafka's Client
+//!                                    └─stream─▶ BrokerStream, to one broker
 //! ```
 //!
 //! Whoever speaks to the cluster connects here, so that all of them
@@ -11,6 +12,7 @@ mod client;
 mod creation;
 mod relay;
 mod settings;
+mod stream;
 
 mod extension;
 mod msk_iam;
@@ -22,5 +24,6 @@ pub use client::{ConnectError, Connection};
 pub use relay::{Refusal, Troubles};
 pub use security::Security;
 pub use settings::{BROKERS, Settings};
+pub use stream::{BrokerStream, Duplex};
 // What settings fail with is theirs to name.
 pub use sluice_aws::{CredentialsError, SettingsError};

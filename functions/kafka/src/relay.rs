@@ -26,6 +26,7 @@ mod api_versions;
 mod dial;
 mod fields;
 mod frames;
+mod handover;
 mod link;
 mod literal;
 mod requests;
@@ -49,10 +50,15 @@ use tokio::{
 
 pub use self::seen::{Refusal, Troubles};
 use self::{
-    dial::{Dialler, LinkError, Upstream},
+    dial::{Dialler, LinkError},
     socks::Broker,
 };
-pub(crate) use self::{literal::disguised, seen::Seen};
+pub(crate) use self::{
+    dial::{Upstream, open},
+    handover::Handover,
+    literal::disguised,
+    seen::Seen,
+};
 
 /// Relays until it is dropped, and all of its sockets with it.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::store::topics::Topics;
+use super::{groups::Groups, store::topics::Topics};
 
 /// The id of the only node.
 pub(crate) const NODE_ID: i32 = 1;
@@ -18,6 +18,8 @@ pub(crate) const CLUSTER_ID: &str = "local-sim";
 pub(crate) struct Cluster {
     /// The topics with their records.
     pub(crate) topics: Topics,
+    /// The consumer groups.
+    pub(crate) groups: Groups,
     /// How many partitions a topic gets that nobody gave a number.
     pub(crate) partitions_default: i32,
     producer_ids: AtomicI64,
@@ -37,10 +39,21 @@ pub(crate) struct Options {
 pub(crate) struct Context<'a> {
     /// What all connections share.
     pub(crate) cluster: &'a Cluster,
-    /// The address at which this client reached the broker, so one that it can reach again.
-    pub(crate) advertised: SocketAddr,
+    /// The connection that it came by.
+    pub(crate) ends: Ends,
+    /// What the client calls itself.
+    pub(crate) client_id: &'a str,
     /// The version of the API that the client speaks.
     pub(crate) version: i16,
+}
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    /// The address at which the client reached the broker, so one that it can reach again.
+    pub(crate) advertised: SocketAddr,
+    /// Where the client is.
+    pub(crate) client: SocketAddr,
 }
 
 impl Cluster {
@@ -48,6 +61,7 @@ impl Cluster {
     pub(crate) fn new(options: Options) -> Self {
         Self {
             topics: Topics::new(options.retention_bytes),
+            groups: Groups::default(),
             partitions_default: options.partitions_default,
             producer_ids: AtomicI64::new(first_producer_id(SystemTime::now())),
         }

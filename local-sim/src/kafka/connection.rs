@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    cluster::Cluster,
+    cluster::{Cluster, Ends},
     limits::{
         IDLE_MAX, READ_BYTES_MAX, READ_BYTES_MIN, REQUEST_BYTES_MAX, REQUEST_WAIT, RESPONSE_WAIT,
     },
@@ -40,10 +40,13 @@ pub(crate) enum ConnectionError {
 /// Serves a client until it leaves, is silent for too long, or makes a mistake that Kafka answers by closing.
 pub(crate) async fn serve(mut socket: TcpStream, cluster: &Cluster) -> Result<(), ConnectionError> {
     socket.set_nodelay(true)?;
-    let advertised = socket.local_addr()?;
+    let ends = Ends {
+        advertised: socket.local_addr()?,
+        client: socket.peer_addr()?,
+    };
     let mut unread = BytesMut::new();
     while let Some(request) = read_request(&mut socket, &mut unread).await? {
-        if let Some(response) = request::answer(cluster, advertised, request).await? {
+        if let Some(response) = request::answer(cluster, ends, request).await? {
             let written = timeout(RESPONSE_WAIT, socket.write_all(&response)).await;
             written.map_err(|_| ConnectionError::Stalled {
                 what: "taking a response",

@@ -37,6 +37,30 @@ pub(crate) const PRODUCERS_MAX: usize = 256;
 /// they have at most five requests in flight.
 pub(crate) const PRODUCER_BATCHES_MAX: usize = 5;
 
+/// The broker knows this many groups; for a further one, the empty group that was silent longest is forgotten.
+///
+/// Tools make up a new group for each of their runs, so they come and go.
+pub(crate) const GROUPS_MAX: usize = 200;
+/// A group's id may have this many bytes. Kafka has no bound but the string's own.
+pub(crate) const GROUP_ID_BYTES_MAX: usize = 255;
+/// All groups together have this many members.
+pub(crate) const MEMBERS_MAX: usize = 1_000;
+/// What a member tells the leader, and what the leader assigns to a member, may have this many bytes: enough for some
+/// thousand partitions.
+pub(crate) const MEMBER_BYTES_MAX: usize = 128 * 1024;
+/// A session is at least this long: `group.min.session.timeout.ms`, with Kafka's default.
+pub(crate) const SESSION_TIMEOUT_MIN: Duration = Duration::from_secs(6);
+/// A session is at most this long: `group.max.session.timeout.ms`, with Kafka's default.
+pub(crate) const SESSION_TIMEOUT_MAX: Duration = Duration::from_mins(30);
+/// A round of joining waits at most this long for a member, whatever the member asks for.
+///
+/// Some ask for the largest number there is (Kafka Streams once did), since their sessions tell when they are gone.
+pub(crate) const REBALANCE_TIMEOUT_MAX: Duration = Duration::from_mins(30);
+/// All groups together have this many committed offsets.
+pub(crate) const OFFSETS_MAX: usize = 20_000;
+/// The note of a committed offset may have this many bytes: `offset.metadata.max.bytes`, with Kafka's default.
+pub(crate) const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
+
 /// This many connections are served at once: `max.connections`. Others wait to be accepted.
 ///
 /// A function has about one for each partition that it writes to, so this is room for hundreds of environments.

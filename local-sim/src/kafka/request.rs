@@ -1,30 +1,41 @@
 //! The way of a request: bytes → API and version → handler → bytes.
 
-use std::{error::Error, net::SocketAddr, ops::RangeInclusive};
+use std::{error::Error, ops::RangeInclusive};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{ApiKey, RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable},
+    protocol::{Decodable, Encodable, StrBytes},
 };
 use thiserror::Error;
 
 use super::{
-    api::{api_versions, configs, coordinator, fetch, metadata, offsets, produce, sasl, topics},
-    cluster::{Cluster, Context},
+    api::{
+        api_versions, committed, configs, coordinator, fetch, groups, members, metadata, offsets,
+        produce, sasl, topics,
+    },
+    cluster::{Cluster, Context, Ends},
     shape::{self, ShapeError},
 };
 
 /// What this broker speaks. [`dispatch`] has a line for each.
 ///
 /// The ranges are those that clients since 2017 share, Java's 4 and librdkafka's 2 among them. librdkafka compresses
-/// with lz4 only where `FindCoordinator` is there.
-pub(crate) const SERVED: [(ApiKey, RangeInclusive<i16>); 12] = [
+/// with lz4 only where `FindCoordinator` is there. Those of groups end before static membership (KIP-345) begins.
+pub(crate) const SERVED: [(ApiKey, RangeInclusive<i16>); 21] = [
     (ApiKey::Produce, 3..=9),
     (ApiKey::Fetch, 4..=11),
     (ApiKey::ListOffsets, 1..=6),
     (ApiKey::Metadata, 0..=9),
+    (ApiKey::OffsetCommit, 2..=6),
+    (ApiKey::OffsetFetch, 1..=5),
     (ApiKey::FindCoordinator, 0..=3),
+    (ApiKey::JoinGroup, 0..=4),
+    (ApiKey::Heartbeat, 0..=2),
+    (ApiKey::LeaveGroup, 0..=2),
+    (ApiKey::SyncGroup, 0..=2),
+    (ApiKey::DescribeGroups, 0..=4),
+    (ApiKey::ListGroups, 0..=2),
     (ApiKey::SaslHandshake, 0..=1),
     (ApiKey::ApiVersions, 0..=3),
     (ApiKey::CreateTopics, 2..=5),
@@ -32,6 +43,7 @@ pub(crate) const SERVED: [(ApiKey, RangeInclusive<i16>); 12] = [
     (ApiKey::DeleteRecords, 0..=2),
     (ApiKey::InitProducerId, 0..=4),
     (ApiKey::DescribeConfigs, 1..=4),
+    (ApiKey::DeleteGroups, 0..=1),
 ];
 
 /// Why a request is answered by closing the connection.
@@ -81,16 +93,17 @@ pub(crate) enum RequestError {
 /// Every request passes here, and nowhere else: a broker that is slow, silent or without leaders begins here.
 pub(crate) async fn answer(
     cluster: &Cluster,
-    advertised: SocketAddr,
+    ends: Ends,
     bytes: Bytes,
 ) -> Result<Option<Bytes>, RequestError> {
     match Request::parse(bytes)? {
-        Parsed::Request(request) => dispatch(cluster, advertised, request).await,
+        Parsed::Request(request) => dispatch(cluster, ends, request).await,
         Parsed::UnknownApiVersions { correlation_id } => {
             let oldest = Request {
                 api: ApiKey::ApiVersions,
                 version: 0,
                 correlation_id,
+                client_id: StrBytes::default(),
                 body: Bytes::new(),
             };
             oldest.reply(&api_versions::unsupported(&SERVED))
@@ -103,6 +116,7 @@ struct Request {
     api: ApiKey,
     version: i16,
     correlation_id: i32,
+    client_id: StrBytes,
     body: Bytes,
 }
 
@@ -116,37 +130,47 @@ enum Parsed {
 
 async fn dispatch(
     cluster: &Cluster,
-    advertised: SocketAddr,
+    ends: Ends,
     request: Request,
 ) -> Result<Option<Bytes>, RequestError> {
     let context = Context {
         cluster,
-        advertised,
+        ends,
+        client_id: &request.client_id,
         version: request.version,
     };
     match request.api {
         ApiKey::ApiVersions => request.reply(&api_versions::api_versions(&SERVED)),
         ApiKey::CreateTopics => request.reply(&topics::create_topics(context, request.read()?)),
+        ApiKey::DeleteGroups => request.reply(&groups::delete_groups(context, request.read()?)),
         ApiKey::DeleteRecords => request.reply(&offsets::delete_records(context, request.read()?)),
         ApiKey::DeleteTopics => request.reply(&topics::delete_topics(context, request.read()?)),
         ApiKey::DescribeConfigs => {
             request.reply(&configs::describe_configs(context, request.read()?))
         }
+        ApiKey::DescribeGroups => request.reply(&groups::describe_groups(context, request.read()?)),
         ApiKey::Fetch => request.reply(&fetch::fetch(context, request.read()?).await),
         ApiKey::FindCoordinator => {
             request.reply(&coordinator::find_coordinator(context, &request.read()?))
         }
+        ApiKey::Heartbeat => request.reply(&members::heartbeat(context, &request.read()?)),
         ApiKey::InitProducerId => {
             request.reply(&coordinator::init_producer_id(context, &request.read()?))
         }
+        ApiKey::JoinGroup => request.reply(&members::join_group(context, request.read()?).await),
+        ApiKey::LeaveGroup => request.reply(&members::leave_group(context, &request.read()?)),
+        ApiKey::ListGroups => request.reply(&groups::list_groups(context)),
         ApiKey::ListOffsets => request.reply(&offsets::list_offsets(context, request.read()?)),
         ApiKey::Metadata => request.reply(&metadata::metadata(context, &request.read()?)),
+        ApiKey::OffsetCommit => request.reply(&committed::offset_commit(context, request.read()?)),
+        ApiKey::OffsetFetch => request.reply(&committed::offset_fetch(context, request.read()?)),
         ApiKey::Produce => match produce::produce(context, request.read()?) {
             produce::Outcome::Acknowledge(response) => request.reply(&response),
             produce::Outcome::Silence => Ok(None),
             produce::Outcome::Disconnect => Err(RequestError::Unacknowledged),
         },
         ApiKey::SaslHandshake => request.reply(&sasl::sasl_handshake()),
+        ApiKey::SyncGroup => request.reply(&members::sync_group(context, request.read()?).await),
         unserved => Err(RequestError::UnknownApi(unserved as i16)),
     }
 }
@@ -179,17 +203,17 @@ impl Request {
             version,
             source,
         })?;
-        RequestHeader::decode(&mut bytes, api.request_header_version(version)).map_err(
-            |source| RequestError::Malformed {
+        let header = RequestHeader::decode(&mut bytes, api.request_header_version(version))
+            .map_err(|source| RequestError::Malformed {
                 api,
                 version,
                 source: source.into(),
-            },
-        )?;
+            })?;
         Ok(Parsed::Request(Self {
             api,
             version,
             correlation_id,
+            client_id: header.client_id.unwrap_or_default(),
             body: bytes,
         }))
     }

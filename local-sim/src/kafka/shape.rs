@@ -57,6 +57,7 @@ fn body(api: ApiKey, version: i16) -> &'static [Field] {
             ])),
             Fixed(5),
         ],
+        (ApiKey::DeleteGroups, _) | (ApiKey::DescribeGroups, ..3) => &[Array(&Text)],
         (ApiKey::DeleteRecords, _) => &[ByTopic(&[Fixed(12)]), Fixed(4)],
         (ApiKey::DeleteTopics, _) => &[Array(&Text), Fixed(4)],
         (ApiKey::DescribeConfigs, ..3) => {
@@ -65,6 +66,7 @@ fn body(api: ApiKey, version: i16) -> &'static [Field] {
         (ApiKey::DescribeConfigs, _) => {
             &[Array(&Struct(&[Fixed(1), Text, Array(&Text)])), Fixed(2)]
         }
+        (ApiKey::DescribeGroups, _) => &[Array(&Text), Fixed(1)],
         (ApiKey::Fetch, ..5) => &[Fixed(17), ByTopic(&[Fixed(16)])],
         (ApiKey::Fetch, ..7) => &[Fixed(17), ByTopic(&[Fixed(24)])],
         (ApiKey::Fetch, ..9) => &[Fixed(25), ByTopic(&[Fixed(24)]), ByTopic(&[Fixed(4)])],
@@ -72,18 +74,32 @@ fn body(api: ApiKey, version: i16) -> &'static [Field] {
         (ApiKey::Fetch, _) => &[Fixed(25), ByTopic(&[Fixed(28)]), ByTopic(&[Fixed(4)]), Text],
         (ApiKey::FindCoordinator, 0) | (ApiKey::SaslHandshake, _) => &[Text],
         (ApiKey::FindCoordinator, _) => &[Text, Fixed(1)],
+        (ApiKey::Heartbeat, _) => &[Text, Fixed(4), Text],
         (ApiKey::InitProducerId, ..3) => &[Text, Fixed(4)],
         (ApiKey::InitProducerId, _) => &[Text, Fixed(14)],
+        (ApiKey::JoinGroup, 0) => &[Text, Fixed(4), Text, Text, NAMED_BLOBS],
+        (ApiKey::JoinGroup, _) => &[Text, Fixed(8), Text, Text, NAMED_BLOBS],
+        (ApiKey::LeaveGroup, _) => &[Text, Text],
         (ApiKey::ListOffsets, 1) => &[Fixed(4), ByTopic(&[Fixed(12)])],
         (ApiKey::ListOffsets, ..4) => &[Fixed(5), ByTopic(&[Fixed(12)])],
         (ApiKey::ListOffsets, _) => &[Fixed(5), ByTopic(&[Fixed(16)])],
         (ApiKey::Metadata, ..4) => &[Array(&Struct(&[Text]))],
         (ApiKey::Metadata, ..8) => &[Array(&Struct(&[Text])), Fixed(1)],
         (ApiKey::Metadata, _) => &[Array(&Struct(&[Text])), Fixed(3)],
+        (ApiKey::OffsetCommit, ..5) => {
+            &[Text, Fixed(4), Text, Fixed(8), ByTopic(&[Fixed(12), Text])]
+        }
+        (ApiKey::OffsetCommit, 5) => &[Text, Fixed(4), Text, ByTopic(&[Fixed(12), Text])],
+        (ApiKey::OffsetCommit, _) => &[Text, Fixed(4), Text, ByTopic(&[Fixed(16), Text])],
+        (ApiKey::OffsetFetch, _) => &[Text, ByTopic(&[Fixed(4)])],
         (ApiKey::Produce, _) => &[Text, Fixed(6), ByTopic(&[Fixed(4), Blob])],
+        (ApiKey::SyncGroup, _) => &[Text, Fixed(4), Text, NAMED_BLOBS],
         _ => &[],
     }
 }
+
+/// What members tell the leader of a group, and what it assigns.
+const NAMED_BLOBS: Field = Array(&Struct(&[Text, Blob]));
 
 /// Walks through the request and returns what follows it.
 fn walk(api: ApiKey, version: i16, request: &[u8]) -> Result<&[u8], ShapeError> {

@@ -2,7 +2,7 @@
 //! are not let in are told so in time, and no secret is told to anybody.
 
 mod certificates;
-mod modes;
+pub(crate) mod modes;
 mod msk_iam;
 mod passwords;
 mod secret;

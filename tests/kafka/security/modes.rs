@@ -8,12 +8,15 @@ use super::launch;
 use crate::own_topics;
 
 /// The protocol of a listener, and the mechanism to use with it.
-type Mode = (Listener, &'static str, Option<&'static str>);
+pub(crate) type Mode = (Listener, &'static str, Option<&'static str>);
 
-const SASL_SSL: Mode = (Listener::SaslSsl, "SASL_SSL", Some("SCRAM-SHA-512"));
+pub(crate) const SASL_SSL: Mode = (Listener::SaslSsl, "SASL_SSL", Some("SCRAM-SHA-512"));
 
 /// The variables that connect in a mode.
-fn variables((_, protocol, mechanism): Mode, kafka: &SecuredKafka) -> Vec<(&'static str, String)> {
+pub(crate) fn variables(
+    (_, protocol, mechanism): Mode,
+    kafka: &SecuredKafka,
+) -> Vec<(&'static str, String)> {
     let mut variables = vec![("KAFKA_SECURITY_PROTOCOL", protocol.to_owned())];
     match protocol {
         "SSL" => variables.push(("KAFKA_SSL_CA", kafka.authority.clone())),

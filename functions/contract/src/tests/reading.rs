@@ -275,7 +275,7 @@ proptest! {
 }
 
 fn check_any(text: &str) -> Result<(), TestCaseError> {
-    if let Err(err) = Contract::read("gateway.yaml", text) {
+    if let Err(err) = Contract::parse("gateway.yaml", text) {
         let err = err.to_string();
         prop_assert!(err.starts_with("gateway.yaml:"), "{}", err);
         prop_assert_eq!(err.lines().count(), 1, "{}", err);

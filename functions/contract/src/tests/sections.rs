@@ -157,29 +157,3 @@ fn topics_that_differ_in_dots_and_underscores_only_are_refused() {
     // One topic may be named often, and a hyphen is another character.
     read(&with_push("topics: [a.b, a-b], deadLetter: ab"));
 }
-
-#[test]
-fn a_field_whose_behaviour_is_to_come_is_refused() {
-    #[track_caller]
-    fn check(text: &str, expected: &str) {
-        read(text);
-        let err = Contract::parse("gateway.yaml", text).unwrap_err();
-        assert_eq!(
-            err.to_string(),
-            format!("gateway.yaml:{expected}: not yet supported")
-        );
-    }
-    check(&with("push: { function: p, topics: [a] }"), "4: push");
-}
-
-#[test]
-fn the_first_field_to_come_is_named_and_faults_come_before() {
-    let text =
-        with("push: { function: p, topics: [a] }\nfunctions: { message: { maxConcurrency: 2 } }");
-    let err = Contract::parse("gateway.yaml", &text).unwrap_err();
-    assert_eq!(err.to_string(), "gateway.yaml:4: push: not yet supported");
-    refuse(
-        &with("push: { function: p, topics: [a] }\nauthorizer: 5"),
-        ":5: authorizer: found the number `5`, expected a mapping of type, function, identitySource",
-    );
-}

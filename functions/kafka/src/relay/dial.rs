@@ -11,7 +11,14 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{frames::FrameError, link, seen::Seen, socks::Broker};
+use super::{
+    frames::FrameError,
+    link,
+    literal::{disguised, revealed},
+    seen::{Seen, Troubles},
+    socks::Broker,
+};
+use crate::stream::BrokerStream;
 
 /// A broker has this long to be connected with, TLS included, and then once
 /// more for its first answer. Of several brokers some may be silent, and an
@@ -87,7 +94,7 @@ const HEAD_START: Duration = Duration::from_millis(100);
 const ADDRESSES_MAX: usize = 6;
 
 /// An open connection with a broker.
-pub(super) enum Upstream {
+pub(crate) enum Upstream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -101,6 +108,36 @@ impl Upstream {
             Self::Tls(broker) => link::relay(client, broker, seen).await,
         }
     }
+}
+
+impl Upstream {
+    /// The connection as one that its owner reads and writes.
+    pub(crate) fn into_stream(self) -> BrokerStream {
+        match self {
+            Self::Plain(broker) => Box::pin(broker),
+            Self::Tls(broker) => Box::pin(broker),
+        }
+    }
+}
+
+/// Connects with the broker at `HOST:PORT`, without anybody in between.
+pub(crate) async fn open(
+    tls: Option<Arc<ClientConfig>>,
+    broker: &str,
+) -> Result<BrokerStream, Troubles> {
+    let seen = Seen::default();
+    let told = disguised(broker);
+    let (host, port) = told.rsplit_once(':').unwrap_or((&told, ""));
+    let broker = Broker {
+        host: revealed(host.to_owned()),
+        // A port that is none cannot be connected with, which is then said.
+        port: port.parse().unwrap_or(0),
+    };
+    let dialled = Dialler::new(tls).dial(&broker).await;
+    dialled.map(Upstream::into_stream).map_err(|error| {
+        seen.broke(&broker, error);
+        seen.troubles()
+    })
 }
 
 /// What ended a connection with a broker.

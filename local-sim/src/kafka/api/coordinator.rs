@@ -1,7 +1,6 @@
 //! FindCoordinator and InitProducerId: what groups, transactions and idempotent producers begin with.
 //!
-//! There are neither groups nor transactions here. A group is told that its coordinator is not available, which keeps
-//! consumers that only assign partitions quiet; a transaction is refused for good.
+//! There are no transactions here: they are refused for good.
 
 use kafka_protocol::{
     ResponseError,
@@ -13,27 +12,27 @@ use kafka_protocol::{
 use tracing::debug;
 
 use super::text;
-use crate::kafka::cluster::Context;
+use crate::kafka::cluster::{Context, NODE_ID};
 
-/// Names the node that coordinates a group or a transaction: none.
+/// Names the node that coordinates a group: the only one. None coordinates a transaction.
 pub(crate) fn find_coordinator(
     context: Context<'_>,
     request: &FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
-    let (error, message) = match request.key_type {
-        GROUP => (
-            ResponseError::CoordinatorNotAvailable,
-            "this broker has no consumer groups",
-        ),
-        TRANSACTION => (ResponseError::InvalidRequest, NO_TRANSACTIONS),
-        _ => (
-            ResponseError::InvalidRequest,
-            "the key type is neither 0 (group) nor 1 (transaction)",
-        ),
+    let message = match request.key_type {
+        GROUP => {
+            return FindCoordinatorResponse::default()
+                .with_error_message(None)
+                .with_node_id(BrokerId(NODE_ID))
+                .with_host(text(&context.ends.advertised.ip().to_canonical()))
+                .with_port(context.ends.advertised.port().into());
+        }
+        TRANSACTION => NO_TRANSACTIONS,
+        _ => "the key type is neither 0 (group) nor 1 (transaction)",
     };
     debug!(key = %request.key, key_type = request.key_type, message, "no coordinator");
     let response = FindCoordinatorResponse::default()
-        .with_error_code(error.code())
+        .with_error_code(ResponseError::InvalidRequest.code())
         .with_node_id(BrokerId(NO_NODE))
         .with_port(NO_PORT);
     match context.version {

@@ -48,8 +48,8 @@ pub(crate) fn metadata(context: Context<'_>, request: &MetadataRequest) -> Metad
     };
     let node = MetadataResponseBroker::default()
         .with_node_id(BrokerId(NODE_ID))
-        .with_host(text(&context.advertised.ip().to_canonical()))
-        .with_port(context.advertised.port().into());
+        .with_host(text(&context.ends.advertised.ip().to_canonical()))
+        .with_port(context.ends.advertised.port().into());
     MetadataResponse::default()
         .with_brokers(vec![node])
         .with_cluster_id(Some(text(CLUSTER_ID)))

@@ -54,6 +54,7 @@ pub(crate) fn delete_topics(
 ) -> DeleteTopicsResponse {
     let results = request.topic_names.into_iter().map(|name| {
         let deleted = context.cluster.topics.delete(&name);
+        context.cluster.groups.forget_topic(&name);
         let error = if deleted {
             0
         } else {

@@ -2,6 +2,7 @@
 
 mod client;
 mod fetch;
+mod groups;
 mod produce;
 mod protocol;
 pub(super) mod samples;

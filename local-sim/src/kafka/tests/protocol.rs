@@ -15,7 +15,7 @@ use tokio::{runtime, time::timeout};
 
 use super::{ANY_PORT, OPTIONS, PATIENCE, Running, samples, wire::frame};
 use crate::kafka::{
-    cluster::Cluster,
+    cluster::{Cluster, Ends},
     limits::REQUEST_BYTES_MAX,
     request::{self, RequestError, SERVED},
 };
@@ -137,22 +137,24 @@ async fn a_client_that_wants_security_hears_that_there_is_none() {
 }
 
 #[tokio::test]
-async fn groups_have_to_wait_and_transactions_are_refused() {
+async fn the_one_node_coordinates_groups_and_transactions_are_refused() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
-    let mut check = async |key_type| {
+    let mut check = async |version, key_type| {
         let request = FindCoordinatorRequest::default()
             .with_key(samples::text("x"))
             .with_key_type(key_type);
-        let response = client.call(2, &request).await;
-        (response.node_id.0, response.error_code)
+        let found = client.call(version, &request).await;
+        let address = found.host.parse().map(|ip| (ip, found.port));
+        (found.error_code, address.ok())
     };
-    assert_eq!(
-        check(0).await,
-        (-1, ResponseError::CoordinatorNotAvailable.code())
-    );
-    assert_eq!(check(1).await, (-1, ResponseError::InvalidRequest.code()));
-    assert_eq!(check(2).await, (-1, ResponseError::InvalidRequest.code()));
+    let here = Some((broker.address.ip(), i32::from(broker.address.port())));
+    for version in 0..=3 {
+        assert_eq!(check(version, 0).await, (0, here));
+    }
+    let refused = ResponseError::InvalidRequest.code();
+    assert_eq!(check(2, 1).await, (refused, None));
+    assert_eq!(check(2, 2).await, (refused, None));
     let request =
         InitProducerIdRequest::default().with_transactional_id(Some(samples::text("x").into()));
     assert_eq!(
@@ -171,7 +173,7 @@ async fn unknown_apis_and_versions_are_refused() {
             bytes.put_i32(1);
             bytes.put_i16(-1);
         });
-        request::answer(&cluster, ANY_PORT, request)
+        request::answer(&cluster, NOWHERE, request)
             .await
             .unwrap_err()
             .to_string()
@@ -192,6 +194,11 @@ async fn unknown_apis_and_versions_are_refused() {
     );
     assert_eq!(check(1, 11).await, "Fetch version 11 is malformed");
 }
+
+const NOWHERE: Ends = Ends {
+    advertised: ANY_PORT,
+    client: ANY_PORT,
+};
 
 fn listed(response: &ApiVersionsResponse) -> Vec<(i16, i16, i16)> {
     let versions = response.api_keys.iter();
@@ -215,7 +222,7 @@ fn answer(request: Bytes) -> Result<Option<Bytes>, RequestError> {
         .unwrap();
     let cluster = Cluster::new(OPTIONS);
     runtime.block_on(async {
-        let answered = request::answer(&cluster, ANY_PORT, request);
+        let answered = request::answer(&cluster, NOWHERE, request);
         timeout(PATIENCE, answered)
             .await
             .expect("an answer in time")

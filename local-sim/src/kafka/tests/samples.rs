@@ -3,17 +3,23 @@
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        ApiKey, ApiVersionsRequest, BrokerId, CreateTopicsRequest, DeleteRecordsRequest,
-        DeleteTopicsRequest, DescribeConfigsRequest, FetchRequest, FindCoordinatorRequest,
-        InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest, RequestHeader,
-        SaslHandshakeRequest, TopicName,
+        ApiKey, ApiVersionsRequest, BrokerId, CreateTopicsRequest, DeleteGroupsRequest,
+        DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest, DescribeGroupsRequest,
+        FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest, InitProducerIdRequest,
+        JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest,
+        MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, ProduceRequest, RequestHeader,
+        SaslHandshakeRequest, SyncGroupRequest, TopicName,
         create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
         delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
         describe_configs_request::DescribeConfigsResource,
         fetch_request::{FetchPartition, FetchTopic, ForgottenTopic},
+        join_group_request::JoinGroupRequestProtocol,
         list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
         metadata_request::MetadataRequestTopic,
+        offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+        offset_fetch_request::OffsetFetchRequestTopic,
         produce_request::{PartitionProduceData, TopicProduceData},
+        sync_group_request::SyncGroupRequestAssignment,
     },
     protocol::{Encodable, Request, StrBytes},
 };
@@ -52,6 +58,10 @@ fn one(api: ApiKey, version: i16) -> Bytes {
     match api {
         ApiKey::ApiVersions => encode(version, &api_versions(version)),
         ApiKey::CreateTopics => encode(version, &create_topics("created", 2).with_timeout_ms(5)),
+        ApiKey::DeleteGroups => encode(
+            version,
+            &DeleteGroupsRequest::default().with_groups_names(vec![group("g"), group("h")]),
+        ),
         ApiKey::DeleteRecords => encode(version, &delete_records(0)),
         ApiKey::DeleteTopics => encode(
             version,
@@ -60,22 +70,30 @@ fn one(api: ApiKey, version: i16) -> Bytes {
         ApiKey::DescribeConfigs => {
             encode(version, &describe_configs(2, "t", &["retention.ms", "x"]))
         }
+        ApiKey::DescribeGroups => encode(version, &describe_groups(&["g", "h"])),
         ApiKey::Fetch => encode(version, &fetch_all(version)),
         ApiKey::FindCoordinator => encode(
             version,
             &FindCoordinatorRequest::default().with_key(text("group")),
         ),
+        ApiKey::Heartbeat => encode(version, &heartbeat("m", 1)),
         ApiKey::InitProducerId => encode(
             version,
             &InitProducerIdRequest::default().with_transactional_id(None),
         ),
+        ApiKey::JoinGroup => encode(version, &join_group("")),
+        ApiKey::LeaveGroup => encode(version, &leave_group("m")),
+        ApiKey::ListGroups => encode(version, &ListGroupsRequest::default()),
         ApiKey::ListOffsets => encode(version, &list_offsets("t", 0, -1)),
         ApiKey::Metadata => encode(version, &metadata(&["t", "u"])),
+        ApiKey::OffsetCommit => encode(version, &offset_commit("", -1, &[(0, 5), (9, 5)])),
+        ApiKey::OffsetFetch => encode(version, &offset_fetch(Some(&[0, 1]))),
         ApiKey::Produce => encode(version, &produce("t", 0, 1, records(3).bytes())),
         ApiKey::SaslHandshake => encode(
             version,
             &SaslHandshakeRequest::default().with_mechanism(text("PLAIN")),
         ),
+        ApiKey::SyncGroup => encode(version, &sync_group("m", 1, &[("m", b"a"), ("n", b"")])),
         unserved => panic!("a sample of {unserved:?}"),
     }
 }
@@ -199,6 +217,93 @@ fn fetch_all(version: i16) -> FetchRequest {
         .with_topic(name("t"))
         .with_partitions(vec![0, 1]);
     request.with_forgotten_topics_data(vec![forgotten])
+}
+
+/// A session of group `g`, with two protocols.
+pub(super) fn join_group(member: &str) -> JoinGroupRequest {
+    let protocol = |name| {
+        JoinGroupRequestProtocol::default()
+            .with_name(text(name))
+            .with_metadata(Bytes::from(format!("{name} of {member}")))
+    };
+    JoinGroupRequest::default()
+        .with_group_id(group("g"))
+        .with_session_timeout_ms(10_000)
+        .with_rebalance_timeout_ms(-1)
+        .with_member_id(text(member))
+        .with_protocol_type(text("consumer"))
+        .with_protocols(vec![protocol("range"), protocol("roundrobin")])
+}
+
+pub(super) fn sync_group(
+    member: &str,
+    generation: i32,
+    assignments: &[(&str, &'static [u8])],
+) -> SyncGroupRequest {
+    let assignments = assignments.iter().map(|(member, assignment)| {
+        SyncGroupRequestAssignment::default()
+            .with_member_id(text(member))
+            .with_assignment(Bytes::from_static(assignment))
+    });
+    SyncGroupRequest::default()
+        .with_group_id(group("g"))
+        .with_generation_id(generation)
+        .with_member_id(text(member))
+        .with_assignments(assignments.collect())
+}
+
+pub(super) fn heartbeat(member: &str, generation: i32) -> HeartbeatRequest {
+    HeartbeatRequest::default()
+        .with_group_id(group("g"))
+        .with_generation_id(generation)
+        .with_member_id(text(member))
+}
+
+pub(super) fn leave_group(member: &str) -> LeaveGroupRequest {
+    LeaveGroupRequest::default()
+        .with_group_id(group("g"))
+        .with_member_id(text(member))
+}
+
+/// Partitions of topic `t` with their offsets.
+pub(super) fn offset_commit(
+    member: &str,
+    generation: i32,
+    offsets: &[(i32, i64)],
+) -> OffsetCommitRequest {
+    let partitions = offsets.iter().map(|(partition, offset)| {
+        OffsetCommitRequestPartition::default()
+            .with_partition_index(*partition)
+            .with_committed_offset(*offset)
+            .with_committed_metadata(Some(text("note")))
+    });
+    let topic = OffsetCommitRequestTopic::default()
+        .with_name(name("t"))
+        .with_partitions(partitions.collect());
+    OffsetCommitRequest::default()
+        .with_group_id(group("g"))
+        .with_generation_id_or_member_epoch(generation)
+        .with_member_id(text(member))
+        .with_topics(vec![topic])
+}
+
+/// Partitions of topic `t`; none for whatever the group has committed.
+pub(super) fn offset_fetch(partitions: Option<&[i32]>) -> OffsetFetchRequest {
+    let topic = |partitions: &[i32]| {
+        let topic = OffsetFetchRequestTopic::default().with_name(name("t"));
+        vec![topic.with_partition_indexes(partitions.to_vec())]
+    };
+    OffsetFetchRequest::default()
+        .with_group_id(group("g"))
+        .with_topics(partitions.map(topic))
+}
+
+pub(super) fn describe_groups(groups: &[&str]) -> DescribeGroupsRequest {
+    DescribeGroupsRequest::default().with_groups(groups.iter().map(|id| group(id)).collect())
+}
+
+pub(super) fn group(id: &str) -> GroupId {
+    GroupId(text(id))
 }
 
 pub(super) fn name(topic: &str) -> TopicName {

@@ -1,0 +1,137 @@
+//! A connection to one broker, for requests that the client does not have.
+
+use std::{pin::Pin, time::Duration};
+
+use rskafka::client::ClientBuilder;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
+
+use crate::{
+    client::{ConnectError, backoff},
+    relay::{Handover, disguised, open},
+    settings::Settings,
+};
+
+/// Both ways of a connection to a broker, authenticated where that is asked for.
+pub type BrokerStream = Pin<Box<dyn Duplex>>;
+
+/// What can be read from and written to.
+pub trait Duplex: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
+
+impl Settings {
+    /// Connects with the one broker at `HOST:PORT`, and fails where that takes
+    /// longer than `within`. What is said on the connection is up to the
+    /// caller.
+    ///
+    /// # Errors
+    /// There are no credentials, or the broker did not answer in time, or
+    /// answered what cannot be used.
+    pub async fn stream(
+        &self,
+        broker: &str,
+        client_id: &str,
+        within: Duration,
+    ) -> Result<BrokerStream, ConnectError> {
+        let opened = timeout(within, self.open_stream(broker, client_id)).await;
+        opened.unwrap_or_else(|_| {
+            Err(ConnectError::Timeout {
+                within,
+                troubles: Default::default(),
+            })
+        })
+    }
+
+    async fn open_stream(
+        &self,
+        broker: &str,
+        client_id: &str,
+    ) -> Result<BrokerStream, ConnectError> {
+        let tls = self.security.tls();
+        let Some(sasl) = self.security.sasl().await? else {
+            return open(tls, broker).await.map_err(ConnectError::Unreachable);
+        };
+        let handover = Handover::start(tls).await.map_err(ConnectError::Relay)?;
+        let client = ClientBuilder::new(vec![disguised(broker)])
+            .client_id(client_id)
+            .backoff_config(backoff(Duration::ZERO))
+            .socks5_proxy(handover.address().to_string())
+            .sasl_config(sasl)
+            .build()
+            .await;
+        let client = client.map_err(|source| {
+            handover.seen().refusal().map_or_else(
+                || ConnectError::Failed {
+                    troubles: handover.seen().troubles(),
+                    source,
+                },
+                ConnectError::Refused,
+            )
+        })?;
+        drop(client);
+        let troubles = handover.seen().troubles();
+        let upstream = handover.taken().await;
+        upstream
+            .map(crate::relay::Upstream::into_stream)
+            .ok_or(ConnectError::Unreachable(troubles))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::security::Security;
+
+    const WITHIN: Duration = Duration::from_secs(5);
+
+    fn settings() -> Settings {
+        Settings {
+            brokers: Vec::new(),
+            security: Security::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_written_reaches_the_broker_and_nothing_else_does() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(address).await else {
+                // A machine without IPv6.
+                continue;
+            };
+            let broker = listener.local_addr().unwrap().to_string();
+            let mut stream = settings().stream(&broker, "test", WITHIN).await.unwrap();
+            let (mut accepted, _) = listener.accept().await.unwrap();
+
+            stream.write_all(b"ask").await.unwrap();
+            stream.flush().await.unwrap();
+            accepted.write_all(b"answer").await.unwrap();
+            drop(accepted.shutdown().await);
+
+            let mut asked = [0; 3];
+            accepted.read_exact(&mut asked).await.unwrap();
+            let mut answered = Vec::new();
+            stream.read_to_end(&mut answered).await.unwrap();
+            assert_eq!((&asked, &answered[..]), (b"ask", &b"answer"[..]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_away_is_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let broker = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let Err(error) = settings().stream(&broker, "test", WITHIN).await else {
+            panic!("nobody listens");
+        };
+        let text = error.to_string();
+        assert!(text.contains(&broker) && text.contains("refused"), "{text}");
+    }
+}

@@ -1,0 +1,167 @@
+//! The event that the function gets: <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use kafka_protocol::records::{Record, TimestampType};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+/// The key of a partition's records in an event, and in what the function reports.
+pub(super) fn partition_key(topic: &str, partition: i32) -> String {
+    format!("{topic}-{partition}")
+}
+
+/// The event with these records, by their partitions' keys.
+pub(super) fn event(bootstrap_servers: &str, records: BTreeMap<String, Vec<&RawValue>>) -> Bytes {
+    let event = Event {
+        event_source: "aws:SelfManagedKafka",
+        bootstrap_servers,
+        records,
+    };
+    serde_json::to_vec(&event)
+        .expect("texts and JSON are JSON")
+        .into()
+}
+
+/// A record as it stands in an event.
+pub(super) fn record(topic: &str, partition: i32, record: &Record) -> Box<RawValue> {
+    let headers = record.headers.iter().map(|(name, value)| {
+        let value = value.as_deref().unwrap_or_default();
+        BTreeMap::from([(
+            &**name,
+            value.iter().map(|byte| byte.cast_signed()).collect(),
+        )])
+    });
+    let record = EventRecord {
+        topic,
+        partition,
+        offset: record.offset,
+        timestamp: record.timestamp,
+        timestamp_type: match record.timestamp_type {
+            TimestampType::Creation => "CREATE_TIME",
+            TimestampType::LogAppend => "LOG_APPEND_TIME",
+        },
+        key: record.key.as_ref().map(|key| STANDARD.encode(key)),
+        value: record.value.as_ref().map(|value| STANDARD.encode(value)),
+        headers: headers.collect(),
+    };
+    to_raw_value(&record).expect("texts and numbers are JSON")
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    event_source: &'static str,
+    bootstrap_servers: &'a str,
+    records: BTreeMap<String, Vec<&'a RawValue>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EventRecord<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    timestamp: i64,
+    timestamp_type: &'static str,
+    key: Option<String>,
+    value: Option<String>,
+    /// Java's bytes are signed, and so are these. A value that is null is empty here.
+    headers: Vec<BTreeMap<&'a str, Vec<i8>>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::protocol::StrBytes;
+
+    use super::*;
+
+    fn sample() -> Record {
+        let header = (
+            StrBytes::from_static_str("headerKey"),
+            Some("headerValue".into()),
+        );
+        Record {
+            transactional: false,
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: 0,
+            producer_id: -1,
+            producer_epoch: -1,
+            timestamp_type: TimestampType::Creation,
+            offset: 15,
+            sequence: -1,
+            timestamp: 1_545_084_650_987,
+            key: Some("recordKey".into()),
+            value: Some("Hello, this is a test.".into()),
+            headers: [header].into_iter().collect(),
+        }
+    }
+
+    /// The record in an event as a text.
+    fn check(change: impl FnOnce(&mut Record)) -> String {
+        let mut sample = sample();
+        change(&mut sample);
+        record("mytopic", 0, &sample).get().to_owned()
+    }
+
+    /// The event of <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>, byte for byte but for its spaces.
+    #[test]
+    fn an_event_is_the_one_of_the_documentation() {
+        let first = record("mytopic", 0, &sample());
+        let records = BTreeMap::from([("mytopic-0".to_owned(), vec![&*first, &*first])]);
+        let expected = concat!(
+            r#"{"eventSource":"aws:SelfManagedKafka","#,
+            r#""bootstrapServers":"b-2.demo.c1.kafka.amazonaws.com:9092,b-1.demo.c1.kafka.amazonaws.com:9092","#,
+            r#""records":{"mytopic-0":[RECORD,RECORD]}}"#
+        );
+        let written = concat!(
+            r#"{"topic":"mytopic","partition":0,"offset":15,"timestamp":1545084650987,"#,
+            r#""timestampType":"CREATE_TIME","key":"cmVjb3JkS2V5","#,
+            r#""value":"SGVsbG8sIHRoaXMgaXMgYSB0ZXN0Lg==","#,
+            r#""headers":[{"headerKey":[104,101,97,100,101,114,86,97,108,117,101]}]}"#
+        );
+        let servers = "b-2.demo.c1.kafka.amazonaws.com:9092,b-1.demo.c1.kafka.amazonaws.com:9092";
+        assert_eq!(event(servers, records), expected.replace("RECORD", written));
+    }
+
+    #[test]
+    fn header_bytes_are_signed() {
+        let text = check(|it| {
+            it.headers = [(StrBytes::from_static_str("e"), Some("\u{eb}".into()))]
+                .into_iter()
+                .collect();
+        });
+        assert!(text.ends_with(r#""headers":[{"e":[-61,-85]}]}"#), "{text}");
+    }
+
+    #[test]
+    fn headers_keep_their_order_and_their_emptiness() {
+        let names = ["b", "a", "c"].map(StrBytes::from_static_str);
+        let values = [None, Some(Bytes::new()), Some("x".into())];
+        let text = check(|it| it.headers = names.into_iter().zip(values).collect());
+        assert!(
+            text.ends_with(r#""headers":[{"b":[]},{"a":[]},{"c":[120]}]}"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_null() {
+        let text = check(|it| (it.key, it.value) = (None, None));
+        assert!(text.contains(r#""key":null,"value":null,"#), "{text}");
+        let text = check(|it| (it.key, it.value) = (Some(Bytes::new()), Some(Bytes::new())));
+        assert!(text.contains(r#""key":"","value":"","#), "{text}");
+    }
+
+    #[test]
+    fn a_brokers_own_time_is_called_so() {
+        let text = check(|it| it.timestamp_type = TimestampType::LogAppend);
+        assert!(
+            text.contains(r#""timestampType":"LOG_APPEND_TIME""#),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! Which records go out together, which go out again, and which are given up.
+//!
+//! Every partition is a lane. A batch takes what waits in all lanes that are free, and keeps these lanes to itself until
+//! the function is done; what comes meanwhile in others makes another batch. So there are as many batches at once as
+//! there are partitions, at most, and each partition stays in order. A lane that has failed goes out alone from then on,
+//! until it is through: it holds up no other.
+//!
+//! The clock is the caller's, and so is all I/O.
+
+mod lane;
+
+use std::time::Duration;
+
+use kafka_protocol::records::Record;
+use serde_json::value::RawValue;
+use sluice_contract::Push;
+use tokio::time::Instant;
+
+use self::lane::Lane;
+
+/// How the mapping was told to batch, to retry and to give up.
+#[derive(Debug, Clone)]
+pub(super) struct Policy {
+    pub(super) batch_size: usize,
+    pub(super) window: Duration,
+    /// Without a number, for ever.
+    pub(super) retries: Option<u32>,
+    pub(super) record_age: Option<Duration>,
+    pub(super) bisect: bool,
+}
+
+/// The lanes, and what is under way.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    policy: Policy,
+    lanes: Vec<Lane>,
+    lane_bytes_max: usize,
+}
+
+/// A record that waits, as it will stand in an event.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) record: Record,
+    pub(super) json: Box<RawValue>,
+}
+
+/// What is to be done now.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// Hand these records to the function.
+    Batch(Batch),
+    /// Give these records up.
+    GiveUp(GiveUp),
+    /// Nothing until then, or until something happens.
+    Nothing(Option<Instant>),
+}
+
+/// Records of some lanes: the first ones of each.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    pub(super) parts: Vec<Part>,
+}
+
+/// The first records of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) lane: usize,
+    pub(super) count: usize,
+}
+
+/// The first records of a lane that nobody will try again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GiveUp {
+    pub(super) part: Part,
+    pub(super) condition: Condition,
+    /// How often the function has had them.
+    pub(super) attempts: u32,
+}
+
+/// Why records are given up, in Lambda's words where it has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    RecordAgeExceeded,
+    /// No event can hold it.
+    RecordTooLarge,
+    RetryAttemptsExhausted,
+}
+
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Done,
+    /// The function failed, and did not say with which record.
+    Failed,
+    /// The function failed with the record of this offset, and is done with those before.
+    FailedAt(i64),
+    /// The function was not run.
+    Throttled,
+}
+
+impl From<&Push> for Policy {
+    fn from(push: &Push) -> Self {
+        // With somewhere to leave records, Lambda does not try for ever.
+        let retries_max = push
+            .dead_letter
+            .as_ref()
+            .map(|_| RETRIES_BEFORE_DEAD_LETTER);
+        Self {
+            batch_size: push.batch_size as usize,
+            window: push.maximum_batching_window,
+            retries: push.maximum_retry_attempts.or(retries_max),
+            record_age: push.maximum_record_age,
+            bisect: push.bisect_batch_on_function_error,
+        }
+    }
+}
+
+impl Condition {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::RecordAgeExceeded => "RecordAgeExceeded",
+            Self::RecordTooLarge => "RecordTooLarge",
+            Self::RetryAttemptsExhausted => "RetryAttemptsExhausted",
+        }
+    }
+}
+
+impl Schedule {
+    /// Lanes that begin at these offsets.
+    pub(super) fn new(policy: Policy, starts: &[i64]) -> Self {
+        Self {
+            policy,
+            lanes: starts.iter().map(|start| Lane::new(*start)).collect(),
+            lane_bytes_max: (QUEUED_BYTES_MAX / starts.len().max(1))
+                .clamp(LANE_BYTES_MIN, BATCH_BYTES_MAX),
+        }
+    }
+
+    /// One more lane.
+    pub(super) fn add_lane(&mut self, start: i64) {
+        self.lanes.push(Lane::new(start));
+    }
+
+    /// The offset from which a lane wants more records, if it does.
+    pub(super) fn wants(&self, lane: usize) -> Option<i64> {
+        let lane = &self.lanes[lane];
+        let has_room = lane.bytes() < self.lane_bytes_max && lane.len() < LANE_RECORDS_MAX;
+        has_room.then(|| lane.end())
+    }
+
+    /// Records have come; the next ones begin at `end`.
+    pub(super) fn add(&mut self, lane: usize, now: Instant, entries: Vec<Entry>, end: i64) {
+        self.lanes[lane].add(now, entries, end);
+    }
+
+    /// The first records of a lane.
+    pub(super) fn entries(&self, part: Part) -> impl Iterator<Item = &Entry> {
+        self.lanes[part.lane].entries(part.count)
+    }
+
+    /// How far a lane has come: the offset of its first record that is not done with.
+    pub(super) fn position(&self, lane: usize) -> i64 {
+        self.lanes[lane].position()
+    }
+
+    /// What is to be done at this time: `millis` since the epoch, by which the age of records counts.
+    ///
+    /// The lanes concerned are taken until it is told what became of it.
+    pub(super) fn due(&mut self, now: Instant, millis: i64) -> Due {
+        if let Some(give_up) = self.give_up(millis) {
+            self.lanes[give_up.part.lane].take();
+            return Due::GiveUp(give_up);
+        }
+        let parts = self.again(now).unwrap_or_else(|| self.gather(now));
+        if parts.is_empty() {
+            return Due::Nothing(self.next());
+        }
+        for part in &parts {
+            self.lanes[part.lane].take();
+        }
+        Due::Batch(Batch { parts })
+    }
+
+    /// Tells what became of a part of a batch.
+    pub(super) fn settle(&mut self, part: Part, outcome: Outcome, now: Instant) {
+        self.lanes[part.lane].settle(part.count, outcome, now, &self.policy);
+    }
+
+    /// Tells that records are given up for good.
+    pub(super) fn given_up(&mut self, part: Part) {
+        self.lanes[part.lane].done(part.count);
+    }
+
+    fn free(&self) -> impl Iterator<Item = (usize, &Lane)> {
+        let lanes = self.lanes.iter().enumerate();
+        lanes.filter(|(_, lane)| lane.is_free())
+    }
+
+    fn give_up(&self, millis: i64) -> Option<GiveUp> {
+        let age = self.policy.record_age.map(|age| age.as_millis());
+        let age = age.and_then(|age| i64::try_from(age).ok());
+        let oldest = age.map(|age| millis.saturating_sub(age));
+        self.free().find_map(|(index, lane)| {
+            let (count, condition) = lane.hopeless(oldest)?;
+            Some(GiveUp {
+                part: Part { lane: index, count },
+                condition,
+                attempts: lane.attempts(),
+            })
+        })
+    }
+
+    /// A lane that has failed and may go out again.
+    fn again(&self, now: Instant) -> Option<Vec<Part>> {
+        self.free().find_map(|(index, lane)| {
+            let count = lane.again(now)?;
+            let (count, _) = lane.fit(count.min(self.policy.batch_size), BATCH_BYTES_MAX);
+            Some(vec![Part { lane: index, count }])
+        })
+    }
+
+    /// What waits in lanes that have not failed, if it is enough or has waited for long enough.
+    fn gather(&self, now: Instant) -> Vec<Part> {
+        let (mut records, mut bytes) = (self.policy.batch_size, BATCH_BYTES_MAX);
+        let mut parts = Vec::new();
+        let mut is_due = false;
+        for (index, lane) in self.free().filter(|(_, lane)| lane.is_fresh()) {
+            let (count, size) = lane.fit(records, bytes);
+            if count > 0 {
+                parts.push(Part { lane: index, count });
+            }
+            is_due |= count < lane.len()
+                || lane
+                    .since()
+                    .is_some_and(|it| it + self.policy.window <= now);
+            records -= count;
+            bytes -= size;
+            if records == 0 {
+                is_due = true;
+                break;
+            }
+        }
+        if is_due { parts } else { Vec::new() }
+    }
+
+    /// When something is due if nothing else happens.
+    fn next(&self) -> Option<Instant> {
+        let window = self.policy.window;
+        self.free().filter_map(|(_, lane)| lane.next(window)).min()
+    }
+}
+
+/// Lambda takes 6 MB in an invocation. What of it is no record is little, and within the difference to 6 MiB.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub(super) const BATCH_BYTES_MAX: usize = 6_000_000;
+/// All lanes together hold this many bytes of records …
+const QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// … and each of them at least so many before it wants no more.
+const LANE_BYTES_MIN: usize = 256 * 1024;
+/// A lane holds this many records before it wants no more: two of the largest batches.
+const LANE_RECORDS_MAX: usize = 20_000;
+/// Retries of a batch whose records can be left somewhere, where the contract gives no number.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html>
+const RETRIES_BEFORE_DEAD_LETTER: u32 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,405 @@
+//! The schedule, with a clock of the tests' own.
+
+use kafka_protocol::records::TimestampType;
+use proptest::prelude::*;
+use serde_json::value::to_raw_value;
+
+use super::*;
+
+const POLICY: Policy = Policy {
+    batch_size: 4,
+    window: Duration::ZERO,
+    retries: None,
+    record_age: None,
+    bisect: false,
+};
+/// Longer than any retry waits.
+const LONG: Duration = Duration::from_secs(60);
+const MILLIS: i64 = 1_700_000_000_000;
+
+struct Scene {
+    schedule: Schedule,
+    now: Instant,
+}
+
+fn entry(offset: i64, bytes: usize) -> Entry {
+    Entry {
+        record: Record {
+            transactional: false,
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: 0,
+            producer_id: -1,
+            producer_epoch: -1,
+            timestamp_type: TimestampType::Creation,
+            offset,
+            sequence: -1,
+            timestamp: MILLIS,
+            key: None,
+            value: None,
+            headers: Default::default(),
+        },
+        json: to_raw_value(&"x".repeat(bytes)).unwrap(),
+    }
+}
+
+impl Scene {
+    /// Lanes with so many records each, from offset 0 on.
+    fn new(policy: Policy, lanes: &[i64]) -> Self {
+        let mut schedule = Schedule::new(policy, &vec![0; lanes.len()]);
+        let now = Instant::now();
+        for (lane, count) in lanes.iter().enumerate() {
+            let entries = (0..*count).map(|offset| entry(offset, 10)).collect();
+            schedule.add(lane, now, entries, *count);
+        }
+        Self { schedule, now }
+    }
+
+    fn due(&mut self) -> Due {
+        self.schedule.due(self.now, MILLIS)
+    }
+
+    /// The lanes and counts of the batch that is due; none where nothing is.
+    fn batch(&mut self) -> Vec<(usize, usize)> {
+        match self.due() {
+            Due::Batch(batch) => batch.parts.iter().map(|it| (it.lane, it.count)).collect(),
+            Due::Nothing(_) => Vec::new(),
+            Due::GiveUp(give_up) => panic!("{give_up:?}"),
+        }
+    }
+
+    fn settle(&mut self, lane: usize, count: usize, outcome: Outcome) {
+        self.schedule
+            .settle(Part { lane, count }, outcome, self.now);
+    }
+
+    /// Fails with the batch that is due until something is given up; what that is, and how many batches there were.
+    fn fail(&mut self, outcome: Outcome) -> (GiveUp, usize) {
+        for batches in 0..100 {
+            self.now += LONG;
+            match self.due() {
+                Due::GiveUp(give_up) => return (give_up, batches),
+                Due::Batch(batch) => {
+                    for part in batch.parts {
+                        self.schedule.settle(part, outcome, self.now);
+                    }
+                }
+                Due::Nothing(next) => panic!("nothing until {next:?}"),
+            }
+        }
+        panic!("nothing is ever given up");
+    }
+}
+
+#[test]
+fn a_batch_takes_from_every_lane_up_to_its_size() {
+    assert_eq!(Scene::new(POLICY, &[1, 0, 2]).batch(), [(0, 1), (2, 2)]);
+    assert_eq!(Scene::new(POLICY, &[3, 3]).batch(), [(0, 3), (1, 1)]);
+    assert_eq!(Scene::new(POLICY, &[9]).batch(), [(0, 4)]);
+    assert_eq!(Scene::new(POLICY, &[0]).batch(), []);
+}
+
+#[test]
+fn there_are_as_many_batches_at_once_as_lanes() {
+    let mut scene = Scene::new(POLICY, &[9, 9, 9]);
+    for lane in 0..3 {
+        assert_eq!(scene.batch(), [(lane, 4)]);
+    }
+    assert_eq!(scene.batch(), []);
+    scene.settle(1, 4, Outcome::Done);
+    assert_eq!(scene.batch(), [(1, 4)]);
+    assert_eq!(scene.schedule.position(1), 4);
+}
+
+#[test]
+fn a_batch_has_no_more_bytes_than_lambda_takes() {
+    let mut scene = Scene::new(POLICY, &[0, 0]);
+    let large = |offset| entry(offset, 2_500_000);
+    scene.schedule.add(0, scene.now, vec![large(0)], 1);
+    scene
+        .schedule
+        .add(1, scene.now, vec![large(0), large(1)], 2);
+    assert_eq!(scene.batch(), [(0, 1), (1, 1)]);
+    assert_eq!(scene.batch(), []);
+}
+
+#[test]
+fn a_record_that_no_event_can_hold_is_given_up_and_the_next_goes_out() {
+    let mut scene = Scene::new(POLICY, &[0]);
+    scene
+        .schedule
+        .add(0, scene.now, vec![entry(0, 6_000_001), entry(1, 1)], 2);
+    let part = Part { lane: 0, count: 1 };
+    let Due::GiveUp(given_up) = scene.due() else {
+        panic!("a batch");
+    };
+    assert_eq!(
+        (given_up.part, given_up.condition),
+        (part, Condition::RecordTooLarge)
+    );
+    scene.schedule.given_up(part);
+    assert_eq!(scene.batch(), [(0, 1)]);
+    assert_eq!(scene.schedule.position(0), 1);
+}
+
+#[test]
+fn a_batch_gathers_until_it_is_full_or_its_window_is_over() {
+    let policy = Policy {
+        window: Duration::from_secs(5),
+        ..POLICY
+    };
+    let mut scene = Scene::new(policy, &[1, 1]);
+    let Due::Nothing(Some(until)) = scene.due() else {
+        panic!("too early");
+    };
+    assert_eq!(until, scene.now + Duration::from_secs(5));
+    scene.now += Duration::from_secs(2);
+    scene.schedule.add(1, scene.now, vec![entry(1, 1)], 2);
+    assert_eq!(scene.batch(), []);
+    scene.now += Duration::from_secs(3);
+    assert_eq!(scene.batch(), [(0, 1), (1, 2)]);
+    scene.settle(0, 1, Outcome::Done);
+    scene.schedule.add(
+        0,
+        scene.now,
+        (1..5).map(|offset| entry(offset, 1)).collect(),
+        5,
+    );
+    assert_eq!(scene.batch(), [(0, 4)]);
+}
+
+#[test]
+fn what_failed_goes_out_again_alone_and_later_and_others_do_not_wait() {
+    let mut scene = Scene::new(POLICY, &[2, 2]);
+    assert_eq!(scene.batch(), [(0, 2), (1, 2)]);
+    scene.settle(0, 2, Outcome::Failed);
+    scene.settle(1, 2, Outcome::Done);
+    scene.schedule.add(1, scene.now, vec![entry(2, 1)], 3);
+    scene.schedule.add(0, scene.now, vec![entry(2, 1)], 3);
+    assert_eq!(scene.batch(), [(1, 1)]);
+    assert_eq!(scene.batch(), []);
+    scene.now += LONG;
+    assert_eq!(scene.batch(), [(0, 2)]);
+    scene.settle(0, 2, Outcome::Done);
+    assert_eq!(scene.batch(), [(0, 1)]);
+}
+
+#[test]
+fn what_was_done_before_a_failure_does_not_go_out_again() {
+    let mut scene = Scene::new(POLICY, &[4]);
+    scene.batch();
+    scene.settle(0, 4, Outcome::FailedAt(2));
+    assert_eq!(scene.schedule.position(0), 2);
+    scene.now += LONG;
+    assert_eq!(scene.batch(), [(0, 2)]);
+}
+
+#[test]
+fn retries_wait_longer_each_time_up_to_a_bound() {
+    let mut scene = Scene::new(POLICY, &[1]);
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        assert_eq!(scene.batch(), [(0, 1)]);
+        scene.settle(0, 1, Outcome::Failed);
+        let Due::Nothing(Some(next)) = scene.due() else {
+            panic!("at once");
+        };
+        waits.push((next - scene.now).as_millis());
+        scene.now = next;
+    }
+    assert_eq!(
+        waits,
+        [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]
+    );
+}
+
+/// How many records are given up, after how many batches, with how many attempts.
+fn check_given_up(policy: Policy, records: i64, outcome: Outcome) -> (usize, usize, u32) {
+    let (given_up, batches) = Scene::new(policy, &[records]).fail(outcome);
+    assert_eq!(given_up.condition, Condition::RetryAttemptsExhausted);
+    (given_up.part.count, batches, given_up.attempts)
+}
+
+#[test]
+fn after_its_retries_a_batch_is_given_up_or_the_record_that_was_named() {
+    let retries = |count| Policy {
+        retries: Some(count),
+        ..POLICY
+    };
+    assert_eq!(check_given_up(retries(0), 3, Outcome::Failed), (3, 1, 1));
+    assert_eq!(check_given_up(retries(2), 3, Outcome::Failed), (3, 3, 3));
+    assert_eq!(
+        check_given_up(retries(0), 3, Outcome::FailedAt(0)),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        check_given_up(retries(2), 3, Outcome::FailedAt(0)),
+        (1, 3, 3)
+    );
+    // What is done before the record that fails is no attempt at it.
+    assert_eq!(
+        check_given_up(retries(2), 3, Outcome::FailedAt(1)),
+        (1, 3, 3)
+    );
+    let bisecting = Policy {
+        bisect: true,
+        ..retries(1)
+    };
+    // Four, two, one, and that one again.
+    assert_eq!(check_given_up(bisecting, 4, Outcome::Failed), (1, 4, 2));
+}
+
+#[test]
+fn with_a_dead_letter_retries_end_in_any_case() {
+    let check = |attempts, dead_letter: Option<&str>| {
+        let push = Push {
+            function: "push".to_owned(),
+            topics: vec!["t".to_owned()],
+            batch_size: 100,
+            maximum_batching_window: Duration::ZERO,
+            starting_position: sluice_contract::StartingPosition::Latest,
+            maximum_retry_attempts: attempts,
+            maximum_record_age: None,
+            bisect_batch_on_function_error: false,
+            dead_letter: dead_letter.map(str::to_owned),
+        };
+        Policy::from(&push).retries
+    };
+    assert_eq!(check(None, None), None);
+    assert_eq!(check(None, Some("d")), Some(10));
+    assert_eq!(check(Some(3), Some("d")), Some(3));
+    assert_eq!(check(Some(3), None), Some(3));
+}
+
+#[test]
+fn throttling_is_no_attempt() {
+    let policy = Policy {
+        retries: Some(0),
+        ..POLICY
+    };
+    let mut scene = Scene::new(policy, &[2]);
+    for _ in 0..5 {
+        assert_eq!(scene.batch(), [(0, 2)]);
+        scene.settle(0, 2, Outcome::Throttled);
+        assert_eq!(scene.batch(), []);
+        scene.now += LONG;
+    }
+}
+
+#[test]
+fn a_bisected_batch_is_done_half_by_half() {
+    let policy = Policy {
+        bisect: true,
+        ..POLICY
+    };
+    let mut scene = Scene::new(policy, &[4]);
+    assert_eq!(scene.batch(), [(0, 4)]);
+    scene.settle(0, 4, Outcome::Failed);
+    assert_eq!(scene.batch(), [(0, 2)]);
+    scene.settle(0, 2, Outcome::Done);
+    assert_eq!(scene.batch(), [(0, 2)]);
+    scene.settle(0, 2, Outcome::Failed);
+    assert_eq!(scene.batch(), [(0, 1)]);
+    scene.settle(0, 1, Outcome::Done);
+    assert_eq!(scene.batch(), [(0, 1)]);
+    assert_eq!(scene.schedule.position(0), 3);
+}
+
+#[test]
+fn records_that_are_too_old_are_given_up_without_an_attempt() {
+    let policy = Policy {
+        record_age: Some(Duration::from_secs(60)),
+        ..POLICY
+    };
+    let mut scene = Scene::new(policy, &[3]);
+    let check = |scene: &mut Scene, millis| match scene.schedule.due(scene.now, millis) {
+        Due::GiveUp(it) => (it.part.count, Some(it.condition)),
+        Due::Batch(batch) => (batch.parts[0].count, None),
+        Due::Nothing(_) => (0, None),
+    };
+    assert_eq!(check(&mut scene, MILLIS + 60_000), (3, None));
+    scene.settle(0, 3, Outcome::Failed);
+    let old = Some(Condition::RecordAgeExceeded);
+    assert_eq!(check(&mut scene, MILLIS + 60_001), (3, old));
+}
+
+#[test]
+fn a_lane_wants_more_until_it_has_enough() {
+    let mut scene = Scene::new(POLICY, &[1]);
+    assert_eq!(scene.schedule.wants(0), Some(1));
+    scene.schedule.add(0, scene.now, vec![], 7);
+    assert_eq!(scene.schedule.wants(0), Some(7));
+    scene
+        .schedule
+        .add(0, scene.now, vec![entry(7, BATCH_BYTES_MAX)], 8);
+    assert_eq!(scene.schedule.wants(0), None);
+}
+
+#[test]
+fn what_is_no_record_is_passed_over() {
+    let mut scene = Scene::new(POLICY, &[1]);
+    scene.schedule.add(0, scene.now, vec![], 5);
+    assert_eq!(scene.schedule.position(0), 0);
+    scene.batch();
+    scene.settle(0, 1, Outcome::Done);
+    assert_eq!(scene.schedule.position(0), 5);
+}
+
+proptest! {
+    /// Whatever the function does, every record ends as done or as given up, none is passed over, each partition goes
+    /// on in order, and none waits for another one.
+    #[test]
+    fn every_record_ends_and_none_overtakes(
+        lanes in prop::collection::vec(0..12_i64, 1..4),
+        batch_size in 1..6_usize,
+        retries in prop::option::of(0..3_u32),
+        bisect in any::<bool>(),
+        words in prop::collection::vec((0..4_u8, 0..6_usize), 0..200),
+    ) {
+        let policy = Policy { batch_size, retries, bisect, ..POLICY };
+        let mut scene = Scene::new(policy, &lanes);
+        let mut words = words.into_iter();
+        let mut ends: Vec<i64> = vec![0; lanes.len()];
+        loop {
+            scene.now += LONG;
+            let before: Vec<i64> = (0..lanes.len()).map(|lane| scene.schedule.position(lane)).collect();
+            match scene.due() {
+                Due::Nothing(next) => {
+                    prop_assert_eq!(next, None);
+                    break;
+                }
+                Due::GiveUp(give_up) => {
+                    prop_assert!(retries.is_some());
+                    ends[give_up.part.lane] += i64::try_from(give_up.part.count).unwrap();
+                    scene.schedule.given_up(give_up.part);
+                }
+                Due::Batch(batch) => {
+                    let size: usize = batch.parts.iter().map(|part| part.count).sum();
+                    prop_assert!((1..=batch_size).contains(&size));
+                    for part in batch.parts {
+                        let first = before[part.lane];
+                        let offsets: Vec<i64> =
+                            scene.schedule.entries(part).map(|it| it.record.offset).collect();
+                        let expected: Vec<i64> = (first..).take(part.count).collect();
+                        prop_assert_eq!(&offsets, &expected);
+                        // In the end it has nothing more to object to.
+                        let (word, at) = words.next().unwrap_or((0, 0));
+                        let failed = offsets[at % offsets.len()];
+                        let (outcome, done) = match word {
+                            0 => (Outcome::Done, part.count),
+                            1 => (Outcome::Failed, 0),
+                            2 => (Outcome::FailedAt(failed), at % offsets.len()),
+                            _ => (Outcome::Throttled, 0),
+                        };
+                        ends[part.lane] += i64::try_from(done).unwrap();
+                        scene.schedule.settle(part, outcome, scene.now);
+                    }
+                }
+            }
+            for (lane, end) in ends.iter().enumerate() {
+                prop_assert_eq!(scene.schedule.position(lane), *end);
+            }
+        }
+        prop_assert_eq!(ends, lanes);
+    }
+}

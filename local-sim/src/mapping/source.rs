@@ -1,0 +1,187 @@
+//! One partition, read from its leader, wherever that is.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        BrokerId, FetchRequest, ListOffsetsRequest, TopicName,
+        fetch_request::{FetchPartition, FetchTopic},
+        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
+    },
+};
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::{
+    batch::{self, Fetched},
+    cluster::{Cluster, ClusterError, check, text},
+    wire::Wire,
+};
+
+/// A reader of one partition.
+pub(super) struct Source {
+    cluster: Arc<Cluster>,
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    /// A connection with the leader, while it works.
+    wire: Option<Wire>,
+}
+
+/// An end of a partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// The oldest record there is.
+    Earliest,
+    /// The next record that is stored.
+    Latest,
+}
+
+impl Source {
+    pub(super) fn new(cluster: Arc<Cluster>, topic: String, partition: i32) -> Self {
+        Self {
+            cluster,
+            topic,
+            partition,
+            wire: None,
+        }
+    }
+
+    /// Waits for records from an offset on, for as long as it takes to get at some, or a while where there are none.
+    ///
+    /// Where the offset is gone, with a topic or by retention, it goes on with the oldest record there is.
+    pub(super) async fn fetch(&mut self, offset: i64) -> Fetched {
+        let mut failures = 0_u32;
+        loop {
+            let error = match self.try_fetch(offset).await {
+                Ok(fetched) => {
+                    self.report(&fetched, failures);
+                    return fetched;
+                }
+                Err(error) if is_out_of_range(&error) => match self.end(End::Earliest).await {
+                    Ok(next) => {
+                        self.say_gone(offset, next);
+                        return Fetched {
+                            next,
+                            ..Fetched::default()
+                        };
+                    }
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            self.wire = None;
+            failures += 1;
+            if failures == FAILURES_UNTIL_SAID {
+                let (topic, partition) = (&self.topic, self.partition);
+                warn!(
+                    error = &error as &dyn Error,
+                    topic, partition, "cannot read, trying on"
+                );
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Where the partition begins or ends.
+    pub(super) async fn end(&mut self, end: End) -> Result<i64, ClusterError> {
+        let asked = ListOffsetsPartition::default()
+            .with_partition_index(self.partition)
+            .with_timestamp(match end {
+                End::Earliest => EARLIEST,
+                End::Latest => LATEST,
+            });
+        let topic = ListOffsetsTopic::default()
+            .with_name(TopicName(text(&self.topic)))
+            .with_partitions(vec![asked]);
+        let request = ListOffsetsRequest::default()
+            .with_replica_id(BrokerId(CONSUMER))
+            .with_topics(vec![topic]);
+        let wire = self.wire().await?;
+        let answer = wire.call(LIST_OFFSETS, &request, Duration::ZERO).await?;
+        let mut found = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        let found = found.next().cloned().unwrap_or_default();
+        check(found.error_code, || self.name())?;
+        Ok(found.offset)
+    }
+
+    async fn try_fetch(&mut self, offset: i64) -> Result<Fetched, ClusterError> {
+        let asked = FetchPartition::default()
+            .with_partition(self.partition)
+            .with_fetch_offset(offset)
+            .with_partition_max_bytes(FETCH_BYTES_MAX);
+        let topic = FetchTopic::default()
+            .with_topic(TopicName(text(&self.topic)))
+            .with_partitions(vec![asked]);
+        let request = FetchRequest::default()
+            .with_replica_id(BrokerId(CONSUMER))
+            .with_max_wait_ms(FETCH_WAIT_MS)
+            .with_min_bytes(1)
+            .with_max_bytes(FETCH_BYTES_MAX)
+            .with_topics(vec![topic]);
+        let wait = Duration::from_millis(FETCH_WAIT_MS.unsigned_abs().into());
+        let wire = self.wire().await?;
+        let answer = wire.call(FETCH, &request, wait).await?;
+        let mut found = answer
+            .responses
+            .into_iter()
+            .flat_map(|topic| topic.partitions);
+        let found = found.next().unwrap_or_default();
+        check(found.error_code, || self.name())?;
+        Ok(batch::decode(found.records.unwrap_or_default(), offset))
+    }
+
+    async fn wire(&mut self) -> Result<&mut Wire, ClusterError> {
+        let wire = match self.wire.take() {
+            Some(wire) => wire,
+            None => self.cluster.leader(&self.topic, self.partition).await?,
+        };
+        Ok(self.wire.insert(wire))
+    }
+
+    fn report(&self, fetched: &Fetched, failures: u32) {
+        let (topic, partition) = (&self.topic, self.partition);
+        if let Some((batches, reason)) = &fetched.unreadable {
+            warn!(
+                batches,
+                reason, topic, partition, "cannot be read, and left out"
+            );
+        }
+        if failures >= FAILURES_UNTIL_SAID {
+            warn!(topic, partition, "can be read again");
+        }
+    }
+
+    fn say_gone(&self, offset: i64, next: i64) {
+        let (topic, partition) = (&self.topic, self.partition);
+        warn!(
+            offset,
+            next, topic, partition, "the offset is gone, going on from the next"
+        );
+    }
+
+    fn name(&self) -> String {
+        format!("partition {} of topic {}", self.partition, self.topic)
+    }
+}
+
+fn is_out_of_range(error: &ClusterError) -> bool {
+    let out_of_range = ResponseError::OffsetOutOfRange;
+    matches!(error, ClusterError::Refused { error, .. } if *error == out_of_range)
+}
+
+/// Versions that Kafka has had since 0.11 and has in 4.
+const FETCH: i16 = 4;
+const LIST_OFFSETS: i16 = 1;
+const EARLIEST: i64 = -2;
+const LATEST: i64 = -1;
+/// The replica id of who is none.
+const CONSUMER: i32 = -1;
+/// A fetch brings this many bytes, or one batch.
+const FETCH_BYTES_MAX: i32 = 1024 * 1024;
+/// A fetch waits this long for the first record.
+const FETCH_WAIT_MS: i32 = 5_000;
+/// Between two attempts to read: an election takes about a second, and its end should not be slept through.
+const PAUSE: Duration = Duration::from_millis(250);
+/// A leader that moves costs an attempt or two, which nobody wants to read about.
+const FAILURES_UNTIL_SAID: u32 = 4;

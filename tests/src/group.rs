@@ -1,0 +1,38 @@
+//! How far a consumer group has come, asked as any tool asks.
+
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
+use kafka_protocol::messages::{FindCoordinatorRequest, GroupId, OffsetFetchRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
+
+use crate::admin::ask_one;
+use crate::wait::eventually;
+
+/// A version of each request that the embedded broker and Kafka 4 know.
+const FIND_COORDINATOR: i16 = 1;
+const OFFSET_FETCH: i16 = 2;
+
+/// The offsets that a group has committed in the first partitions of a topic, -1 where it has none.
+pub async fn committed(brokers: &str, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
+    let first = brokers.split(',').next().unwrap();
+    let port = first.rsplit_once(':').unwrap().1.parse().unwrap();
+    let find = FindCoordinatorRequest::default().with_key(text(group));
+    let asked = OffsetFetchRequestTopic::default()
+        .with_name(TopicName(text(topic)))
+        .with_partition_indexes((0..partitions).collect());
+    let fetch = OffsetFetchRequest::default()
+        .with_group_id(GroupId(text(group)))
+        .with_topics(Some(vec![asked]));
+    eventually("the offsets of a group", async || {
+        let coordinator = ask_one(port, &find, FIND_COORDINATOR).await?;
+        let port = u16::try_from(coordinator.port).ok()?;
+        let answer = ask_one(port, &fetch, OFFSET_FETCH).await?;
+        let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        let offsets = partitions.map(|partition| partition.committed_offset);
+        (answer.error_code == 0).then(|| offsets.collect())
+    })
+    .await
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
