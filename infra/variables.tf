@@ -35,7 +35,7 @@ variable "architecture" {
 }
 
 variable "functions" {
-  description = <<-E
+  description = <<-EOT
     What the contract cannot say of a function, by its name there; all of it optional.
     `package`, `runtime`, `handler`, `layers`: for a program of your own.
     `environment`, `statements`: more variables, and what more its role may do (IAM statements as JSON).
@@ -43,7 +43,7 @@ variable "functions" {
     `provisioned`: environments that are kept ready.
     `instances`: the capacity provider that runs it (Lambda Managed Instances).
     `latency_limit_millis`: the p99 duration above which its alarm goes off; by default 2 seconds, at most its timeout.
-  E
+  EOT
   type = map(object({
     package              = optional(string)
     runtime              = optional(string, "provided.al2023")
@@ -67,7 +67,7 @@ variable "functions" {
 ################################################################################
 
 variable "kafka" {
-  description = <<-E
+  description = <<-EOT
     The cluster and how to authenticate.
     `auth`: `msk_iam`, `scram` (SASL over TLS), `plain` (SASL over TLS), `tls` (encryption only), or `none`.
     `brokers`: the brokers to ask first, each HOST:PORT.
@@ -76,7 +76,7 @@ variable "kafka" {
     `secret_arn`: of `scram` and `plain`, a secret of Secrets Manager with `username` and `password`; `secret_kms_key_arn`: its key, where it is not AWS's own.
     `secrets_extension_layer_arn`: of `scram` and `plain`, the layer AWS-Parameters-and-Secrets-Lambda-Extension of the region and architecture.
     `ca_certificate`: the authorities that sign the brokers' certificates, as PEM or a path in the package; `ca_secret_arn`: the same for `push`, a secret with `certificate`.
-  E
+  EOT
   type = object({
     auth                        = string
     brokers                     = list(string)
@@ -136,13 +136,13 @@ variable "kafka" {
 }
 
 variable "vpc" {
-  description = <<-E
+  description = <<-EOT
     The network of the functions that write to Kafka; without it they are outside of any and reach public brokers only.
     `id`, `subnet_ids`: where they run.
     `kafka_security_group_id`: the brokers' security group, which is opened for them; or
     `kafka_cidrs`: the brokers' address ranges.
     `secrets_cidrs`: the address ranges of Secrets Manager's interface endpoint, needed by `scram` and `plain`.
-  E
+  EOT
   type = object({
     id                      = string
     subnet_ids              = list(string)
@@ -169,13 +169,13 @@ variable "vpc" {
 }
 
 variable "push" {
-  description = <<-E
+  description = <<-EOT
     What the contract cannot say of the event source mapping.
     `consumer_group_id`: by default `<name>-push`.
     `pollers`: provisioned pollers, at least and at most, and the group that shares them.
     `subnet_ids`, `security_group_id`: from where a self-managed cluster in a VPC is reached.
     `lag_limit`: how many records may wait before the alarm goes off.
-  E
+  EOT
   type = object({
     consumer_group_id = optional(string)
     pollers           = optional(object({ minimum = number, maximum = number, group = optional(string) }), { minimum = 1, maximum = 4 })

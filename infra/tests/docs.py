@@ -10,7 +10,7 @@ import sys
 INFRA = pathlib.Path(__file__).resolve().parent.parent
 README = INFRA / "README.md"
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.M | re.S)
-DESCRIPTION = re.compile(r'^  description = (?:"((?:[^"\\]|\\.)*)"|<<-E\n(.*?)\n  E)$', re.M | re.S)
+DESCRIPTION = re.compile(r'^  description = (?:"((?:[^"\\]|\\.)*)"|<<-EOT\n(.*?)\n  EOT)$', re.M | re.S)
 TABLES = re.compile(r"(<!-- (variables|outputs) -->\n).*?(<!-- end -->)", re.S)
 
 
