@@ -1,0 +1,4 @@
+output "websocket_url" {
+  description = "Where browsers connect."
+  value       = module.sluice.websocket_url
+}

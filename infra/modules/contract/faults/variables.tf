@@ -1,0 +1,4 @@
+variable "document" {
+  description = "What `yamldecode` makes of the contract."
+  type        = any
+}
