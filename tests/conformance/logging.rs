@@ -116,7 +116,9 @@ async fn r9_1_every_variable_is_known() {
         .iter()
         .map(|name| {
             let value = name.split('.').fold(&context, |value, part| &value[part]);
-            value.as_str().map_or(value.to_string(), str::to_owned)
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
         })
         .collect();
     assert_eq!(line, expected.join(" "));

@@ -55,7 +55,7 @@ pub(crate) enum Held {
     Outside(&'static str),
 }
 
-/// A row; `None` of these words is copied from elsewhere.
+/// A row, without the names of its fields: there are many.
 const fn row(
     id: &'static str,
     sure: Sure,

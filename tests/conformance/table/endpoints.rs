@@ -70,7 +70,9 @@ pub(super) const ROWS: &[Row] = &[
         "1.8",
         Observed,
         "A GET that does not ask to upgrade is answered by 426; there is one witness",
-        &["https://github.com/dherault/serverless-offline/tree/master/tests/manual/websocket"],
+        &[
+            "https://github.com/dherault/serverless-offline/blob/d243b3ed/tests/manual/websocket/main/test/e2e/ws.e2e.js",
+        ],
         Chosen("`--plain-get`"),
     ),
     row(

@@ -37,14 +37,14 @@ pub(super) const ROWS: &[Row] = &[
         "6.1.4",
         Observed,
         "`queryStringParameters`: of CONNECT, where the URL has a query; decoded, and most likely the last value of a name",
-        &["https://gist.github.com/noid11/4aa8933d"],
+        &["an event recorded in 2020 (a gist of noid11)"],
         Tested,
     ),
     row(
         "6.1.5",
         Observed,
         "`multiValueQueryStringParameters`: with it, all values",
-        &["https://gist.github.com/noid11/4aa8933d"],
+        &["an event recorded in 2020 (a gist of noid11)"],
         Tested,
     ),
     row(
@@ -233,7 +233,7 @@ pub(super) const ROWS: &[Row] = &[
         "6.3.2",
         Observed,
         "Until early 2021 `messageId` and twelve keys of the identity were null",
-        &["https://gist.github.com/noid11/4aa8933d"],
+        &["an event recorded in 2020 (a gist of noid11)"],
         Outside("events are of today's form"),
     ),
     row(

@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         Observed,
         "A `$connect` that throws, is ended by Lambda's timeout, or replies something malformed is a 502",
         &[
-            "neptune-web/serverless-websockets-plugin#13",
+            "serverless/serverless-websockets-plugin#13",
             "michalkvasnicak/aws-lambda-graphql#107",
         ],
         Tested,
@@ -128,7 +128,7 @@ pub(super) const ROWS: &[Row] = &[
         Documented,
         "Until `$connect` has returned, the connection is gone (410) to `@connections`",
         &[
-            "AWS knowledge centre on 410 GoneException",
+            "https://repost.aws/knowledge-center/410-gone-api-gateway",
             "aws/chalice#1406",
         ],
         Tested,

@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
         "5.3",
         Observed,
         "So it is with a status that is no success",
-        &["yai333/Serverless-WebSocket#2"],
+        &["yai333/React-Chat-App-using-AWS-API-Gateway-Websocket-and-Serverless-Framework#2"],
         Tested,
     ),
     row(

@@ -73,9 +73,9 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "4.9",
         Observed,
-        "A message with an unquoted key was routed by its `action` once; the sample may have been edited",
+        "The reader of JSON is lenient: a message with an unquoted key was routed by its `action`, in a sample that may have been edited",
         &["recorded events"],
-        Chosen("no flag"),
+        Chosen("read leniently; no flag"),
     ),
     row(
         "4.10",
