@@ -23,7 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         on!(STANDARD, r8_8_a_malformed_id_is_a_bad_request),
         on!(STANDARD, r8_8_an_id_that_is_escaped_twice_is_malformed),
         on!(STANDARD, r8_9_another_stage_is_forbidden),
-        simulated!(r8_10_who_may_not_manage_connections_is_told_so),
+        simulated!(r8_11_a_key_that_nobody_knows_may_be_forbidden),
         on!(STANDARD, r8_11_a_wrong_signature_is_forbidden),
         on!(STANDARD, r8_11_a_missing_signature_is_forbidden),
         on!(STANDARD, r8_11_an_old_signature_is_forbidden),
@@ -211,7 +211,7 @@ async fn r8_9_another_stage_is_forbidden(api: &Api) {
     }
 }
 
-async fn r8_10_who_may_not_manage_connections_is_told_so() {
+async fn r8_11_a_key_that_nobody_knows_may_be_forbidden() {
     let api = STANDARD.simulate(&["--connections-auth", "strict"]).await;
     let (mut socket, id) = api.witness().await;
     api.post(&id, "hi").await;
@@ -224,6 +224,8 @@ async fn r8_10_who_may_not_manage_connections_is_told_so() {
     let headers = stranger.headers("POST", &url, b"hi");
     let response = send("POST", &url, &headers, b"hi").await;
     assert_eq!(response.status, 403, "{response:?}");
+    let message = "The security token included in the request is invalid.";
+    assert!(response.body.contains(message), "{response:?}");
 }
 
 async fn r8_11_a_wrong_signature_is_forbidden(api: &Api) {

@@ -87,9 +87,9 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "8.10",
         Observed,
-        "Who is known but not allowed: 403",
+        "Who is known but not allowed: 403, `User: arn:… is not authorized to perform: execute-api:ManageConnections on resource: …`",
         &[IAM],
-        Chosen("only with `--connections-auth strict` is anybody refused"),
+        Outside("policies of users: there is one, who may do everything"),
     ),
     row(
         "8.11",
