@@ -1,6 +1,7 @@
 //! The APIs that rows are tested on: each a contract, started in a simulator or deployed elsewhere.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use tests::http::{Response, connection_url, send};
@@ -52,10 +53,9 @@ impl Deployment {
         ["WS", "HTTP"].map(|kind| format!("CONFORMANCE_{infix}{kind}"))
     }
 
-    /// How a simulator of it is started.
-    pub(crate) fn launch(&self) -> Launch {
+    fn launch(&self, contract: &str) -> Launch {
         let probe = Path::new(env!("CARGO_BIN_EXE_probe"));
-        let launch = Launch::default().contract(self.contract);
+        let launch = Launch::default().contract(contract);
         self.functions
             .iter()
             .fold(launch, |launch, name| launch.executable(name, probe))
@@ -63,7 +63,18 @@ impl Deployment {
 
     /// Starts a simulator of it for one test, with these flags.
     pub(crate) async fn simulate(&self, flags: &[&str]) -> Api {
-        let simulator = self.launch().start(flags).await;
+        self.simulate_with(&[], flags).await
+    }
+
+    /// Starts a simulator of it for one test, with texts of the contract replaced.
+    pub(crate) async fn simulate_with(&self, changes: &[(&str, &str)], flags: &[&str]) -> Api {
+        let contract = changes
+            .iter()
+            .fold(self.contract.to_owned(), |contract, (from, to)| {
+                assert!(contract.contains(from), "{from} is not in {}", self.name);
+                contract.replace(from, to)
+            });
+        let simulator = self.launch(&contract).start(flags).await;
         Api::of(simulator, Signer::default())
     }
 }
@@ -164,6 +175,12 @@ impl Api {
     pub(crate) async fn call(&self, method: &str, url: &str, body: &[u8]) -> Response {
         let headers = self.signer.headers(method, url, body);
         send(method, url, &headers, body).await
+    }
+
+    /// Moves the time of the simulator's timers.
+    pub(crate) async fn advance(&self, by: Duration) {
+        let simulator = self.simulator.as_ref().unwrap();
+        simulator.advance(by.as_secs()).await;
     }
 
     /// Posts a text to a connection.

@@ -98,7 +98,7 @@ fn collect(node: &Ordered, path: &str, paths: &mut Vec<String>) {
 
 /// A JSON value whose keys stand as they stood.
 enum Ordered {
-    Object(Vec<(String, Ordered)>),
+    Object(Vec<(String, Self)>),
     Other,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::http::Response;
 use tests::net::{Stream, Url};
 use tests::probe::Step;
@@ -12,7 +12,7 @@ use tests::wait::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -23,7 +23,6 @@ use crate::report::Report;
 #[derive(Clone, Debug)]
 pub(crate) struct Handshake {
     url: Url,
-    method: &'static str,
     headers: Vec<(String, String)>,
 }
 
@@ -42,7 +41,6 @@ impl Handshake {
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {
             headers: headers.into(),
-            method: "GET",
             url,
         }
     }
@@ -64,12 +62,6 @@ impl Handshake {
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers
             .retain(|(given, _)| !given.eq_ignore_ascii_case(name));
-        self
-    }
-
-    /// Uses another method.
-    pub(crate) fn method(mut self, method: &'static str) -> Self {
-        self.method = method;
         self
     }
 
@@ -111,8 +103,13 @@ impl Handshake {
     /// # Errors
     /// The refusal.
     pub(crate) async fn send(self) -> Result<Socket, Response> {
+        self.begin().await.answer().await
+    }
+
+    /// Asks for a connection, and does not wait.
+    pub(crate) async fn begin(self) -> Begun {
         let mut stream = within("a connection", self.url.connect()).await;
-        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.url.target);
+        let mut head = format!("GET {} HTTP/1.1\r\n", self.url.target);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -120,9 +117,23 @@ impl Handshake {
         within("sending", stream.write_all(head.as_bytes()))
             .await
             .unwrap();
+        Begun(stream)
+    }
+}
+
+/// A handshake that has been sent.
+#[derive(Debug)]
+pub(crate) struct Begun(Box<dyn Stream>);
+
+impl Begun {
+    /// Waits until the connection is open or refused.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) async fn answer(self) -> Result<Socket, Response> {
+        let Self(mut stream) = self;
         let mut answer = within("the handshake's answer", read_head(&mut stream)).await;
-        let is_open = answer.starts_with("HTTP/1.1 101 ");
-        if !is_open {
+        if !answer.starts_with("HTTP/1.1 101 ") {
             let rest = within("the refusal's body", read_rest(&mut stream)).await;
             answer.push_str(&rest);
             return Err(Response::parse(&answer));
@@ -211,8 +222,7 @@ impl Socket {
 
     /// Sends a close frame without a code.
     pub(crate) async fn send_bare_close(&mut self) {
-        self.send_frame(OpCode::Control(Control::Close), true, b"")
-            .await;
+        self.send_message(Message::Close(None)).await;
     }
 
     pub(crate) async fn send_message(&mut self, message: Message) {
@@ -300,6 +310,3 @@ pub(crate) fn text_of(route: &str, bytes: usize) -> String {
     let empty = json!({"action": route, "text": ""}).to_string().len();
     json!({"action": route, "text": "x".repeat(bytes - empty)}).to_string()
 }
-
-/// Not a value of the event.
-pub(crate) const NOTHING: &Value = &Value::Null;

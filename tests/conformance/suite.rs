@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Completion, Trial};
 use tests::sigv4::Signer;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use crate::api::{Api, Deployment};
@@ -105,11 +105,6 @@ impl Suite {
             let log = api.get()?.as_ref()?.log()?;
             Some((*name, log))
         })
-    }
-
-    /// Where its futures run.
-    pub(crate) fn handle(&self) -> &Handle {
-        self.runtime.handle()
     }
 }
 

@@ -121,7 +121,6 @@ impl<'a> Invocation<'a> {
                 Step::Reply(reply) => return Ok(reply),
                 Step::Report => return Ok(self.report_reply()),
                 Step::Throw(message) => return Err(failure(&message)),
-                #[expect(clippy::exit, reason = "to end in mid-invocation is the point")]
                 Step::Exit => process::exit(1),
                 Step::Sleep(millis) => sleep(Duration::from_millis(millis)).await,
                 Step::Await(id) => {

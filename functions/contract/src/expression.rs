@@ -4,15 +4,17 @@
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod oracle;
 mod parser;
+mod path;
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
-use serde_json::value::RawValue;
-
 use crate::error::shown;
-use crate::{java, json};
+use crate::expression::path::Path;
+use crate::json;
 
 /// A selection expression, such as `$request.body.action` or
 /// `${request.body.service}/${context.stage}`.
@@ -27,13 +29,14 @@ pub struct Expression {
 impl Expression {
     /// Parses an expression of static text, `$request.body` paths and `$context` variables.
     ///
-    /// A variable is `$name` or `${name}`; `\$` is a dollar sign. A path goes on
-    /// with `.name`, `['name']` and `[0]`. Without braces a variable ends at the
-    /// first character that is no letter, digit, `_` or `-` of a name.
+    /// A variable is `$name` or `${name}`; `\$` is a dollar sign. A path is
+    /// JSONPath: `.name`, `['name']` or `['a','b']`, `[0]`, `[-1]` or `[0,1]`, `[0:2]`,
+    /// `.*` or `[*]`, and each of them after `..`, at any depth. Without braces a name
+    /// ends at the first character that is no letter, digit, `_` or `-`.
     ///
     /// # Errors
     /// For an empty text, an unknown variable, or a path with what JSONPath has
-    /// beyond these three forms: wildcards, filters, slices and functions.
+    /// beyond these forms: filters, functions, and slices with a step.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         Ok(Self {
             parts: parser::parse(source)?,
@@ -52,17 +55,18 @@ impl Expression {
     /// pair becomes U+FFFD), a whole number its digits. All else reads as in Java:
     /// `1e3` as `1000.0`, lists and objects as `[a, b]` and `{a=1}`; what these
     /// nest more than 32 levels deep stays JSON.
+    ///
+    /// A path that could find several values gives a list, `[]` where it finds none;
+    /// one that ends with several names gives an object of these members. A message
+    /// too costly for a path (one that nests deep, under a `..`) holds nothing for it.
     pub fn evaluate(&self, body: &str, context: impl Fn(&str) -> Option<String>) -> String {
         let body = self.reads_body().then(|| json::parse(body)).flatten();
+        let body = body.filter(|body| body.get() != "null");
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(part) => text.push_str(part),
-                Part::Body(path) => match body.and_then(|body| find(body, path)) {
-                    None => {}
-                    Some(value) if value.get() == "null" => {}
-                    Some(value) => java::print(value, &mut text),
-                },
+                Part::Body(path) => body.iter().for_each(|body| path.print(body, &mut text)),
                 Part::Context(name) => text.push_str(&context(name).unwrap_or_default()),
             }
         }
@@ -92,39 +96,8 @@ impl Display for Expression {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Body(Vec<Step>),
+    Body(Path),
     Context(String),
-}
-
-/// One step down into a JSON value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Name(String),
-    Index(usize),
-}
-
-/// The value that a path leads to.
-fn find<'a>(body: &'a RawValue, path: &[Step]) -> Option<&'a RawValue> {
-    path.iter().try_fold(body, |value, step| step.of(value))
-}
-
-impl Step {
-    fn of<'a>(&self, value: &'a RawValue) -> Option<&'a RawValue> {
-        let mut found = None;
-        match self {
-            Self::Name(wanted) => json::members(value, |name, member| {
-                if name == wanted.as_str() {
-                    found = Some(member);
-                }
-            }),
-            Self::Index(wanted) => json::items(value, |index, item| {
-                if index == *wanted {
-                    found = Some(item);
-                }
-            }),
-        }
-        found
-    }
 }
 
 /// A text that is no selection expression.

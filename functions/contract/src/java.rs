@@ -3,7 +3,7 @@
 //! API Gateway turns what a selection expression finds into text with Java's
 //! `toString`: the list `["a", "b"]` becomes `[a, b]`, not JSON.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
@@ -23,37 +23,46 @@ fn nested(value: &RawValue, levels_left: usize, out: &mut String) {
     match json.as_bytes().first() {
         Some(b'"') => out.push_str(&json::text(value).unwrap_or_default()),
         Some(b'-' | b'0'..=b'9') => number(json, out),
-        Some(b'[') if levels_left > 0 => list(value, levels_left - 1, out),
-        Some(b'{') if levels_left > 0 => object(value, levels_left - 1, out),
+        Some(b'[') if levels_left > 0 => {
+            let items = json::items(value).unwrap_or_default();
+            list(items, out, |item, out| nested(item, levels_left - 1, out));
+        }
+        Some(b'{') if levels_left > 0 => {
+            let members = json::distinct(json::members(value).unwrap_or_default());
+            object(&members, out, |value, out| {
+                nested(value, levels_left - 1, out);
+            });
+        }
         _ => out.push_str(json),
     }
 }
 
-fn list(value: &RawValue, levels_left: usize, out: &mut String) {
+/// Appends a list as Java's `toString` gives it, each item as `print` does.
+pub(crate) fn list<T>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut String,
+    print: impl Fn(T, &mut String),
+) {
     out.push('[');
-    json::items(value, |index, item| {
+    for (index, item) in items.into_iter().enumerate() {
         separate(index, out);
-        nested(item, levels_left, out);
-    });
+        print(item, out);
+    }
     out.push(']');
 }
 
-fn object(value: &RawValue, levels_left: usize, out: &mut String) {
-    let mut members = Vec::new();
-    let mut places = HashMap::new();
-    json::members(value, |name, value| {
-        let place = *places.entry(name.clone()).or_insert(members.len());
-        match members.get_mut(place) {
-            Some((_, earlier)) => *earlier = value,
-            None => members.push((name, value)),
-        }
-    });
+/// Appends an object as Java's `toString` gives it, each value as `print` does.
+pub(crate) fn object(
+    members: &[(Cow<'_, str>, &RawValue)],
+    out: &mut String,
+    print: impl Fn(&RawValue, &mut String),
+) {
     out.push('{');
-    for (index, (name, value)) in members.into_iter().enumerate() {
+    for (index, (name, value)) in members.iter().enumerate() {
         separate(index, out);
-        out.push_str(&name);
+        out.push_str(name);
         out.push('=');
-        nested(value, levels_left, out);
+        print(value, out);
     }
     out.push('}');
 }

@@ -6,9 +6,10 @@
 //! then only what is asked for is read.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::{self, Formatter};
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The one JSON value that the text is; nothing where it is none.
@@ -16,16 +17,34 @@ pub(crate) fn parse(text: &str) -> Option<&RawValue> {
     serde_json::from_str(text).ok()
 }
 
-/// Hands out an object's members, as they come; other values have none.
-pub(crate) fn members<'a>(value: &'a RawValue, each: impl FnMut(Cow<'a, str>, &'a RawValue)) {
-    // The text is known to be JSON: this fails where the value is no object.
-    let _no_object = value.deserialize_map(Members(each));
+/// An object's members, as they come; nothing where the value is no object.
+pub(crate) fn members(value: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    let is_object = value.get().starts_with('{');
+    // The text is known to be JSON, so this does not fail.
+    is_object.then(|| value.deserialize_map(Members).ok())?
 }
 
-/// Hands out a list's items with their indices; other values have none.
-pub(crate) fn items<'a>(value: &'a RawValue, each: impl FnMut(usize, &'a RawValue)) {
-    // The text is known to be JSON: this fails where the value is no list.
-    let _no_list = value.deserialize_seq(Items(each));
+/// Members of one name made one: the last value counts, in the first one's place.
+pub(crate) fn distinct<'a>(
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+) -> Vec<(Cow<'a, str>, &'a RawValue)> {
+    let mut distinct: Vec<(_, _)> = Vec::with_capacity(members.len());
+    let mut places = HashMap::new();
+    for (name, value) in members {
+        let place = *places.entry(name.clone()).or_insert(distinct.len());
+        match distinct.get_mut(place) {
+            Some((_, earlier)) => *earlier = value,
+            None => distinct.push((name, value)),
+        }
+    }
+    distinct
+}
+
+/// A list's items; nothing where the value is no list.
+pub(crate) fn items(value: &RawValue) -> Option<Vec<&RawValue>> {
+    let is_list = value.get().starts_with('[');
+    // The text is known to be JSON, so this does not fail.
+    is_list.then(|| Vec::deserialize(value).ok())?
 }
 
 /// The content of a string; other values have none.
@@ -36,39 +55,21 @@ pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     Some(text)
 }
 
-struct Members<F>(F);
+struct Members;
 
-impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Members<F> {
-    type Value = ();
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
     fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
         while let Some((Text(name), value)) = map.next_entry()? {
-            (self.0)(name, value);
+            members.push((name, value));
         }
-        Ok(())
-    }
-}
-
-struct Items<F>(F);
-
-impl<'de, F: FnMut(usize, &'de RawValue)> Visitor<'de> for Items<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        let mut index = 0;
-        while let Some(item) = seq.next_element()? {
-            (self.0)(index, item);
-            index += 1;
-        }
-        Ok(())
+        Ok(members)
     }
 }
 
@@ -162,20 +163,26 @@ mod tests {
 
     #[test]
     fn members_and_items_come_as_they_were_sent() {
-        let mut seen = Vec::new();
         let object = parse(r#" {"b": 1.0 ,"a":[ ],"b":"\u0061", "\ud800":null} "#).unwrap();
-        members(object, |name, value| {
-            seen.push(format!("{name}={}", value.get()));
-        });
-        items(object, |_, _| panic!("an object has no items"));
-        assert_eq!(seen, ["b=1.0", "a=[ ]", r#"b="\u0061""#, "\u{fffd}=null"]);
+        let shown = |members: Vec<(_, &RawValue)>| {
+            let shown = members
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.get()));
+            Vec::from_iter(shown)
+        };
+        assert_eq!(
+            shown(members(object).unwrap()),
+            ["b=1.0", "a=[ ]", r#"b="\u0061""#, "\u{fffd}=null"]
+        );
+        assert_eq!(
+            shown(distinct(members(object).unwrap())),
+            [r#"b="\u0061""#, "a=[ ]", "\u{fffd}=null"]
+        );
+        assert!(items(object).is_none());
 
-        let mut seen = Vec::new();
         let list = parse("[ {} , 1e999]").unwrap();
-        items(list, |index, value| {
-            seen.push(format!("{index}={}", value.get()));
-        });
-        members(list, |_, _| panic!("a list has no members"));
-        assert_eq!(seen, ["0={}", "1=1e999"]);
+        let shown: Vec<_> = items(list).unwrap().iter().map(|item| item.get()).collect();
+        assert_eq!(shown, ["{}", "1e999"]);
+        assert!(members(list).is_none());
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::{Expression, Part, Step};
+use super::{Expression, Part, oracle};
 
 /// How many cases are run, unless time is up before.
 const CASES: u64 = 50_000;
@@ -54,11 +54,14 @@ fn expected(expression: &Expression, body: &str) -> Option<String> {
         match part {
             Part::Text(part) => text.push_str(part),
             Part::Context(name) => text.push_str(&format!("<{name}>")),
-            Part::Body(path) => match find(&body, path) {
+            Part::Body(path) => match oracle::select(&body, path) {
                 None | Some(Value::Null) => {}
-                Some(Value::String(part)) => text.push_str(part),
+                Some(Value::String(part)) => text.push_str(&part),
                 Some(Value::Bool(part)) => text.push_str(&part.to_string()),
                 Some(Value::Number(part)) if !part.is_f64() => text.push_str(&part.to_string()),
+                Some(part) if java_prints_as_json(&part) => {
+                    text.push_str(&part.to_string().replace(',', ", "));
+                }
                 Some(_) => return None,
             },
         }
@@ -66,11 +69,14 @@ fn expected(expression: &Expression, body: &str) -> Option<String> {
     Some(text)
 }
 
-fn find<'a>(body: &'a Value, path: &[Step]) -> Option<&'a Value> {
-    path.iter().try_fold(body, |value, step| match step {
-        Step::Name(name) => value.get(name.as_str()),
-        Step::Index(index) => value.get(*index),
-    })
+/// Whether Java prints a value as JSON, but for a space after each comma.
+fn java_prints_as_json(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(java_prints_as_json),
+        Value::Null | Value::Bool(_) => true,
+        Value::Number(number) => !number.is_f64(),
+        Value::String(_) | Value::Object(_) => false,
+    }
 }
 
 /// Some of these put together, often broken.
@@ -113,6 +119,20 @@ const SOURCES: &[&str] = &[
     "$request.body['p q']",
     "${request.body.action}",
     "${request.body.l[0].n}",
+    "$request.body.*",
+    "$request.body..n",
+    "${request.body..a}",
+    "${request.body..*}",
+    "$request.body.l[-1]",
+    "$request.body.m[0,-2]",
+    "${request.body.m[1:3]}",
+    "$request.body..m[:-1]",
+    "$request.body['a', 'b']",
+    "$request.body..[1:]",
+    "..a",
+    "[*]",
+    "[-1]",
+    ".*",
     "$context.connectionId",
     "${context.stage}",
     "/",
@@ -123,6 +143,8 @@ const BODIES: &[&str] = &[
     r#"{"a":"x","action":"chat","p q":true}"#,
     r#"{"a":{"b":5},"l":[{"n":"\u00e9"},-7]}"#,
     r#"{"a":null,"a":"twice","l":[1.5,[]]}"#,
+    r#"{"a":1,"m":[1,2,[3,{"a":4,"n":5},-6],null],"n":true}"#,
+    "[0,[1,[2,[3,4]]],{\"a\":[5],\"n\":{\"a\":6}}]",
     r#""text""#,
     "[]",
     "12",
@@ -130,5 +152,6 @@ const BODIES: &[&str] = &[
     "",
 ];
 const FAULTS: &[char] = &[
-    '$', '.', '[', ']', '{', '}', '\'', '"', '\\', ',', ':', '0', '-', 'e', '\0', 'é', '🐎', ' ',
+    '$', '.', '[', ']', '{', '}', '\'', '"', '\\', ',', ':', '0', '-', '*', '1', 'e', '\0', 'é',
+    '🐎', ' ',
 ];

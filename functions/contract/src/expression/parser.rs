@@ -1,7 +1,8 @@
 //! The grammar of selection expressions.
 
 use crate::context;
-use crate::expression::{ExpressionError, Part, Step};
+use crate::expression::path::{Path, Step};
+use crate::expression::{ExpressionError, Part};
 
 /// Splits an expression into its parts.
 pub(super) fn parse(source: &str) -> Result<Vec<Part>, ExpressionError> {
@@ -56,55 +57,137 @@ impl<'a> Parser<'a> {
             self.rest = start;
             return Err(self.expected(VARIABLE));
         };
-        if braced && !self.eat("}") {
-            return Err(self.expected("`}`, `.name`, `['name']` or `[0]`"));
-        }
         // A call such as `.length()` must not pass for a name and a static `()`.
-        if !braced && self.rest.starts_with('(') {
-            return Err(
-                self.expected("no function: a path is made of `.name`, `['name']` and `[0]`")
-            );
+        if self.rest.starts_with('(') {
+            return Err(self.expected("no function: a path only selects"));
+        }
+        if braced && !self.eat("}") {
+            return Err(self.expected("`}`, or a path that goes on with `.` or `[`"));
         }
         Ok(part)
     }
 
     /// The steps after `$request.body`.
-    fn path(&mut self) -> Result<Vec<Step>, ExpressionError> {
+    fn path(&mut self) -> Result<Path, ExpressionError> {
         let mut steps = Vec::new();
         loop {
-            if self.eat(".") {
-                steps.push(Step::Name(self.name()?.to_owned()));
-            } else if self.eat("['") {
-                steps.push(Step::Name(self.quoted('\'')?));
-            } else if self.eat("[\"") {
-                steps.push(Step::Name(self.quoted('"')?));
-            } else if self.eat("[") {
-                steps.push(Step::Index(self.index()?));
+            if self.eat("..") {
+                steps.push(Step::Descend);
+                steps.push(match self.rest.starts_with('[') {
+                    true => self.bracket()?,
+                    false => self.dotted()?,
+                });
+            } else if self.eat(".") {
+                steps.push(self.dotted()?);
+            } else if self.rest.starts_with('[') {
+                steps.push(self.bracket()?);
             } else {
-                return Ok(steps);
+                return Ok(Path::new(steps));
             }
+        }
+    }
+
+    /// What follows a dot.
+    fn dotted(&mut self) -> Result<Step, ExpressionError> {
+        if self.eat("*") {
+            return Ok(Step::All);
+        }
+        match self.take_while(is_of_name) {
+            "" => Err(self.expected(DOTTED)),
+            name => Ok(Step::Name(name.to_owned())),
+        }
+    }
+
+    /// What brackets hold: names in quotes, indices, a slice, or `*`.
+    fn bracket(&mut self) -> Result<Step, ExpressionError> {
+        self.eat("[");
+        self.spaces();
+        let step = match self.rest.chars().next() {
+            Some('*') => {
+                self.eat("*");
+                Step::All
+            }
+            Some(quote @ ('\'' | '"')) => self.names(quote)?,
+            Some('?') => return Err(self.expected(NO_FILTER)),
+            _ => self.indices()?,
+        };
+        self.spaces();
+        match self.eat("]") {
+            true => Ok(step),
+            false => Err(self.expected("`]`, or `,` and another of its kind")),
+        }
+    }
+
+    fn names(&mut self, quote: char) -> Result<Step, ExpressionError> {
+        let mut names = vec![self.quoted(quote)?];
+        while self.comma() {
+            names.push(self.quoted(quote)?);
+        }
+        Ok(match <[_; 1]>::try_from(names) {
+            Ok([name]) => Step::Name(name),
+            Err(names) => Step::Names(names),
+        })
+    }
+
+    fn indices(&mut self) -> Result<Step, ExpressionError> {
+        if self.rest.starts_with(':') {
+            return self.slice(None);
+        }
+        let mut indices = vec![self.index()?];
+        if self.rest.starts_with(':') {
+            return self.slice(indices.pop());
+        }
+        while self.comma() {
+            indices.push(self.index()?);
+        }
+        Ok(match <[_; 1]>::try_from(indices) {
+            Ok([index]) => Step::Index(index),
+            Err(indices) => Step::Indices(indices),
+        })
+    }
+
+    /// The rest of a slice, from its colon on.
+    fn slice(&mut self, from: Option<i32>) -> Result<Step, ExpressionError> {
+        let colon = self.rest;
+        self.eat(":");
+        let to = match self.rest.starts_with([']', ' ']) {
+            true => None,
+            false => Some(self.index()?),
+        };
+        match (from, to) {
+            (None, None) => {
+                self.rest = colon;
+                Err(self.expected("a slice with an end, such as `[1:]`; `[*]` is the whole list"))
+            }
+            // Elsewhere `[1:-1]` is a list without its ends; Jayway's library finds nothing.
+            (Some(from), Some(to)) if (from < 0) != (to < 0) => {
+                self.rest = colon;
+                Err(self
+                    .expected("both ends of a slice counted alike: `[0:2]`, `[-2:-1]` or `[:-1]`"))
+            }
+            _ => Ok(Step::Slice(from, to)),
         }
     }
 
     fn name(&mut self) -> Result<&'a str, ExpressionError> {
         match self.take_while(is_of_name) {
-            "" => Err(self.expected("a name of letters, digits, `_` and `-`, or `['name']`")),
+            "" => Err(self.expected("a name of letters, digits, `_` and `-`")),
             name => Ok(name),
         }
     }
 
-    /// A name up to its closing quote and bracket; a backslash takes the next character as it is.
+    /// A name in quotes; a backslash takes the next character as it is.
     fn quoted(&mut self, quote: char) -> Result<String, ExpressionError> {
+        let Some(rest) = self.rest.strip_prefix(quote) else {
+            return Err(self.expected(&format!("another name in `{quote}`")));
+        };
         let mut name = String::new();
-        let mut chars = self.rest.chars();
+        let mut chars = rest.chars();
         while let Some(c) = chars.next() {
             match c {
                 c if c == quote => {
                     self.rest = chars.as_str();
-                    return match self.eat("]") {
-                        true => Ok(name),
-                        false => Err(self.expected("`]`: a bracket holds one name")),
-                    };
+                    return Ok(name);
                 }
                 '\\' => name.extend(chars.next()),
                 c => name.push(c),
@@ -114,16 +197,29 @@ impl<'a> Parser<'a> {
         Err(self.expected(&format!("a closing `{quote}`")))
     }
 
-    fn index(&mut self) -> Result<usize, ExpressionError> {
+    /// A whole number, from the end where it is negative. There is one way to write each.
+    fn index(&mut self) -> Result<i32, ExpressionError> {
         let start = self.rest;
-        let digits = self.take_while(|c| c.is_ascii_digit());
-        match digits.parse() {
-            Ok(index) if self.eat("]") => Ok(index),
+        let digits = self.take_while(|c| c.is_ascii_digit() || c == '-');
+        match digits.parse::<i32>() {
+            Ok(index) if index.to_string() == digits => Ok(index),
             _ => {
                 self.rest = start;
-                Err(self.expected("an index such as `[0]`, or `['name']`"))
+                Err(self.expected(INDEX))
             }
         }
+    }
+
+    /// A comma, with what spaces there are on both its sides.
+    fn comma(&mut self) -> bool {
+        self.spaces();
+        let found = self.eat(",");
+        self.spaces();
+        found
+    }
+
+    fn spaces(&mut self) {
+        self.take_while(|c| c == ' ');
     }
 
     /// The dotted name after `$context.`.
@@ -173,3 +269,8 @@ fn is_of_name(c: char) -> bool {
 }
 
 const VARIABLE: &str = "`$request.body…` or `$context.…` (`\\$` is a dollar sign)";
+const DOTTED: &str =
+    "a name of letters, digits, `_` and `-`, or `*`, or `['name']` without the dot";
+const INDEX: &str =
+    "an index such as `[0]` or `[-1]`, a slice such as `[0:2]`, `['name']` or `[*]`";
+const NO_FILTER: &str = "no filter: a bracket holds names, indices, a slice or `*`";

@@ -3,19 +3,22 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Expression, Part, Step};
+use super::path::{Path, Step};
+use super::{Expression, Part, oracle};
 use crate::java;
+
+mod paths;
 
 #[track_caller]
 fn check(source: &str, body: &str, expected: &str) {
+    assert_eq!(value(source, body), expected, "{source} of {body}");
+    assert_eq!(Expression::parse(source).unwrap().to_string(), source);
+}
+
+#[track_caller]
+fn value(source: &str, body: &str) -> String {
     let context = |name: &str| (name != "messageId").then(|| format!("<{name}>"));
-    let expression = Expression::parse(source).unwrap();
-    assert_eq!(
-        expression.evaluate(body, context),
-        expected,
-        "{source} of {body}"
-    );
-    assert_eq!(expression.to_string(), source);
+    Expression::parse(source).unwrap().evaluate(body, context)
 }
 
 #[track_caller]
@@ -239,47 +242,10 @@ fn an_unknown_context_variable_is_refused_with_the_list() {
 }
 
 #[test]
-fn what_jsonpath_has_beyond_a_plain_path_is_refused() {
-    const NAME: &str = "expected a name of letters, digits, `_` and `-`, or `['name']`";
-    const INDEX: &str = "expected an index such as `[0]`, or `['name']`";
-    refuse(
-        "$request.body.*",
-        &format!("found `*` in `$request.body.*`, {NAME}"),
-    );
-    refuse(
-        "$request.body..a",
-        &format!("found `.a` in `$request.body..a`, {NAME}"),
-    );
-    refuse(
-        "$request.body[*]",
-        &format!("found `*]` in `$request.body[*]`, {INDEX}"),
-    );
-    refuse(
-        "$request.body[-1]",
-        &format!("found `-1]` in `$request.body[-1]`, {INDEX}"),
-    );
-    refuse(
-        "$request.body[0:2]",
-        &format!("found `0:2]` in `$request.body[0:2]`, {INDEX}"),
-    );
-    refuse(
-        "$request.body[?(@.a)]",
-        &format!("found `?(@.a)]` in `$request.body[?(@.a)]`, {INDEX}"),
-    );
-    refuse(
-        "$request.body['a','b']",
-        "found `,'b']` in `$request.body['a','b']`, expected `]`: a bracket holds one name",
-    );
-    refuse(
-        "$request.body.a.length()",
-        "found `()` in `$request.body.a.length()`, \
-         expected no function: a path is made of `.name`, `['name']` and `[0]`",
-    );
-}
-
-#[test]
 fn what_is_left_open_is_refused() {
-    const CLOSE: &str = "expected `}`, `.name`, `['name']` or `[0]`";
+    const CLOSE: &str = "expected `}`, or a path that goes on with `.` or `[`";
+    const NAME: &str =
+        "expected a name of letters, digits, `_` and `-`, or `*`, or `['name']` without the dot";
     refuse(
         "",
         "found an empty text, expected a selection expression such as `$request.body.action`",
@@ -292,9 +258,12 @@ fn what_is_left_open_is_refused() {
         "${request.body.a b}",
         &format!("found ` b}}` in `${{request.body.a b}}`, {CLOSE}"),
     );
+    for source in ["$request.body.", "$request.body.."] {
+        refuse(source, &format!("found the end of `{source}`, {NAME}"));
+    }
     refuse(
-        "$request.body.",
-        "found the end of `$request.body.`, expected a name of letters, digits, `_` and `-`, or `['name']`",
+        "$request.body...a",
+        &format!("found `.a` in `$request.body...a`, {NAME}"),
     );
     refuse(
         "$request.body['a",
@@ -303,7 +272,7 @@ fn what_is_left_open_is_refused() {
     refuse(
         "$request.body[99999999999999999999]",
         "found `99999999999999999999]` in `$request.body[99999999999999999999]`, \
-         expected an index such as `[0]`, or `['name']`",
+         expected an index such as `[0]` or `[-1]`, a slice such as `[0:2]`, `['name']` or `[*]`",
     );
 }
 
@@ -327,23 +296,26 @@ fn json() -> impl Strategy<Value = Value> {
 }
 
 /// A path that often leads somewhere in such a value.
-fn path() -> impl Strategy<Value = Vec<Step>> {
+fn path() -> impl Strategy<Value = Path> {
+    let names = || prop::collection::btree_set("[ab\"]", 2..4).prop_map(Vec::from_iter);
+    let end = || prop::option::of(-3..4_i32);
     let step = prop_oneof![
-        "[ab\"]".prop_map(Step::Name),
-        (0..3_usize).prop_map(Step::Index),
+        3 => "[ab\"]".prop_map(Step::Name),
+        1 => names().prop_map(Step::Names),
+        3 => (-3..3_i32).prop_map(Step::Index),
+        1 => prop::collection::vec(-3..3_i32, 2..4).prop_map(Step::Indices),
+        1 => (end(), end()).prop_map(|(from, to)| Step::Slice(from, to)),
+        2 => Just(Step::All),
+        1 => Just(Step::Descend),
     ];
-    prop::collection::vec(step, 0..4)
+    prop::collection::vec(step, 0..4).prop_map(Path::new)
 }
 
 /// What a path selects, by way of a parsed `Value`: right wherever that one is.
-fn selected(body: &Value, path: &[Step]) -> String {
-    let found = path.iter().try_fold(body, |value, step| match step {
-        Step::Name(name) => value.as_object()?.get(name),
-        Step::Index(index) => value.as_array()?.get(*index),
-    });
-    match found {
+fn selected(body: &Value, path: &Path) -> String {
+    match oracle::select(body, path) {
         None | Some(Value::Null) => String::new(),
-        Some(value) => printed(value),
+        Some(value) => printed(&value),
     }
 }
 
@@ -372,6 +344,8 @@ fn piece() -> impl Strategy<Value = (String, String)> {
         fixed("${request.body.b[0]}", "B"),
         fixed("${request.body['b']}", "[B]"),
         fixed("${request.body.none}", ""),
+        fixed("${request.body..b[-1]}", "[B]"),
+        fixed("${request.body[ 'b', 'a' ]}", "{b=[B], a=A}"),
         fixed("${context.stage}", "dev"),
         "[^$\\\\]{1,5}".prop_map(|text| (text.clone(), text)),
         fixed("\\$", "$"),
@@ -390,7 +364,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_parses_or_is_refused_in_one_line(source in "(\\PC|[\\n\\[\\]${}.'\\\\]|request|context|body){0,12}") {
+    fn any_text_parses_or_is_refused_in_one_line(source in "(\\PC|[\\n\\[\\]${}.*:,0'\\\\-]|request|context|body){0,12}") {
         match Expression::parse(&source) {
             Ok(expression) => prop_assert_eq!(expression.to_string(), source),
             Err(err) => prop_assert_eq!(err.to_string().lines().count(), 1),

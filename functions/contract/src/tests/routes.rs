@@ -43,10 +43,14 @@ fn too_many_routes_or_none_are_refused() {
 
 #[test]
 fn a_bad_selection_expression_is_refused() {
-    const NAME: &str = "expected a name of letters, digits, `_` and `-`, or `['name']`";
+    const NAME: &str =
+        "expected a name of letters, digits, `_` and `-`, or `*`, or `['name']` without the dot";
+    const FILTER: &str = "expected no filter: a bracket holds names, indices, a slice or `*`";
     refuse(
-        "routeSelectionExpression: $request.body.*\nroutes: { a: { function: f } }",
-        &format!(":1: routeSelectionExpression: found `*` in `$request.body.*`, {NAME}"),
+        "routeSelectionExpression: $request.body.a[?(@.b)]\nroutes: { a: { function: f } }",
+        &format!(
+            ":1: routeSelectionExpression: found `?(@.b)]` in `$request.body.a[?(@.b)]`, {FILTER}"
+        ),
     );
     refuse(
         "routeSelectionExpression: $context.stage\nroutes: { a: { function: f } }",

@@ -1,0 +1,193 @@
+//! Section 7.1: limits.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tests::probe::Step;
+use tests::simulator::Launch;
+use tests::wait::eventually;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::api::{Api, BARE, STANDARD, THROTTLED};
+use crate::socket::text_of;
+use crate::suite::{Test, on, simulated};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        on!(STANDARD, r7_1_1_a_message_has_128_kb_at_most),
+        on!(STANDARD, r7_1_1_a_posted_message_has_128_kb_at_most),
+        on!(STANDARD, r7_1_2_a_frame_has_32_kb_at_most),
+        on!(STANDARD, r7_1_3_a_long_post_is_one_message),
+        simulated!(r7_1_4_ten_idle_minutes_end_a_connection),
+        simulated!(r7_1_5_two_hours_end_a_connection_that_is_never_idle),
+        simulated!(r7_1_6_an_integration_waits_50_ms_to_29_s),
+        on!(THROTTLED, r7_1_9_a_stage_has_limits_of_its_own),
+        simulated!(r7_1_9_a_route_has_limits_of_its_own),
+        simulated!(r7_1_9_a_bucket_fills_up_again),
+        on!(BARE, r7_1_13_hundreds_of_connections_are_open_at_once),
+    ]
+}
+
+async fn r7_1_1_a_message_has_128_kb_at_most(api: &Api) {
+    let mut socket = api.connect().await;
+    // Its own report would not fit into an answer.
+    let whole = json!({"do": [Step::Reply(json!({"statusCode": 200, "body": "whole"}))]});
+    let whole = padded(&whole.to_string(), MESSAGE_BYTES_MAX);
+    socket.send_fragmented(&whole, FRAME_BYTES_MAX).await;
+    assert_eq!(socket.next().await, "whole");
+    let more = text_of("one-way", MESSAGE_BYTES_MAX + 1);
+    socket.send_fragmented(&more, FRAME_BYTES_MAX).await;
+    assert_eq!(socket.closed().await.code, TOO_BIG);
+}
+
+async fn r7_1_1_a_posted_message_has_128_kb_at_most(api: &Api) {
+    let (mut socket, id) = api.witness().await;
+    let whole = "x".repeat(MESSAGE_BYTES_MAX);
+    api.post(&id, &whole).await;
+    assert!(socket.next().await == whole, "it differs");
+    let more = "x".repeat(MESSAGE_BYTES_MAX + 1);
+    let response = api.manage("POST", &id, more.as_bytes()).await;
+    assert_eq!(response.status, 413);
+}
+
+async fn r7_1_2_a_frame_has_32_kb_at_most(api: &Api) {
+    let mut socket = api.connect().await;
+    let whole = text_of("two-way", FRAME_BYTES_MAX);
+    socket.send(&whole).await;
+    assert!(
+        socket.report().await.event["body"] == whole.as_str(),
+        "it differs"
+    );
+    socket.send(&text_of("two-way", FRAME_BYTES_MAX + 1)).await;
+    assert_eq!(socket.closed().await.code, TOO_BIG);
+}
+
+async fn r7_1_3_a_long_post_is_one_message(api: &Api) {
+    let (mut socket, id) = api.witness().await;
+    let long = "ž".repeat(MESSAGE_BYTES_MAX / 2);
+    api.post(&id, &long).await;
+    assert!(socket.next().await == long, "it differs");
+    api.post(&id, "next").await;
+    assert_eq!(socket.next().await, "next");
+}
+
+async fn r7_1_4_ten_idle_minutes_end_a_connection() {
+    let api = STANDARD.simulate(&[]).await;
+    let mut socket = api.connect().await;
+    socket.ask(&[]).await;
+    api.advance(Duration::from_mins(9)).await;
+    socket.ask(&[]).await;
+    api.advance(Duration::from_mins(9)).await;
+    socket.ask(&[]).await;
+    api.advance(Duration::from_mins(10)).await;
+    assert_eq!(socket.closed().await.code, GOING_AWAY);
+}
+
+async fn r7_1_5_two_hours_end_a_connection_that_is_never_idle() {
+    let api = STANDARD.simulate(&[]).await;
+    let mut socket = api.connect().await;
+    for _ in 0..13 {
+        api.advance(Duration::from_mins(9)).await;
+        socket.ask(&[]).await;
+    }
+    api.advance(Duration::from_mins(4)).await;
+    assert_eq!(socket.closed().await.code, GOING_AWAY);
+}
+
+async fn r7_1_6_an_integration_waits_50_ms_to_29_s() {
+    for (millis, is_legal) in [(49, false), (50, true), (29_000, true), (29_001, false)] {
+        let contract = format!(
+            "routeSelectionExpression: $request.body.action\nroutes:\n  \
+             $default: {{ function: message, topic: a, timeoutInMillis: {millis} }}\n"
+        );
+        let launch = Launch::default().contract(&contract);
+        if is_legal {
+            launch.start(&[]).await.stop().await;
+        } else {
+            let refusal = launch.refusal(&[]).await;
+            assert!(
+                refusal.stderr.contains("timeoutInMillis"),
+                "{}",
+                refusal.stderr
+            );
+        }
+    }
+}
+
+async fn r7_1_9_a_stage_has_limits_of_its_own(api: &Api) {
+    let refusal = eventually("one connection too many", async || {
+        api.handshake().send().await.err()
+    });
+    assert_eq!(refusal.await.status, 429);
+}
+
+async fn r7_1_9_a_route_has_limits_of_its_own() {
+    let limits = "one-way: { function: probe, throttlingRateLimit: 1, throttlingBurstLimit: 1 }";
+    let api = STANDARD
+        .simulate_with(&[("one-way: { function: probe }", limits)], &[])
+        .await;
+    let mut socket = api.connect().await;
+    let throttled = eventually("one message too many", async || {
+        socket.order_on("one-way", &[]).await;
+        socket.next_within(Duration::from_millis(100)).await
+    });
+    let throttled = throttled.await;
+    assert!(
+        throttled.starts_with(r#"{"message": "Too Many Requests""#),
+        "{throttled}"
+    );
+    // Other routes have no such limit.
+    for _ in 0..10 {
+        socket.order_on("two-way", &[Step::Report]).await;
+        let text = socket.next().await;
+        assert!(
+            text.starts_with(r#"{"event""#) || text == throttled,
+            "{text}"
+        );
+    }
+}
+
+async fn r7_1_9_a_bucket_fills_up_again() {
+    let api = THROTTLED.simulate_with(
+        &[("throttlingRateLimit: 2", "throttlingRateLimit: 0.01")],
+        &[],
+    );
+    let api = api.await;
+    // Three tokens are left for messages, then none for minutes …
+    let (_, _) = (api.connect().await, api.connect().await);
+    for _ in 0..3 {
+        api.connect().await;
+    }
+    assert_eq!(api.handshake().refused().await.status, 429);
+    // … which pass: a hundredth of a token a second.
+    api.advance(Duration::from_secs(101)).await;
+    api.connect().await;
+    assert_eq!(api.handshake().refused().await.status, 429);
+}
+
+async fn r7_1_13_hundreds_of_connections_are_open_at_once(api: &Api) {
+    let mut sockets = Vec::new();
+    for _ in 0..CONNECTIONS {
+        sockets.push(api.connect().await);
+    }
+    // Each is still there.
+    for socket in &mut sockets {
+        socket.send_message(Message::Ping("here".into())).await;
+        let answer = socket.next_message().await;
+        assert!(matches!(answer, Some(Message::Pong(_))), "{answer:?}");
+    }
+}
+
+/// A JSON object with so many bytes in all.
+fn padded(object: &str, bytes: usize) -> String {
+    let open = format!(r#"{},"more":""#, object.strip_suffix('}').unwrap());
+    let padding = "x".repeat(bytes - open.len() - 2);
+    format!(r#"{open}{padding}"}}"#)
+}
+
+const FRAME_BYTES_MAX: usize = 32 * 1024;
+const MESSAGE_BYTES_MAX: usize = 128 * 1024;
+const CONNECTIONS: usize = 300;
+/// WebSocket close codes (RFC 6455, section 7.4.1).
+const GOING_AWAY: u16 = 1001;
+const TOO_BIG: u16 = 1009;
