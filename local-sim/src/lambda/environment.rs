@@ -88,7 +88,8 @@ impl Environment {
 
     /// Waits for an invocation; freezes the process where none comes for a while.
     async fn receive(&self) -> Option<Invocation> {
-        let mut receiver = self.function.poll(self.member, Ready::Warm)?;
+        let is_first = self.has_started();
+        let mut receiver = self.function.poll(self.member, Ready::Warm, is_first)?;
         if self.is_managed() {
             return receiver.await.ok();
         }
@@ -278,7 +279,7 @@ impl Environment {
 
     /// Looks for time limits that are over; else says when to look again.
     ///
-    /// An invocation that comes after this look cannot be over before the next.
+    /// What begins after this look cannot be over before the next.
     pub(super) fn due(&self) -> Due {
         let configuration = &self.function.configuration;
         let timeout = configuration.timeout;
@@ -296,10 +297,11 @@ impl Environment {
             Phase::Busy => state.deadline(timeout).map(|at| (at, Due::Invocation)),
             Phase::Gone => None,
         };
+        let again = now + timeout.min(self.function.host.settings.reap_after);
         match limit {
             Some((at, due)) if at <= now => due,
-            Some((at, _)) => Due::At(at.min(now + timeout)),
-            None => Due::At(now + timeout),
+            Some((at, _)) => Due::At(at.min(again)),
+            None => Due::At(again),
         }
     }
 
@@ -333,7 +335,6 @@ impl Environment {
         self.log.detach();
         let timeout = self.function.configuration.timeout;
         let mut state = self.state.lock();
-        let was_init = state.phase == Phase::Init;
         state.running = None;
         state.is_frozen = false;
         let mut left: Vec<Taken> = state.taken.drain(..).collect();
@@ -345,9 +346,11 @@ impl Environment {
             self.fail(&mut taken, over);
             self.report(taken, over);
         }
-        if was_init {
-            self.function.started();
-        }
+    }
+
+    /// Its start is over, however it went. Says so once.
+    pub(super) fn has_started(&self) -> bool {
+        std::mem::take(&mut self.state.lock().is_starting)
     }
 
     /// Says why an invocation gets no reply, on the log and to who invoked.
@@ -405,8 +408,7 @@ impl<'a> Polling<'a> {
             .taken
             .extract_if(.., |it| !it.is_unanswered())
             .collect();
-        let was_init = state.phase == Phase::Init;
-        if was_init {
+        if state.phase == Phase::Init {
             state.init = state.running.as_ref().map(|it| it.started.elapsed());
             state.memory_used();
         }
@@ -414,9 +416,6 @@ impl<'a> Polling<'a> {
             environment.enter(&mut state, Phase::Idle);
         }
         drop(state);
-        if was_init {
-            environment.function.started();
-        }
         for taken in over {
             environment.report(taken, &Over::Answered);
         }
