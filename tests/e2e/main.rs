@@ -9,6 +9,7 @@ mod acknowledged;
 mod broker_away;
 mod build;
 mod connections;
+mod lambda_watch;
 mod limits;
 mod routes;
 mod shutdown;
@@ -16,5 +17,13 @@ mod startup;
 
 #[cfg(feature = "kcat")]
 mod kcat;
+#[cfg(feature = "python")]
+mod lambda_environments;
+#[cfg(feature = "go")]
+mod lambda_go;
+#[cfg(feature = "python")]
+mod lambda_logs;
+#[cfg(feature = "python")]
+mod lambda_managed;
 #[cfg(feature = "python")]
 mod scripted;
