@@ -281,7 +281,7 @@ mod tests {
             (["--stage", "a b"], "--stage"),
             (["--stage", "ping"], "--stage"),
             (["--partitions", "0"], "--partitions"),
-            (["--account-concurrency", "-1"], "--account-concurrency"),
+            (["--account-concurrency", "many"], "--account-concurrency"),
             (["--scale-after", "1s"], "--scale-after"),
             (["--reap-after", "0"], "--reap-after"),
             (["--function", "message"], "NAME=PATH"),

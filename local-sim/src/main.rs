@@ -19,25 +19,41 @@ mod topics;
 mod variables;
 mod watch;
 
-use std::{io, process::ExitCode};
+use std::{io, num::NonZero, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser as _;
+use tokio::runtime::{Builder, Runtime};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let options = cli::Options::parse();
     log();
-    match simulator::run(options).await {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            simulator::report(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(simulator::run(options)) {
         Ok(code) => code,
         Err(error) => {
             simulator::report(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Half of the cores are for the functions, which take more than this program does.
+fn runtime() -> io::Result<Runtime> {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread()
+        .worker_threads((cores / 2).max(1))
+        .enable_all()
+        .build()
 }
 
 /// Logs on standard error what this program itself has to say; what libraries say is for their authors.

@@ -463,7 +463,7 @@ pub(crate) enum StartError {
 }
 
 /// Says on standard error, in one line, why the simulator does not start.
-pub(crate) fn report(error: &StartError) {
+pub(crate) fn report(error: &dyn Error) {
     let mut line = format!("local-sim: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -84,7 +84,7 @@ impl Watch {
                 info!("{name}: reloaded");
             }
             Err(error) => {
-                warn!("{name}: its program cannot be read: {error}: the one before stays")
+                warn!("{name}: its program cannot be read: {error}: the one before stays");
             }
         }
     }

@@ -11,6 +11,7 @@ mod broker_away;
 mod build;
 mod connections;
 mod console;
+mod lambda_watch;
 mod limits;
 mod memory;
 mod robustness;
@@ -26,6 +27,14 @@ mod authorization;
 mod groups;
 #[cfg(feature = "kcat")]
 mod kcat;
+#[cfg(feature = "python")]
+mod lambda_environments;
+#[cfg(feature = "go")]
+mod lambda_go;
+#[cfg(feature = "python")]
+mod lambda_logs;
+#[cfg(feature = "python")]
+mod lambda_managed;
 #[cfg(feature = "python")]
 mod mapping;
 #[cfg(feature = "python")]

@@ -41,6 +41,22 @@ pub fn function(name: &str) -> PathBuf {
     root().join("tests/functions").join(name)
 }
 
+/// The function in Go, built from `tests/functions/go`.
+///
+/// # Panics
+/// Panics with Go's own output above it where the build fails.
+pub fn go_function() -> PathBuf {
+    let program = target().join("go-function");
+    let status = Command::new("go")
+        .args(["build", "-trimpath", "-o"])
+        .arg(&program)
+        .current_dir(function("go"))
+        .status()
+        .unwrap();
+    assert!(status.success(), "go build: {status}");
+    program
+}
+
 /// Where cargo puts what it builds: the test itself runs from `<target>/<profile>/deps`.
 pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();

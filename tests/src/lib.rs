@@ -24,6 +24,7 @@ pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod consumer;
+pub mod exchange;
 pub mod extension;
 pub mod faults;
 pub mod group;

@@ -7,6 +7,7 @@
 //! One process after the other runs in it; its folder stays.
 
 mod state;
+mod supervision;
 
 use std::{
     future::pending,
@@ -22,16 +23,16 @@ use uuid::Uuid;
 
 pub(crate) use self::state::View;
 pub(super) use self::state::{Over, Phase};
-use self::state::{Running, State, Taken};
+use self::state::{State, Taken};
+pub(super) use self::supervision::Due;
 use super::{
     InvokeError,
     function::Function,
     history::{Change, Record},
     invocation::{Invocation, Outcome},
     output::Log,
-    platform::{Line, Report},
+    platform::Report,
     pool::{Member, Ready},
-    process::Group,
 };
 
 /// An execution environment.
@@ -88,7 +89,8 @@ impl Environment {
 
     /// Waits for an invocation; freezes the process where none comes for a while.
     async fn receive(&self) -> Option<Invocation> {
-        let mut receiver = self.function.poll(self.member, Ready::Warm)?;
+        let is_first = self.has_started();
+        let mut receiver = self.function.poll(self.member, Ready::Warm, is_first)?;
         if self.is_managed() {
             return receiver.await.ok();
         }
@@ -247,147 +249,6 @@ impl Environment {
     }
 }
 
-/// What is asked and told by who looks after the processes.
-impl Environment {
-    /// A process has been started.
-    pub(super) fn runs(&self, group: Group) {
-        let mut state = self.state.lock();
-        state.running = Some(Running::new(group));
-        self.tell(&state);
-    }
-
-    /// The next process is for this invocation, which begins now.
-    pub(super) fn give(&self, invocation: Invocation) {
-        self.log.begin(invocation.request_id);
-        let mut state = self.state.lock();
-        state.given = Some((invocation, Instant::now()));
-        self.enter(&mut state, Phase::Busy);
-    }
-
-    /// How long the first process runs already, where it has not got as far as to poll.
-    pub(super) fn in_init(&self) -> Option<Duration> {
-        let state = self.state.lock();
-        let running = state.running.as_ref()?;
-        (state.phase == Phase::Init).then(|| running.started.elapsed())
-    }
-
-    /// What the process said of its failed init.
-    pub(super) fn init_error(&self) -> Option<InvokeError> {
-        self.state.lock().running.as_mut()?.init_error.take()
-    }
-
-    /// Looks for time limits that are over; else says when to look again.
-    ///
-    /// An invocation that comes after this look cannot be over before the next.
-    pub(super) fn due(&self) -> Due {
-        let configuration = &self.function.configuration;
-        let timeout = configuration.timeout;
-        let now = Instant::now();
-        if self.is_managed() {
-            self.give_up_late(now);
-        }
-        let state = self.state.lock();
-        let started = state.running.as_ref().map_or(now, |it| it.started);
-        let limit = match state.phase {
-            Phase::Init => Some((started + configuration.init_max(), Due::Init)),
-            Phase::Idle => state
-                .idle_since
-                .map(|since| (since + self.function.host.settings.reap_after, Due::Idle)),
-            Phase::Busy => state.deadline(timeout).map(|at| (at, Due::Invocation)),
-            Phase::Gone => None,
-        };
-        match limit {
-            Some((at, due)) if at <= now => due,
-            Some((at, _)) => Due::At(at.min(now + timeout)),
-            None => Due::At(now + timeout),
-        }
-    }
-
-    /// Of many invocations at once, one that takes too long does not end the others.
-    fn give_up_late(&self, now: Instant) {
-        let late = self.state.lock().late(now);
-        for mut taken in late {
-            self.fail(&mut taken, &Over::TimedOut);
-            self.report(taken, &Over::TimedOut);
-        }
-    }
-
-    /// Takes it out of use, unless it is given an invocation at this moment.
-    pub(super) fn retire(&self) {
-        let polling = self.state.lock().polling;
-        self.function.retire(self.member.id, polling.max(1));
-    }
-
-    /// Asks a process with an extension to end by itself. Says whether there is one to wait for.
-    pub(super) fn terminate(&self) -> bool {
-        let mut state = self.state.lock();
-        let has_extension = state.running.as_ref().is_some_and(|it| it.has_extension);
-        if has_extension {
-            state.terminate();
-        }
-        has_extension
-    }
-
-    /// The process has gone: nobody waits for it in vain.
-    pub(super) fn process_ended(&self, over: &Over) {
-        self.log.detach();
-        let timeout = self.function.configuration.timeout;
-        let mut state = self.state.lock();
-        let was_init = state.phase == Phase::Init;
-        state.running = None;
-        state.is_frozen = false;
-        let mut left: Vec<Taken> = state.taken.drain(..).collect();
-        let given = state.given.take();
-        self.enter(&mut state, Phase::Idle);
-        drop(state);
-        left.extend(given.map(|(it, started)| Taken::new(it, started, timeout, None)));
-        for mut taken in left {
-            self.fail(&mut taken, over);
-            self.report(taken, over);
-        }
-        if was_init {
-            self.function.started();
-        }
-    }
-
-    /// Says why an invocation gets no reply, on the log and to who invoked.
-    fn fail(&self, taken: &mut Taken, over: &Over) {
-        let request_id = taken.request_id;
-        let timeout = self.function.configuration.timeout;
-        match over {
-            Over::TimedOut => self.log.say(&Line::TimedOut {
-                request_id,
-                timeout,
-            }),
-            Over::Exited(how) => self.log.say(&Line::Exited { request_id, how }),
-            Over::Answered | Over::Failed(_) => {}
-        }
-        let outcome = Err(over.error(request_id, timeout));
-        if let Some(invocation) = taken.answer(outcome.clone()) {
-            invocation.answer(outcome);
-        }
-    }
-
-    /// It is no more.
-    pub(super) fn gone(&self) {
-        let mut state = self.state.lock();
-        self.enter(&mut state, Phase::Gone);
-    }
-}
-
-/// What is due in an environment.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// Nothing before then.
-    At(Instant),
-    /// Its init takes too long.
-    Init,
-    /// Its invocation takes too long.
-    Invocation,
-    /// It has been idle for long.
-    Idle,
-}
-
 /// A process that waits for an invocation, for as long as its connection is there.
 struct Polling<'a>(&'a Environment);
 
@@ -405,8 +266,7 @@ impl<'a> Polling<'a> {
             .taken
             .extract_if(.., |it| !it.is_unanswered())
             .collect();
-        let was_init = state.phase == Phase::Init;
-        if was_init {
+        if state.phase == Phase::Init {
             state.init = state.running.as_ref().map(|it| it.started.elapsed());
             state.memory_used();
         }
@@ -414,9 +274,6 @@ impl<'a> Polling<'a> {
             environment.enter(&mut state, Phase::Idle);
         }
         drop(state);
-        if was_init {
-            environment.function.started();
-        }
         for taken in over {
             environment.report(taken, &Over::Answered);
         }

@@ -7,13 +7,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Semaphore, oneshot},
-    time::sleep,
+    sync::{Notify, Semaphore, oneshot},
+    time::sleep_until,
 };
 
 use super::{
@@ -21,6 +22,7 @@ use super::{
     environment::{Environment, View},
     invocation::{Invocation, Outcome, Permits},
     life,
+    machine::Machine,
     pool::{Dispatched, Limits, Member, Pool, Ready},
 };
 
@@ -31,6 +33,8 @@ pub(super) struct Function {
     pub(super) host: Arc<Host>,
     reserved: Option<Arc<Semaphore>>,
     next_environment: AtomicU64,
+    /// An invocation waits for another to be done.
+    waits: Notify,
     /// What environments that start now run.
     executable: Mutex<PathBuf>,
     /// Held for a push or a pop, never across an await.
@@ -45,11 +49,13 @@ impl Function {
             .reserved_concurrent_executions
             .map(|count| count as usize);
         let concurrency = reserved.unwrap_or(host.settings.account_concurrency);
-        let limits = Limits::new(concurrency, configuration.slots());
+        let scale_after = host.settings.scale_after;
+        let limits = Limits::new(concurrency, configuration.slots(), scale_after);
         Self {
             reserved: reserved.map(|count| Arc::new(Semaphore::new(count))),
             pool: Mutex::new(Pool::new(limits)),
             next_environment: AtomicU64::new(0),
+            waits: Notify::new(),
             executable: Mutex::new(configuration.executable.clone()),
             environments: Mutex::default(),
             configuration,
@@ -68,41 +74,51 @@ impl Function {
 
     /// Runs one invocation in an environment that is free, or becomes free, or is started for it.
     pub(super) async fn invoke(self: &Arc<Self>, event: Bytes, permits: Permits) -> Outcome {
-        let (invocation, mut replied) = Invocation::new(event, permits);
-        let request_id = invocation.request_id;
-        let scale_after = self.host.settings.scale_after;
-        let dispatched = self
-            .pool
-            .lock()
-            .dispatch(invocation, !scale_after.is_zero());
+        let (invocation, replied) = Invocation::new(event, permits);
+        let dispatched = self.pool.lock().dispatch(invocation);
         match dispatched {
             Dispatched::Assigned => {}
             Dispatched::Start(count) => self.start(count),
-            Dispatched::Waits => tokio::select! {
-                biased;
-                outcome = &mut replied => return outcome.unwrap_or_else(|_| Err(lost())),
-                () = sleep(scale_after) => {
-                    let count = self.pool.lock().hurry(request_id);
-                    self.start(count);
-                }
-            },
+            Dispatched::Waits => self.waits.notify_one(),
         }
         replied.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// An environment asks for its next invocation. `None` where it is to end.
-    pub(super) fn poll(
-        &self,
-        member: Member,
-        ready: Ready,
-    ) -> Option<oneshot::Receiver<Invocation>> {
-        self.pool.lock().poll(member, ready)
+    /// Starts environments for invocations that have waited for others, until the simulator ends.
+    pub(super) async fn scale(self: Arc<Self>) {
+        let mut machine = Machine::default();
+        let scaling = async {
+            loop {
+                self.waits.notified().await;
+                loop {
+                    let at = self.pool.lock().scale_at(Instant::now());
+                    let Some(at) = at else {
+                        break;
+                    };
+                    sleep_until(at.into()).await;
+                    let now = Instant::now();
+                    let is_saturated = machine.is_saturated(now);
+                    let count = self.pool.lock().scale(now, is_saturated);
+                    self.start(count);
+                }
+            }
+        };
+        tokio::select! {
+            () = self.host.shutdown.cancelled() => {}
+            () = scaling => {}
+        }
     }
 
-    /// An environment's init is over, however it went.
-    pub(super) fn started(self: &Arc<Self>) {
-        let count = self.pool.lock().started();
+    /// An environment asks for its next invocation, maybe for the first time. `None` where it is to end.
+    pub(super) fn poll(
+        self: &Arc<Self>,
+        member: Member,
+        ready: Ready,
+        is_first: bool,
+    ) -> Option<oneshot::Receiver<Invocation>> {
+        let (receiver, count) = self.pool.lock().poll(member, ready, is_first);
         self.start(count);
+        receiver
     }
 
     /// Takes an environment out of use, where so many of its polls wait.
@@ -110,10 +126,10 @@ impl Function {
         self.pool.lock().retire(id, polls);
     }
 
-    /// An environment has gone.
-    pub(super) fn ended(self: &Arc<Self>, id: u64) {
+    /// An environment has gone, maybe before it asked for an invocation.
+    pub(super) fn ended(self: &Arc<Self>, id: u64, is_first: bool) {
         self.environments.lock().remove(&id);
-        let count = self.pool.lock().ended(id);
+        let count = self.pool.lock().ended(id, is_first);
         self.start(count);
     }
 
@@ -141,7 +157,7 @@ impl Function {
     }
 
     fn start(self: &Arc<Self>, count: usize) {
-        if self.host.shutdown.is_cancelled() {
+        if count == 0 || self.host.shutdown.is_cancelled() {
             return;
         }
         for _ in 0..count {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::InvokeError;
 
@@ -26,7 +26,7 @@ impl Invocation {
     pub(super) fn new(event: Bytes, permits: Permits) -> (Self, oneshot::Receiver<Outcome>) {
         let (reply, replied) = oneshot::channel();
         let invocation = Self {
-            request_id: Uuid::new_v4(),
+            request_id: request_id(),
             event,
             reply,
             permits,
@@ -39,6 +39,11 @@ impl Invocation {
         drop(self.permits);
         let _ = self.reply.send(outcome);
     }
+}
+
+/// A random UUID. It is no secret, so that the system need not be asked for each.
+fn request_id() -> Uuid {
+    Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
 }
 
 /// The right to be one of the invocations under way.

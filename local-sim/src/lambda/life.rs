@@ -49,7 +49,8 @@ pub(super) async fn run(environment: Arc<Environment>) {
         // As much as a function has left there, and nobody waits for it.
         let _ = spawn_blocking(move || folder.remove()).await;
     }
-    function.ended(environment.member.id);
+    let is_first = environment.has_started();
+    function.ended(environment.member.id, is_first);
 }
 
 /// What has ended.
@@ -195,7 +196,8 @@ fn report_init(environment: &Environment, over: &Over) {
 /// Waits, without a process, for an invocation to start another one for. Says whether one came.
 async fn revived(environment: &Environment) -> bool {
     let function = &environment.function;
-    let Some(mut receiver) = function.poll(environment.member, Ready::Cold) else {
+    let is_first = environment.has_started();
+    let Some(mut receiver) = function.poll(environment.member, Ready::Cold, is_first) else {
         return false;
     };
     loop {

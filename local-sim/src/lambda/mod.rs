@@ -13,6 +13,7 @@ mod function;
 mod history;
 mod invocation;
 mod life;
+mod machine;
 mod memory;
 mod output;
 mod platform;
@@ -81,7 +82,9 @@ impl Lambda {
         });
         let functions = configurations.into_iter().map(|it| {
             let name = it.name.clone();
-            (name, Arc::new(Function::new(it, Arc::clone(&host))))
+            let function = Arc::new(Function::new(it, Arc::clone(&host)));
+            host.tasks.spawn(Arc::clone(&function).scale());
+            (name, function)
         });
         Ok(Self {
             functions: functions.collect(),

@@ -80,10 +80,9 @@ impl Log {
         true
     }
 
-    /// Begins an invocation: what is printed from here on is of it, unless there are others at the same time.
+    /// Begins an invocation: what comes from here on is of it, unless there are others at the same time.
     pub(super) fn begin(&self, request_id: Uuid) {
         let state = &mut *self.state.lock();
-        self.drain(state);
         if self.is_exclusive {
             state.request = Some(request_id);
         }

@@ -1,9 +1,13 @@
 //! Who is free and who waits: which environment takes an invocation, and when another one is started.
 
-use std::{collections::VecDeque, num::NonZero, thread::available_parallelism};
+use std::{
+    collections::VecDeque,
+    num::NonZero,
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use super::invocation::Invocation;
 
@@ -15,6 +19,8 @@ pub(super) struct Pool {
     waiting: VecDeque<Waiting>,
     /// How many of `waiting` are due an environment of their own.
     hurried: usize,
+    /// How often an environment became free since the last look at those that wait.
+    freed: usize,
     /// All environments, the starting ones included.
     environments: usize,
     /// Environments that are in their init.
@@ -33,16 +39,19 @@ pub(super) struct Limits {
     pub(super) environments_max: usize,
     /// Invocations that one environment takes at once.
     pub(super) slots: usize,
+    /// How long an invocation waits for another to be done; not at all where this is zero.
+    pub(super) scale_after: Duration,
 }
 
 impl Limits {
     /// Those of a function with this concurrency, on this machine.
-    pub(super) fn new(concurrency: usize, slots: usize) -> Self {
+    pub(super) fn new(concurrency: usize, slots: usize, scale_after: Duration) -> Self {
         let cores = available_parallelism().map_or(1, NonZero::get);
         Self {
             at_once: ENVIRONMENTS_PER_CORE * cores,
             environments_max: concurrency.div_ceil(slots),
             slots,
+            scale_after,
         }
     }
 }
@@ -70,7 +79,7 @@ pub(super) enum Dispatched {
     Assigned,
     /// Waits for an environment, of which so many are to be started.
     Start(usize),
-    /// Waits for another invocation to be done, for a while.
+    /// Waits for another invocation to be done; [`Pool::scale`] sees to it that it does not wait for long.
     Waits,
 }
 
@@ -83,7 +92,7 @@ struct Idle {
 #[derive(Debug)]
 struct Waiting {
     invocation: Invocation,
-    hurried: bool,
+    since: Instant,
 }
 
 impl Pool {
@@ -92,6 +101,7 @@ impl Pool {
             idle: VecDeque::new(),
             waiting: VecDeque::new(),
             hurried: 0,
+            freed: 0,
             environments: 0,
             starting: 0,
             version: 0,
@@ -104,8 +114,8 @@ impl Pool {
         self.version
     }
 
-    /// Gives an invocation to the environment used last, or has it wait; `patient` where it may wait for a freed one.
-    pub(super) fn dispatch(&mut self, mut invocation: Invocation, patient: bool) -> Dispatched {
+    /// Gives an invocation to the environment used last, or has it wait.
+    pub(super) fn dispatch(&mut self, mut invocation: Invocation) -> Dispatched {
         while let Some(idle) = self.idle.pop_back() {
             match idle.sender.send(invocation) {
                 Ok(()) => return Dispatched::Assigned,
@@ -113,54 +123,67 @@ impl Pool {
                 Err(returned) => invocation = returned,
             }
         }
-        let hurried = !patient || self.environments < self.limits.at_once;
         self.waiting.push_back(Waiting {
             invocation,
-            hurried,
+            since: Instant::now(),
         });
-        if !hurried {
+        let is_patient = !self.limits.scale_after.is_zero();
+        if is_patient && self.environments >= self.limits.at_once {
             return Dispatched::Waits;
         }
         self.hurried += 1;
         Dispatched::Start(self.due())
     }
 
-    /// An invocation has waited long enough for others; says how many environments to start.
-    pub(super) fn hurry(&mut self, request_id: Uuid) -> usize {
-        let mut waiting = self.waiting.iter_mut();
-        if let Some(waiting) =
-            waiting.find(|it| it.invocation.request_id == request_id && !it.hurried)
-        {
-            waiting.hurried = true;
-            self.hurried += 1;
-        }
+    /// When to look at those that wait; `None` where nobody does.
+    pub(super) fn scale_at(&self, now: Instant) -> Option<Instant> {
+        let oldest = self.waiting.front()?.since + self.limits.scale_after;
+        // Those that have waited already are looked at again and again.
+        Some(if oldest > now {
+            oldest
+        } else {
+            now + self.limits.scale_after
+        })
+    }
+
+    /// Looks at those that wait; says how many environments to start.
+    ///
+    /// An invocation that has waited for a while is due an environment. But where the machine is saturated, more
+    /// processes only make it slower: then it waits on, if its turn comes soon.
+    pub(super) fn scale(&mut self, now: Instant, is_saturated: bool) -> usize {
+        let has_waited = |it: &&Waiting| it.since + self.limits.scale_after <= now;
+        let late = self.waiting.iter().take_while(has_waited).count();
+        let freed = std::mem::take(&mut self.freed);
+        let soon = if is_saturated { freed * TURN_MAX } else { 0 };
+        self.hurried = late.saturating_sub(soon);
         self.due()
     }
 
-    /// An environment's init is over, however it went; says how many environments to start.
-    pub(super) fn started(&mut self) -> usize {
-        self.starting -= 1;
-        self.due()
-    }
-
-    /// An environment asks for an invocation. `None` where it is not to be used again.
+    /// An environment asks for an invocation, for the first time where `is_first` says so. `None` where it is not to
+    /// be used again. Says too how many environments to start.
     pub(super) fn poll(
         &mut self,
         member: Member,
         ready: Ready,
-    ) -> Option<oneshot::Receiver<Invocation>> {
+        is_first: bool,
+    ) -> (Option<oneshot::Receiver<Invocation>>, usize) {
+        if is_first {
+            self.starting -= 1;
+        }
         if member.version < self.version {
-            return None;
+            return (None, self.due());
         }
         let (sender, receiver) = oneshot::channel();
         if self.idle.len() >= self.environments * self.limits.slots {
             // Some polls have gone with their connections.
             self.idle.retain(|idle| !idle.sender.is_closed());
         }
-        match self.next_waiting() {
-            Some(invocation) => {
+        match self.waiting.pop_front() {
+            Some(waiting) => {
+                self.freed += 1;
+                self.hurried = self.hurried.saturating_sub(1);
                 // The receiver is right here.
-                let _ = sender.send(invocation);
+                let _ = sender.send(waiting.invocation);
             }
             None => {
                 let idle = Idle { member, sender };
@@ -170,7 +193,7 @@ impl Pool {
                 }
             }
         }
-        Some(receiver)
+        (Some(receiver), self.due())
     }
 
     /// Takes an environment out of use where so many of its polls wait: it is not given an invocation just now.
@@ -188,26 +211,18 @@ impl Pool {
         self.idle.clear();
     }
 
-    /// An environment has gone; says how many to start in its place.
-    pub(super) fn ended(&mut self, id: u64) -> usize {
+    /// An environment has gone, in its start where `is_first` says so; says how many to start in its place.
+    pub(super) fn ended(&mut self, id: u64, is_first: bool) -> usize {
         self.environments -= 1;
+        if is_first {
+            self.starting -= 1;
+        }
         self.idle.retain(|idle| idle.member.id != id);
-        // Nobody is left to be waited for.
-        if self.environments == 0 {
-            for waiting in self.waiting.iter_mut().filter(|it| !it.hurried) {
-                waiting.hurried = true;
-                self.hurried += 1;
-            }
+        if self.environments < self.limits.at_once {
+            // There is room for them, as there was not when they came.
+            self.hurried = self.waiting.len();
         }
         self.due()
-    }
-
-    fn next_waiting(&mut self) -> Option<Invocation> {
-        let next = self.waiting.pop_front()?;
-        if next.hurried {
-            self.hurried -= 1;
-        }
-        Some(next.invocation)
     }
 
     /// How many environments to start now; they count as started from here on.
@@ -216,6 +231,7 @@ impl Pool {
             at_once,
             environments_max,
             slots,
+            ..
         } = self.limits;
         let room = environments_max.saturating_sub(self.environments);
         let count = self
@@ -232,6 +248,8 @@ impl Pool {
 
 /// Environments that are started without a wait, for each core.
 const ENVIRONMENTS_PER_CORE: usize = 2;
+/// A turn comes soon if it comes within so many looks, at the pace of the last one: within a second by default.
+const TURN_MAX: usize = 200;
 
 #[cfg(test)]
 mod tests;

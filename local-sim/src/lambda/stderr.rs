@@ -29,6 +29,8 @@ struct Buffer {
     /// Lines that came while the buffer was full.
     lost: u64,
     is_writing: bool,
+    /// The writer waits for a first line, and is not about to look for more.
+    is_asleep: bool,
     has_ended: bool,
 }
 
@@ -50,9 +52,9 @@ impl Lines {
             buffer.lost += 1;
             return;
         }
-        let was_empty = buffer.bytes.is_empty();
         write(&mut buffer.bytes);
-        if was_empty {
+        if buffer.is_asleep {
+            buffer.is_asleep = false;
             self.0.filled.notify_one();
         }
     }
@@ -77,14 +79,20 @@ impl Shared {
         let mut buffer = self.buffer.lock();
         let mut bytes = Vec::new();
         loop {
+            // To be woken for each line would cost more than to write it.
+            if !buffer.has_ended {
+                self.filled.wait_for(&mut buffer, GATHER);
+            }
             while buffer.bytes.is_empty() {
                 buffer.is_writing = false;
                 self.emptied.notify_one();
                 if buffer.has_ended {
                     return;
                 }
+                buffer.is_asleep = true;
                 self.filled.wait(&mut buffer);
             }
+            buffer.is_asleep = false;
             mem::swap(&mut bytes, &mut buffer.bytes);
             let lost = mem::take(&mut buffer.lost);
             buffer.is_writing = true;
@@ -108,5 +116,7 @@ impl Shared {
 const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
 /// A buffer that has been larger gives the rest back.
 const KEPT_BYTES_MAX: usize = 64 << 10;
+/// Lines are gathered for this long while they keep coming.
+const GATHER: Duration = Duration::from_millis(5);
 /// At the end, the last lines may take this long.
 const END_MAX: Duration = Duration::from_millis(200);

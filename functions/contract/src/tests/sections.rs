@@ -1,6 +1,5 @@
 //! What is refused of the other sections.
 
-use crate::Contract;
 use crate::tests::{QUOTES, read, refuse, refuse_section, with, with_route};
 
 #[test]

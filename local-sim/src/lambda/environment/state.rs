@@ -78,6 +78,8 @@ impl Over {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
+    /// It has not asked for an invocation yet.
+    pub(super) is_starting: bool,
     pub(super) is_frozen: bool,
     pub(super) idle_since: Option<Instant>,
     pub(super) running: Option<Running>,
@@ -117,6 +119,7 @@ impl State {
     pub(super) fn new() -> Self {
         Self {
             phase: Phase::Init,
+            is_starting: true,
             is_frozen: false,
             idle_since: None,
             running: None,
@@ -154,12 +157,13 @@ impl State {
         self.is_frozen = false;
     }
 
-    /// Asks the process to end. One that is stopped would not hear of it.
+    /// Asks the process to end. It goes on first: while it is stopped, any of its threads may be chosen to hear of
+    /// it, and not the one that waits for it.
     pub(super) fn terminate(&mut self) {
+        self.thaw();
         if let Some(running) = &self.running {
             running.group.terminate();
         }
-        self.thaw();
     }
 
     /// Where the invocation is that still waits for this id's answer.

@@ -20,29 +20,37 @@ fn with_slots(at_once: usize, environments_max: usize, slots: usize) -> Pool {
         at_once,
         environments_max,
         slots,
+        scale_after: SCALE_AFTER,
     })
 }
+
+const SCALE_AFTER: Duration = Duration::from_millis(5);
 
 fn member(id: u64) -> Member {
     Member { id, version: 0 }
 }
 
+fn poll(pool: &mut Pool, id: u64) -> oneshot::Receiver<Invocation> {
+    pool.poll(member(id), Ready::Warm, false).0.unwrap()
+}
+
 /// An environment that has been started polls for the first time.
 fn first(pool: &mut Pool, id: u64) -> (oneshot::Receiver<Invocation>, usize) {
-    let receiver = pool.poll(member(id), Ready::Warm).unwrap();
-    let more = pool.started();
-    (receiver, more)
+    let (receiver, more) = pool.poll(member(id), Ready::Warm, true);
+    (receiver.unwrap(), more)
 }
 
 /// How many environments an invocation starts; none where it waits or is taken at once.
-fn dispatch(pool: &mut Pool) -> (Option<usize>, Uuid) {
-    let invocation = invocation();
-    let id = invocation.request_id;
-    let started = match pool.dispatch(invocation, true) {
+fn dispatch(pool: &mut Pool) -> Option<usize> {
+    match pool.dispatch(invocation()) {
         Dispatched::Assigned | Dispatched::Waits => None,
         Dispatched::Start(count) => Some(count),
-    };
-    (started, id)
+    }
+}
+
+/// How many environments are started once all that wait have waited long enough.
+fn scale(pool: &mut Pool) -> usize {
+    pool.scale(Instant::now() + SCALE_AFTER, false)
 }
 
 fn is_told_to_end(receiver: &mut oneshot::Receiver<Invocation>) -> bool {
@@ -55,25 +63,58 @@ fn is_told_to_end(receiver: &mut oneshot::Receiver<Invocation>) -> bool {
 #[test]
 fn an_environment_is_started_for_each_of_the_first_invocations() {
     let mut pool = pool(2, 10);
-    assert_eq!(dispatch(&mut pool).0, Some(1));
-    assert_eq!(dispatch(&mut pool).0, Some(1));
-    let (started, third) = dispatch(&mut pool);
-    assert_eq!(started, None);
-    assert_eq!(pool.hurry(third), 0, "two are starting already");
+    assert_eq!(dispatch(&mut pool), Some(1));
+    assert_eq!(dispatch(&mut pool), Some(1));
+    assert_eq!(dispatch(&mut pool), None);
     let (mut taken, more) = first(&mut pool, 0);
     assert!(taken.try_recv().is_ok());
-    assert_eq!(
-        more, 1,
-        "one has started, and a third invocation is due one"
-    );
+    assert_eq!(more, 0, "each has one on its way");
+}
+
+#[test]
+fn who_has_waited_is_due_an_environment_but_few_start_at_once() {
+    let mut pool = pool(2, 10);
+    for _ in 0..5 {
+        dispatch(&mut pool);
+    }
+    assert_eq!(pool.scale(Instant::now(), false), 0, "nobody has waited");
+    assert_eq!(scale(&mut pool), 0, "two are starting already");
+    let (_busy, more) = first(&mut pool, 0);
+    assert_eq!(more, 1, "one has started, and there are more to come");
+}
+
+#[test]
+fn on_a_saturated_machine_who_has_a_turn_soon_waits_on() {
+    let mut pool = pool(1, 10);
+    for _ in 0..2 + TURN_MAX {
+        dispatch(&mut pool);
+    }
+    let (_busy, _) = first(&mut pool, 0);
+    // One has come to its turn, so the others will soon, but for the last.
+    let now = Instant::now() + SCALE_AFTER;
+    pool.scale(now, true);
+    assert_eq!(pool.hurried, 1);
+    pool.scale(now, true);
+    assert_eq!(pool.hurried, 1 + TURN_MAX, "no turn came since");
+}
+
+#[test]
+fn those_that_wait_are_looked_at_when_the_first_has_waited() {
+    let mut pool = pool(1, 10);
+    let now = Instant::now();
+    assert_eq!(pool.scale_at(now), None);
+    dispatch(&mut pool);
+    let at = pool.scale_at(now).unwrap();
+    assert!(at >= now + SCALE_AFTER);
+    assert_eq!(pool.scale_at(at), Some(at + SCALE_AFTER));
 }
 
 #[test]
 fn without_patience_each_invocation_is_due_an_environment() {
     let mut pool = pool(2, 10);
+    pool.limits.scale_after = Duration::ZERO;
     for expected in [1, 1, 0] {
-        let dispatched = pool.dispatch(invocation(), false);
-        assert!(matches!(dispatched, Dispatched::Start(count) if count == expected));
+        assert_eq!(dispatch(&mut pool), Some(expected));
     }
     assert_eq!(pool.hurried, 3);
 }
@@ -81,8 +122,8 @@ fn without_patience_each_invocation_is_due_an_environment() {
 #[test]
 fn the_environment_used_last_is_used_next() {
     let mut pool = pool(2, 10);
-    let mut one = pool.poll(member(0), Ready::Warm).unwrap();
-    let mut last = pool.poll(member(1), Ready::Warm).unwrap();
+    let mut one = poll(&mut pool, 0);
+    let mut last = poll(&mut pool, 1);
     dispatch(&mut pool);
     assert!(one.try_recv().is_err());
     assert!(last.try_recv().is_ok());
@@ -91,8 +132,9 @@ fn the_environment_used_last_is_used_next() {
 #[test]
 fn an_environment_without_a_process_is_used_last() {
     let mut pool = pool(2, 10);
-    let mut warm = pool.poll(member(0), Ready::Warm).unwrap();
-    let mut cold = pool.poll(member(1), Ready::Cold).unwrap();
+    pool.environments = 2;
+    let mut warm = poll(&mut pool, 0);
+    let mut cold = pool.poll(member(1), Ready::Cold, false).0.unwrap();
     dispatch(&mut pool);
     assert!(warm.try_recv().is_ok());
     assert!(cold.try_recv().is_err());
@@ -103,84 +145,83 @@ fn an_environment_without_a_process_is_used_last() {
 #[test]
 fn an_environment_whose_connection_has_gone_is_passed_over() {
     let mut pool = pool(2, 10);
-    let mut there = pool.poll(member(0), Ready::Warm).unwrap();
-    drop(pool.poll(member(1), Ready::Warm));
+    let mut there = poll(&mut pool, 0);
+    drop(poll(&mut pool, 1));
     dispatch(&mut pool);
     assert!(there.try_recv().is_ok());
 }
 
 #[test]
-fn a_poll_that_is_made_again_takes_the_place_of_the_one_before() {
+fn polls_whose_connections_have_gone_are_forgotten() {
     let mut pool = pool(2, 10);
-    drop(pool.poll(member(0), Ready::Warm));
-    let _polling = pool.poll(member(0), Ready::Warm);
+    for _ in 0..3 {
+        drop(poll(&mut pool, 0));
+    }
     assert_eq!(pool.idle.len(), 1);
 }
 
 #[test]
 fn there_are_never_more_environments_than_invocations_allowed() {
     let mut pool = pool(4, 1);
-    assert_eq!(dispatch(&mut pool).0, Some(1));
-    assert_eq!(dispatch(&mut pool).0, Some(0));
+    assert_eq!(dispatch(&mut pool), Some(1));
+    assert_eq!(dispatch(&mut pool), Some(0));
 }
 
 #[test]
 fn an_environment_that_fails_to_start_takes_one_invocation_to_try_again() {
     let mut pool = pool(4, 10);
     dispatch(&mut pool);
-    let (_, second) = dispatch(&mut pool);
-    assert_eq!(pool.started(), 0, "one is still starting");
-    let mut retried = pool.poll(member(0), Ready::Cold).unwrap();
-    assert!(retried.try_recv().is_ok());
+    dispatch(&mut pool);
+    let (retried, more) = pool.poll(member(0), Ready::Cold, true);
+    assert!(retried.unwrap().try_recv().is_ok());
+    assert_eq!(more, 0, "one is still starting");
     let (mut taken, _) = first(&mut pool, 1);
-    assert_eq!(taken.try_recv().unwrap().request_id, second);
+    assert!(taken.try_recv().is_ok());
     assert_eq!((pool.starting, pool.hurried), (0, 0));
 }
 
 #[test]
 fn an_environment_with_many_slots_serves_many_that_wait() {
     let mut pool = with_slots(2, 10, 3);
-    assert_eq!(dispatch(&mut pool).0, Some(1));
-    assert_eq!(dispatch(&mut pool).0, Some(0), "the one to come has room");
-    assert_eq!(dispatch(&mut pool).0, Some(0));
-    assert_eq!(dispatch(&mut pool).0, Some(1));
+    assert_eq!(dispatch(&mut pool), Some(1));
+    assert_eq!(dispatch(&mut pool), Some(0), "the one to come has room");
+    assert_eq!(dispatch(&mut pool), Some(0));
+    assert_eq!(dispatch(&mut pool), Some(1));
     let (mut taken, _) = first(&mut pool, 0);
     assert!(taken.try_recv().is_ok());
-    let mut taken = pool.poll(member(0), Ready::Warm).unwrap();
-    assert!(taken.try_recv().is_ok());
+    assert!(poll(&mut pool, 0).try_recv().is_ok());
 }
 
 #[test]
 fn an_environment_of_an_older_version_is_not_used_again() {
     let mut pool = pool(4, 10);
-    let mut idle = pool.poll(member(7), Ready::Warm).unwrap();
+    let mut idle = poll(&mut pool, 7);
     pool.renew();
     assert!(is_told_to_end(&mut idle));
-    assert!(pool.poll(member(8), Ready::Warm).is_none());
+    assert!(pool.poll(member(8), Ready::Warm, false).0.is_none());
     let new = Member { id: 9, version: 1 };
-    assert!(pool.poll(new, Ready::Warm).is_some());
+    assert!(pool.poll(new, Ready::Warm, false).0.is_some());
 }
 
 #[test]
 fn an_environment_is_retired_only_where_all_of_it_is_free() {
     let mut pool = with_slots(4, 10, 2);
-    let mut one = pool.poll(member(7), Ready::Warm).unwrap();
+    pool.environments = 1;
+    let mut one = poll(&mut pool, 7);
     pool.retire(7, 2);
     assert!(!is_told_to_end(&mut one), "it has an invocation");
-    let mut other = pool.poll(member(7), Ready::Warm).unwrap();
+    let mut other = poll(&mut pool, 7);
     pool.retire(7, 2);
     assert!(is_told_to_end(&mut one) && is_told_to_end(&mut other));
-    assert!(matches!(
-        pool.dispatch(invocation(), true),
-        Dispatched::Start(1)
-    ));
+    assert_eq!(dispatch(&mut pool), Some(1));
 }
 
 #[test]
-fn when_the_last_environment_ends_those_that_wait_are_due_a_new_one() {
+fn in_the_place_of_an_environment_that_ends_one_is_started_for_who_waits() {
     let mut pool = pool(1, 10);
     dispatch(&mut pool);
     let (_busy, _) = first(&mut pool, 0);
-    assert_eq!(dispatch(&mut pool).0, None);
-    assert_eq!(pool.ended(0), 1);
+    assert_eq!(dispatch(&mut pool), None);
+    assert_eq!(pool.ended(0, false), 1);
+    assert_eq!(pool.ended(1, true), 1, "it ended before it began");
 }
