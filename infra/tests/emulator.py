@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Applies the packaged functions to an emulator of AWS, and sends a message through them to Apache Kafka.
+"""Applies the packaged functions to an emulator of AWS, sends a message through them to Apache Kafka, and a record back.
 
 usage: emulator.py PACKAGES KAFKA_JARS      (the x86-64 zips; the folder of Apache Kafka's jars)
 
 Kafka runs with the properties that `compose.yaml` gives it. Needs terraform, java, kcat and, in
 this Python's environment, ministack, boto3 and websocket-client.
 """
+import base64
+import collections
 import contextlib
 import json
 import os
@@ -23,7 +25,7 @@ import websocket
 INFRA = pathlib.Path(__file__).resolve().parent.parent
 CONTRACT = INFRA.parent / "gateway.yaml"
 STAGE = "live"
-TOPICS = {"ws.connections", "ws.messages", "chat.messages"}
+TOPICS = {"ws.connections", "ws.messages", "chat.messages", "ws.outbound"}
 
 # A start may take this long on a machine that is busy with other tests.
 START_SECONDS_MAX = 120
@@ -45,14 +47,14 @@ def main(packages, jars):
         print("planned again: no changes")
         deployed = terraform.outputs()
         a_message_becomes_a_record(aws, kafka, deployed)
+        a_record_becomes_a_message(aws, kafka, deployed)
         terraform("destroy", "-auto-approve")
         assert leftovers(aws) == [], leftovers(aws)
         print("destroyed: nothing is left")
 
 
 def a_message_becomes_a_record(aws, kafka, deployed):
-    url = f"{aws.replace('http', 'ws')}/_aws/execute-api/{deployed['api_id']}/{STAGE}"
-    client = websocket.create_connection(url, timeout=ANSWER_SECONDS_MAX)
+    client = connected(aws, deployed)
     message = json.dumps({"action": "chat", "room": "r1", "text": "hi", "id": "1"})
     client.send(message)
     answer = json.loads(client.recv())
@@ -63,6 +65,26 @@ def a_message_becomes_a_record(aws, kafka, deployed):
     connections = eventually(lambda: [r for r in [records(kafka, "ws.connections")] if len(r) == 2])[0]
     assert len({record.split(" ")[0] for record in connections}) == 1, connections
     print("a message became a record; its connection, two")
+
+
+def a_record_becomes_a_message(aws, kafka, deployed):
+    """The emulator has no mapping for Kafka: this hands `push` what a mapping would."""
+    client = connected(aws, deployed)
+    counts = eventually(lambda: [c for c in [collections.Counter(r.split(" ")[0] for r in records(kafka, "ws.connections"))] if c.total() == 3])[0]
+    # The one that has come and not gone has one record.
+    (connection,) = [id for id, count in counts.items() if count == 1]
+    event = {"eventSource": "aws:SelfManagedKafka", "bootstrapServers": kafka, "records": {"ws.outbound-0": [batched(connection, "hello")]}}
+    invoked = client_of(aws, "lambda").invoke(FunctionName=deployed["function_names"]["push"], Qualifier="live", Payload=json.dumps(event))
+    report = json.loads(invoked["Payload"].read())
+    assert "FunctionError" not in invoked and report == {"batchItemFailures": []}, report
+    assert client.recv() == "hello"
+    client.close()
+    print("a record became a message to its connection")
+
+
+def connected(aws, deployed):
+    url = f"{aws.replace('http', 'ws')}/_aws/execute-api/{deployed['api_id']}/{STAGE}"
+    return websocket.create_connection(url, timeout=ANSWER_SECONDS_MAX)
 
 
 class Terraform:
@@ -92,7 +114,7 @@ class Terraform:
 
 def leftovers(aws):
     """The names of whatever the emulator still has."""
-    of = lambda service: boto3.client(service, endpoint_url=aws, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+    of = lambda service: client_of(aws, service)
     return [
         *[api["Name"] for api in of("apigatewayv2").get_apis()["Items"]],
         *[function["FunctionName"] for function in of("lambda").list_functions()["Functions"]],
@@ -100,6 +122,19 @@ def leftovers(aws):
         *[group["logGroupName"] for group in of("logs").describe_log_groups()["logGroups"] if "sluice" in group["logGroupName"]],
         *[alarm["AlarmName"] for alarm in of("cloudwatch").describe_alarms()["MetricAlarms"]],
     ]
+
+
+def client_of(aws, service):
+    return boto3.client(service, endpoint_url=aws, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+def batched(key, value):
+    """A record as Lambda's events have it."""
+    encoded = lambda text: base64.b64encode(text.encode()).decode()
+    return {
+        "topic": "ws.outbound", "partition": 0, "offset": 0, "timestamp": 0, "timestampType": "CREATE_TIME",
+        "key": encoded(key), "value": encoded(value), "headers": [],
+    }
 
 
 def records(brokers, topic):

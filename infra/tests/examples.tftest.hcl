@@ -30,7 +30,7 @@ run "msk_serverless" {
   }
 
   assert {
-    condition     = join(" ", keys(aws_msk_topic.this)) == "chat.messages ws.connections ws.messages"
+    condition     = join(" ", keys(aws_msk_topic.this)) == "chat.messages ws.connections ws.messages ws.outbound"
     error_message = join(" ", keys(aws_msk_topic.this))
   }
 }

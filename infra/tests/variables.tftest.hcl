@@ -10,7 +10,7 @@ variables {
   kafka    = { auth = "none", brokers = ["b:9092"] }
 
   # Terraform only hashes a package: any file will do.
-  functions = { for name in ["connect", "disconnect", "message"] : name => { package = "../gateway.yaml" } }
+  functions = { for name in ["connect", "disconnect", "message", "push"] : name => { package = "../gateway.yaml" } }
 }
 
 run "the_shipped_contract_is_deployed" {
@@ -20,7 +20,7 @@ run "the_shipped_contract_is_deployed" {
   }
 
   assert {
-    condition     = jsonencode(output.function_names) == jsonencode({ connect = "sluice-connect", disconnect = "sluice-disconnect", message = "sluice-message" })
+    condition     = jsonencode(output.function_names) == jsonencode({ connect = "sluice-connect", disconnect = "sluice-disconnect", message = "sluice-message", push = "sluice-push" })
     error_message = jsonencode(output.function_names)
   }
 
@@ -215,7 +215,7 @@ run "a_function_that_the_contract_does_not_name" {
   command = plan
 
   variables {
-    functions = { for name in ["connect", "disconnect", "message", "mesage"] : name => { package = "../gateway.yaml" } }
+    functions = { for name in ["connect", "disconnect", "message", "push", "mesage"] : name => { package = "../gateway.yaml" } }
   }
 
   expect_failures = [output.function_names]

@@ -66,6 +66,8 @@ fn a_build_is_of_the_programs_own_profile_and_of_what_the_contract_names() {
         "--bin connect",
         "--bin disconnect",
         "--bin message",
+        "--package sluice-push",
+        "--bin push",
     ] {
         assert!(stderr.contains(expected), "{expected} is missing: {stderr}");
     }

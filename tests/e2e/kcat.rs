@@ -13,7 +13,12 @@ use tests::simulator::Launch;
 async fn kcat_lists_the_contracts_topics() {
     let simulator = Launch::default().start(&[]).await;
     let listed = kcat(&simulator.kafka, &["-L"], "").await;
-    for topic in ["ws.connections", "ws.messages", "chat.messages"] {
+    for topic in [
+        "ws.connections",
+        "ws.messages",
+        "chat.messages",
+        "ws.outbound",
+    ] {
         let line = format!("topic \"{topic}\" with 3 partitions:");
         assert!(listed.contains(&line), "{listed}");
     }

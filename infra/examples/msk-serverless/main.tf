@@ -22,7 +22,7 @@ data "aws_vpc" "this" {
 
 locals {
   contract = yamldecode(file("${path.module}/../../../gateway.yaml"))
-  topics   = toset([for route in local.contract.routes : route.topic])
+  topics   = toset(concat([for route in local.contract.routes : route.topic], try(local.contract.push.topics, [])))
 }
 
 resource "aws_security_group" "kafka" {

@@ -65,6 +65,11 @@ fn the_shipped_contract_is_good() {
     for function in ["connect", "message", "disconnect"] {
         contract.require_topics(function).unwrap();
     }
+    let push = contract.push.unwrap();
+    assert_eq!(
+        (push.function, push.topics),
+        ("push".to_owned(), vec!["ws.outbound".to_owned()])
+    );
 }
 
 #[test]

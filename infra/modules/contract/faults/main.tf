@@ -113,11 +113,28 @@ locals {
     if can(local.text_rules[value.rule]) && !can(regex(local.text_rules[value.rule].pattern, local.texts[value.path]))
   ]
 
-  # An expression that is empty or no text at all is told with an example.
-  expected_texts = { for value in local.every_value : value.path => join("", [
-    contains(["expression", "route_selection"], value.rule) && local.found[value.path] != "`${try(local.shown[value.path], "")}`" ? local.a_selection : local.text_rules[value.rule].expected,
-    can(regex("^[^n\\[{\"]", value.json)) ? " (text needs quotes here)" : "",
-  ]) if can(local.text_rules[value.rule]) }
+  expected_texts = { for value in local.every_value : value.path =>
+    "${local.text_rules[value.rule].expected}${can(regex(local.unquoted, value.json)) ? local.quote : ""}"
+    if can(local.text_rules[value.rule])
+  }
+
+  # What YAML takes for a number or a boolean.
+  unquoted = "^[^n\\[{\"]"
+  quote    = " (text needs quotes here)"
+
+  expressions = [for value in local.every_value : merge(value, { text = lookup(local.texts, value.path, "") })
+    if contains(["expression", "route_selection"], value.rule)
+  ]
+
+  # A pattern of this size takes milliseconds, so each text is matched once.
+  is_expression = { for text in distinct(local.expressions[*].text) : text => text != "" && can(regex(local.expression, text)) }
+
+  # One that is empty or no text at all is told with an example.
+  wrong_expressions = [for value in local.expressions : join("", [
+    "${value.path}: found ${local.found[value.path]}, expected ",
+    value.text == "" ? local.a_selection : local.variable,
+    can(regex(local.unquoted, value.json)) ? local.quote : "",
+  ]) if !local.is_expression[value.text]]
 
   wrong_numbers = [for field in local.fields :
     "${field.path}: found ${local.found[field.path]}, expected ${local.number_rules[field.rule].unit} from ${local.number_rules[field.rule].least} to ${local.number_rules[field.rule].most}"

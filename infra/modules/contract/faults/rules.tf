@@ -71,24 +71,41 @@ locals {
   ]
   context_names = join("|", [for name in local.context_variables : replace(name, ".", "\\.")])
 
-  name  = "[\\pL\\pN_-]+"
-  steps = "(?:\\.${local.name}|\\['(?:\\\\.|[^'\\\\])*'\\]|\\[\"(?:\\\\.|[^\"\\\\])*\"\\]|\\[[0-9]+\\])*"
-
-  # Static text; `\$` is a dollar sign.
-  text = "(?:\\\\[$]|[^$])"
-
-  body    = "request\\.body${local.steps}"
+  name    = "[\\pL\\pN_-]+"
   context = "context\\.(?:${local.context_names}|authorizer\\.${local.name})"
+
+  # A bracket holds names in quotes, indices, a slice whose ends are counted alike, or `*`.
+  single  = "'(?:[^'\\\\]|\\\\[\\s\\S])*'"
+  double  = "\"(?:[^\"\\\\]|\\\\[\\s\\S])*\""
+  count   = "(?:0|[1-9][0-9]{0,8})"
+  back    = "-[1-9][0-9]{0,8}"
+  index   = "(?:${local.count}|${local.back})"
+  slice   = "${local.count}:${local.count}|${local.back}:${local.back}|${local.index}:|:${local.index}"
+  lists   = join("|", [for one in [local.single, local.double, local.index] : "${one}(?: *, *${one})*"])
+  bracket = "\\[ *(?:\\*|${local.lists}|${local.slice}) *\\]"
+
+  # After `..` a step is taken at any depth.
+  named   = "\\.\\.?${local.name}"
+  unnamed = "(?:\\.\\.?\\*|(?:\\.\\.)?${local.bracket})"
+  path    = "(?:${local.named}|${local.unnamed})*"
 
   # Without braces a variable goes on for as long as it can, so what follows it
   # must not look like more of it. `()` would be a function of JSONPath.
-  variables = join("|", [
-    "[$]\\{(?:${local.body}|${local.context})\\}${local.text}*",
-    "[$]${local.body}(?:(?:\\\\[$]|[^$.\\[(\\pL\\pN_-])${local.text}*)?",
-    "[$]${local.context}(?:(?:\\\\[$]|[^$.(\\pL\\pN_-])${local.text}*)?",
-  ])
+  braced   = "[$]\\{(?:request\\.body${local.path}|${local.context})\\}"
+  by_name  = "[$]request\\.body(?:${local.path}${local.named})?"
+  by_other = "[$]request\\.body${local.path}${local.unnamed}"
+  by_field = "[$]${local.context}"
+  bare     = "(?:${local.by_name}|${local.by_other}|${local.by_field})"
+  end      = "${local.braced}|\\\\+[^\\\\]"
+  bounded = "${local.bare}*(?:${join("|", [
+    "${local.bare}(?:${local.end})",
+    "${local.by_name}[^$\\\\.\\[(\\pL\\pN_-]",
+    "${local.by_other}[^$\\\\.\\[(]",
+    "${local.by_field}[^$\\\\.(\\pL\\pN_-]",
+  ])})"
 
-  expression = "(?s)^(?:${local.text}+(?:${local.variables})*|(?:${local.variables})+)$"
+  # Static text, in which `\$` is a dollar sign, and variables. The empty text matches, too.
+  expression = "^(?:[^$\\\\]|${local.end}|${local.bounded})*${local.bare}*\\\\*$"
 }
 
 ################################################################################
@@ -111,8 +128,6 @@ locals {
   text_rules = {
     function          = { pattern = "^[A-Za-z0-9_-]{1,64}$", expected = local.function_name }
     topic             = { pattern = "^([A-Za-z0-9_-]|[A-Za-z0-9_-][A-Za-z0-9._-]|[.][A-Za-z0-9_-]|[A-Za-z0-9._-]{3,249})$", expected = local.topic_name }
-    expression        = { pattern = local.expression, expected = local.variable }
-    route_selection   = { pattern = local.expression, expected = local.variable }
     aws_iam           = { pattern = "^AWS_IAM$", expected = "`AWS_IAM`, or a `function` instead" }
     starting_position = { pattern = "^(LATEST|TRIM_HORIZON)$", expected = "`LATEST` or `TRIM_HORIZON`" }
     identity_source   = { pattern = "(?s)^(route\\.request\\.header\\..+|route\\.request\\.querystring\\..+|stageVariables\\..+|context\\.(${local.context_names}))$", expected = local.sources }

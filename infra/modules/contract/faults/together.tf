@@ -36,15 +36,19 @@ locals {
     [for key in ["$connect", "$disconnect"] : "routes.${key}.key: found ${local.found["routes.${key}.key"]}, expected no `$request.body`: ${key} has no body"
       if can(regex("\\$\\{?request\\.body", local.texts["routes.${key}.key"]))
     ],
-    [for path, text in local.texts : "${path}: found ${local.found[path]}, expected no `$context`: routes are selected by `$request.body…` only"
-      if path == "routeSelectionExpression" && can(regex(local.expression, text)) && can(regex("\\$\\{?context\\.", text))
+    [for value in local.expressions : "${value.path}: found ${local.found[value.path]}, expected no `$context`: routes are selected by `$request.body…` only"
+      if value.rule == "route_selection" && local.is_expression[value.text] && can(regex("\\$\\{?context\\.", value.text))
     ],
   )
 
-  wrong_authorizer = [for name in ["function", "identitySource"] :
-    "authorizer.${name}: found a field beside `type`, expected `type` alone"
-    if can(local.values.authorizer.type) && can(local.values.authorizer[name])
-  ]
+  wrong_authorizer = concat(
+    [for name in ["function", "identitySource"] : "authorizer.${name}: found a field beside `type`, expected `type` alone"
+      if can(local.values.authorizer.type) && can(local.values.authorizer[name])
+    ],
+    [for mapping in local.mappings : "authorizer: found no route `$connect`, expected one: without it there is nothing to authorize, and everybody could connect"
+      if mapping.kind == "authorizer" && startswith(mapping.json, "{") && length(local.routes) > 0 && !contains(keys(local.routes), "$connect")
+    ],
+  )
 }
 
 ################################################################################
