@@ -27,7 +27,10 @@ pub fn local_sim() -> &'static Path {
             }
         }
         let status = cargo
-            .args("build --quiet --release --locked -p local-sim -p functions -p sluice-push".split(' '))
+            .args(
+                "build --quiet --release --locked -p local-sim -p functions -p sluice-push"
+                    .split(' '),
+            )
             .current_dir(root())
             .status()
             .unwrap();

@@ -24,6 +24,8 @@ pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod consumer;
+pub mod duplex;
+pub mod echo;
 pub mod exchange;
 pub mod extension;
 pub mod faults;
