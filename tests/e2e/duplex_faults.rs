@@ -16,6 +16,9 @@ const RECORDS: usize = 500;
 /// A batch that begins when all of these records are there.
 const ONE_BATCH: &str = ", batchSize: 500, maximumBatchingWindowInSeconds: 300";
 
+/// A machine may be too busy for a kill in the middle of a batch, but not so often.
+const KILLS_MAX: usize = 10;
+
 /// The mapping's group, of the stage and the function.
 const GROUP: &str = "local-sim-dev-push";
 
@@ -94,18 +97,25 @@ async fn a_connection_that_vanishes_in_mid_batch_costs_nobody_else_anything() {
 async fn a_push_that_is_killed_in_mid_batch_delivers_everything_at_least_once() {
     let (simulator, topics, producer) = start(ONE_BATCH).await;
     let (mut client, id) = connected(&simulator, &topics, "a").await;
-    producer.store(&topics.outbound, 0, numbered(&[&id])).await;
-    assert_eq!(client.next().await, "0");
-    let killed = simulator.function("release/push");
-    assert_eq!(killed.len(), 1);
-    killed[0].signal(Signal::KILL);
-    none_left(&killed).await;
-    let mut messages = once_each(&mut client).await;
-    // The first one was there before, and is among these only because the batch came again.
-    messages.retain(|&message| message != 0);
-    assert_eq!(messages, Vec::from_iter(1..RECORDS));
-    done(&simulator, &topics, RECORDS).await;
-    simulator.stop().await;
+    for kill in 1..=KILLS_MAX {
+        let records = numbered(&[&id]);
+        producer.store(&topics.outbound, 0, records).await;
+        assert_eq!(client.next().await, "0");
+        let killed = simulator.function("release/push");
+        assert_eq!(killed.len(), 1);
+        killed[0].signal(Signal::KILL);
+        none_left(&killed).await;
+        let mut messages = once_each(&mut client).await;
+        // The first one was there before, and is among these only if the batch came again.
+        let came_again = messages.contains(&0);
+        messages.retain(|&message| message != 0);
+        assert_eq!(messages, Vec::from_iter(1..RECORDS));
+        done(&simulator, &topics, kill * RECORDS).await;
+        if came_again {
+            return simulator.stop().await;
+        }
+    }
+    panic!("{KILLS_MAX} batches were done before anybody could kill their function");
 }
 
 #[tokio::test]

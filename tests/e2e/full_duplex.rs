@@ -22,15 +22,14 @@ async fn a_line_typed_into_kcat_appears_in_the_browser() {
     let by_header = format!("ce_connectionid={id}");
     let by_list = format!(r#"to=["{id}"]"#);
     let by_key = format!("{id}\thello\n");
-    for (address, line) in [
-        (["-H", &by_header], "hello\n"),
-        (["-H", &by_list], "hello\n"),
-        (["-K", "\t"], by_key.as_str()),
+    for (option, value, line) in [
+        ("-H", by_header.as_str(), "hello\n"),
+        ("-H", &by_list, "hello\n"),
+        ("-K", "\t", &by_key),
     ] {
-        let arguments = [["-P", "-t"], [&topics.outbound, address[0]]].concat();
-        let arguments = [&arguments[..], &[address[1]]].concat();
+        let arguments = ["-P", "-t", &topics.outbound, option, value];
         kcat(&simulator.kafka, &arguments, line).await;
-        assert_eq!(client.next().await, "hello", "{address:?}");
+        assert_eq!(client.next().await, "hello", "{option} {value}");
     }
     simulator.stop().await;
 }
