@@ -6,7 +6,7 @@ use futures_util::stream;
 
 use crate::client::Client;
 use crate::consumer::{Consumer, Record};
-use crate::echo::{ECHO, Echo};
+use crate::echo::{ANSWERS_EACH, ECHO, Echo};
 use crate::process;
 use crate::simulator::{Launch, Simulator};
 
@@ -82,7 +82,7 @@ pub async fn crowd(simulator: &Simulator, topics: &Topics, clients: usize) {
     join_all(talks.map(|(index, client)| talk(client, index))).await;
 }
 
-/// Says its messages, each once the one before is acknowledged, and hears them again.
+/// Says its messages, each once the one before is acknowledged, and hears all answers.
 async fn talk(mut client: Client, index: usize) {
     let messages: Vec<String> = (0..MESSAGES_EACH)
         .map(|message| format!(r#"{{"id":"{index}/{message}"}}"#))
@@ -94,10 +94,14 @@ async fn talk(mut client: Client, index: usize) {
             heard.next(&mut client).await;
         }
     }
-    while heard.answers.len() < messages.len() {
+    let answers = messages
+        .iter()
+        .flat_map(|message| (0..ANSWERS_EACH).map(move |number| format!("{number} {message}")));
+    let answers: Vec<String> = answers.collect();
+    while heard.answers.len() < answers.len() {
         heard.next(&mut client).await;
     }
-    assert_eq!(heard.answers, messages, "client {index}");
+    assert_eq!(heard.answers, answers, "client {index}");
     client.close(1000, "").await;
 }
 

@@ -13,8 +13,11 @@ use tokio::task::JoinSet;
 use crate::consumer::Consumer;
 use crate::producer::{self, Producer};
 
-/// What an answer begins with; the message follows.
+/// What an answer begins with; its number and the message follow.
 pub const ECHO: &str = "echo ";
+
+/// So many answers to each message, written at once: what could overtake each other.
+pub const ANSWERS_EACH: usize = 3;
 
 /// The one header that an answer needs.
 const CONNECTION_ID: &str = "ce_connectionid";
@@ -75,16 +78,20 @@ async fn read(mut lines: Lines<BufReader<ChildStdout>>, partitions: Vec<Sender<R
     while let Some(line) = lines.next_line().await.unwrap() {
         let message: Value = serde_json::from_str(&line).unwrap();
         let index = usize::try_from(message["partition"].as_u64().unwrap()).unwrap();
-        partitions[index].send(answer(&message)).await.unwrap();
+        for number in 0..ANSWERS_EACH {
+            let answer = answer(&message, number);
+            partitions[index].send(answer).await.unwrap();
+        }
     }
 }
 
 /// The message again, with the header that says whose it was.
-fn answer(message: &Value) -> Record {
+fn answer(message: &Value, number: usize) -> Record {
     let headers = message["headers"].as_array().unwrap();
     let mut pairs = headers.chunks(2);
     let address = pairs.find(|pair| pair[0] == CONNECTION_ID).unwrap();
-    let text = format!("{ECHO}{}", message["payload"].as_str().unwrap());
+    let text = message["payload"].as_str().unwrap();
+    let text = format!("{ECHO}{number} {text}");
     let header = (CONNECTION_ID, address[1].as_str().unwrap());
     producer::record(message["key"].as_str(), Some(&text), &[header])
 }
