@@ -11,6 +11,7 @@ mod broker_away;
 mod build;
 mod connections;
 mod console;
+mod duplex_faults;
 mod lambda_watch;
 mod limits;
 mod memory;
@@ -23,6 +24,8 @@ mod throttling;
 
 #[cfg(feature = "python")]
 mod authorization;
+#[cfg(feature = "kcat")]
+mod full_duplex;
 #[cfg(any(feature = "kafka", feature = "kcat"))]
 mod groups;
 #[cfg(feature = "kcat")]

@@ -1,5 +1,7 @@
 //! The whole path against a real Apache Kafka.
 
+#[cfg(feature = "kcat")]
+mod full_duplex;
 #[cfg(feature = "python")]
 mod mapping;
 mod security;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  client ── WebSocket ──▶ simulator ── Runtime API ──▶ function ──▶ broker ──▶ consumer, kcat
-//!  http ──── @connections ─────┘                                  (embedded, or real_kafka)
+//!  http ──── @connections ─────┤                                  (embedded, or real_kafka)
+//!  client ◀─────────────────── push ◀── event source mapping ◀────── broker ◀── producer, echo
 //! ```
 //! Under load and faults (`load`, `faults`), `audit` compares what clients were told with what a
 //! `cluster` of three has stored; a `proxy` stands before each of its brokers.
@@ -24,6 +25,8 @@ pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod consumer;
+pub mod duplex;
+pub mod echo;
 pub mod exchange;
 pub mod extension;
 pub mod faults;

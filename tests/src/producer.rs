@@ -1,9 +1,7 @@
 //! Writes records, partition by partition.
 
-use std::collections::BTreeMap;
-
 use chrono::Utc;
-use rskafka::client::partition::{Compression, UnknownTopicHandling};
+use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 
@@ -27,16 +25,38 @@ impl Producer {
 
     /// Stores a record with one header, `name`, whose value is no ASCII, and returns its offset.
     pub async fn send(&self, topic: &str, partition: i32, key: &str, value: &str) -> i64 {
-        let record = Record {
-            key: Some(key.into()),
-            value: Some(value.into()),
-            headers: BTreeMap::from([("name".to_owned(), "vë".into())]),
-            timestamp: Utc::now(),
-        };
+        let record = record(Some(key), Some(value), &[("name", "vë")]);
+        self.store(topic, partition, vec![record]).await[0]
+    }
+
+    /// Stores records, in this order, and returns their offsets.
+    pub async fn store(&self, topic: &str, partition: i32, records: Vec<Record>) -> Vec<i64> {
+        store(&self.partition(topic, partition).await, records).await
+    }
+
+    /// One partition, for who writes to it more than once.
+    pub async fn partition(&self, topic: &str, partition: i32) -> PartitionClient {
         let unknown = UnknownTopicHandling::Retry;
         let partition = self.client.partition_client(topic, partition, unknown);
-        let partition = within("a partition", partition).await.unwrap();
-        let stored = partition.produce(vec![record], Compression::NoCompression);
-        within("an offset", stored).await.unwrap()[0]
+        within("a partition", partition).await.unwrap()
+    }
+}
+
+/// Stores records in a partition, in this order, and returns their offsets.
+pub async fn store(partition: &PartitionClient, records: Vec<Record>) -> Vec<i64> {
+    let stored = partition.produce(records, Compression::NoCompression);
+    within("an offset", stored).await.unwrap()
+}
+
+/// A record of these parts; without a value, a tombstone.
+pub fn record(key: Option<&str>, value: Option<&str>, headers: &[(&str, &str)]) -> Record {
+    let headers = headers.iter();
+    Record {
+        key: key.map(Into::into),
+        value: value.map(Into::into),
+        headers: headers
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+            .collect(),
+        timestamp: Utc::now(),
     }
 }

@@ -1,0 +1,35 @@
+//! From browsers through the embedded broker to a service, and back to the very same.
+
+use tests::duplex::{self, Topics, connected};
+use tests::kcat::kcat;
+
+/// Each of them answered as if it were the only one.
+const CLIENTS: usize = 1000;
+
+#[tokio::test]
+async fn a_thousand_clients_get_their_own_answers_and_only_them_in_order() {
+    let topics = Topics::prefixed("");
+    let simulator = topics.launch("").start(&[]).await;
+    duplex::crowd(&simulator, &topics, CLIENTS).await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_line_typed_into_kcat_appears_in_the_browser() {
+    let topics = Topics::prefixed("");
+    let simulator = topics.launch("").start(&[]).await;
+    let (mut client, id) = connected(&simulator, &topics, "a").await;
+    let by_header = format!("ce_connectionid={id}");
+    let by_list = format!(r#"to=["{id}"]"#);
+    let by_key = format!("{id}\thello\n");
+    for (option, value, line) in [
+        ("-H", by_header.as_str(), "hello\n"),
+        ("-H", &by_list, "hello\n"),
+        ("-K", "\t", &by_key),
+    ] {
+        let arguments = ["-P", "-t", &topics.outbound, option, value];
+        kcat(&simulator.kafka, &arguments, line).await;
+        assert_eq!(client.next().await, "hello", "{option} {value}");
+    }
+    simulator.stop().await;
+}
