@@ -12,7 +12,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hmac", &["gateway/signature.rs"]),
     ("httparse", &["gateway/head.rs"]),
     ("hyper", &["console/", "gateway/", "lambda/runtime_api.rs"]),
-    ("kafka_protocol", &["kafka/", "mapping/"]),
+    ("kafka_protocol", &["kafka/", "mapping/", "topics/tests.rs"]),
     ("rskafka", &["kafka/tests"]),
     (
         "percent_encoding",

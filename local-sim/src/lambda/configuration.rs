@@ -38,7 +38,7 @@ pub(crate) struct Settings {
 #[cfg(test)]
 impl Settings {
     /// For tests that invoke nothing.
-    pub(crate) fn sample() -> Self {
+    pub(super) fn sample() -> Self {
         Self {
             account_concurrency: 1,
             scale_after: Duration::ZERO,

@@ -94,6 +94,12 @@ impl Lambda {
         })
     }
 
+    /// For tests that invoke nothing.
+    #[cfg(test)]
+    pub(crate) fn without_functions(root: PathBuf) -> io::Result<Self> {
+        Self::start(Vec::new(), Settings::sample(), root)
+    }
+
     /// Invokes a function and waits for its result. Dropping the future does not stop the function.
     ///
     /// # Errors

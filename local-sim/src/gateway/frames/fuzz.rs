@@ -24,7 +24,7 @@ use self::model::Expected;
 use super::super::{
     Gateway, close::Closed, connection::Connection, event::Caller, options::Options, time::now_ms,
 };
-use crate::lambda::{self, Lambda};
+use crate::lambda::Lambda;
 
 /// How many cases are run, unless time is up before.
 const CASES: u64 = 1_000;
@@ -61,7 +61,7 @@ fn gateway() -> Gateway {
     let contract = Contract::parse("gateway.yaml", contract).expect("a contract");
     // Lambda removes it in the end, so it must be nobody's.
     let folder = std::env::temp_dir().join(Uuid::new_v4().to_string());
-    let lambda = Lambda::start(Vec::new(), lambda::Settings::sample(), folder).expect("Lambda");
+    let lambda = Lambda::without_functions(folder).expect("Lambda");
     Gateway::new(contract, Options::sample(), Arc::new(lambda)).expect("a gateway")
 }
 
