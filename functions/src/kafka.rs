@@ -27,7 +27,7 @@ use std::{
 };
 
 use sluice_aws::Log;
-use sluice_kafka::Settings;
+use sluice_kafka::{Remedy, Settings};
 use thiserror::Error;
 use tokio::{
     sync::Semaphore,
@@ -70,6 +70,11 @@ const PATIENCE_MAX: Duration = Duration::from_secs(16);
 const PAUSE: Duration = Duration::from_millis(20);
 /// No pause is longer: the next leader is elected in about a second.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// After refused credentials that time may mend the pause is this long, less the
+/// same random part: a new connection in each of the first pauses would be one
+/// of those that Amazon MSK refuses for being too many.
+const PAUSE_REFUSED: Duration = Duration::from_secs(1);
 
 /// A topic is said to be missing once it was looked for in vain for this long:
 /// brokers hear of a new one within moments, and not all at once.
@@ -162,20 +167,30 @@ impl Sink for Producer {
             };
             let verdict = verdict(&error);
             let now = Instant::now();
-            let again = now + jittered(pause);
+            let pausing = match verdict {
+                Verdict::Refused => {
+                    pause_of_refused(self.settings.security.remedy(), was_refused, pause)
+                }
+                _ => Some(pause),
+            };
+            let again = now + jittered(pausing.unwrap_or_default());
+            if verdict != Verdict::Absent {
+                absent_since = None;
+            }
             let end = match verdict {
                 // The last attempt failed for good; an earlier one may not have.
                 Verdict::Final(_) if may_be_stored => Some(Code::Unavailable),
                 Verdict::Final(code) => Some(code),
-                // Whatever was stored before went with its topic.
+                // What an earlier attempt may have stored is there if the topic
+                // is hidden for a moment only.
                 Verdict::Absent if now - *absent_since.get_or_insert(now) >= ABSENT_MIN => {
-                    Some(Code::NoTopic)
+                    Some(if may_be_stored {
+                        Code::Unavailable
+                    } else {
+                        Code::NoTopic
+                    })
                 }
-                // Once more where the secret may have changed; not over and
-                // over, since brokers lock out who does that.
-                Verdict::Refused if was_refused || !self.settings.security.may_change() => {
-                    Some(Code::Unavailable)
-                }
+                Verdict::Refused if pausing.is_none() => Some(Code::Unavailable),
                 Verdict::Absent | Verdict::Refused | Verdict::Retry(_) => {
                     (again >= deadline).then_some(Code::Unavailable)
                 }
@@ -231,6 +246,16 @@ fn failure(code: Code) -> Failure {
             }
         },
     )
+}
+
+/// The pause before refused credentials are tried again, where that is worth it.
+fn pause_of_refused(remedy: Remedy, was_refused: bool, pause: Duration) -> Option<Duration> {
+    match remedy {
+        Remedy::None => None,
+        // Not over and over, since brokers lock out who does that.
+        Remedy::Fetch => (!was_refused).then_some(pause),
+        Remedy::Time => Some(PAUSE_REFUSED),
+    }
 }
 
 fn doubled(time: Duration, max: Duration) -> Duration {

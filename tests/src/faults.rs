@@ -165,6 +165,14 @@ impl Fault {
         }
     }
 
+    /// How long the slowest answer takes at least.
+    fn delay(self) -> Duration {
+        match self {
+            Self::NetworkSlow => network::DELAY,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Whether a record may be stored twice under one `ce_id`: only where its confirmation can
     /// be lost.
     fn may_duplicate(self) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::watch::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::client::{Client, Silence};
@@ -92,7 +92,9 @@ pub struct Account {
     pub connected: u64,
     /// How many handshakes were refused, by status.
     pub handshakes_refused: BTreeMap<u16, u64>,
-    /// The longest time that an answer took.
+    /// How many handshakes had no answer within [`ANSWER_MAX`].
+    pub handshakes_unanswered: u64,
+    /// The longest time that an answer took, to a message or to a handshake.
     pub slowest: Duration,
     /// How many messages had no answer within [`ANSWER_MAX`].
     pub unanswered: u64,
@@ -238,7 +240,14 @@ impl Visitor {
 
     /// Opens a connection, unless that is refused for now.
     async fn connect(&mut self) -> Option<Client> {
-        match Client::open(&self.url, &[]).await.map_err(|error| *error) {
+        let start = Instant::now();
+        let opened = timeout(ANSWER_MAX, Client::open(&self.url, &[])).await;
+        self.account.slowest = self.account.slowest.max(start.elapsed());
+        let Ok(opened) = opened else {
+            self.account.handshakes_unanswered += 1;
+            return None;
+        };
+        match opened.map_err(|error| *error) {
             Ok(client) => {
                 self.account.connected += 1;
                 Some(client)
@@ -360,6 +369,7 @@ impl Account {
             *self.handshakes_refused.entry(status).or_default() += count;
         }
         self.connected += other.connected;
+        self.handshakes_unanswered += other.handshakes_unanswered;
         self.slowest = self.slowest.max(other.slowest);
         self.unanswered += other.unanswered;
         self.connections_lost += other.connections_lost;

@@ -6,6 +6,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -35,6 +36,7 @@ pub struct Container {
     token: Token,
     /// Locked during a fetch, so that connections opened together share it.
     kept: Mutex<Option<Kept>>,
+    refused: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -73,18 +75,26 @@ impl Container {
             uri,
             token,
             kept: Mutex::new(None),
+            refused: AtomicBool::new(false),
         }))
     }
 
+    /// Has the endpoint asked anew: what it said last was refused.
+    pub(crate) fn forget(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
     /// The credentials to use at this time: those of last time until shortly
-    /// before they expire, and until they do where there are no newer ones.
+    /// before they expire or until they are refused, and until they do expire
+    /// where there are no newer ones.
     pub(crate) async fn current(
         &self,
         now: DateTime<Utc>,
     ) -> Result<AwsCredentials, CredentialsError> {
         let mut kept = self.kept.lock().await;
+        let refused = self.refused.swap(false, Ordering::Relaxed);
         match &*kept {
-            Some(fresh) if now < fresh.expiration - REFRESH_BEFORE => {
+            Some(fresh) if !refused && now < fresh.expiration - REFRESH_BEFORE => {
                 return Ok(fresh.credentials.clone());
             }
             _ => {}

@@ -72,6 +72,14 @@ impl AwsCredentialsSource {
             Self::Container(container) => container.current(now).await,
         }
     }
+
+    /// Has the endpoint asked anew, where there is one: these were refused.
+    pub fn forget(&self) {
+        match self {
+            Self::Environment(_) => {}
+            Self::Container(container) => container.forget(),
+        }
+    }
 }
 
 /// There are no credentials to connect with.

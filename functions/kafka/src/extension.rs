@@ -127,7 +127,7 @@ impl SecretsExtension {
             self.port,
             utf8_percent_encode(&self.arn, NON_ALPHANUMERIC)
         );
-        let uri = Uri::try_from(uri).expect("what is percent-encoded is a URI");
+        let uri = Uri::try_from(uri).expect("what is percent-encoded and short is a URI");
         let header = HeaderName::from_static("x-aws-parameters-secrets-token");
         parse(&fetch(&uri, Some((header, &self.token))).await?)
     }
@@ -143,7 +143,14 @@ impl Kept {
 const ARN_EXPECTED: &str = "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME";
 const TOKEN_EXPECTED: &str = "what Lambda sets, since KAFKA_SASL_SECRET_ARN is";
 
+/// Secrets Manager takes no longer one, and it fits in a URI when each of its
+/// bytes is encoded.
+const ARN_BYTES_MAX: usize = 2048;
+
 fn is_secret_arn(arn: &str) -> bool {
+    if arn.len() > ARN_BYTES_MAX {
+        return false;
+    }
     let parts: Vec<&str> = arn.splitn(7, ':').collect();
     matches!(*parts, ["arn", _, "secretsmanager", _, _, "secret", name] if !name.is_empty())
 }

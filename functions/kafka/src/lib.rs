@@ -22,7 +22,7 @@ mod tls;
 
 pub use client::{ConnectError, Connection};
 pub use relay::{Refusal, Troubles};
-pub use security::Security;
+pub use security::{Remedy, Security};
 pub use settings::{BROKERS, Settings};
 pub use stream::{BrokerStream, Duplex};
 // What settings fail with is theirs to name.

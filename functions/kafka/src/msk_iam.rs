@@ -69,6 +69,11 @@ impl MskIam {
         }))
     }
 
+    /// Has credentials fetched anew, where they are fetched: a broker refused these.
+    pub(crate) fn forget(&self) {
+        self.credentials.forget();
+    }
+
     async fn token(&self, now: DateTime<Utc>) -> Result<String, CredentialsError> {
         let credentials = self.credentials.current(now).await?;
         Ok(token(&self.region, &credentials, now, USER_AGENT))

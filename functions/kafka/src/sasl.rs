@@ -8,7 +8,7 @@ use sluice_aws::{CredentialsError, Secret, SettingsError, Variables, one_of};
 use crate::{
     extension::{SECRET_ARN, SecretsExtension},
     msk_iam::MskIam,
-    security::PROTOCOL,
+    security::{PROTOCOL, Remedy},
 };
 
 const MECHANISM: &str = "KAFKA_SASL_MECHANISM";
@@ -90,6 +90,24 @@ impl Sasl {
             Mechanism::ScramSha256 => SaslConfig::ScramSha256(credentials),
             Mechanism::ScramSha512 => SaslConfig::ScramSha512(credentials),
         })
+    }
+
+    /// What may help after a broker refused the credentials.
+    pub(crate) fn remedy(&self) -> Remedy {
+        match self {
+            Self::Login(_, Source::Environment(_)) => Remedy::None,
+            Self::Login(_, Source::Extension(_)) => Remedy::Fetch,
+            Self::MskIam(_) => Remedy::Time,
+        }
+    }
+
+    /// Has credentials fetched anew, where they are fetched.
+    pub(crate) fn forget(&self) {
+        match self {
+            Self::Login(_, Source::Environment(_)) => {}
+            Self::Login(_, Source::Extension(extension)) => extension.forget(),
+            Self::MskIam(signer) => signer.forget(),
+        }
     }
 
     /// The extension that has the secret, where there is one.

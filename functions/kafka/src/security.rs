@@ -77,17 +77,16 @@ impl Security {
         self.extension().is_some()
     }
 
-    /// Whether credentials that a broker refused may be others the next time.
-    ///
-    /// Only a secret is fetched anew: those of the environment stay as they are.
-    pub fn may_change(&self) -> bool {
-        self.extension().is_some()
+    /// What may help after a broker refused the credentials.
+    pub fn remedy(&self) -> Remedy {
+        self.sasl.as_ref().map_or(Remedy::None, Sasl::remedy)
     }
 
-    /// Has the next session fetch its secret anew: a broker refused this one.
+    /// Has the next session fetch its credentials anew, where it fetches any: a
+    /// broker refused these.
     pub fn forget(&self) {
-        if let Some(extension) = self.extension() {
-            extension.forget();
+        if let Some(sasl) = &self.sasl {
+            sasl.forget();
         }
     }
 
@@ -104,6 +103,19 @@ impl fmt::Debug for Security {
             .field("sasl", &self.sasl)
             .finish()
     }
+}
+
+/// What may help where a broker refused the credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing: the environment's name and password stay as they are.
+    None,
+    /// To fetch the secret anew, since its password may be another one by now.
+    Fetch,
+    /// A pause: Amazon MSK refuses the IAM credentials of those who connect too
+    /// many at once in the same way (aws/aws-msk-iam-auth#28), and each token
+    /// is signed anew.
+    Time,
 }
 
 /// What a security protocol adds to Kafka's own.

@@ -43,6 +43,17 @@ const PEM_MARK: &str = "-----BEGIN ";
 /// No path is longer, on Linux.
 const PATH_BYTES_MAX: usize = 4096;
 
+/// A path of a file that cannot be used is repeated up to this length, which
+/// file names have at most; what is longer may be a key without its PEM marks.
+const SHOWN_BYTES_MAX: usize = 255;
+
+fn shown(value: &str) -> String {
+    match value.len() {
+        ..=SHOWN_BYTES_MAX => format!("{value:?}"),
+        len => format!("a path of {len} bytes"),
+    }
+}
+
 /// The certificates of a PEM text, or of the file that has it.
 fn authorities(value: &str) -> Result<RootCertStore, SettingsError> {
     let refused = |found: String| SettingsError::new(CA, found, CA_EXPECTED);
@@ -54,8 +65,8 @@ fn authorities(value: &str) -> Result<RootCertStore, SettingsError> {
         return Err(refused("neither of them".to_owned()));
     }
     let text = read_text(Path::new(value), CA_BYTES_MAX)
-        .map_err(|err| refused(format!("{value:?}, which cannot be read ({err})")))?;
-    trusted(&text).map_err(|reason| refused(format!("{value:?}, a file {reason}")))
+        .map_err(|err| refused(format!("{}, which cannot be read ({err})", shown(value))))?;
+    trusted(&text).map_err(|reason| refused(format!("{}, a file {reason}", shown(value))))
 }
 
 /// The certificates of a PEM text, or what is wrong with it.
@@ -137,6 +148,11 @@ mod tests {
     fn a_key_pasted_by_mistake_is_not_shown() {
         let key = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
         assert_eq!(check(key), refused("a text without a certificate"));
+        let bare = "c2VjcmV0".repeat(32);
+        assert_eq!(
+            check(&bare),
+            refused("a path of 256 bytes, which cannot be read (File name too long (os error 36))")
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ use sluice_kafka::{Connection, Settings};
 use tokio::time::timeout;
 
 use super::{
+    IN_FLIGHT_MAX,
     clock::has_passed,
     error::{AttemptError, Step},
     generation::IDLE_MAX,
@@ -30,6 +31,13 @@ use crate::{partition::partition, record::Record, sink::Receipt};
 /// TLS and SASL on a slow processor fit, and there is time for another attempt.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
+/// A session keeps connections with so many partitions. Each takes three file
+/// descriptors of the 1,024 that Lambda gives to a process, where two sessions
+/// have to fit, the one that is over and the next, and what is in flight.
+pub(super) const PARTITIONS_MAX: usize = 128;
+
+const _: () = assert!(3 * (2 * (1 + PARTITIONS_MAX) + IN_FLIGHT_MAX) < 1_024);
+
 /// A client, the topics it saw, and a connection for each partition that was
 /// written to.
 ///
@@ -38,10 +46,13 @@ const CONNECT_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Session {
     topics: Topics,
-    partitions: Mutex<HashMap<(String, i32), Slot>>,
+    partitions: Mutex<HashMap<Key, Slot>>,
     /// Last, since it closes the sockets of all others.
     connection: Arc<Connection>,
 }
+
+/// A topic and a partition of it.
+type Key = (String, i32);
 
 /// A connection with the leader of a partition.
 type Leader = Arc<Opening<PartitionClient>>;
@@ -173,13 +184,20 @@ impl Session {
     }
 
     /// The connection with a partition, begun by the first who needs it, and
-    /// begun anew after a failure or where it was idle for too long.
+    /// begun anew after a failure or where it was idle for too long, as it is
+    /// closed then. Records that wait in it may still be confirmed.
     fn opening(&self, topic: &str, partition: i32, now: SystemTime) -> Leader {
         let key = (topic.to_owned(), partition);
         let mut partitions = self.partitions.lock();
+        partitions.retain(|_, slot| !has_passed(IDLE_MAX, slot.used, now));
         let trusted = partitions
             .remove(&key)
-            .filter(|slot| !slot.leader.has_failed() && !has_passed(IDLE_MAX, slot.used, now));
+            .filter(|slot| !slot.leader.has_failed());
+        if partitions.len() >= PARTITIONS_MAX
+            && let Some(oldest) = least_recently_used(&partitions)
+        {
+            partitions.remove(&oldest);
+        }
         let leader = trusted.map_or_else(
             || {
                 let work = open(Arc::clone(&self.connection), topic.to_owned(), partition);
@@ -205,6 +223,11 @@ impl Session {
             partitions.remove(&key);
         }
     }
+}
+
+fn least_recently_used(partitions: &HashMap<Key, Slot>) -> Option<Key> {
+    let oldest = partitions.iter().min_by_key(|(_, slot)| slot.used);
+    oldest.map(|(key, _)| key.clone())
 }
 
 async fn open(

@@ -69,6 +69,16 @@ fn chain(failure: &Failure) -> String {
 }
 
 #[test]
+fn refused_credentials_are_tried_again_where_they_may_be_accepted() {
+    let check = |remedy, was_refused| pause_of_refused(remedy, was_refused, PAUSE);
+    assert_eq!(check(Remedy::None, false), None);
+    assert_eq!(check(Remedy::Fetch, false), Some(PAUSE));
+    assert_eq!(check(Remedy::Fetch, true), None);
+    assert_eq!(check(Remedy::Time, false), Some(PAUSE_REFUSED));
+    assert_eq!(check(Remedy::Time, true), Some(PAUSE_REFUSED));
+}
+
+#[test]
 fn a_pause_is_shortened_by_up_to_half() {
     for _ in 0..1_000 {
         assert!((PAUSE / 2..=PAUSE).contains(&jittered(PAUSE)));

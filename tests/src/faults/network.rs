@@ -23,7 +23,7 @@ const TIMES: usize = 8;
 const WITHOUT: u32 = 4;
 
 /// Answers come so late: two of them are in a handshake, one in a record.
-const DELAY: Duration = Duration::from_millis(150);
+pub(super) const DELAY: Duration = Duration::from_millis(150);
 
 /// How long answers are late.
 const SLOW: Duration = Duration::from_secs(5);

@@ -44,6 +44,7 @@ impl Report {
         let Account {
             mut refused,
             handshakes_refused,
+            handshakes_unanswered,
             slowest,
             unanswered,
             connections_lost,
@@ -52,6 +53,14 @@ impl Report {
         complain(
             unanswered > 0,
             format!("{unanswered} messages had no answer within {ANSWER_MAX:?}"),
+        );
+        complain(
+            handshakes_unanswered > 0,
+            format!("{handshakes_unanswered} handshakes had no answer within {ANSWER_MAX:?}"),
+        );
+        complain(
+            slowest < fault.delay(),
+            format!("no answer took more than {slowest:?}"),
         );
         complain(
             connections_lost > 0,
@@ -160,9 +169,14 @@ mod tests {
         );
         let silent = Account {
             unanswered: 1,
+            handshakes_unanswered: 1,
             connections_lost: 1,
             ..Account::default()
         };
-        assert_eq!(check(Fault::LeaderKilled, 0, silent).len(), 2);
+        assert_eq!(check(Fault::LeaderKilled, 0, silent).len(), 3);
+        assert_eq!(
+            check(Fault::NetworkSlow, 0, Account::default()),
+            ["no answer took more than 0ns"]
+        );
     }
 }

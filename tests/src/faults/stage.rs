@@ -1,6 +1,7 @@
 //! Where a fault happens: everything from the clients to the cluster.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -26,6 +27,9 @@ pub(super) const MESSAGE: &str = "release/message";
 /// A process grows until its buffers and connections are there, and not by more than that.
 const GROWTH_KIB_MAX: u64 = 8 * 1024;
 
+/// Once they are there, what is left is what the allocator keeps of a busier moment.
+const SETTLED_GROWTH_KIB_MAX: u64 = 2 * 1024;
+
 /// The whole path under load.
 #[derive(Debug)]
 pub struct Stage {
@@ -39,12 +43,21 @@ pub struct Stage {
     clock: Clock,
     /// What should not have been, so far.
     complaints: Vec<String>,
-    /// The functions seen so far, with their memory at that time.
-    seen: HashMap<i32, (Process, u64)>,
+    /// The functions seen so far.
+    seen: HashMap<i32, Seen>,
     /// Those that were killed on purpose.
     killed: Vec<i32>,
     /// Given back last, when nothing of the rest is in the way of whoever is next.
     pub(super) cluster: MutexGuard<'static, Cluster>,
+}
+
+/// A function that was seen, and its memory.
+#[derive(Debug)]
+struct Seen {
+    process: Process,
+    first_kib: u64,
+    /// The next time all was calm, after a fault.
+    settled_kib: Option<u64>,
 }
 
 impl Stage {
@@ -142,8 +155,20 @@ impl Stage {
     /// Remembers the functions that are there now.
     fn look(&mut self) {
         for process in self.functions() {
-            if let Some(memory) = process.resident_kib() {
-                self.seen.entry(process.pid).or_insert((process, memory));
+            let Some(memory) = process.resident_kib() else {
+                continue;
+            };
+            match self.seen.entry(process.pid) {
+                Entry::Vacant(entry) => {
+                    entry.insert(Seen {
+                        process,
+                        first_kib: memory,
+                        settled_kib: None,
+                    });
+                }
+                Entry::Occupied(mut entry) => {
+                    entry.get_mut().settled_kib.get_or_insert(memory);
+                }
             }
         }
     }
@@ -154,17 +179,7 @@ impl Stage {
             .seen
             .iter()
             .filter(|(pid, _)| !self.killed.contains(pid));
-        let complaint = |(_, (process, before)): (_, &(Process, u64))| {
-            let name = &process.command;
-            match process.resident_kib() {
-                None => Some(format!("{name} has died")),
-                Some(now) if now > before + GROWTH_KIB_MAX => {
-                    Some(format!("{name} has grown from {before} to {now} KiB"))
-                }
-                Some(_) => None,
-            }
-        };
-        spared.filter_map(complaint).collect()
+        spared.filter_map(|(_, seen)| seen.complaint()).collect()
     }
 
     /// Ends everything, and reports what came of it.
@@ -187,5 +202,20 @@ impl Stage {
             report.complaints.push(self.simulator.last_words());
         }
         report
+    }
+}
+
+impl Seen {
+    fn complaint(&self) -> Option<String> {
+        let name = &self.process.command;
+        let Some(now) = self.process.resident_kib() else {
+            return Some(format!("{name} has died"));
+        };
+        let has_grown = |before, max| (now > before + max).then_some(before);
+        let before = has_grown(self.first_kib, GROWTH_KIB_MAX).or_else(|| {
+            let settled = self.settled_kib?;
+            has_grown(settled, SETTLED_GROWTH_KIB_MAX)
+        })?;
+        Some(format!("{name} has grown from {before} to {now} KiB"))
     }
 }

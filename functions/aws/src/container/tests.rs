@@ -173,6 +173,28 @@ async fn without_newer_ones_credentials_are_used_until_they_expire() {
     }
 }
 
+#[tokio::test]
+async fn credentials_that_were_refused_are_asked_for_anew_once() {
+    let expiration = "2026-01-01T01:00:00Z";
+    let (fake, container) = asking(
+        [
+            credentials("old", expiration),
+            credentials("new", expiration),
+        ],
+        &[],
+    );
+    let current = async || {
+        let current = container.current(at("2026-01-01T00:00:00Z")).await;
+        current.unwrap().access_key_id
+    };
+    assert_eq!(current().await, "old");
+    container.forget();
+    for _ in 0..2 {
+        assert_eq!(current().await, "new");
+    }
+    assert_eq!(fake.requests().len(), 2);
+}
+
 /// What is wrong with an answer, as a log would have it.
 async fn check(answer: Answer) -> String {
     let (_fake, container) = asking([answer], &[]);

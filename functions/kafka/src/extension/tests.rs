@@ -197,3 +197,12 @@ fn the_extension_wants_a_token_of_lambda() {
         Err("AWS_SESSION_TOKEN is not set, expected what Lambda sets, since KAFKA_SASL_SECRET_ARN is".to_owned())
     );
 }
+
+#[test]
+fn an_arn_has_a_bound_within_which_it_fits_in_a_uri() {
+    let arn = |len: usize| format!("{ARN}{}", "+".repeat(len - ARN.len()));
+    assert!(is_secret_arn(&arn(ARN_BYTES_MAX)));
+    assert!(!is_secret_arn(&arn(ARN_BYTES_MAX + 1)));
+    let encoded = "%2B".repeat(ARN_BYTES_MAX);
+    assert!(Uri::try_from(format!("http://localhost/{encoded}&refreshNow=true")).is_ok());
+}

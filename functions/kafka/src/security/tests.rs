@@ -297,3 +297,14 @@ async fn forgetting_is_harmless_where_there_is_no_secret() {
     security.forget();
     assert!(security.sasl().await.is_ok_and(|sasl| sasl.is_some()));
 }
+
+#[test]
+fn what_helps_after_a_refusal_depends_on_where_the_credentials_are_from() {
+    let keys = [&KEYS[..], &[REGION]].concat();
+    let check =
+        |mechanism: &str, more: &[_]| security("SASL_SSL", mechanism, more).unwrap().remedy();
+    assert_eq!(check("PLAIN", &USER), Remedy::None);
+    assert_eq!(check("SCRAM-SHA-512", &[ARN, KEYS[2]]), Remedy::Fetch);
+    assert_eq!(check("AWS_MSK_IAM", &keys), Remedy::Time);
+    assert_eq!(Security::default().remedy(), Remedy::None);
+}

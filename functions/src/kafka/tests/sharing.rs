@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future::join_all;
 
 use super::*;
+use crate::kafka::session::PARTITIONS_MAX;
 
 fn accepted(state: &State) -> usize {
     state.accepted.load(Ordering::SeqCst)
@@ -114,17 +115,68 @@ async fn a_record_that_waited_for_others_does_not_go_into_the_session_they_gave_
 
 #[tokio::test]
 async fn a_partition_that_was_idle_too_long_is_connected_with_anew() {
-    let broker = Broker::start(1, &[]).await;
-    let address = broker.address();
-    let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| address.clone()));
-    let connecting = Session::connect(settings.as_ref().expect("settings"), "test", &[]);
-    let session = connecting.await.expect("connected");
+    let (broker, session) = session(1).await;
     let begun = SystemTime::now();
     for (seconds, connections) in [(0, 2), (60, 2), (120, 2), (181, 3), (181, 3)] {
         let now = begun + Duration::from_secs(seconds);
         assert!(session.find(&record("k", b""), now).await.is_ok());
         assert_eq!(accepted(&broker.state), connections, "after {seconds} s");
     }
+}
+
+/// A session with a broker of so many partitions, and no records in it yet.
+async fn session(partitions: i32) -> (Broker, Session) {
+    let broker = Broker::start(partitions, &[]).await;
+    let address = broker.address();
+    let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| address.clone()));
+    let connecting = Session::connect(settings.as_ref().expect("settings"), "test", &[]);
+    let session = connecting.await.expect("connected");
+    (broker, session)
+}
+
+fn open(state: &State) -> usize {
+    state.open.load(Ordering::SeqCst)
+}
+
+#[tokio::test]
+async fn partitions_that_are_idle_too_long_are_disconnected_from() {
+    let (broker, session) = session(20).await;
+    let begun = SystemTime::now();
+    for key in 0..100 {
+        let record = record(&key.to_string(), b"");
+        assert!(session.find(&record, begun).await.is_ok());
+    }
+    assert_eq!(open(&broker.state), 1 + 20);
+
+    let now = begun + Duration::from_secs(61);
+    assert!(session.find(&record("k", b""), now).await.is_ok());
+
+    broker.until(|state| open(state) == 1 + 1).await;
+    assert!(!session.is_over(now), "the others are none the worse");
+}
+
+#[tokio::test]
+async fn of_many_partitions_the_last_used_are_connected_with() {
+    let (broker, session) = session(1_000).await;
+    let begun = SystemTime::now();
+    let find = async |key: u32, after| {
+        let record = record(&key.to_string(), b"");
+        let now = begun + Duration::from_millis(after);
+        assert!(session.find(&record, now).await.is_ok());
+    };
+    for key in 0..300 {
+        find(0, u64::from(key)).await;
+        find(key, u64::from(key)).await;
+    }
+
+    broker
+        .until(|state| open(state) == 1 + PARTITIONS_MAX)
+        .await;
+    let before = accepted(&broker.state);
+    find(0, 300).await;
+    find(299, 300).await;
+    assert_eq!(accepted(&broker.state), before, "these are kept");
+    assert!(!session.is_over(begun), "the others are none the worse");
 }
 
 #[tokio::test]
