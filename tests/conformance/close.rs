@@ -25,6 +25,8 @@ pub(crate) fn tests() -> Vec<Test> {
         simulated!(r7_2_9_the_end_of_the_gateway_closes_with_1012),
         on!(STANDARD, r7_2_10_a_clients_close_is_answered),
         on!(STANDARD, r7_2_11_nobody_else_chooses_the_code),
+        on!(STANDARD, r7_2_12_what_is_no_frame_closes_with_1002),
+        on!(STANDARD, r7_2_13_a_text_that_is_not_utf_8_closes_with_1007),
         on!(STANDARD, r7_3_1_after_the_end_nothing_can_be_posted),
         on!(STANDARD, r7_3_3_either_side_may_close),
         on!(STANDARD, r7_3_5_a_failed_disconnect_is_nobodys_concern),
@@ -173,6 +175,21 @@ async fn r7_2_11_nobody_else_chooses_the_code(api: &Api) {
     let closed = socket.closed().await;
     assert_eq!(closed.code, 1000);
     assert_ne!(closed.reason, "mine");
+}
+
+async fn r7_2_12_what_is_no_frame_closes_with_1002(api: &Api) {
+    let mut socket = api.connect().await;
+    // It continues nothing.
+    let code = OpCode::Data(Data::Continue);
+    socket.send_frame(code, true, b"more").await;
+    assert_eq!(socket.closed().await.code, 1002);
+}
+
+async fn r7_2_13_a_text_that_is_not_utf_8_closes_with_1007(api: &Api) {
+    let mut socket = api.connect().await;
+    let code = OpCode::Data(Data::Text);
+    socket.send_frame(code, true, b"\xc3\x28").await;
+    assert_eq!(socket.closed().await.code, 1007);
 }
 
 async fn r7_3_1_after_the_end_nothing_can_be_posted(api: &Api) {

@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use tests::probe::Step;
 use tests::wait::eventually;
 
-use crate::api::{Api, BARE, BRIEF, HASTY, REFUSED, STANDARD};
+use crate::api::{AUTHORIZER, Api, BARE, BRIEF, HASTY, REFUSED, STANDARD};
 use crate::suite::{Test, on, simulated};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         on!(STANDARD, r2_1_the_upgrade_waits_for_connect),
+        simulated!(r2_1_an_unknown_stage_costs_no_token),
+        simulated!(r2_1_who_is_throttled_is_not_authorized),
         on!(BARE, r2_2_without_a_connect_route_everyone_is_accepted),
         on!(
             STANDARD,
@@ -70,6 +72,33 @@ async fn r2_1_the_upgrade_waits_for_connect(api: &Api) {
     assert_eq!(report.context("routeKey"), "$connect");
     gate.close(1000, "").await;
     assert!(opening.await.is_ok());
+}
+
+/// Limits that let so few handshakes in, and no more for as long as a test runs.
+const TWO_TOKENS: &str = "throttlingRateLimit: 0, throttlingBurstLimit: 2";
+
+async fn r2_1_an_unknown_stage_costs_no_token() {
+    let limited = format!("$connect: {{ function: probe, {TWO_TOKENS} }}");
+    let change = ("$connect: { function: probe }", limited.as_str());
+    let api = STANDARD.simulate_with(&[change], &[]).await;
+    for _ in 0..5 {
+        let refusal = api.handshake().target("/nowhere").refused().await;
+        assert_eq!(refusal.status, 403);
+    }
+    for _ in 0..2 {
+        api.connect().await;
+    }
+    assert_eq!(api.handshake().refused().await.status, 429);
+}
+
+async fn r2_1_who_is_throttled_is_not_authorized() {
+    let limited = format!("$connect: {{ function: probe, {TWO_TOKENS} }}");
+    let change = ("$connect: { function: probe }", limited.as_str());
+    let api = AUTHORIZER.simulate_with(&[change], &[]).await;
+    // Without an identity, which the authorizer is not asked without.
+    for status in [401, 401, 429] {
+        assert_eq!(api.handshake().refused().await.status, status);
+    }
 }
 
 async fn r2_2_without_a_connect_route_everyone_is_accepted(api: &Api) {

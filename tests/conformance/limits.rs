@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 use tests::probe::Step;
 use tests::simulator::Launch;
 use tests::wait::eventually;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::api::{Api, BARE, STANDARD, THROTTLED};
-use crate::socket::text_of;
+use crate::socket::{Socket, text_of};
 use crate::suite::{Test, on, simulated};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         on!(STANDARD, r7_1_1_a_message_has_128_kb_at_most),
         on!(STANDARD, r7_1_1_a_posted_message_has_128_kb_at_most),
+        on!(STANDARD, r7_1_1_a_reply_has_128_kb_at_most),
         on!(STANDARD, r7_1_2_a_frame_has_32_kb_at_most),
         on!(STANDARD, r7_1_3_a_long_post_is_one_message),
         simulated!(r7_1_4_ten_idle_minutes_end_a_connection),
@@ -23,7 +26,9 @@ pub(crate) fn tests() -> Vec<Test> {
         simulated!(r7_1_6_an_integration_waits_50_ms_to_29_s),
         on!(THROTTLED, r7_1_9_a_stage_has_limits_of_its_own),
         simulated!(r7_1_9_a_route_has_limits_of_its_own),
+        simulated!(r7_1_9_a_routes_own_limits_take_the_place_of_the_stages),
         simulated!(r7_1_9_a_bucket_fills_up_again),
+        simulated!(r7_1_12_the_format_of_the_access_log_has_3_kb_at_most),
         on!(BARE, r7_1_13_hundreds_of_connections_are_open_at_once),
     ]
 }
@@ -48,6 +53,18 @@ async fn r7_1_1_a_posted_message_has_128_kb_at_most(api: &Api) {
     let more = "x".repeat(MESSAGE_BYTES_MAX + 1);
     let response = api.manage("POST", &id, more.as_bytes()).await;
     assert_eq!(response.status, 413);
+}
+
+async fn r7_1_1_a_reply_has_128_kb_at_most(api: &Api) {
+    let mut socket = api.connect().await;
+    // Each byte that is no text becomes a character of three, so that the order is shorter than the reply.
+    let body = BASE64_STANDARD.encode([0xff; MESSAGE_BYTES_MAX / 3 + 1]);
+    let reply = json!({"statusCode": 200, "body": body, "isBase64Encoded": true});
+    let order = json!({"do": [Step::Reply(reply)]}).to_string();
+    socket.send_fragmented(&order, FRAME_BYTES_MAX).await;
+    let frame: Value = serde_json::from_str(&socket.next().await).unwrap();
+    assert_eq!(frame["message"], "Internal server error", "{frame}");
+    socket.ask(&[]).await;
 }
 
 async fn r7_1_2_a_frame_has_32_kb_at_most(api: &Api) {
@@ -115,36 +132,61 @@ async fn r7_1_6_an_integration_waits_50_ms_to_29_s() {
 }
 
 async fn r7_1_9_a_stage_has_limits_of_its_own(api: &Api) {
+    // All at once, so that the bucket does not fill up meanwhile.
     let refusal = eventually("one connection too many", async || {
-        api.handshake().send().await.err()
+        let crowd = (0..CROWD).map(|_| api.handshake().send());
+        join_all(crowd).await.into_iter().find_map(Result::err)
     });
     assert_eq!(refusal.await.status, 429);
 }
 
 async fn r7_1_9_a_route_has_limits_of_its_own() {
-    let limits = "one-way: { function: probe, throttlingRateLimit: 1, throttlingBurstLimit: 1 }";
-    let api = STANDARD
-        .simulate_with(&[("one-way: { function: probe }", limits)], &[])
-        .await;
+    let change = ("two-way: { function: probe,", TWO_WAY_TWICE);
+    let api = STANDARD.simulate_with(&[change], &[]).await;
     let mut socket = api.connect().await;
-    let throttled = eventually("one message too many", async || {
-        socket.order_on("one-way", &[]).await;
-        socket.next_within(Duration::from_millis(100)).await
-    });
-    let throttled = throttled.await;
-    assert!(
-        throttled.starts_with(r#"{"message": "Too Many Requests""#),
-        "{throttled}"
-    );
+    for _ in 0..2 {
+        check_answered(&mut socket, "two-way").await;
+    }
+    check_throttled(&mut socket, "two-way").await;
     // Other routes have no such limit.
     for _ in 0..10 {
-        socket.order_on("two-way", &[Step::Report]).await;
-        let text = socket.next().await;
-        assert!(
-            text.starts_with(r#"{"event""#) || text == throttled,
-            "{text}"
-        );
+        check_answered(&mut socket, "5").await;
     }
+}
+
+async fn r7_1_9_a_routes_own_limits_take_the_place_of_the_stages() {
+    let stage = "functions:\n  probe: { timeout: 20 }";
+    let limited = format!("stage: {{ throttlingRateLimit: 0, throttlingBurstLimit: 2 }}\n{stage}");
+    let changes = [
+        ("two-way: { function: probe,", TWO_WAY_TWICE),
+        (stage, limited.as_str()),
+    ];
+    let api = STANDARD.simulate_with(&changes, &[]).await;
+    // One of the stage's tokens is left, which the route does not take …
+    let mut socket = api.connect().await;
+    for _ in 0..2 {
+        check_answered(&mut socket, "two-way").await;
+    }
+    check_throttled(&mut socket, "two-way").await;
+    // … and which the other routes share.
+    check_answered(&mut socket, "5").await;
+    check_throttled(&mut socket, "true").await;
+}
+
+/// A route of two tokens, and no more for as long as a test runs.
+const TWO_WAY_TWICE: &str =
+    "two-way: { throttlingRateLimit: 0, throttlingBurstLimit: 2, function: probe,";
+
+async fn check_answered(socket: &mut Socket, route: &str) {
+    socket.order_on(route, &[Step::Report]).await;
+    assert_eq!(socket.report().await.context("routeKey"), route);
+}
+
+async fn check_throttled(socket: &mut Socket, route: &str) {
+    socket.order_on(route, &[Step::Report]).await;
+    let text = socket.next().await;
+    let expected = r#"{"message": "Too Many Requests""#;
+    assert!(text.starts_with(expected), "{text}");
 }
 
 async fn r7_1_9_a_bucket_fills_up_again() {
@@ -163,6 +205,18 @@ async fn r7_1_9_a_bucket_fills_up_again() {
     api.advance(Duration::from_secs(101)).await;
     api.connect().await;
     assert_eq!(api.handshake().refused().await.status, 429);
+}
+
+async fn r7_1_12_the_format_of_the_access_log_has_3_kb_at_most() {
+    let contract = "routeSelectionExpression: $request.body.action\nroutes:\n  \
+                    $default: { function: message, topic: a }\n";
+    let launch = || Launch::default().contract(contract);
+    let flags = |format| ["--access-log", "-", "--access-log-format", format];
+    let [whole, more] = [3072, 3073].map(|bytes| "x".repeat(bytes));
+    launch().start(&flags(&whole)).await.stop().await;
+    let refusal = launch().refusal(&flags(&more)).await;
+    let expected = "--access-log-format: found 3073 bytes, expected 1 to 3072";
+    assert!(refusal.stderr.contains(expected), "{}", refusal.stderr);
 }
 
 async fn r7_1_13_hundreds_of_connections_are_open_at_once(api: &Api) {
@@ -188,6 +242,8 @@ fn padded(object: &str, bytes: usize) -> String {
 const FRAME_BYTES_MAX: usize = 32 * 1024;
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 const CONNECTIONS: usize = 300;
+/// Handshakes at once, twice the burst of the stage.
+const CROWD: usize = 10;
 /// WebSocket close codes (RFC 6455, section 7.4.1).
 const GOING_AWAY: u16 = 1001;
 const TOO_BIG: u16 = 1009;

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use tests::probe::Step;
 use tests::wait::eventually;
 
-use crate::api::{AUTHORIZER, Api, STANDARD};
+use crate::api::{AUTHORIZER, Api, Deployment, IAM, STANDARD};
 use crate::suite::{Test, simulated};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -14,6 +14,9 @@ pub(crate) fn tests() -> Vec<Test> {
         simulated!(r9_1_the_format_is_ones_own),
         simulated!(r9_1_every_variable_is_known),
         simulated!(r9_1_a_refused_connection_has_a_line),
+        simulated!(r9_1_a_refusal_by_the_authorizer_is_explained),
+        simulated!(r9_1_a_refusal_by_iam_is_explained),
+        simulated!(r9_1_an_integration_that_fails_is_explained),
         simulated!(r9_1_what_the_authorizer_said_is_there_as_text),
         simulated!(r9_2_what_is_not_defined_is_a_dash),
     ]
@@ -27,12 +30,16 @@ struct Logged {
 
 impl Logged {
     async fn start(flags: &[&str]) -> Self {
+        Self::start_of(STANDARD, flags).await
+    }
+
+    async fn start_of(deployment: &Deployment, flags: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("access.log");
         let path = path.to_str().unwrap().to_owned();
         let flags = [&["--access-log", &path], flags].concat();
         Self {
-            api: STANDARD.simulate(&flags).await,
+            api: deployment.simulate(&flags).await,
             folder,
         }
     }
@@ -122,10 +129,18 @@ async fn r9_1_every_variable_is_known() {
         })
         .collect();
     assert_eq!(line, expected.join(" "));
-    let fields = VARIABLES.map(|name| format!("$context.{name}"));
+    // A message that all goes well with, on an API without an authorizer.
+    let fields = VARIABLES.map(|(name, _)| format!("$context.{name}"));
     let (_, line) = check(&fields.join("|")).await;
-    assert!(!line.contains("$context"), "{line}");
-    assert_eq!(line.split('|').count(), VARIABLES.len(), "{line}");
+    let values: Vec<&str> = line.split('|').collect();
+    assert_eq!(values.len(), VARIABLES.len(), "{line}");
+    for ((name, expected), found) in VARIABLES.iter().zip(values) {
+        let is_right = match *expected {
+            MILLISECONDS => found.parse::<u64>().is_ok(),
+            expected => found == expected,
+        };
+        assert!(is_right, "{name} is {found}, expected {expected}");
+    }
 }
 
 async fn r9_1_a_refused_connection_has_a_line() {
@@ -136,20 +151,77 @@ async fn r9_1_a_refused_connection_has_a_line() {
     assert_eq!(logged.lines(1).await, ["CONNECT $connect 403 403"]);
 }
 
+/// What went wrong, and where.
+const EXPLAINED: &str = "$context.status $context.error.responseType $context.error.messageString \
+    authenticate: $context.authenticate.status [$context.authenticate.error] \
+    authorizer: $context.authorizer.status $context.authorizer.integrationStatus [$context.authorizer.error] \
+    authorize: $context.authorize.status [$context.authorize.error] \
+    integration: $context.integration.status $context.integration.integrationStatus [$context.integration.error]";
+
+async fn r9_1_a_refusal_by_the_authorizer_is_explained() {
+    let logged = Logged::start_of(AUTHORIZER, &["--access-log-format", EXPLAINED]).await;
+    let denied = json!([Step::Reply(json!({
+        "principalId": "me",
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": "*"}],
+        },
+    }))]);
+    let denied = denied.to_string();
+    let handshake = logged
+        .api
+        .asking(&[("identity", "me"), ("authorize", &denied)]);
+    handshake.header("X-Identity", "me").refused().await;
+    logged.api.handshake().refused().await;
+    assert_eq!(
+        logged.lines(2).await,
+        [
+            "403 ACCESS_DENIED \"Forbidden\" authenticate: - [-] authorizer: 200 200 [-] \
+             authorize: 403 [The client is not authorized to perform this operation.] integration: - - [-]",
+            "401 UNAUTHORIZED \"Unauthorized\" authenticate: - [-] authorizer: 401 - [Unauthorized] \
+             authorize: - [-] integration: - - [-]",
+        ]
+    );
+}
+
+async fn r9_1_a_refusal_by_iam_is_explained() {
+    let logged = Logged::start_of(IAM, &["--access-log-format", EXPLAINED]).await;
+    logged.api.handshake().refused().await;
+    let missing = "Missing Authentication Token";
+    assert_eq!(
+        logged.lines(1).await,
+        [format!(
+            "403 ACCESS_DENIED \"{missing}\" authenticate: 403 [{missing}] authorizer: - - [-] \
+             authorize: - [-] integration: - - [-]"
+        )]
+    );
+}
+
+async fn r9_1_an_integration_that_fails_is_explained() {
+    let logged = Logged::start(&["--access-log-format", EXPLAINED]).await;
+    let mut socket = logged.api.connect().await;
+    socket
+        .order(&[Step::Throw("my own words".to_owned())])
+        .await;
+    socket.next().await;
+    let line = logged.lines(2).await.swap_remove(1);
+    let (before, error) = line.split_once("integration: ").unwrap();
+    assert_eq!(
+        before,
+        "500 INTEGRATION_FAILURE \"Internal server error\" authenticate: - [-] authorizer: - - [-] \
+         authorize: - [-] "
+    );
+    assert!(
+        error.starts_with("- 200 [") && error.contains("my own words"),
+        "{error}"
+    );
+}
+
 async fn r9_1_what_the_authorizer_said_is_there_as_text() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("access.log");
     let format = "$context.authorizer.principalId $context.authorizer.value";
-    let flags = [
-        "--access-log",
-        path.to_str().unwrap(),
-        "--access-log-format",
-        format,
-    ];
-    let api = AUTHORIZER.simulate(&flags).await;
-    let handshake = api.asking(&[("identity", "me")]);
+    let logged = Logged::start_of(AUTHORIZER, &["--access-log-format", format]).await;
+    let handshake = logged.api.asking(&[("identity", "me")]);
     handshake.header("X-Identity", "me").open().await;
-    let logged = Logged { api, folder };
     assert_eq!(logged.lines(1).await[0], "probe probe");
 }
 
@@ -159,30 +231,33 @@ async fn r9_2_what_is_not_defined_is_a_dash() {
     assert_eq!(line, "- - -");
 }
 
-/// Names that `$context` has and events do not.
-const VARIABLES: [&str; 24] = [
-    "authenticate.error",
-    "authenticate.latency",
-    "authenticate.status",
-    "authorize.error",
-    "authorize.latency",
-    "authorize.status",
-    "authorizer.error",
-    "authorizer.integrationLatency",
-    "authorizer.integrationStatus",
-    "authorizer.latency",
-    "authorizer.principalId",
-    "authorizer.requestId",
-    "authorizer.status",
-    "error.message",
-    "error.messageString",
-    "error.responseType",
-    "error.validationErrorString",
-    "integration.error",
-    "integration.integrationStatus",
-    "integration.latency",
-    "integration.requestId",
-    "integration.status",
-    "integrationLatency",
-    "waf.status",
+/// Names that `$context` has and events do not, and what they are for a message that all goes well with. Lambda's
+/// own request ids, of an authorizer and of an integration, stay `-` here, as does what is about a firewall.
+const VARIABLES: [(&str, &str); 24] = [
+    ("authenticate.error", "-"),
+    ("authenticate.latency", "-"),
+    ("authenticate.status", "-"),
+    ("authorize.error", "-"),
+    ("authorize.latency", "-"),
+    ("authorize.status", "-"),
+    ("authorizer.error", "-"),
+    ("authorizer.integrationLatency", "-"),
+    ("authorizer.integrationStatus", "-"),
+    ("authorizer.latency", "-"),
+    ("authorizer.principalId", "-"),
+    ("authorizer.requestId", "-"),
+    ("authorizer.status", "-"),
+    ("error.message", "-"),
+    ("error.messageString", "-"),
+    ("error.responseType", "-"),
+    ("error.validationErrorString", "-"),
+    ("integration.error", "-"),
+    ("integration.integrationStatus", "200"),
+    ("integration.latency", MILLISECONDS),
+    ("integration.requestId", "-"),
+    ("integration.status", "200"),
+    ("integrationLatency", MILLISECONDS),
+    ("waf.status", "-"),
 ];
+/// Any number of them.
+const MILLISECONDS: &str = "milliseconds";

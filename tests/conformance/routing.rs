@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         on!(STANDARD, r4_7_lifecycle_routes_are_not_selected),
         on!(STANDARD, r4_8_a_client_cannot_run_a_lifecycle_route),
         on!(STANDARD, r4_9_json_is_read_leniently),
+        simulated!(r4_9_json_may_be_read_strictly),
         simulated!(r4_10_a_route_of_ones_own_does_not_begin_with_a_dollar),
     ]
 }
@@ -117,6 +118,12 @@ async fn r4_8_a_client_cannot_run_a_lifecycle_route(api: &Api) {
 
 async fn r4_9_json_is_read_leniently(api: &Api) {
     check(api, r#"{"action":"two-way", body:"hello"}"#, "two-way").await;
+}
+
+async fn r4_9_json_may_be_read_strictly() {
+    let api = STANDARD.simulate(&["--json", "strict"]).await;
+    check(&api, r#"{"action":"two-way", body:"hello"}"#, "$default").await;
+    check(&api, r#"{"action":"two-way", "body":"hello"}"#, "two-way").await;
 }
 
 async fn r4_10_a_route_of_ones_own_does_not_begin_with_a_dollar() {

@@ -49,8 +49,8 @@ pub(crate) enum Held {
     Tested,
     /// Tests of its own prove an answer that had to be chosen; a flag may choose another.
     Chosen(&'static str),
-    /// It says what another row says, too.
-    As(&'static str),
+    /// It says what other rows say, too.
+    As(&'static [&'static str]),
     /// It is none of the gateway's business here, for this reason.
     Outside(&'static str),
 }
@@ -92,6 +92,11 @@ fn rows() -> impl Iterator<Item = &'static Row> {
     SECTIONS.iter().flat_map(|(_, rows)| rows.iter())
 }
 
+/// Whether there is such a row, with something of its own to say.
+fn is_held(id: &str) -> bool {
+    rows().any(|row| row.id == id && !matches!(row.held, As(_)))
+}
+
 /// The names of the tests of each row.
 pub(crate) type Names = BTreeMap<String, Vec<&'static str>>;
 
@@ -112,14 +117,12 @@ pub(crate) fn check_rows(names: &Names) {
             As(_) | Outside(_) if tests > 0 => {
                 wrong.push(format!("{} has a test, and is not said to", row.id));
             }
-            As(other)
-                if !rows().any(|row| {
-                    row.id == other && matches!(row.held, Tested | Chosen(_) | Outside(_))
-                }) =>
-            {
-                wrong.push(format!("{} is said to be {other}, which is no row", row.id));
+            As(others) => {
+                for other in others.iter().filter(|other| !is_held(other)) {
+                    wrong.push(format!("{} is said to be {other}, which is no row", row.id));
+                }
             }
-            Tested | Chosen(_) | As(_) | Outside(_) => {}
+            Tested | Chosen(_) | Outside(_) => {}
         }
         if row.sources.is_empty() && row.sure != Sure::Unknown && row.sure != Sure::Inferred {
             wrong.push(format!("{} has no source", row.id));

@@ -13,6 +13,16 @@ const CROWD: usize = 200;
 const GARBAGE: usize = 1000;
 /// The first byte of a text frame that is a whole message.
 const TEXT: u8 = 0x81;
+/// The first byte of a ping.
+const PING: u8 = 0x89;
+/// Pings of the largest size, and how many of them are sent at once: far more than any socket's buffers take.
+const PING_BYTES: usize = 125;
+const PINGS: usize = 1000;
+const PING_ROUNDS: usize = 200;
+/// By so much the gateway may grow meanwhile, in KiB: less than a tenth of the answers.
+const GROWTH_KIB_MAX: u64 = 2048;
+/// Messages of a client that reads no answer: more than may be under way.
+const UNREAD: usize = 1000;
 
 /// WebSocket close codes (RFC 6455, section 7.4.1).
 const PROTOCOL: u16 = 1002;
@@ -111,6 +121,37 @@ async fn what_is_no_request_is_answered_and_closed() {
         let expected = format!("HTTP/1.1 {status} ");
         assert!(answer.starts_with(&expected), "{status}: {answer}");
     }
+    check_unharmed(simulator, neighbour).await;
+}
+
+#[tokio::test]
+async fn who_pings_and_never_reads_costs_little() {
+    let (simulator, mut neighbour) = start().await;
+    let mut raw = Raw::open(&simulator.websocket).await;
+    let pings = frame(PING, &[b'x'; PING_BYTES]).repeat(PINGS);
+    raw.send(&pings).await;
+    check_neighbour(&mut neighbour).await;
+    let before = simulator.resident_kib();
+    for _ in 0..PING_ROUNDS {
+        raw.send(&pings).await;
+    }
+    check_neighbour(&mut neighbour).await;
+    let grown = simulator.resident_kib().saturating_sub(before);
+    assert!(grown <= GROWTH_KIB_MAX, "{grown} KiB");
+    drop(raw);
+    check_unharmed(simulator, neighbour).await;
+}
+
+#[tokio::test]
+async fn who_never_reads_an_answer_disturbs_nobody() {
+    let (simulator, mut neighbour) = start().await;
+    let mut raw = Raw::open(&simulator.websocket).await;
+    raw.send(&frame(TEXT, br#"{"id":"s"}"#).repeat(UNREAD))
+        .await;
+    for _ in 0..10 {
+        check_neighbour(&mut neighbour).await;
+    }
+    drop(raw);
     check_unharmed(simulator, neighbour).await;
 }
 

@@ -81,7 +81,7 @@ async fn who_goes_on_all_the_same_is_closed_with_1008() {
 }
 
 #[tokio::test]
-async fn the_stages_bucket_is_shared_and_the_words_can_be_chosen() {
+async fn the_stages_bucket_is_shared_by_routes_without_one_and_the_words_can_be_chosen() {
     let stage = "stage: { throttlingRateLimit: 0, throttlingBurstLimit: 2 }";
     let contract = format!(
         "routeSelectionExpression: $request.body.action\n\

@@ -82,3 +82,44 @@ impl Closed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use tungstenite::{
+        Error,
+        error::{CapacityError, ProtocolError},
+    };
+
+    use super::*;
+
+    fn check(error: &Error) -> Option<u16> {
+        Closed::by_error(error).map(|closed| closed.code)
+    }
+
+    #[test]
+    fn every_error_has_its_code() {
+        let (size, max_size) = (2, 1);
+        let too_long = CapacityError::MessageTooLong { size, max_size };
+        assert_eq!(
+            check(&Error::Protocol(ProtocolError::UnmaskedFrameFromClient)),
+            Some(1002)
+        );
+        assert_eq!(check(&Error::Utf8(String::new())), Some(1007));
+        assert_eq!(check(&Error::Capacity(too_long)), Some(1009));
+        // What is nobody's fault but the gateway's.
+        assert_eq!(check(&Error::AttackAttempt), Some(1011));
+    }
+
+    #[test]
+    fn nobody_is_told_where_nobody_listens() {
+        let reset = ProtocolError::ResetWithoutClosingHandshake;
+        assert_eq!(check(&Error::Protocol(reset)), None);
+        assert_eq!(
+            check(&Error::Io(io::Error::from(ErrorKind::BrokenPipe))),
+            None
+        );
+        assert_eq!(check(&Error::ConnectionClosed), None);
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::BytesMut;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::Notify};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::Notify, time::timeout};
 
 use super::{
     Gateway,
@@ -15,7 +15,7 @@ use super::{
     event::{self, Caller},
     frames,
     id::Id,
-    limits::FLOOD_MAX,
+    limits::{ANSWER_WAIT, FLOOD_MAX},
     outbound::Outbound,
     throttle::{Throttle, Throttled},
     time::now_ms,
@@ -102,23 +102,26 @@ impl Connection {
     }
 }
 
-/// Serves a connection from its 101, which is `response`, until it is closed and its `$disconnect` has run.
+/// Serves an open connection from its 101, which is `response`, until it is closed and its `$disconnect` has run.
 ///
 /// `early` is what the client sent behind its handshake.
 pub(super) async fn run(
     gateway: Arc<Gateway>,
     mut socket: TcpStream,
-    caller: Caller,
+    connection: Arc<Connection>,
     response: String,
     early: BytesMut,
 ) {
-    let connection = Arc::new(Connection::new(caller));
-    // Whoever has read the 101 may rely on it that the connection can be posted to.
-    gateway.connections.insert(Arc::clone(&connection));
-    // A client that is gone by now is noticed below; its `$disconnect` is due all the same.
-    let _ = socket.write_all(response.as_bytes()).await;
+    let written = timeout(ANSWER_WAIT, socket.write_all(response.as_bytes())).await;
     drop(response);
-    let closed = frames::talk(&gateway, &connection, socket, early).await;
+    let closed = if let Ok(Ok(())) = written {
+        frames::talk(&gateway, &connection, socket, early).await
+    } else {
+        // It is gone by now, or reads nothing; its `$disconnect` is due all the same.
+        gateway.connections.remove(connection.id());
+        connection.outbound.close();
+        Closed::lost()
+    };
     disconnect(&gateway, &connection.caller, &closed).await;
 }
 

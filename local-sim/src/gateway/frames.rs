@@ -27,7 +27,7 @@ use super::{
     connection::Connection,
     limits::{
         CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_UNDER_WAY_MAX,
-        READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT,
+        READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT, WRITE_BUFFER_BYTES_MAX,
     },
     message,
     outbound::{Outbound, cost},
@@ -73,6 +73,7 @@ async fn web_socket<S: AsyncRead + AsyncWrite + Unpin>(
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
         .max_frame_size(Some(FRAME_BYTES_MAX))
         .max_message_size(Some(MESSAGE_BYTES_MAX));
     WebSocketStream::from_partially_read(socket, early.into(), Role::Server, Some(config)).await
@@ -125,6 +126,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
     fn received(&mut self, frame: Option<tungstenite::Result<Message>>) -> Result<(), End> {
         let Some(text) = text(frame)? else {
+            // There may be a ping's answer to flush before a message finds room behind it.
+            self.unflushed.get_or_insert(0);
             if self.gateway.options.ping_resets_idle {
                 self.touch();
             }
@@ -220,6 +223,9 @@ impl End {
         match self {
             Self::Client(_) => while let Some(Ok(_)) = socket.next().await {},
             Self::Gateway(closed) => {
+                if socket.flush().await.is_err() {
+                    return;
+                }
                 // What was posted before the end still goes out before it.
                 while let Some(text) = queued.try_next() {
                     if socket.feed(Message::Text(text)).await.is_err() {

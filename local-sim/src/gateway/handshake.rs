@@ -14,10 +14,13 @@ use self::asked::Asked;
 use super::{
     Gateway,
     access_log::{Entry, Steps},
-    authorizer, connection,
+    authorizer,
+    connection::{self, Connection},
     event::{self, Caller, Request, Upgrade},
     head::Head,
+    limits::SUB_PROTOCOL_BYTES_MAX,
     refusal::Refusal,
+    registry::Opening,
     time::{http_date, now_ms},
     variables::Variables,
 };
@@ -37,32 +40,49 @@ pub(super) async fn run(
             drop(head);
             // In a task of its own, which takes less memory than the handshake's: most connections are idle.
             let tasks = gateway.tasks.clone();
-            let Accepted { caller, response } = accepted;
-            tasks.spawn(connection::run(gateway, socket, caller, response, early));
+            let Accepted {
+                caller,
+                response,
+                opening,
+            } = accepted;
+            let connection = Arc::new(Connection::new(caller));
+            // Whoever has read the 101 may rely on it that the connection can be posted to.
+            gateway.connections.insert(Arc::clone(&connection));
+            drop(opening);
+            let gateway = Arc::clone(&gateway);
+            tasks.spawn(connection::run(
+                gateway, socket, connection, response, early,
+            ));
         }
         Err(refusal) => refusal.send(socket).await,
     }
 }
 
-struct Accepted {
+struct Accepted<'a> {
     caller: Caller,
     response: String,
+    /// Its `$connect` runs, for everybody else, until it is open.
+    opening: Opening<'a>,
 }
 
 /// Decides about a handshake; from where it has ids on, the access log has it, whatever the outcome.
-async fn accept(gateway: &Gateway, peer: SocketAddr, head: &Head) -> Result<Accepted, Refusal> {
+async fn accept<'a>(
+    gateway: &'a Gateway,
+    peer: SocketAddr,
+    head: &Head,
+) -> Result<Accepted<'a>, Refusal> {
     let asked = Asked::read(gateway, head)?;
     let connected_at = now_ms();
     let mut caller = Caller {
         connection_id: gateway.ids.connection(connected_at),
         connected_at,
         domain_name: asked.domain_name.to_owned(),
-        source_ip: peer.ip().to_string(),
+        source_ip: peer.ip().to_canonical().to_string(),
         user_agent: head.header("user-agent").map(str::to_owned),
         principal: None,
     };
     let request = gateway.request();
-    let _opening = gateway.connections.opening(caller.connection_id);
+    let opening = gateway.connections.opening(caller.connection_id);
     let mut steps = Steps::default();
     let outcome = admit(gateway, &mut caller, &request, head, &asked, &mut steps).await;
     gateway.access_log.write(&Entry {
@@ -82,6 +102,7 @@ async fn accept(gateway: &Gateway, peer: SocketAddr, head: &Head) -> Result<Acce
         Ok(sub_protocol) => Ok(Accepted {
             response: switching_protocols(asked.key, sub_protocol.as_deref()),
             caller,
+            opening,
         }),
         Err(refusal) => Err(refusal.of(caller.connection_id, request.id)),
     }
@@ -143,8 +164,13 @@ async fn connect(
         return Err(Refusal::of_status(status, why));
     }
     let chosen = reply.sub_protocol();
-    if let Some(name) = chosen.filter(|name| !name.bytes().all(is_of_header)) {
-        let why = format!("$connect: {function} replied with the sub-protocol {name:?}");
+    if let Some(name) = chosen.filter(|name| !is_sub_protocol(name)) {
+        let why = format!(
+            "$connect: {function} replied with the sub-protocol {:?} of {} bytes, expected printable ASCII, \
+             at most {SUB_PROTOCOL_BYTES_MAX} bytes",
+            shown(name),
+            name.len()
+        );
         return Err(Refusal::of_status(502, why));
     }
     warn_of_sub_protocol(head, function, chosen);
@@ -159,19 +185,28 @@ fn warn_of_sub_protocol(head: &Head, function: &str, chosen: Option<&str>) {
         None if offered.is_some() => warn!(
             "the client offers the sub-protocols {:?} and {function} chose none, so most clients will close: \
              reply with the header Sec-WebSocket-Protocol",
-            offered.unwrap_or_default()
+            shown(offered.unwrap_or_default())
         ),
         Some(chosen) if !head.lists(name, chosen) => warn!(
-            "{function} chose the sub-protocol {chosen:?}, which the client does not offer, so most clients \
-             will close"
+            "{function} chose the sub-protocol {:?}, which the client does not offer, so most clients \
+             will close",
+            shown(chosen)
         ),
         _ => {}
     }
 }
 
-fn is_of_header(byte: u8) -> bool {
-    byte == b' ' || byte.is_ascii_graphic()
+fn is_sub_protocol(name: &str) -> bool {
+    let is_of_header = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    name.len() <= SUB_PROTOCOL_BYTES_MAX && name.bytes().all(is_of_header)
 }
+
+/// As much of a name as goes on the log.
+fn shown(name: &str) -> String {
+    name.chars().take(NAME_CHARS_SHOWN).collect()
+}
+
+const NAME_CHARS_SHOWN: usize = 64;
 
 fn switching_protocols(key: &str, sub_protocol: Option<&str>) -> String {
     let mut response = format!(
@@ -190,6 +225,20 @@ fn switching_protocols(key: &str, sub_protocol: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sub_protocol_fits_into_a_header() {
+        for (name, expected) in [
+            ("graphql-transport-ws", true),
+            ("two words", true),
+            ("chat\r\nSet-Cookie: a=b", false),
+            ("ž", false),
+            (&"x".repeat(SUB_PROTOCOL_BYTES_MAX), true),
+            (&"x".repeat(SUB_PROTOCOL_BYTES_MAX + 1), false),
+        ] {
+            assert_eq!(is_sub_protocol(name), expected, "{}", shown(name));
+        }
+    }
 
     #[test]
     fn the_response_follows_rfc_6455() {

@@ -37,6 +37,10 @@ pub(super) const HEAD_WAIT: Duration = Duration::from_secs(10);
 pub(super) const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(60);
 /// It has this long to send the body of one.
 pub(super) const BODY_WAIT: Duration = Duration::from_secs(10);
+/// A client has this long to take the next piece of the answer to a request.
+pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// The sub-protocol that `$connect` chooses may be this long, in bytes; some clients have a token for one.
+pub(super) const SUB_PROTOCOL_BYTES_MAX: usize = 4096;
 /// Both sides have this long to complete a close, before the socket is dropped.
 pub(super) const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// A client that broke the protocol, and was told, has stopped sending when it is quiet for this long.
@@ -51,6 +55,9 @@ pub(super) const FLOOD_MAX: i32 = 100;
 pub(super) const OUTBOUND_BYTES_MAX: usize = 512 * 1024;
 /// What a message counts there beside its text, so that empty ones have a bound too.
 pub(super) const OUTBOUND_MESSAGE_BYTES: usize = 64;
+/// What is written to a client and not on the wire yet, in bytes: the largest message, and the answers to pings,
+/// of which the older ones are left out where a client reads none.
+pub(super) const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 /// A socket's read buffer, in bytes: small, because most connections are idle.
 pub(super) const READ_BUFFER_BYTES: usize = 2048;
 /// How long the listener waits after it could not accept, most likely for want of descriptors.

@@ -4,6 +4,7 @@
 
 mod answer;
 mod path;
+mod patience;
 mod refusal;
 
 use std::{convert::Infallible, io::Cursor, sync::Arc};
@@ -22,13 +23,13 @@ use tokio::{
 };
 use tracing::debug;
 
-use self::{answer::Answer, path::Target, refusal::Refusal};
+use self::{answer::Answer, path::Target, patience::Patience, refusal::Refusal};
 use super::{
     Gateway,
     close::Closed,
     connection::Connection,
     id::Id,
-    limits::{BODY_WAIT, HEAD_BYTES_MAX, KEEP_ALIVE_WAIT, MESSAGE_BYTES_MAX},
+    limits::{ANSWER_WAIT, BODY_WAIT, HEAD_BYTES_MAX, KEEP_ALIVE_WAIT, MESSAGE_BYTES_MAX},
     options::{ConnectionsAuth, InvalidUtf8, PlainGet},
     signature::{self, Signature},
     time::now,
@@ -37,6 +38,7 @@ use super::{
 /// Serves requests on a socket of which `read` has been read already.
 pub(super) async fn serve(gateway: Arc<Gateway>, socket: TcpStream, read: BytesMut) {
     let (rest, write) = socket.into_split();
+    let write = Patience::new(write, ANSWER_WAIT);
     let io = TokioIo::new(join(Cursor::new(read).chain(rest), write));
     let service = service_fn(|request| {
         let gateway = Arc::clone(&gateway);

@@ -12,6 +12,8 @@ use serde::{
 };
 use thiserror::Error;
 
+use super::limits::MESSAGE_BYTES_MAX;
+
 type Headers = Option<serde_json::Map<String, serde_json::Value>>;
 
 /// A reply.
@@ -60,15 +62,20 @@ impl Reply {
     /// The text for the client of a route with a route response; empty where the reply has no body.
     ///
     /// # Errors
-    /// The body is said to be base64, and is not.
+    /// The body is said to be base64, and is not; or it is longer than a message may be.
     pub(super) fn into_text(self) -> Result<String, ReplyError> {
         let body = self.body.unwrap_or_default();
-        if self.is_base64_encoded != Some(true) {
-            return Ok(body);
+        let text = if self.is_base64_encoded == Some(true) {
+            let bytes = STANDARD.decode(body).map_err(ReplyError::Base64)?;
+            // A text frame, whatever the bytes are.
+            String::from_utf8_lossy(&bytes).into_owned()
+        } else {
+            body
+        };
+        match text.len() {
+            ..=MESSAGE_BYTES_MAX => Ok(text),
+            bytes => Err(ReplyError::TooLong(bytes)),
         }
-        let bytes = STANDARD.decode(body).map_err(ReplyError::Base64)?;
-        // A text frame, whatever the bytes are.
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The one header that the gateway forwards: its name in any case, with one value or several, of which the
@@ -92,6 +99,8 @@ pub(super) enum ReplyError {
     Shape(#[from] serde_json::Error),
     #[error("isBase64Encoded is true, and the body is no base64: {0}")]
     Base64(base64::DecodeError),
+    #[error("the body has {0} bytes, and a message has at most {MESSAGE_BYTES_MAX}")]
+    TooLong(usize),
 }
 
 /// A whole number, or the digits of one: AWS's own blueprints reply with `"200"`.
@@ -125,6 +134,8 @@ fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Err
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn text(payload: &str) -> Option<String> {
@@ -157,6 +168,30 @@ mod tests {
         assert!(
             error(&encoded("hi!"))
                 .starts_with("isBase64Encoded is true, and the body is no base64")
+        );
+    }
+
+    #[test]
+    fn a_body_is_no_longer_than_a_message() {
+        let check = |body: &str, is_base64_encoded| {
+            let reply =
+                json!({"statusCode": 200, "body": body, "isBase64Encoded": is_base64_encoded});
+            let text = Reply::parse(reply.to_string().as_bytes()).and_then(Reply::into_text);
+            text.map(|text| text.len())
+                .map_err(|error| error.to_string())
+        };
+        let too_long = |bytes| {
+            Err(format!(
+                "the body has {bytes} bytes, and a message has at most 131072"
+            ))
+        };
+        assert_eq!(check(&"x".repeat(131_072), false), Ok(131_072));
+        assert_eq!(check(&"x".repeat(131_073), false), too_long(131_073));
+        assert_eq!(check(&STANDARD.encode([b'x'; 131_072]), true), Ok(131_072));
+        // Each byte that is no text becomes a character of three.
+        assert_eq!(
+            check(&STANDARD.encode([0xff; 50_000]), true),
+            too_long(150_000)
         );
     }
 

@@ -22,6 +22,9 @@ use super::{
 };
 
 /// What may be asked of the API in a time. Who asks takes a token of every bucket concerned, or of none.
+///
+/// A stage's limits are the defaults of its routes: a route with limits of its own is not concerned by them. The
+/// bucket of those without is one for all of them.
 #[derive(Debug)]
 pub(super) struct Throttle {
     clock: Arc<Clock>,
@@ -35,7 +38,7 @@ struct Buckets {
     connections: Option<Bucket>,
     /// Connects, messages and callbacks of the account.
     account: Option<Bucket>,
-    /// Connects and messages of all routes together.
+    /// Connects and messages of all routes without a bucket of their own.
     stage: Option<Bucket>,
     routes: HashMap<String, Bucket>,
 }
@@ -81,8 +84,7 @@ impl Throttle {
         self.take([
             (Limit::Connections, connections.as_mut()),
             (Limit::Account, account.as_mut()),
-            (Limit::Stage, stage.as_mut()),
-            (Limit::Route("$connect"), routes.get_mut("$connect")),
+            of_route(stage, routes, Some("$connect")),
         ])
     }
 
@@ -98,11 +100,9 @@ impl Throttle {
             routes,
             ..
         } = &mut *buckets;
-        let route = route_key.and_then(|key| routes.get_mut(key));
         self.take([
             (Limit::Account, account.as_mut()),
-            (Limit::Stage, stage.as_mut()),
-            (Limit::Route(route_key.unwrap_or_default()), route),
+            of_route(stage, routes, route_key),
         ])
         .inspect_err(|throttled| self.refused.lock().log(throttled))
     }
@@ -131,6 +131,18 @@ impl Throttle {
             bucket.take();
         }
         Ok(())
+    }
+}
+
+/// The bucket of a route: its own, else the stage's.
+fn of_route<'a>(
+    stage: &'a mut Option<Bucket>,
+    routes: &'a mut HashMap<String, Bucket>,
+    route_key: Option<&'a str>,
+) -> (Limit<'a>, Option<&'a mut Bucket>) {
+    match route_key.and_then(|key| Some((key, routes.get_mut(key)?))) {
+        Some((key, own)) => (Limit::Route(key), Some(own)),
+        None => (Limit::Stage, stage.as_mut()),
     }
 }
 
@@ -229,16 +241,21 @@ stage: { throttlingRateLimit: 0, throttlingBurstLimit: 9 }
 ";
 
     #[test]
-    fn a_route_has_its_bucket_within_the_stages() {
+    fn a_bucket_of_a_routes_own_is_asked_in_place_of_the_stages() {
         let (throttle, _) = throttle(CONTRACT, false);
         assert_eq!(check(|| throttle.connect()), 2);
         assert_eq!(check(|| throttle.message(Some("chat"))), 3);
-        // What a route refuses costs the stage nothing.
-        assert_eq!(check(|| throttle.message(Some("$default"))), 4);
+        // That of the stage is still full, for all the other routes together.
+        assert_eq!(check(|| throttle.message(Some("$default"))), 9);
         assert_eq!(check(|| throttle.message(None)), 0);
         assert_eq!(check(|| throttle.callback()), TRIES);
+        let refused = |route_key| throttle.message(route_key).unwrap_err().to_string();
         assert_eq!(
-            throttle.message(Some("chat")).unwrap_err().to_string(),
+            refused(Some("chat")),
+            "throttled: the route chat takes 0 a second with a burst of 3"
+        );
+        assert_eq!(
+            refused(Some("$default")),
             "throttled: the stage takes 0 a second with a burst of 9"
         );
     }

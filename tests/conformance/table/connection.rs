@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "7.1.1",
         Documented,
-        "A message has 131,072 bytes at most, in either direction: 1009 for the client, 413 for a POST",
+        "A message has 131,072 bytes at most, in either direction: 1009 for the client, 413 for a POST; a reply that is longer becomes the frame `Internal server error`, which is a choice",
         &[LIMITS],
         Tested,
     ),
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
         Documented,
         "500 new connections a second",
         &[LIMITS],
-        As("2.13"),
+        As(&["2.13"]),
     ),
     row(
         "7.1.8",
@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "7.1.9",
         Documented,
-        "A stage and a route may have buckets of their own",
+        "A route may have a bucket of its own, in the place of the stage's; that of the stage is one for all the other routes together, which is a choice",
         &["dg:websocket-api-protect"],
         Tested,
     ),
@@ -91,14 +91,14 @@ pub(super) const ROWS: &[Row] = &[
         Documented,
         "An authorizer's answer has 8 KB at most",
         &[LIMITS],
-        As("3.7"),
+        As(&["3.7"]),
     ),
     row(
         "7.1.12",
         Documented,
         "A mapping template has 300 KB at most, that of the access log 3 KB",
         &[LIMITS],
-        Outside(DEPLOYMENTS),
+        Tested,
     ),
     row(
         "7.1.13",
@@ -161,7 +161,9 @@ pub(super) const ROWS: &[Row] = &[
         Documented,
         "1011: an internal error",
         &[OVERVIEW],
-        Outside("a fault of the gateway itself, which nobody can ask for"),
+        Outside(
+            "a fault of the gateway itself, which nobody can ask for; what has which code is tested beside its code",
+        ),
     ),
     row(
         "7.2.9",
@@ -182,6 +184,20 @@ pub(super) const ROWS: &[Row] = &[
         Observed,
         "Applications choose neither code nor reason",
         &["aws/aws-sdk-js#3636"],
+        Tested,
+    ),
+    row(
+        "7.2.12",
+        Inferred,
+        "1002: what is no frame, as RFC 6455 asks",
+        &["https://www.rfc-editor.org/rfc/rfc6455"],
+        Tested,
+    ),
+    row(
+        "7.2.13",
+        Inferred,
+        "1007: a text that is not UTF-8, as RFC 6455 asks",
+        &["https://www.rfc-editor.org/rfc/rfc6455"],
         Tested,
     ),
     row(
@@ -266,7 +282,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "7.3.12",
         Documented,
-        "A binary frame or one that is too big: 1003 or 1009, with a reason that is not known",
+        "A binary frame, too many requests, or a frame that is too big: 1003, 1008 or 1009, with a reason that is not known",
         &[OVERVIEW],
         Chosen("no flag"),
     ),
@@ -313,7 +329,7 @@ pub(super) const ROWS: &[Row] = &[
         Inferred,
         "When the stage or the API is deleted, connections are dropped",
         &[],
-        As("7.2.9"),
+        As(&["7.2.9"]),
     ),
     row(
         "7.5.1",

@@ -8,7 +8,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2.1",
         Documented,
-        "The upgrade is pending for as long as `$connect` runs",
+        "The upgrade is pending for as long as `$connect` runs. Before it, in this order: the stage is known, a token is taken, the authorizer allows it; the order is inferred",
         &["dg:apigateway-websocket-api-route-keys-connect-disconnect"],
         Tested,
     ),

@@ -65,7 +65,7 @@ fn held(row: &Row, names: &Names) -> String {
     match row.held {
         Held::Tested => format!("passed: {}", tests()),
         Held::Chosen(flag) => format!("chosen ({flag}): {}", tests()),
-        Held::As(other) => format!("as {other}"),
+        Held::As(others) => format!("as {}", others.join(", ")),
         Held::Outside(reason) => format!("out of scope: {reason}"),
     }
 }

@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
         Observed,
         "The reader of JSON is lenient: a message with an unquoted key was routed by its `action`, in a sample that may have been edited",
         &["recorded events"],
-        Chosen("read leniently; no flag"),
+        Chosen("read leniently; `--json`"),
     ),
     row(
         "4.10",

@@ -93,7 +93,7 @@ impl Refusal {
     pub(super) fn malformed_id(id: &str) -> Self {
         let message = format!("Invalid connectionId: {id}");
         let why = if id.contains('%') {
-            format!("{id} is an id that was percent-encoded twice")
+            format!("{id:?} is an id that was percent-encoded twice")
         } else {
             format!("{id:?} is no id, which has 15 characters and a `=`")
         };
