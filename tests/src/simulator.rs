@@ -225,6 +225,13 @@ impl Simulator {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Waits until it, or a function, has said this on standard error: that is written in its own time, often after
+    /// a client has been answered.
+    pub async fn says(&self, what: &str) {
+        let said = async || self.stderr().contains(what).then_some(());
+        eventually(&format!("{what:?} on standard error"), said).await;
+    }
+
     /// The end of its standard error.
     pub fn last_words(&self) -> String {
         let said = self.stderr();

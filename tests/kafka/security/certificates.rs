@@ -7,7 +7,9 @@ use tests::client::Client;
 use tests::secured_kafka::{Listener, SecuredKafka};
 use tests::simulator::Launch;
 
-use super::{check_log, check_refusal, contract, functions, is_unavailable, launch, live, message};
+use super::{
+    check_refusal, check_said, contract, functions, is_unavailable, launch, live, message,
+};
 use crate::own_topics;
 
 /// Checks that what this listener shows is not taken: neither by `message` nor by `local-sim`.
@@ -27,7 +29,7 @@ async fn check(listener: Listener, cause: &str) {
     let mut client = Client::connect(&simulator.websocket).await;
     let answer = client.ask(&message(1)).await;
     assert!(is_unavailable(&answer, 1), "{answer}");
-    check_log(&simulator.stderr(), cause, &[]);
+    check_said(&simulator, cause, &[]).await;
     let functions = functions(&simulator);
     let answer = client.ask(&message(2)).await;
     assert!(is_unavailable(&answer, 2), "{answer}");

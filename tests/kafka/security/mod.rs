@@ -65,6 +65,12 @@ fn check_log(log: &str, says: &str, secrets: &[&str]) {
     check_secrecy(log, secrets);
 }
 
+/// Checks that a simulator, or a function, says this, and no secret.
+async fn check_said(simulator: &Simulator, says: &str, secrets: &[&str]) {
+    simulator.says(says).await;
+    check_secrecy(&simulator.stderr(), secrets);
+}
+
 /// Checks that a log says no secret.
 fn check_secrecy(log: &str, secrets: &[&str]) {
     for secret in secrets {

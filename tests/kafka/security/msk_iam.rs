@@ -10,7 +10,7 @@ use tests::wait::eventually;
 use tokio::sync::Mutex;
 
 use super::{
-    ack, check_log, check_refusal, check_secrecy, functions, is_unavailable, launch, live, message,
+    ack, check_refusal, check_said, check_secrecy, functions, is_unavailable, launch, live, message,
 };
 use crate::own_topics;
 
@@ -110,7 +110,7 @@ async fn a_wrong_key_is_refused_until_it_is_the_right_one() {
     let answer = client.ask(&message(2)).await;
     assert!(is_unavailable(&answer, 2), "{answer}");
     assert_eq!(Client::refused(&simulator.websocket).await, 503);
-    check_log(&simulator.stderr(), REFUSED, &secrets);
+    check_said(&simulator, REFUSED, &secrets).await;
     let mismatch = Err("the signature does not match".to_owned());
     assert_eq!(msk.attempts().last().unwrap().signed, mismatch);
 

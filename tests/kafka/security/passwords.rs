@@ -7,7 +7,7 @@ use tests::simulator::Launch;
 use tests::wait::eventually;
 
 use super::{
-    ack, check_log, check_refusal, contract, functions, is_unavailable, launch, live, message,
+    ack, check_refusal, check_said, contract, functions, is_unavailable, launch, live, message,
 };
 use crate::own_topics;
 
@@ -43,12 +43,12 @@ async fn check(mechanism: &str) {
     let mut client = Client::connect(&simulator.websocket).await;
     let answer = client.ask(&message(1)).await;
     assert!(is_unavailable(&answer, 1), "{answer}");
-    check_log(&simulator.stderr(), REFUSED, &[WRONG, &right]);
+    check_said(&simulator, REFUSED, &[WRONG, &right]).await;
     simulator.stop().await;
 
     let simulator = start(wrong, json!({})).await;
     assert_eq!(Client::refused(&simulator.websocket).await, 503);
-    check_log(&simulator.stderr(), REFUSED, &[WRONG, &right]);
+    check_said(&simulator, REFUSED, &[WRONG, &right]).await;
     simulator.stop().await;
 
     let launch = launch(kafka, Listener::SaslPlaintext, &topics);
@@ -100,7 +100,7 @@ async fn a_password_that_becomes_wrong_and_right_again_while_functions_live() {
     })
     .await;
     assert_eq!(Client::refused(&simulator.websocket).await, 503);
-    check_log(&simulator.stderr(), REFUSED, &[OURS, THEIRS]);
+    check_said(&simulator, REFUSED, &[OURS, THEIRS]).await;
 
     kafka.set_password(USERNAME, OURS).await;
     assert_eq!(client.ask(&message(3)).await, ack(3));

@@ -11,7 +11,7 @@ use tests::simulator::Launch;
 use tests::wait::eventually;
 
 use super::{
-    ack, check_log, check_refusal, check_secrecy, contract, is_unavailable, launch, message,
+    ack, check_refusal, check_said, check_secrecy, contract, is_unavailable, launch, message,
 };
 use crate::own_topics;
 
@@ -78,6 +78,6 @@ async fn without_the_secret_nothing_is_confirmed_and_the_variable_is_named() {
     let mut client = Client::connect(&simulator.websocket).await;
     let answer = client.ask(&message(1)).await;
     assert!(is_unavailable(&answer, 1), "{answer}");
-    check_log(&simulator.stderr(), CAUSE, &[PASSWORD, TOKEN]);
+    check_said(&simulator, CAUSE, &[PASSWORD, TOKEN]).await;
     simulator.stop().await;
 }
