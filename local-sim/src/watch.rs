@@ -36,22 +36,24 @@ impl Watch {
         }
     }
 
-    /// Builds ours where `builds` says so, and reloads what has changed, until it is dropped.
-    pub(crate) async fn run(mut self, builds: bool) {
+    /// Builds ours where `builds` says so, and reloads what has changed since this call, until it is dropped.
+    pub(crate) fn run(mut self, builds: bool) -> impl Future<Output = ()> {
         let mut sources = Changes::new(Executables::source_files);
         let paths = self.executables.paths().clone();
         let mut files: BTreeMap<String, Changes<_>> = paths
             .into_iter()
             .map(|(name, path)| (name, Changes::new(move || vec![path.clone()])))
             .collect();
-        loop {
-            sleep(LOOK_AGAIN_AFTER).await;
-            if builds && sources.have_come() {
-                self.build().await;
-            }
-            for (name, file) in &mut files {
-                if file.have_come() {
-                    self.reload(name);
+        async move {
+            loop {
+                sleep(LOOK_AGAIN_AFTER).await;
+                if builds && sources.have_come() {
+                    self.build().await;
+                }
+                for (name, file) in &mut files {
+                    if file.have_come() {
+                        self.reload(name);
+                    }
                 }
             }
         }

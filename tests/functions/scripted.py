@@ -148,6 +148,8 @@ class Watch(threading.Thread):
         self.start()
 
     def run(self):
+        # Python's main thread is the one that handles signals: it does not wake up for one that another has taken.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         last = time.monotonic()
         while True:
             time.sleep(0.005)
