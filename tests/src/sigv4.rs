@@ -137,17 +137,24 @@ impl Signer {
     }
 
     fn signature(&self, date: &str, canonical: &str) -> String {
-        let scope = self.scope(date);
-        let to_sign = format!(
-            "{ALGORITHM}\n{date}\n{scope}\n{}",
-            hash(canonical.as_bytes())
-        );
-        let key = scope.split('/').fold(
-            format!("AWS4{}", self.secret_access_key).into_bytes(),
-            |key, part| hmac(&key, part),
-        );
-        hex(&hmac(&key, &to_sign))
+        signature(&self.secret_access_key, date, &self.scope(date), canonical)
     }
+}
+
+/// The signature of a canonical request.
+pub(crate) fn signature(
+    secret_access_key: &str,
+    date: &str,
+    scope: &str,
+    canonical: &str,
+) -> String {
+    let hash = hash(canonical.as_bytes());
+    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{hash}");
+    let key = scope.split('/').fold(
+        format!("AWS4{secret_access_key}").into_bytes(),
+        |key, part| hmac(&key, part),
+    );
+    hex(&hmac(&key, &to_sign))
 }
 
 /// The path as it is sent, encoded once more, as every service but S3 wants it.
@@ -186,7 +193,7 @@ fn hmac(key: &[u8], text: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub(crate) fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -4,14 +4,12 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use form_urlencoded::parse;
-use hmac::{Hmac, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sha2::{Digest, Sha256};
+
+use crate::sigv4::{encoded, hash, signature};
 
 /// A token is good for this long at most, from the time that it names.
 const EXPIRES_SECONDS_MAX: i64 = 900;
@@ -74,15 +72,9 @@ pub(super) fn verify(
     )?;
     in_time(signed, find("X-Amz-Expires"), now)?;
 
-    let to_sign = format!(
-        "AWS4-HMAC-SHA256\n{time}\n{scope}\n{}",
-        hex(&Sha256::digest(request(&parameters, &host)))
-    );
-    let key = scope.split('/').fold(
-        format!("AWS4{}", credentials.secret_access_key).into_bytes(),
-        |key, part| hmac(&key, part),
-    );
-    if find("X-Amz-Signature") != hex(&hmac(&key, &to_sign)) {
+    let canonical = request(&parameters, &host);
+    let ours = signature(credentials.secret_access_key, time, &scope, &canonical);
+    if find("X-Amz-Signature") != ours {
         return Err("the signature does not match".to_owned());
     }
     Ok(Token { signed })
@@ -136,31 +128,8 @@ fn request(parameters: &BTreeMap<String, String>, host: &str) -> String {
     let query: Vec<String> = signed
         .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
         .collect();
-    let body = hex(&Sha256::digest(b""));
+    let body = hash(b"");
     format!("GET\n/\n{}\nhost:{host}\n\nhost\n{body}", query.join("&"))
-}
-
-/// As RFC 3986 has it.
-fn encoded(text: &str) -> String {
-    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
-    utf8_percent_encode(text, RESERVED).to_string()
-}
-
-fn hmac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").unwrap();
-        hex
-    })
 }
 
 #[cfg(test)]
