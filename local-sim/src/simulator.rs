@@ -52,13 +52,9 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
         executables.build()?;
     }
     let root = task_root.path().to_owned();
-    let mut programs = Programs::new(root.join("programs")).map_err(StartError::TaskRoot)?;
-    let programs_now = if options.watch {
-        Some(&mut programs)
-    } else {
-        None
-    };
-    let paths = paths(&executables, programs_now)?;
+    let programs = options.watch.then(|| Programs::new(root.join("programs")));
+    let mut programs = programs.transpose().map_err(StartError::TaskRoot)?;
+    let paths = paths(&executables, programs.as_mut())?;
     let endpoints = Endpoints::new(address, &options.stage, &cluster, console_address);
     let configurations = configurations(
         &options,
@@ -70,8 +66,9 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
     let lambda = Lambda::start(configurations, lambda_settings(&options), root)
         .map_err(StartError::Lambda)?;
     let lambda = Arc::new(lambda);
-    let watch = Watch::new(executables, programs, Arc::clone(&lambda));
-    let watch = options.watch.then(|| watch.run(!options.no_build));
+    let watch = programs.map(|programs| {
+        Watch::new(executables, programs, Arc::clone(&lambda)).run(!options.no_build)
+    });
     let subscription = Subscription::find(&options, &contract, &cluster)?;
     let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda))?;
     let signals = Signals::new().map_err(StartError::Signals)?;
