@@ -4,3 +4,7 @@
 pub(crate) const REGION: &str = "us-east-1";
 /// Whose it all is: the account of AWS's own examples.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
+/// The simulator's own key, which the functions get and the documentation shows.
+pub(crate) const ACCESS_KEY_ID: &str = "sluice";
+/// The secret that goes with [`ACCESS_KEY_ID`].
+pub(crate) const SECRET_ACCESS_KEY: &str = "sluice";

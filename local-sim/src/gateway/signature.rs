@@ -17,11 +17,7 @@ use self::{
     canonical::{hex, hex_of_hash},
     credential::{Claim, Place},
 };
-
-/// The simulator's own key, which the functions get and the documentation shows.
-pub(crate) const ACCESS_KEY_ID: &str = "sluice";
-/// The secret that goes with [`ACCESS_KEY_ID`].
-pub(crate) const SECRET_ACCESS_KEY: &str = "sluice";
+use crate::account::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
 /// What of a request can be signed.
 #[derive(Debug, Clone)]

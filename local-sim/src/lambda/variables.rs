@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use chrono::Utc;
 
 use super::{Configuration, folder::Folder};
+use crate::account::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 pub(super) use crate::account::{ACCOUNT_ID, REGION};
 
 /// Lambda's variables, then the user's, which win. `TMPDIR` is the one that Lambda does not have: it stands for the
@@ -91,8 +92,8 @@ const FIXED: &[(&str, &str)] = &[
 ];
 
 const CREDENTIALS: &[(&str, &str)] = &[
-    ("AWS_ACCESS_KEY_ID", "sluice"),
-    ("AWS_SECRET_ACCESS_KEY", "sluice"),
+    ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+    ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
     ("AWS_SESSION_TOKEN", "sluice"),
 ];
 

@@ -2,11 +2,11 @@
 
 use chrono::Utc;
 
-use crate::account::ACCOUNT_ID;
+use crate::account::{ACCESS_KEY_ID, ACCOUNT_ID};
 use crate::gateway::{
     head::Head,
     principal::User,
-    signature::{ACCESS_KEY_ID, Request, Signature, SignatureError},
+    signature::{Request, Signature, SignatureError},
 };
 
 /// Finds the user whose signature a handshake carries: in the `Authorization` header, or in the query, which is
