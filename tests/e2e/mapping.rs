@@ -10,7 +10,9 @@ use tests::consumer::Consumer;
 use tests::group::committed;
 use tests::process::Process;
 use tests::producer::Producer;
+use tests::proxy::Proxy;
 use tests::pushed::{Pushed, contract};
+use tests::real_kafka::free_ports;
 use tests::simulator::{Launch, Simulator};
 use tests::wait::eventually;
 
@@ -67,6 +69,22 @@ async fn the_event_is_lambdas() {
         serde_json::json!([{"name": [118, -61, -85]}])
     );
     simulator.stop().await;
+}
+
+/// As behind a load balancer, which accepts what the broker behind it cannot take.
+#[tokio::test]
+async fn a_broker_that_accepts_and_does_not_answer_is_passed_over() {
+    let (cluster, producer, _unused) = start("").await;
+    let [away, nobody] = free_ports();
+    let _proxy = Proxy::start(away, nobody).await;
+    let pushed = Pushed::new();
+    let brokers = format!("127.0.0.1:{away},{}", cluster.kafka);
+    let launch = pushed.launch(&contract("elsewhere", "")).kafka(&brokers);
+    let simulator = launch.start(&["--create-topics"]).await;
+    producer.send("elsewhere", 2, "k", "hello").await;
+    pushed.until("elsewhere-2", "hello").await;
+    simulator.stop().await;
+    cluster.stop().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,11 @@
 //! The cluster: which topics have which partitions, and who is responsible for what.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use kafka_protocol::{
     ResponseError,
@@ -8,10 +13,10 @@ use kafka_protocol::{
         FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName,
         metadata_request::MetadataRequestTopic,
     },
-    protocol::StrBytes,
+    protocol::{Request, StrBytes},
 };
+use parking_lot::Mutex;
 use sluice_kafka::Settings;
-use std::time::Duration;
 use thiserror::Error;
 
 use super::wire::{Wire, WireError};
@@ -20,11 +25,19 @@ use super::wire::{Wire, WireError};
 #[derive(Debug)]
 pub(super) struct Cluster {
     settings: Settings,
+    /// The brokers of the settings, then those that the cluster has named since.
+    known: Mutex<Vec<String>>,
+    /// Which of them is asked first, counted without end.
+    turn: AtomicUsize,
 }
 
 impl Cluster {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self {
+            known: Mutex::new(settings.brokers.clone()),
+            turn: AtomicUsize::new(0),
+            settings,
+        }
     }
 
     /// The number of partitions of each of these topics.
@@ -59,19 +72,15 @@ impl Cluster {
         let leader = brokers
             .find(|broker| broker.node_id == partition.leader_id)
             .ok_or_else(|| ClusterError::unknown(what()))?;
-        self.connect(&leader.host, leader.port).await
+        self.connect(&address(&leader.host, leader.port)).await
     }
 
     /// Connects with the broker that keeps the offsets of a group.
     pub(super) async fn coordinator(&self, group: &str) -> Result<Wire, ClusterError> {
         let request = FindCoordinatorRequest::default().with_key(text(group));
-        let found = self
-            .any()
-            .await?
-            .call(FIND_COORDINATOR, &request, Duration::ZERO)
-            .await?;
+        let found = self.ask(FIND_COORDINATOR, &request).await?;
         check(found.error_code, || format!("the coordinator of {group}"))?;
-        self.connect(&found.host, found.port).await
+        self.connect(&address(&found.host, found.port)).await
     }
 
     async fn metadata(&self, topics: &[&str]) -> Result<MetadataResponse, ClusterError> {
@@ -81,29 +90,60 @@ impl Cluster {
         let request = MetadataRequest::default()
             .with_topics(Some(topics.collect()))
             .with_allow_auto_topic_creation(false);
-        let mut wire = self.any().await?;
-        Ok(wire.call(METADATA, &request, Duration::ZERO).await?)
+        let metadata = self.ask(METADATA, &request).await?;
+        let named = metadata.brokers.iter();
+        self.learn(named.map(|broker| address(&broker.host, broker.port)));
+        Ok(metadata)
     }
 
-    /// Connects with the first of the brokers that answers.
-    async fn any(&self) -> Result<Wire, ClusterError> {
+    /// Takes note of the brokers that there are now. Those of the settings stay: they may be names for whoever is up.
+    fn learn(&self, named: impl Iterator<Item = String>) {
+        let mut brokers = self.settings.brokers.clone();
+        brokers.extend(named.filter(|broker| !self.settings.brokers.contains(broker)));
+        *self.known.lock() = brokers;
+    }
+
+    /// Asks one broker after the other until one answers, beginning with another one each time: who accepts a
+    /// connection need not answer, and who answers may be behind the others.
+    async fn ask<R: Request>(
+        &self,
+        version: i16,
+        request: &R,
+    ) -> Result<R::Response, ClusterError> {
+        let mut brokers = self.known.lock().clone();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let count = brokers.len().max(1);
+        brokers.rotate_left(turn % count);
         let mut last = None;
-        for broker in &self.settings.brokers {
-            match Wire::connect(&self.settings, broker).await {
-                Ok(wire) => return Ok(wire),
+        for broker in &brokers {
+            match self.ask_broker(broker, version, request).await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.map_or_else(|| ClusterError::unknown("brokers".to_owned()), Into::into))
+        Err(last.unwrap_or_else(|| ClusterError::unknown("brokers".to_owned())))
     }
 
-    async fn connect(&self, host: &str, port: i32) -> Result<Wire, ClusterError> {
-        let broker = if host.contains(':') {
-            format!("[{host}]:{port}")
-        } else {
-            format!("{host}:{port}")
-        };
-        Ok(Wire::connect(&self.settings, &broker).await?)
+    async fn ask_broker<R: Request>(
+        &self,
+        broker: &str,
+        version: i16,
+        request: &R,
+    ) -> Result<R::Response, ClusterError> {
+        let mut wire = self.connect(broker).await?;
+        Ok(wire.call(version, request, Duration::ZERO).await?)
+    }
+
+    async fn connect(&self, broker: &str) -> Result<Wire, ClusterError> {
+        Ok(Wire::connect(&self.settings, broker).await?)
+    }
+}
+
+fn address(host: &str, port: i32) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 
