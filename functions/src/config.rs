@@ -62,15 +62,18 @@ impl Config {
         })
     }
 
-    /// Reads the contract.
+    /// Reads the contract, which says where the records of this function go.
     ///
     /// # Errors
-    /// The contract is missing or wrong.
-    pub fn load_contract(&self) -> Result<Contract, ConfigError> {
-        Contract::load(&self.contract).map_err(|source| ConfigError::Contract {
+    /// The contract is missing or wrong, or a route of this function has no topic.
+    pub fn load_contract(&self, function: &str) -> Result<Contract, ConfigError> {
+        let refused = |source| ConfigError::Contract {
             variable: self.contract_variable,
             source,
-        })
+        };
+        let contract = Contract::load(&self.contract).map_err(refused)?;
+        contract.require_topics(function).map_err(refused)?;
+        Ok(contract)
     }
 }
 
@@ -126,7 +129,7 @@ mod tests {
     fn a_contract_that_cannot_be_read_is_named_with_its_variable() {
         let config = check(&[("SLUICE_CONTRACT", "/nowhere/c.yaml")]).expect("a config");
         let error = config
-            .load_contract()
+            .load_contract("message")
             .expect_err("nothing there")
             .to_string();
         assert!(

@@ -38,8 +38,7 @@ pub async fn run(function: &str) -> ExitCode {
 
 async fn serve(function: &str, log: Log) -> Result<(), Box<dyn Error + Send + Sync>> {
     let config = Config::from_env()?;
-    let contract = config.load_contract()?;
-    contract.require_topics(function)?;
+    let contract = config.load_contract(function)?;
 
     let producer = Producer::new(config.kafka, config.client_id, log.clone());
     if let Err(error) = producer.warm_up(&topics(&contract, function)).await {

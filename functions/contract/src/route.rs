@@ -80,6 +80,12 @@ fn refuse_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), Refusal> 
     {
         return Err(node.refuse("a field without meaning here", "it on `$disconnect` only"));
     }
+    for field in ["throttlingRateLimit", "throttlingBurstLimit"] {
+        if let Some(node) = fields.find(field).filter(|_| route_key == name::DISCONNECT) {
+            let expected = "it on another route: what has ended cannot be throttled";
+            return Err(node.refuse("a field without meaning here", expected));
+        }
+    }
     Ok(())
 }
 

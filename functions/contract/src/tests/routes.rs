@@ -105,4 +105,12 @@ fn a_field_on_a_route_where_it_means_nothing_is_refused() {
             &format!(":3: routes.{route}.tombstone: {FOUND}, expected it on `$disconnect` only"),
         );
     }
+    for field in ["throttlingRateLimit", "throttlingBurstLimit"] {
+        refuse(
+            &with_route(&format!("$disconnect: {{ function: f, {field}: 5 }}")),
+            &format!(
+                ":3: routes.$disconnect.{field}: {FOUND}, expected it on another route: what has ended cannot be throttled"
+            ),
+        );
+    }
 }

@@ -33,6 +33,9 @@ locals {
     [for key in keys(local.routes) : "routes.${key}.tombstone: found a field without meaning here, expected it on `$disconnect` only"
       if key != "$disconnect" && can(local.values["routes.${key}"].tombstone)
     ],
+    [for field in ["throttlingRateLimit", "throttlingBurstLimit"] : "routes.$disconnect.${field}: found a field without meaning here, expected it on another route: what has ended cannot be throttled"
+      if can(local.values["routes.$disconnect"][field])
+    ],
     [for key in ["$connect", "$disconnect"] : "routes.${key}.key: found ${local.found["routes.${key}.key"]}, expected no `$request.body`: ${key} has no body"
       if can(regex("\\$\\{?request\\.body", local.texts["routes.${key}.key"]))
     ],
