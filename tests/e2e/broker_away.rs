@@ -39,6 +39,43 @@ async fn messages_are_unavailable_connections_refused_and_functions_live() {
     simulator.stop().await;
 }
 
+#[tokio::test]
+async fn functions_that_start_without_their_broker_answer_all_the_same() {
+    let broker = Launch::default().start(&[]).await;
+    let contract = Topics::prefixed("")
+        .contract()
+        .replace("$connect:", "unused:")
+        + FUNCTIONS;
+    let launch = Launch::default().contract(&contract).kafka(&broker.kafka);
+    let simulator = launch.start(&[]).await;
+    broker.stop().await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    assert!(functions(&simulator).is_empty());
+
+    let answer = client.ask(r#"{"id":1}"#).await;
+    assert_eq!(
+        (&answer["code"], &answer["retryable"]),
+        (&json!("unavailable"), &json!(true)),
+        "{answer}"
+    );
+    let started = functions(&simulator);
+    let answer = client.ask(r#"{"id":2}"#).await;
+    assert_eq!(answer["code"], "unavailable", "{answer}");
+    assert_eq!(functions(&simulator), started);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_handshake_whose_function_starts_without_its_broker_is_refused() {
+    let broker = Launch::default().start(&[]).await;
+    let contract = Topics::prefixed("").contract() + FUNCTIONS;
+    let launch = Launch::default().contract(&contract).kafka(&broker.kafka);
+    let simulator = launch.start(&[]).await;
+    broker.stop().await;
+    assert_eq!(Client::refused(&simulator.websocket).await, 503);
+    simulator.stop().await;
+}
+
 /// The processes that serve functions, in a stable order.
 fn functions(simulator: &Simulator) -> Vec<String> {
     let mut functions: Vec<Process> = simulator.function("/release/message");
