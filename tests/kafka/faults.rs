@@ -121,6 +121,8 @@ async fn a_topic_that_is_deleted_is_no_topic_until_it_is_there_again() {
     }
     assert_eq!(refusal["code"], "no_topic", "{refusal}");
     assert_eq!(refusal["retryable"], false, "{refusal}");
+    // The brokers make a topic for whoever asks for it otherwise than we do.
+    assert_eq!(cluster.admin().partitions(&topics.chat).await, []);
 
     // Whoever starts another one has the topic made again.
     launch().start(&["--create-topics"]).await.stop().await;

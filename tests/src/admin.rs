@@ -75,7 +75,9 @@ impl Admin {
     /// The partitions of a topic; none where it does not exist.
     pub async fn partitions(&self, topic: &str) -> Vec<Partition> {
         let asked = MetadataRequestTopic::default().with_name(Some(name(topic)));
-        let request = MetadataRequest::default().with_topics(Some(vec![asked]));
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![asked]))
+            .with_allow_auto_topic_creation(false);
         let answer = self.ask(&request, METADATA, |_| true).await;
         answer.topics.iter().flat_map(partitions).collect()
     }
