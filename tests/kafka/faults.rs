@@ -98,6 +98,16 @@ async fn records_may_be_too_large() {
 }
 
 #[tokio::test]
+async fn passwords_may_be_wrong_and_right_again() {
+    check(Fault::PasswordsChanged).await;
+}
+
+#[tokio::test]
+async fn certificates_may_be_bad_and_good_again() {
+    check(Fault::CertificatesBad).await;
+}
+
+#[tokio::test]
 async fn a_topic_that_is_deleted_is_no_topic_until_it_is_there_again() {
     let cluster = Cluster::exclusive().await;
     let _proxies = cluster.proxies().await;

@@ -10,8 +10,10 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
+use crate::admin::Admin;
 use crate::certificates::{Authority, Identity};
 use crate::msk::{Credentials, Msk};
+use crate::proxy::Proxy;
 use crate::real_kafka::{STARTS_MAX, free_ports, java, run_node};
 use crate::wait::within;
 
@@ -42,10 +44,12 @@ pub enum Listener {
     OtherName,
     /// Without security, and advertised as [`SecuredKafka::msk_address`].
     BehindMsk,
+    /// TLS, and advertised as [`SecuredKafka::proxy_address`].
+    BehindProxy,
 }
 
 /// Each listener's name in the broker's settings, and its protocol, in the order of [`Listener`].
-const LISTENERS: [(&str, &str); 9] = [
+const LISTENERS: [(&str, &str); 10] = [
     ("PLAINTEXT", "PLAINTEXT"),
     ("SSL", "SSL"),
     ("SASL_PLAINTEXT", "SASL_PLAINTEXT"),
@@ -55,6 +59,7 @@ const LISTENERS: [(&str, &str); 9] = [
     ("SELF_SIGNED", "SSL"),
     ("OTHER_NAME", "SSL"),
     ("BEHIND_MSK", "PLAINTEXT"),
+    ("BEHIND_PROXY", "SSL"),
 ];
 
 /// How long a session of [`Listener::Brief`] lasts, in milliseconds. The broker then closes the
@@ -72,6 +77,8 @@ pub struct SecuredKafka {
     pub identity: Identity,
     /// Where the broker says that it is, to whom asks on [`Listener::BehindMsk`].
     msk: TcpListener,
+    /// The same of [`Listener::BehindProxy`].
+    proxy: u16,
     ports: [u16; LISTENERS.len()],
     /// Held so that its standard input stays open.
     _node: Child,
@@ -110,10 +117,12 @@ impl SecuredKafka {
             (Listener::Expired, authority.expired(HOST)),
             (Listener::SelfSigned, Identity::self_signed(HOST)),
             (Listener::OtherName, authority.identity("elsewhere.example")),
+            (Listener::BehindProxy, identity.clone()),
         ];
         let msk = TcpListener::bind("127.0.0.1:0").unwrap();
-        let [controller, ports @ ..] = free_ports::<{ LISTENERS.len() + 1 }>();
+        let [controller, proxy, ports @ ..] = free_ports::<{ LISTENERS.len() + 2 }>();
         let mut advertised = ports;
+        advertised[Listener::BehindProxy as usize] = proxy;
         advertised[Listener::BehindMsk as usize] = msk.local_addr().unwrap().port();
         let mut settings = settings(&directory, controller, &ports, &advertised);
         for (listener, identity) in keystores {
@@ -131,6 +140,7 @@ impl SecuredKafka {
             authority_file,
             identity,
             msk,
+            proxy,
             ports,
             _node: node,
         })
@@ -157,6 +167,22 @@ impl SecuredKafka {
         let listener = self.msk.try_clone().unwrap();
         let broker = self.port(Listener::BehindMsk);
         Msk::start(listener, &self.identity, credentials, broker)
+    }
+
+    /// Where [`Self::start_proxy`] listens.
+    pub fn proxy_address(&self) -> String {
+        format!("{HOST}:{}", self.proxy)
+    }
+
+    /// Puts a proxy before [`Listener::BehindProxy`]. There is one address for it, hence one of
+    /// them at a time.
+    pub async fn start_proxy(&self) -> Proxy {
+        Proxy::start(self.proxy, self.port(Listener::BehindProxy)).await
+    }
+
+    /// Who changes topics, and who may do what with them.
+    pub fn admin(&self) -> Admin {
+        Admin::new([self.port(Listener::Plaintext)])
     }
 
     /// Sets, or changes, a user's password for SCRAM-SHA-256.
