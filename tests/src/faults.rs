@@ -9,6 +9,7 @@
 
 mod brokers;
 mod functions;
+mod invocations;
 mod network;
 mod report;
 mod security;
@@ -186,6 +187,11 @@ impl Fault {
             Self::NetworkSlow => network::DELAY,
             _ => Duration::ZERO,
         }
+    }
+
+    /// Whether functions may take all of their time: those that are stopped in it.
+    fn may_expire(self) -> bool {
+        self == Self::FunctionsTimedOut
     }
 
     /// Whether a record may be stored twice under one `ce_id`: only where its confirmation can

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::report::Report;
 use super::site::Site;
-use super::{Extent, Fault};
+use super::{Extent, Fault, invocations};
 use crate::audit::{self, Audit};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
@@ -30,6 +30,16 @@ pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// Longer than an invocation may take, so that each client is refused at least once.
 pub(super) const REFUSAL: Duration = Duration::from_secs(12);
+
+/// Functions answer after so long at the latest: their 10 s, less what they leave for the answer.
+const ANSWERED: Duration = Duration::from_millis(9_700);
+
+/// And so much may be the machine's.
+const NOISE: Duration = Duration::from_millis(200);
+
+/// Each client has so many messages acknowledged while memory is watched: a function that keeps
+/// something of each grows by it.
+const STRETCH: usize = 50;
 
 /// A process grows until its buffers and connections are there, and not by more than that.
 const GROWTH_KIB_MAX: u64 = 8 * 1024;
@@ -183,6 +193,17 @@ impl Stage {
         self.clock.move_on(time);
     }
 
+    /// Has the functions go on for as long as their memory is watched: twice, since those that
+    /// were new a moment ago have to settle first.
+    async fn stretch(&mut self) {
+        for _ in 0..2 {
+            for _ in 0..STRETCH {
+                self.load.progress(u64::from(self.extent.clients)).await;
+            }
+            self.look();
+        }
+    }
+
     /// Remembers the functions that are there now.
     fn look(&mut self) {
         for process in self.functions() {
@@ -215,9 +236,14 @@ impl Stage {
 
     /// Ends everything, and reports what came of it.
     pub(super) async fn clear(mut self) -> Report {
+        self.stretch().await;
         let mut complaints = std::mem::take(&mut self.complaints);
         complaints.extend(self.processes_complained_of());
         let account = self.load.end().await;
+        let slowest = invocations::slowest(&self.simulator.stderr());
+        if slowest > ANSWERED + NOISE && !self.fault.may_expire() {
+            complaints.push(format!("an invocation took {slowest:?}"));
+        }
         self.cluster.heal().await;
         let brokers = &self.site.direct;
         let audit = Audit::of(brokers, &self.topics.chat, &account).await;
