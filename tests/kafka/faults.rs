@@ -87,6 +87,7 @@ async fn functions_may_time_out() {
     check(Fault::FunctionsTimedOut).await;
 }
 
+#[cfg(feature = "faketime")]
 #[tokio::test]
 async fn topics_may_get_more_partitions() {
     check(Fault::PartitionsAdded).await;

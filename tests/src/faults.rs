@@ -49,11 +49,11 @@ pub enum Fault {
     FunctionsFrozen,
     /// The same, and their clock moves on by minutes.
     FunctionsFrozenLong,
-    /// Functions are killed while they store.
+    /// Functions are killed while they have a message.
     FunctionsKilled,
     /// Functions are stopped until their time is over.
     FunctionsTimedOut,
-    /// The topic gets more partitions.
+    /// The topic gets more partitions, and minutes go by on the functions' clock.
     PartitionsAdded,
     /// Records become larger than the topic takes.
     RecordsTooLarge,
@@ -167,16 +167,16 @@ impl Fault {
             | Self::NetworkSilent
             | Self::AnswersCut
             | Self::FunctionsFrozen
+            | Self::FunctionsKilled
             | Self::FunctionsTimedOut
             | Self::RecordsTooLarge
             | Self::PasswordsChanged
             | Self::CertificatesBad => true,
-            // What is late, and not wrong; and functions may be killed while they do nothing.
+            // What is late, and not wrong.
             Self::BrokersRolled
             | Self::NetworkSlow
             | Self::Throttled
             | Self::FunctionsFrozenLong
-            | Self::FunctionsKilled
             | Self::PartitionsAdded => false,
         }
     }
@@ -192,6 +192,11 @@ impl Fault {
     /// Whether functions may take all of their time: those that are stopped in it.
     fn may_expire(self) -> bool {
         self == Self::FunctionsTimedOut
+    }
+
+    /// Whether the functions' clock is moved on.
+    fn moves_clock(self) -> bool {
+        matches!(self, Self::FunctionsFrozenLong | Self::PartitionsAdded)
     }
 
     /// Whether a record may be stored twice under one `ce_id`: only where its confirmation can

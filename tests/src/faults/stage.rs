@@ -86,7 +86,7 @@ impl Stage {
         let topics = Topics::prefixed(&format!("{}.", Uuid::new_v4()));
         let clock = Clock::default();
         let mut launch = site.given_to(Launch::default().contract(&topics.contract()));
-        if fault == Fault::FunctionsFrozenLong {
+        if fault.moves_clock() {
             launch = clock.given_to(launch);
         }
         let simulator = launch.start(&["--create-topics"]).await;
