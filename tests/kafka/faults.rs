@@ -145,6 +145,7 @@ async fn a_topic_that_is_deleted_is_no_topic_until_it_is_there_again() {
 #[cfg(feature = "python")]
 #[tokio::test]
 async fn what_is_acknowledged_is_pushed_though_leaders_are_killed() {
+    use tests::consumer::Consumer;
     use tests::pushed::{Pushed, contract};
     use tests::wait::eventually;
 
@@ -170,7 +171,16 @@ async fn what_is_acknowledged_is_pushed_though_leaders_are_killed() {
         })
         .await;
     }
-    eventually("every message", async || {
+    cluster.heal().await;
+    let mut stored = Vec::new();
+    let consumer = Consumer::connect(&cluster.direct()).await;
+    consumer
+        .each(&topic, |record| stored.push(record.value))
+        .await;
+    let is_stored = |&id: &usize| stored.contains(&message(id).into_bytes());
+    let lost: Vec<usize> = (0..MESSAGES).filter(|id| !is_stored(id)).collect();
+    assert_eq!(lost, [0; 0], "acknowledged, and not stored");
+    eventually("every message that is stored", async || {
         let values = pushed.values(MESSAGES).await;
         let arrived = |id| values.values().flatten().any(|value| *value == message(id));
         (0..MESSAGES).all(arrived).then_some(())
