@@ -1,5 +1,7 @@
 //! What an operator does to a cluster, in Kafka's own requests.
 
+mod acls;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+pub use self::acls::Operation;
 use crate::wait::eventually;
 
 /// A broker that is well answers at once; one that is stopped never does.

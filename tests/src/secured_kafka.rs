@@ -214,6 +214,7 @@ impl SecuredKafka {
 }
 
 /// The settings of one node that is broker and controller, but for what secures its listeners.
+/// Everybody may do what nobody was denied, and who comes without a name may do everything.
 fn settings(directory: &Path, controller: u16, ports: &[u16], advertised: &[u16]) -> String {
     let addresses = |host: &str, ports: &[u16]| {
         let named = LISTENERS.iter().zip(ports);
@@ -239,6 +240,9 @@ fn settings(directory: &Path, controller: u16, ports: &[u16], advertised: &[u16]
          auto.create.topics.enable=false\n\
          offsets.topic.replication.factor=1\n\
          group.initial.rebalance.delay.ms=0\n\
+         authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+         allow.everyone.if.no.acl.found=true\n\
+         super.users=User:ANONYMOUS\n\
          listener.name.brief.scram-sha-256.connections.max.reauth.ms={SESSION_MS}\n",
         addresses("127.0.0.1", ports),
         addresses(HOST, advertised),
