@@ -1,6 +1,7 @@
 //! What an operator does to a cluster, in Kafka's own requests.
 
 mod acls;
+mod scram;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -4,18 +4,20 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
+use std::time::Duration;
 
+use rskafka::client::{ClientBuilder, Credentials, SaslConfig};
 use tempfile::TempDir;
-use tokio::process::Command;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use crate::admin::Admin;
 use crate::certificates::{Authority, Identity};
-use crate::msk::{Credentials, Msk};
+use crate::msk::{self, Msk};
 use crate::proxy::Proxy;
-use crate::real_kafka::{STARTS_MAX, free_ports, java, run_node};
-use crate::wait::within;
+use crate::real_kafka::{STARTS_MAX, free_ports, run_node};
+use crate::wait::eventually;
 
 /// The name that the broker's certificates are for.
 pub const HOST: &str = "localhost";
@@ -65,6 +67,9 @@ const LISTENERS: [(&str, &str); 10] = [
 /// How long a session of [`Listener::Brief`] lasts, in milliseconds. The broker then closes the
 /// connection of whoever does not authenticate anew, which rskafka does not.
 pub const SESSION_MS: u32 = 1000;
+
+/// A client is connected by then, or refused.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// The broker that all tests of this process share.
 #[derive(Debug)]
@@ -163,7 +168,7 @@ impl SecuredKafka {
 
     /// Puts a listener of MSK's in front of the broker. There is one address for it, hence one
     /// of them at a time.
-    pub fn start_msk(&self, credentials: Credentials) -> Msk {
+    pub fn start_msk(&self, credentials: msk::Credentials) -> Msk {
         let listener = self.msk.try_clone().unwrap();
         let broker = self.port(Listener::BehindMsk);
         Msk::start(listener, &self.identity, credentials, broker)
@@ -185,31 +190,20 @@ impl SecuredKafka {
         Admin::new([self.port(Listener::Plaintext)])
     }
 
-    /// Sets, or changes, a user's password for SCRAM-SHA-256.
-    ///
-    /// # Panics
-    /// Panics where the broker does not take it.
+    /// Sets, or changes, a user's password for SCRAM-SHA-256, and waits until the broker takes it.
     pub async fn set_password(&self, username: &str, password: &str) {
-        let address = self.address(Listener::Plaintext);
-        let config = format!("SCRAM-SHA-256=[password={password}]");
-        let mut command = Command::new("java");
-        command
-            .args(java(&[
-                "kafka.admin.ConfigCommand",
-                "--bootstrap-server",
-                &address,
-                "--alter",
-                "--entity-type",
-                "users",
-                "--entity-name",
-                username,
-                "--add-config",
-                &config,
-            ]))
-            .stdout(Stdio::null())
-            .kill_on_drop(true);
-        let status = within("ConfigCommand", command.status()).await.unwrap();
-        assert!(status.success(), "ConfigCommand: {status}");
+        self.admin().set_password(username, password).await;
+        let address = self.address(Listener::SaslPlaintext);
+        eventually("the broker takes a password", async || {
+            let credentials = Credentials::new(username.to_owned(), password.to_owned());
+            let connecting = ClientBuilder::new(vec![address.clone()])
+                .sasl_config(SaslConfig::ScramSha256(credentials))
+                .build();
+            // One that is refused would try for ever.
+            let connected = timeout(CONNECT_MAX, Box::pin(connecting)).await;
+            connected.is_ok_and(|it| it.is_ok()).then_some(())
+        })
+        .await;
     }
 }
 
