@@ -182,7 +182,7 @@ fn settings(directory: &Path, port: u16, controller: u16) -> String {
     )
 }
 
-/// Different ports of [`PORTS`] that were free a moment ago.
+/// Different ports that were free a moment ago, none of those that Linux gives to who connects.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let mut listeners = Vec::new();
     for _ in 0..PORT_TRIES_MAX {
