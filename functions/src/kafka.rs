@@ -11,6 +11,7 @@
 //! A record whose confirmation was lost is sent again, so it may be stored
 //! twice. Both carry the same `ce_id`, and the log says which.
 
+mod absence;
 mod attempt;
 mod clock;
 mod error;
@@ -36,9 +37,11 @@ use tokio::{
 
 pub use self::error::{AttemptError, Step};
 use self::{
+    absence::Absence,
     generation::{Current, Generation},
     opening::Opening,
     session::Session,
+    topics::ABSENT_FOR,
     verdict::{Stored, Verdict, verdict},
 };
 use crate::{
@@ -75,10 +78,6 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// same random part: a new connection in each of the first pauses would be one
 /// of those that Amazon MSK refuses for being too many.
 const PAUSE_REFUSED: Duration = Duration::from_secs(1);
-
-/// A topic is said to be missing once it was looked for in vain for this long:
-/// brokers hear of a new one within moments, and not all at once.
-const ABSENT_MIN: Duration = Duration::from_secs(1);
 
 /// Stores records in Kafka, many at a time, and connects when it must.
 #[derive(Debug)]
@@ -158,9 +157,10 @@ impl Sink for Producer {
         let mut patience = PATIENCE;
         let mut was_refused = false;
         let mut may_be_stored = false;
-        let mut absent_since = None;
+        let mut absence = Absence::default();
         let mut told = None;
         loop {
+            let began = Instant::now();
             let error = match self.attempt(&record, deadline, patience).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) => error,
@@ -173,17 +173,21 @@ impl Sink for Producer {
                 }
                 _ => Some(pause),
             };
-            let again = now + jittered(pausing.unwrap_or_default());
-            if verdict != Verdict::Absent {
-                absent_since = None;
+            let mut again = now + jittered(pausing.unwrap_or_default());
+            if verdict == Verdict::Absent {
+                // Before that, nobody would look.
+                again += ABSENT_FOR;
+            } else {
+                absence = Absence::default();
             }
+            let is_last = again >= deadline;
             let end = match verdict {
                 // The last attempt failed for good; an earlier one may not have.
                 Verdict::Final(_) if may_be_stored => Some(Code::Unavailable),
                 Verdict::Final(code) => Some(code),
                 // What an earlier attempt may have stored is there if the topic
                 // is hidden for a moment only.
-                Verdict::Absent if now - *absent_since.get_or_insert(now) >= ABSENT_MIN => {
+                Verdict::Absent if absence.is_certain(began, now, is_last) => {
                     Some(if may_be_stored {
                         Code::Unavailable
                     } else {
@@ -192,7 +196,7 @@ impl Sink for Producer {
                 }
                 Verdict::Refused if pausing.is_none() => Some(Code::Unavailable),
                 Verdict::Absent | Verdict::Refused | Verdict::Retry(_) => {
-                    (again >= deadline).then_some(Code::Unavailable)
+                    is_last.then_some(Code::Unavailable)
                 }
             };
             if let Some(code) = end {

@@ -49,10 +49,8 @@ async fn main() {
         .option("--partitions", "1")
         .start(&["--create-topics"])
         .await;
-    let client = ClientBuilder::new(vec![kafka.brokers.clone()])
-        .build()
-        .await
-        .unwrap();
+    let brokers = kafka.brokers.split(',').map(str::to_owned);
+    let client = ClientBuilder::new(brokers.collect()).build().await.unwrap();
     let partition = client
         .partition_client(topics.chat, 0, UnknownTopicHandling::Retry)
         .await

@@ -1,5 +1,8 @@
 //! What an operator does to a cluster, in Kafka's own requests.
 
+mod acls;
+mod scram;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -23,6 +26,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+pub use self::acls::Operation;
 use crate::wait::eventually;
 
 /// A broker that is well answers at once; one that is stopped never does.
@@ -75,7 +79,9 @@ impl Admin {
     /// The partitions of a topic; none where it does not exist.
     pub async fn partitions(&self, topic: &str) -> Vec<Partition> {
         let asked = MetadataRequestTopic::default().with_name(Some(name(topic)));
-        let request = MetadataRequest::default().with_topics(Some(vec![asked]));
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![asked]))
+            .with_allow_auto_topic_creation(false);
         let answer = self.ask(&request, METADATA, |_| true).await;
         answer.topics.iter().flat_map(partitions).collect()
     }

@@ -316,7 +316,7 @@ fn settings(id: i32, ports: Ports, voters: &str, directory: &Path) -> String {
          offsets.topic.replication.factor={NODES}\n\
          min.insync.replicas=2\n\
          unclean.leader.election.enable=false\n\
-         auto.create.topics.enable=false\n\
+         auto.create.topics.enable=true\n\
          log.retention.ms=-1\n\
          log.cleaner.dedupe.buffer.size=4194304\n\
          log.dirs={}\n",

@@ -100,6 +100,15 @@ impl Consumer {
         }
     }
 
+    /// Where each partition of the topic ends at this moment.
+    pub async fn ends(&self, topic: &str) -> Vec<i64> {
+        let mut ends = Vec::new();
+        for partition in &self.partitions(topic).await {
+            ends.push(end(partition).await);
+        }
+        ends
+    }
+
     async fn partitions(&self, topic: &str) -> Vec<PartitionClient> {
         let topics = self.topics().await;
         let count = topics
@@ -115,10 +124,14 @@ impl Consumer {
     }
 }
 
+async fn end(partition: &PartitionClient) -> i64 {
+    let end = within("the end offset", partition.get_offset(OffsetAt::Latest)).await;
+    end.unwrap()
+}
+
 /// Shows everything in one partition at this moment.
 async fn read(partition: &PartitionClient, show: &mut impl FnMut(Record)) {
-    let end = within("the end offset", partition.get_offset(OffsetAt::Latest)).await;
-    let end = end.unwrap();
+    let end = end(partition).await;
     let mut offset = 0;
     while offset < end {
         let fetch = partition.fetch_records(offset, 1..FETCH_BYTES_MAX, FETCH_WAIT_MS);

@@ -2,16 +2,19 @@
 //! held against what the cluster has stored.
 //!
 //! ```text
-//!  load ──▶ local-sim ──▶ functions ──▶ proxies ──▶ cluster
+//!  load ──▶ local-sim ──▶ functions ──▶ proxies ──▶ cluster, or one broker that is secured
 //!    │                                                 │
 //!    └── account ────────▶ audit ◀────── every record ─┘
 //! ```
 
 mod brokers;
 mod functions;
+mod invocations;
 mod network;
 mod report;
+mod security;
 mod settings;
+mod site;
 mod stage;
 
 use std::time::Duration;
@@ -46,19 +49,23 @@ pub enum Fault {
     FunctionsFrozen,
     /// The same, and their clock moves on by minutes.
     FunctionsFrozenLong,
-    /// Functions are killed while they store.
+    /// Functions are killed while they have a message.
     FunctionsKilled,
     /// Functions are stopped until their time is over.
     FunctionsTimedOut,
-    /// The topic gets more partitions.
+    /// The topic gets more partitions, and minutes go by on the functions' clock.
     PartitionsAdded,
     /// Records become larger than the topic takes.
     RecordsTooLarge,
+    /// The functions' password is wrong, and then right again.
+    PasswordsChanged,
+    /// The broker shows certificates that are expired, self-signed, and for another name.
+    CertificatesBad,
 }
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::LeaderKilled,
         Self::BrokerStopped,
         Self::BrokersRolled,
@@ -75,15 +82,18 @@ impl Fault {
         Self::FunctionsTimedOut,
         Self::PartitionsAdded,
         Self::RecordsTooLarge,
+        Self::PasswordsChanged,
+        Self::CertificatesBad,
     ];
 
     /// Runs the load while this goes wrong, for as long as the extent says, and checks that
     /// everything was kept that is promised.
     pub async fn run(self, extent: &Extent) -> Report {
-        let mut stage = Stage::set(self, extent).await;
+        // Boxed like what follows, since it is more deeply nested than the compiler likes.
+        let mut stage = Box::pin(Stage::set(self, extent)).await;
         loop {
             let before = stage.troubles();
-            self.strike(&mut stage).await;
+            Box::pin(self.strike(&mut stage)).await;
             let harmless = stage.troubles() == before;
             stage.expect(
                 !(self.does_harm() && harmless),
@@ -115,6 +125,8 @@ impl Fault {
             Self::FunctionsTimedOut => functions::timed_out(stage).await,
             Self::PartitionsAdded => settings::partitions_added(stage).await,
             Self::RecordsTooLarge => settings::records_too_large(stage).await,
+            Self::PasswordsChanged => security::passwords_changed(stage).await,
+            Self::CertificatesBad => security::certificates_bad(stage).await,
         }
     }
 
@@ -129,7 +141,9 @@ impl Fault {
             | Self::ConnectionsForgotten
             | Self::NetworkSilent
             | Self::AnswersCut
-            | Self::Throttled => &["unavailable", "handshake 503"],
+            | Self::Throttled
+            | Self::PasswordsChanged
+            | Self::CertificatesBad => &["unavailable", "handshake 503"],
             Self::FunctionsKilled | Self::FunctionsTimedOut => {
                 &["Internal server error", "handshake 502"]
             }
@@ -153,14 +167,16 @@ impl Fault {
             | Self::NetworkSilent
             | Self::AnswersCut
             | Self::FunctionsFrozen
+            | Self::FunctionsKilled
             | Self::FunctionsTimedOut
-            | Self::RecordsTooLarge => true,
-            // What is late, and not wrong; and functions may be killed while they do nothing.
+            | Self::RecordsTooLarge
+            | Self::PasswordsChanged
+            | Self::CertificatesBad => true,
+            // What is late, and not wrong.
             Self::BrokersRolled
             | Self::NetworkSlow
             | Self::Throttled
             | Self::FunctionsFrozenLong
-            | Self::FunctionsKilled
             | Self::PartitionsAdded => false,
         }
     }
@@ -171,6 +187,16 @@ impl Fault {
             Self::NetworkSlow => network::DELAY,
             _ => Duration::ZERO,
         }
+    }
+
+    /// Whether functions may take all of their time: those that are stopped in it.
+    fn may_expire(self) -> bool {
+        self == Self::FunctionsTimedOut
+    }
+
+    /// Whether the functions' clock is moved on.
+    fn moves_clock(self) -> bool {
+        matches!(self, Self::FunctionsFrozenLong | Self::PartitionsAdded)
     }
 
     /// Whether a record may be stored twice under one `ce_id`: only where its confirmation can
@@ -184,7 +210,8 @@ impl Fault {
             | Self::ConnectionsCut
             | Self::ConnectionsForgotten
             | Self::NetworkSilent
-            | Self::AnswersCut => true,
+            | Self::AnswersCut
+            | Self::CertificatesBad => true,
             Self::NetworkSlow
             | Self::Throttled
             | Self::FunctionsFrozen
@@ -192,7 +219,8 @@ impl Fault {
             | Self::FunctionsKilled
             | Self::FunctionsTimedOut
             | Self::PartitionsAdded
-            | Self::RecordsTooLarge => false,
+            | Self::RecordsTooLarge
+            | Self::PasswordsChanged => false,
         }
     }
 }

@@ -56,6 +56,8 @@ struct State {
     busy: AtomicUsize,
     acknowledged: AtomicU64,
     refused: AtomicU64,
+    /// In milliseconds, and since somebody asked.
+    slowest: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +113,7 @@ impl Load {
             busy: AtomicUsize::new(0),
             acknowledged: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            slowest: AtomicU64::new(0),
         });
         let mut tasks = JoinSet::new();
         for client in 0..clients {
@@ -137,6 +140,11 @@ impl Load {
     /// How many answers were refusals so far.
     pub fn refused(&self) -> u64 {
         self.state.refused.load(Ordering::Relaxed)
+    }
+
+    /// The longest time that the answer to a message took since this was asked last.
+    pub fn slowest(&self) -> Duration {
+        Duration::from_millis(self.state.slowest.swap(0, Ordering::Relaxed))
     }
 
     /// Waits until so many more messages are acknowledged.
@@ -271,7 +279,12 @@ impl Visitor {
         fate.sent += 1;
         let start = Instant::now();
         let answer = connection.try_ask(&id.message(), ANSWER_MAX).await;
-        self.account.slowest = self.account.slowest.max(start.elapsed());
+        let elapsed = start.elapsed();
+        self.account.slowest = self.account.slowest.max(elapsed);
+        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        self.state
+            .slowest
+            .fetch_max(milliseconds, Ordering::Relaxed);
         match answer {
             Ok(answer) if answer["type"] == "ack" => {
                 assert_eq!(answer["id"], id.text(), "another message's answer");

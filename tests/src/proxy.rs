@@ -26,6 +26,8 @@ pub struct Proxy {
 /// What happens to connections, present and future.
 #[derive(Debug, Clone, Copy, Default)]
 struct Weather {
+    /// The port that new connections lead to.
+    broker: u16,
     /// Counts what was done to all connections of the time; a connection knows its birth.
     time: u64,
     /// Connections of an earlier time are closed.
@@ -52,13 +54,21 @@ impl Proxy {
             TcpListener::bind(("127.0.0.1", port)).await.ok()
         })
         .await;
-        let (weather, forecast) = channel(Weather::default());
+        let (weather, forecast) = channel(Weather {
+            broker,
+            ..Weather::default()
+        });
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, broker, forecast));
+        accepting.spawn(accept(listener, forecast));
         Self {
             weather,
             _accepting: accepting,
         }
+    }
+
+    /// Leads new connections to another port.
+    pub fn lead_to(&self, broker: u16) {
+        self.weather.send_modify(|weather| weather.broker = broker);
     }
 
     /// Closes all connections of this moment.
@@ -108,19 +118,23 @@ impl Weather {
     }
 }
 
-async fn accept(listener: TcpListener, broker: u16, weather: Receiver<Weather>) {
+async fn accept(listener: TcpListener, weather: Receiver<Weather>) {
     let mut connections = JoinSet::new();
     loop {
         let (client, _) = listener.accept().await.unwrap();
         while connections.try_join_next().is_some() {}
         assert!(connections.len() < CONNECTIONS_MAX, "too many connections");
-        connections.spawn(forward(client, broker, weather.clone()));
+        connections.spawn(forward(client, weather.clone()));
     }
 }
 
 /// Forwards both ways until either side ends, or is ended.
-async fn forward(mut client: TcpStream, broker: u16, weather: Receiver<Weather>) {
-    let birth = weather.borrow().time;
+async fn forward(mut client: TcpStream, weather: Receiver<Weather>) {
+    let Weather {
+        time: birth,
+        broker,
+        ..
+    } = *weather.borrow();
     let Ok(mut broker) = TcpStream::connect(("127.0.0.1", broker)).await else {
         return;
     };
@@ -243,6 +257,17 @@ mod tests {
         line.proxy.bury();
         assert_eq!(within("the end", open.read(&mut [0])).await.unwrap(), 0);
         assert_eq!(echo(&mut later, "hello").await, "hello");
+    }
+
+    #[tokio::test]
+    async fn new_connections_may_be_led_elsewhere_and_open_ones_stay() {
+        let (line, elsewhere) = (Line::start().await, Line::start().await);
+        let mut open = line.connect().await;
+        assert_eq!(echo(&mut open, "hello").await, "hello");
+        elsewhere.proxy.cut_answers(Some(3));
+        line.proxy.lead_to(elsewhere.port);
+        assert_eq!(echo(&mut line.connect().await, "hello").await, "hel");
+        assert_eq!(echo(&mut open, "hello").await, "hello");
     }
 
     #[tokio::test]

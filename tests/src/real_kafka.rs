@@ -164,7 +164,8 @@ pub(crate) fn java(program: &[&str]) -> Vec<OsString> {
     settings.chain(program.iter().map(OsString::from)).collect()
 }
 
-/// The settings of one node that is broker and controller, and that invents no topics.
+/// The settings of one node that is broker and controller. It makes a topic for whoever asks for one
+/// that is not there, so that nobody may ask who should not.
 fn settings(directory: &Path, port: u16, controller: u16) -> String {
     format!(
         "process.roles=broker,controller\n\
@@ -174,14 +175,14 @@ fn settings(directory: &Path, port: u16, controller: u16) -> String {
          controller.listener.names=CONTROLLER\n\
          log.dirs={}\n\
          log.retention.ms=-1\n\
-         auto.create.topics.enable=false\n\
+         auto.create.topics.enable=true\n\
          offsets.topic.replication.factor=1\n\
          group.initial.rebalance.delay.ms=0\n",
         directory.join("data").display(),
     )
 }
 
-/// Different ports of [`PORTS`] that were free a moment ago.
+/// Different ports that were free a moment ago, none of those that Linux gives to who connects.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let mut listeners = Vec::new();
     for _ in 0..PORT_TRIES_MAX {

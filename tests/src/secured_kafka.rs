@@ -4,16 +4,20 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
+use std::time::Duration;
 
+use rskafka::client::{ClientBuilder, Credentials, SaslConfig};
 use tempfile::TempDir;
-use tokio::process::Command;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
+use crate::admin::Admin;
 use crate::certificates::{Authority, Identity};
-use crate::msk::{Credentials, Msk};
-use crate::real_kafka::{STARTS_MAX, free_ports, java, run_node};
-use crate::wait::within;
+use crate::msk::{self, Msk};
+use crate::proxy::Proxy;
+use crate::real_kafka::{STARTS_MAX, free_ports, run_node};
+use crate::wait::eventually;
 
 /// The name that the broker's certificates are for.
 pub const HOST: &str = "localhost";
@@ -42,10 +46,12 @@ pub enum Listener {
     OtherName,
     /// Without security, and advertised as [`SecuredKafka::msk_address`].
     BehindMsk,
+    /// TLS, and advertised as [`SecuredKafka::proxy_address`].
+    BehindProxy,
 }
 
 /// Each listener's name in the broker's settings, and its protocol, in the order of [`Listener`].
-const LISTENERS: [(&str, &str); 9] = [
+const LISTENERS: [(&str, &str); 10] = [
     ("PLAINTEXT", "PLAINTEXT"),
     ("SSL", "SSL"),
     ("SASL_PLAINTEXT", "SASL_PLAINTEXT"),
@@ -55,11 +61,15 @@ const LISTENERS: [(&str, &str); 9] = [
     ("SELF_SIGNED", "SSL"),
     ("OTHER_NAME", "SSL"),
     ("BEHIND_MSK", "PLAINTEXT"),
+    ("BEHIND_PROXY", "SSL"),
 ];
 
 /// How long a session of [`Listener::Brief`] lasts, in milliseconds. The broker then closes the
 /// connection of whoever does not authenticate anew, which rskafka does not.
 pub const SESSION_MS: u32 = 1000;
+
+/// A client is connected by then, or refused.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// The broker that all tests of this process share.
 #[derive(Debug)]
@@ -72,6 +82,8 @@ pub struct SecuredKafka {
     pub identity: Identity,
     /// Where the broker says that it is, to whom asks on [`Listener::BehindMsk`].
     msk: TcpListener,
+    /// The same of [`Listener::BehindProxy`].
+    proxy: u16,
     ports: [u16; LISTENERS.len()],
     /// Held so that its standard input stays open.
     _node: Child,
@@ -110,10 +122,12 @@ impl SecuredKafka {
             (Listener::Expired, authority.expired(HOST)),
             (Listener::SelfSigned, Identity::self_signed(HOST)),
             (Listener::OtherName, authority.identity("elsewhere.example")),
+            (Listener::BehindProxy, identity.clone()),
         ];
         let msk = TcpListener::bind("127.0.0.1:0").unwrap();
-        let [controller, ports @ ..] = free_ports::<{ LISTENERS.len() + 1 }>();
+        let [controller, proxy, ports @ ..] = free_ports::<{ LISTENERS.len() + 2 }>();
         let mut advertised = ports;
+        advertised[Listener::BehindProxy as usize] = proxy;
         advertised[Listener::BehindMsk as usize] = msk.local_addr().unwrap().port();
         let mut settings = settings(&directory, controller, &ports, &advertised);
         for (listener, identity) in keystores {
@@ -131,6 +145,7 @@ impl SecuredKafka {
             authority_file,
             identity,
             msk,
+            proxy,
             ports,
             _node: node,
         })
@@ -153,41 +168,47 @@ impl SecuredKafka {
 
     /// Puts a listener of MSK's in front of the broker. There is one address for it, hence one
     /// of them at a time.
-    pub fn start_msk(&self, credentials: Credentials) -> Msk {
+    pub fn start_msk(&self, credentials: msk::Credentials) -> Msk {
         let listener = self.msk.try_clone().unwrap();
         let broker = self.port(Listener::BehindMsk);
         Msk::start(listener, &self.identity, credentials, broker)
     }
 
-    /// Sets, or changes, a user's password for SCRAM-SHA-256.
-    ///
-    /// # Panics
-    /// Panics where the broker does not take it.
+    /// Where [`Self::start_proxy`] listens.
+    pub fn proxy_address(&self) -> String {
+        format!("{HOST}:{}", self.proxy)
+    }
+
+    /// Puts a proxy before [`Listener::BehindProxy`]. There is one address for it, hence one of
+    /// them at a time.
+    pub async fn start_proxy(&self) -> Proxy {
+        Proxy::start(self.proxy, self.port(Listener::BehindProxy)).await
+    }
+
+    /// Who changes topics, and who may do what with them.
+    pub fn admin(&self) -> Admin {
+        Admin::new([self.port(Listener::Plaintext)])
+    }
+
+    /// Sets, or changes, a user's password for SCRAM-SHA-256, and waits until the broker takes it.
     pub async fn set_password(&self, username: &str, password: &str) {
-        let address = self.address(Listener::Plaintext);
-        let config = format!("SCRAM-SHA-256=[password={password}]");
-        let mut command = Command::new("java");
-        command
-            .args(java(&[
-                "kafka.admin.ConfigCommand",
-                "--bootstrap-server",
-                &address,
-                "--alter",
-                "--entity-type",
-                "users",
-                "--entity-name",
-                username,
-                "--add-config",
-                &config,
-            ]))
-            .stdout(Stdio::null())
-            .kill_on_drop(true);
-        let status = within("ConfigCommand", command.status()).await.unwrap();
-        assert!(status.success(), "ConfigCommand: {status}");
+        self.admin().set_password(username, password).await;
+        let address = self.address(Listener::SaslPlaintext);
+        eventually("the broker takes a password", async || {
+            let credentials = Credentials::new(username.to_owned(), password.to_owned());
+            let connecting = ClientBuilder::new(vec![address.clone()])
+                .sasl_config(SaslConfig::ScramSha256(credentials))
+                .build();
+            // One that is refused would try for ever.
+            let connected = timeout(CONNECT_MAX, Box::pin(connecting)).await;
+            connected.is_ok_and(|it| it.is_ok()).then_some(())
+        })
+        .await;
     }
 }
 
 /// The settings of one node that is broker and controller, but for what secures its listeners.
+/// Everybody may do what nobody was denied, and who comes without a name may do everything.
 fn settings(directory: &Path, controller: u16, ports: &[u16], advertised: &[u16]) -> String {
     let addresses = |host: &str, ports: &[u16]| {
         let named = LISTENERS.iter().zip(ports);
@@ -213,6 +234,9 @@ fn settings(directory: &Path, controller: u16, ports: &[u16], advertised: &[u16]
          auto.create.topics.enable=false\n\
          offsets.topic.replication.factor=1\n\
          group.initial.rebalance.delay.ms=0\n\
+         authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+         allow.everyone.if.no.acl.found=true\n\
+         super.users=User:ANONYMOUS\n\
          listener.name.brief.scram-sha-256.connections.max.reauth.ms={SESSION_MS}\n",
         addresses("127.0.0.1", ports),
         addresses(HOST, advertised),

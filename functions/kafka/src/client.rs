@@ -113,7 +113,8 @@ impl Connection {
     }
 
     /// Until when brokers asked for no more records, where one did. A record
-    /// sent earlier waits at the broker, unread.
+    /// sent earlier waits at the broker, unread. Time goes on for that while a
+    /// function is frozen.
     pub fn throttled_until(&self) -> Option<Instant> {
         self.relay.seen().throttled_until()
     }

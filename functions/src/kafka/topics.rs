@@ -27,7 +27,7 @@ const REFRESH_AFTER: Duration = Duration::from_mins(5);
 
 /// A topic that is not there is not looked for again for this long, however
 /// many records it has: its clients resend, and each look is for all topics.
-const ABSENT_FOR: Duration = Duration::from_millis(250);
+pub(super) const ABSENT_FOR: Duration = Duration::from_millis(250);
 
 /// A list of topics may take this long to come: as long as an attempt.
 const LIST_MAX: Duration = Duration::from_secs(2);

@@ -5,6 +5,7 @@ mod certificates;
 pub(crate) mod modes;
 mod msk_iam;
 mod passwords;
+mod rights;
 mod secret;
 
 use serde_json::{Value, json};

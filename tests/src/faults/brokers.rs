@@ -5,15 +5,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Stage;
+use super::stage::{ON_ITS_WAY, REFUSAL};
 
 /// A leader that was killed stays away until another one has long been elected.
 const ELECTION: Duration = Duration::from_secs(2);
-
-/// What was confirmed just before the brokers died reaches its client within this time.
-const ON_ITS_WAY: Duration = Duration::from_secs(1);
-
-/// Longer than an invocation may take, so that each client is refused at least once.
-const REFUSAL: Duration = Duration::from_secs(12);
 
 /// The leader of a partition dies without a word and comes back.
 pub(super) async fn leader_killed(stage: &mut Stage) {
@@ -50,15 +45,8 @@ pub(super) async fn two_of_three_away(stage: &mut Stage) {
     for &id in &others {
         stage.cluster.kill(id).await;
     }
-    sleep(ON_ITS_WAY).await;
-    let (acknowledged, refused) = (stage.load.acknowledged(), stage.load.refused());
-    sleep(REFUSAL).await;
-    let unfounded = stage.load.acknowledged() - acknowledged;
-    let told = stage.load.refused() - refused;
-    stage.expect(
-        unfounded == 0,
-        format!("{unfounded} acknowledgements with one replica"),
-    );
-    stage.expect(told > 0, "nobody was refused".to_owned());
+    stage
+        .nothing_is_acknowledged(ON_ITS_WAY, REFUSAL, "one replica")
+        .await;
     stage.cluster.heal().await;
 }

@@ -12,7 +12,7 @@ use crate::proxy::Proxy;
 use crate::wait::eventually;
 
 /// An environment may be frozen for minutes between two invocations.
-const MINUTES: Duration = Duration::from_mins(6);
+pub(super) const MINUTES: Duration = Duration::from_mins(6);
 
 /// Frozen functions are left so for a moment, which is as good as an hour to them.
 const FROZEN: Duration = Duration::from_secs(1);
@@ -56,10 +56,16 @@ pub(super) async fn frozen_long(stage: &mut Stage) {
     stage.proxies(Proxy::bury);
 }
 
-/// Functions die at any moment, some of them while they store.
+/// Functions die at any moment of an invocation.
 pub(super) async fn killed(stage: &mut Stage) {
     for _ in 0..KILLS {
-        let victim = eventually("a function", async || fastrand::choice(stage.functions())).await;
+        let victim = eventually("a function at work", async || {
+            let functions = stage.functions().into_iter();
+            // Who has nothing to do is stopped.
+            let busy: Vec<Process> = functions.filter(|it| !it.is_stopped()).collect();
+            fastrand::choice(busy)
+        })
+        .await;
         stage.kill(&[victim]);
         sleep(BETWEEN).await;
     }

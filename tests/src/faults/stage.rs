@@ -10,7 +10,8 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::report::Report;
-use super::{Extent, Fault};
+use super::site::Site;
+use super::{Extent, Fault, invocations};
 use crate::audit::{self, Audit};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
@@ -24,6 +25,22 @@ use crate::simulator::{Launch, Simulator};
 const CONNECT: &str = "release/connect";
 pub(super) const MESSAGE: &str = "release/message";
 
+/// What was confirmed just before nothing can be any more reaches its client within this time.
+pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
+/// Longer than an invocation may take, so that each client is refused at least once.
+pub(super) const REFUSAL: Duration = Duration::from_secs(12);
+
+/// Functions answer after so long at the latest: their 10 s, less what they leave for the answer.
+const ANSWERED: Duration = Duration::from_millis(9_700);
+
+/// And so much may be the machine's.
+const NOISE: Duration = Duration::from_millis(200);
+
+/// Each client has so many messages acknowledged while memory is watched: a function that keeps
+/// something of each grows by it.
+const STRETCH: usize = 50;
+
 /// A process grows until its buffers and connections are there, and not by more than that.
 const GROWTH_KIB_MAX: u64 = 8 * 1024;
 
@@ -35,11 +52,11 @@ const SETTLED_GROWTH_KIB_MAX: u64 = 2 * 1024;
 pub struct Stage {
     pub(super) fault: Fault,
     pub(super) extent: Extent,
-    pub(super) proxies: Vec<Proxy>,
     pub(super) simulator: Simulator,
     pub(super) load: Load,
     /// What the functions store in.
     pub(super) topics: Topics,
+    site: Site,
     clock: Clock,
     /// What should not have been, so far.
     complaints: Vec<String>,
@@ -47,7 +64,8 @@ pub struct Stage {
     seen: HashMap<i32, Seen>,
     /// Those that were killed on purpose.
     killed: Vec<i32>,
-    /// Given back last, when nothing of the rest is in the way of whoever is next.
+    /// Given back last, when nothing of the rest is in the way of whoever is next; kept though
+    /// the fault happen elsewhere, since one at a time has the machine.
     pub(super) cluster: MutexGuard<'static, Cluster>,
 }
 
@@ -64,13 +82,11 @@ impl Stage {
     /// Starts everything and waits until every client could have been answered.
     pub(super) async fn set(fault: Fault, extent: &Extent) -> Self {
         let cluster = Cluster::exclusive().await;
-        let proxies = cluster.proxies().await;
+        let site = Site::of(fault, &cluster).await;
         let topics = Topics::prefixed(&format!("{}.", Uuid::new_v4()));
         let clock = Clock::default();
-        let mut launch = Launch::default()
-            .contract(&topics.contract())
-            .kafka(&cluster.brokers());
-        if fault == Fault::FunctionsFrozenLong {
+        let mut launch = site.given_to(Launch::default().contract(&topics.contract()));
+        if fault.moves_clock() {
             launch = clock.given_to(launch);
         }
         let simulator = launch.start(&["--create-topics"]).await;
@@ -79,10 +95,10 @@ impl Stage {
         let mut stage = Self {
             fault,
             extent: extent.clone(),
-            proxies,
             simulator,
             load,
             topics,
+            site,
             clock,
             complaints: Vec::new(),
             seen: HashMap::new(),
@@ -112,9 +128,29 @@ impl Stage {
         sleep(self.extent.away).await;
     }
 
+    /// Has the report complain where anything is acknowledged once what is `on_its_way` has
+    /// arrived, or where nobody is refused in the time after that.
+    pub(super) async fn nothing_is_acknowledged(
+        &mut self,
+        on_its_way: Duration,
+        time: Duration,
+        with: &str,
+    ) {
+        sleep(on_its_way).await;
+        let (acknowledged, refused) = (self.load.acknowledged(), self.load.refused());
+        sleep(time).await;
+        let unfounded = self.load.acknowledged() - acknowledged;
+        let told = self.load.refused() - refused;
+        self.expect(
+            unfounded == 0,
+            format!("{unfounded} acknowledgements with {with}"),
+        );
+        self.expect(told > 0, format!("nobody was refused with {with}"));
+    }
+
     /// Does the same to the way to each broker.
     pub(super) fn proxies(&self, change: impl Fn(&Proxy)) {
-        self.proxies.iter().for_each(change);
+        self.site.proxies.iter().for_each(change);
     }
 
     /// The processes that run functions.
@@ -137,9 +173,14 @@ impl Stage {
         self.killed.extend(processes.iter().map(|it| it.pid));
     }
 
+    /// How often a function, or the simulator, has said this.
+    pub(super) fn said(&self, what: &str) -> usize {
+        self.simulator.stderr().matches(what).count()
+    }
+
     /// How often a function has said that a record may be stored twice.
     pub(super) fn sent_again(&self) -> usize {
-        self.simulator.stderr().matches("sent again").count()
+        self.said("sent again")
     }
 
     /// How often something has gone wrong for a client or a function.
@@ -150,6 +191,17 @@ impl Stage {
     /// Moves the clock of the functions and the simulator on.
     pub(super) fn move_clock(&mut self, time: Duration) {
         self.clock.move_on(time);
+    }
+
+    /// Has the functions go on for as long as their memory is watched: twice, since those that
+    /// were new a moment ago have to settle first.
+    async fn stretch(&mut self) {
+        for _ in 0..2 {
+            for _ in 0..STRETCH {
+                self.load.progress(u64::from(self.extent.clients)).await;
+            }
+            self.look();
+        }
     }
 
     /// Remembers the functions that are there now.
@@ -184,16 +236,21 @@ impl Stage {
 
     /// Ends everything, and reports what came of it.
     pub(super) async fn clear(mut self) -> Report {
+        self.stretch().await;
         let mut complaints = std::mem::take(&mut self.complaints);
         complaints.extend(self.processes_complained_of());
         let account = self.load.end().await;
+        let slowest = invocations::slowest(&self.simulator.stderr());
+        if slowest > ANSWERED + NOISE && !self.fault.may_expire() {
+            complaints.push(format!("an invocation took {slowest:?}"));
+        }
         self.cluster.heal().await;
-        let brokers = self.cluster.direct();
-        let audit = Audit::of(&brokers, &self.topics.chat, &account).await;
+        let brokers = &self.site.direct;
+        let audit = Audit::of(brokers, &self.topics.chat, &account).await;
         complaints.extend(audit.complaints());
-        complaints.extend(audit::connections(&brokers, &self.topics.connections, &account).await);
+        complaints.extend(audit::connections(brokers, &self.topics.connections, &account).await);
         for topic in [&self.topics.chat, &self.topics.connections] {
-            self.cluster.admin().delete_topic(topic).await;
+            self.site.admin.delete_topic(topic).await;
         }
         let mut report = Report::new(self.fault, &audit, account, complaints);
         if report.complaints.is_empty() {

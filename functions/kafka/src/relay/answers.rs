@@ -1,7 +1,7 @@
 //! The way down: what the answers say that rskafka would misunderstand or keep
 //! to itself.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{
     api_versions::{self, throttle_time_at},
@@ -140,7 +140,7 @@ impl Answers<'_> {
     fn throttled(&self, milliseconds: i32) {
         let time = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
         if !time.is_zero() {
-            self.seen.throttled(Instant::now() + time.min(THROTTLE_MAX));
+            self.seen.throttled(time.min(THROTTLE_MAX));
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{dial::LinkError, socks::Broker};
 /// Written by the relay's links, read by whoever holds the connection.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    throttled_until: Mutex<Option<Instant>>,
+    throttle: Mutex<Option<Throttle>>,
     refusal: Mutex<Option<Refusal>>,
     /// By the wall clock, which goes on while a function is frozen.
     expires: Mutex<Option<SystemTime>>,
@@ -30,11 +30,9 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Until when brokers asked for no more records.
-    ///
-    /// The clock is the monotonic one: it may stand still while a function is
-    /// frozen, which makes for too long a wait, never for an endless one.
     pub(crate) fn throttled_until(&self) -> Option<Instant> {
-        *self.throttled_until.lock()
+        let throttle = (*self.throttle.lock())?;
+        Some(throttle.end(Instant::now(), SystemTime::now()))
     }
 
     /// That, and in which words, a broker refused the credentials.
@@ -63,9 +61,14 @@ impl Seen {
         self.is_cut.store(false, Ordering::Relaxed);
     }
 
-    pub(super) fn throttled(&self, until: Instant) {
-        let mut throttled_until = self.throttled_until.lock();
-        *throttled_until = (*throttled_until).max(Some(until));
+    /// A broker asked for no more records for so long.
+    pub(super) fn throttled(&self, time: Duration) {
+        let asked = Throttle {
+            until: Instant::now() + time,
+            until_by_the_wall: SystemTime::now() + time,
+        };
+        let mut throttle = self.throttle.lock();
+        *throttle = Some(throttle.map_or(asked, |known| known.longer(asked)));
     }
 
     pub(super) fn refused(&self, refusal: Refusal) {
@@ -93,6 +96,36 @@ impl Seen {
 
     pub(super) fn reached(&self, broker: &Broker) {
         self.broken.lock().remove(&broker.to_string());
+    }
+}
+
+/// Until when brokers asked for no more records, by both clocks.
+///
+/// The monotonic one may stand still while a function is frozen, and the wall
+/// clock may be set back: it is over once either says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Throttle {
+    until: Instant,
+    until_by_the_wall: SystemTime,
+}
+
+impl Throttle {
+    fn longer(self, other: Self) -> Self {
+        Self {
+            until: self.until.max(other.until),
+            until_by_the_wall: self.until_by_the_wall.max(other.until_by_the_wall),
+        }
+    }
+
+    /// When it ends, or ended, by the clock that comes to it first: of a moment
+    /// on the wall clock that is as far from now.
+    fn end(self, now: Instant, wall: SystemTime) -> Instant {
+        let by_the_wall = match self.until_by_the_wall.duration_since(wall) {
+            Ok(left) => now.checked_add(left),
+            // A machine may be younger than that.
+            Err(passed) => Some(now.checked_sub(passed.duration()).unwrap_or(now)),
+        };
+        by_the_wall.map_or(self.until, |end| end.min(self.until))
     }
 }
 
@@ -155,6 +188,56 @@ mod tests {
 
         assert!(told.contains("b:1 closed the connection with 7"), "{told}");
         assert_eq!(told.matches("b:").count(), BROKEN_MAX);
+    }
+
+    /// How much of a throttle of 10 s is left after so many seconds by the monotonic
+    /// clock and by the wall clock; less than nothing where it has been over.
+    fn left(monotonic: u64, wall: i64) -> i64 {
+        let (then, then_by_the_wall) = (Instant::now(), SystemTime::UNIX_EPOCH + DAY);
+        let asked = Duration::from_secs(10);
+        let throttle = Throttle {
+            until: then + asked,
+            until_by_the_wall: then_by_the_wall + asked,
+        };
+        let now = then + Duration::from_secs(monotonic);
+        let moved = Duration::from_secs(wall.unsigned_abs());
+        let wall = if wall < 0 {
+            then_by_the_wall - moved
+        } else {
+            then_by_the_wall + moved
+        };
+        let end = throttle.end(now, wall);
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap();
+        seconds(end.saturating_duration_since(now)) - seconds(now.saturating_duration_since(end))
+    }
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    #[test]
+    fn a_throttle_is_over_once_either_clock_says_so() {
+        assert_eq!(left(0, 0), 10);
+        assert_eq!(left(4, 4), 6);
+        assert_eq!(left(12, 12), -2);
+        // Frozen for six seconds, and for a minute.
+        assert_eq!(left(1, 7), 3);
+        assert_eq!(left(1, 61), -51);
+        // The wall clock was set back.
+        assert_eq!(left(4, -3_600), 6);
+        assert_eq!(left(11, -3_600), -1);
+    }
+
+    #[test]
+    fn the_longest_throttle_counts() {
+        let seen = Seen::default();
+        assert_eq!(seen.throttled_until(), None);
+        let begun = Instant::now();
+
+        for seconds in [20, 60, 40] {
+            seen.throttled(Duration::from_secs(seconds));
+        }
+
+        let left = seen.throttled_until().unwrap() - begun;
+        assert!(left > Duration::from_secs(40), "{left:?}");
     }
 
     #[test]

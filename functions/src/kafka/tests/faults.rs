@@ -1,6 +1,7 @@
 //! While the broker answers late, half, wrongly or not at all.
 
 use super::*;
+use crate::kafka::absence::ABSENT_MIN;
 
 /// Publishes one record to a broker that replies so, and says how often it was
 /// stored and how often the log says that it was sent again.
@@ -157,6 +158,28 @@ async fn a_topic_that_is_not_there_is_said_to_be_and_not_created() {
         .publish(typo, Instant::now() + TIME)
         .await
         .expect("stored");
+}
+
+#[tokio::test]
+async fn a_topic_that_is_not_there_is_said_to_be_where_there_is_little_time() {
+    const LITTLE: Duration = Duration::from_millis(700);
+    let broker = Broker::start(1, &[]).await;
+    let (producer, _) = producer(&broker.address());
+    publish(&producer, "k").await.expect("stored");
+    let typo = Record {
+        topic: "typo".to_owned(),
+        ..record("k", b"")
+    };
+    let looks = || broker.state.auto_creations.lock().len();
+    let before = looks();
+
+    let publishing = producer.publish(typo, Instant::now() + LITTLE);
+    let failure = publishing.await.expect_err("no such topic");
+
+    assert_eq!(failure.code, Code::NoTopic);
+    let causes = chain(&failure);
+    assert!(causes.contains("no topic \"typo\""), "{causes}");
+    assert!(looks() > before, "it was looked for again");
 }
 
 #[tokio::test]

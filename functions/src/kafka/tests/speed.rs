@@ -39,7 +39,8 @@ async fn medians<const N: usize>(producer: &Producer, values: &[Vec<u8>; N]) -> 
 
 const ROUNDS: usize = 101;
 
-/// A value may take so many times as long as a small one. With Nagle's algorithm
+/// A value may take so many times as long as a small one, on a machine that does
+/// something else besides; `tests/bench/sizes.rs` has the goal. With Nagle's algorithm
 /// and delayed acknowledgements, what is written in two pieces (values over
 /// 8 KiB) takes 40 ms and more, which is a hundred times as long.
 const RATIO_MAX: f64 = 20.0;

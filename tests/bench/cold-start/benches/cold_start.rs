@@ -55,6 +55,9 @@ const PROGRAMS: [(&str, &str); 3] = [
     ("message", "functions"),
 ];
 
+/// All functions of the contract as it is shipped.
+const FUNCTIONS: [&str; 4] = ["connect", "message", "disconnect", "push"];
+
 /// The top of the repository, where the contract is.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
@@ -103,9 +106,11 @@ impl Simulator {
             "127.0.0.1:0",
             "--kafka-listen",
             "127.0.0.1:0",
+            "--console",
+            "127.0.0.1:0",
         ]);
-        for function in ["connect", "message", "disconnect"] {
-            // None of them is ever started.
+        for function in FUNCTIONS {
+            // None of them is ever started, and most are not built.
             command.args(["--function", &format!("{function}=/bin/true")]);
         }
         let mut child = command

@@ -19,7 +19,13 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::relay::{Relay, dial::DIAL_MAX};
+use crate::relay::{
+    Relay,
+    dial::{DIAL_MAX, Dialler, Upstream},
+    link,
+    seen::Seen,
+    socks::Broker,
+};
 
 const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/ca.pem");
 
@@ -136,6 +142,59 @@ async fn a_broker_is_reached_through_tls() {
     for host in ["127.0.0.1", "localhost"] {
         let answer = check(&relay, host, address.port()).await;
         assert_eq!(answer, Ok(UNTHROTTLED.to_vec()));
+    }
+}
+
+/// With Nagle's algorithm on, the second of two small pieces would wait until the broker
+/// acknowledges the first.
+#[tokio::test]
+async fn what_goes_to_a_broker_waits_for_no_acknowledgement() {
+    for certificate in [
+        None,
+        Some(include_str!("../../../tests/data/tls/valid.pem")),
+    ] {
+        let (address, _serving) = broker(certificate).await;
+        let tls = certificate.map(|_| crate::tls::client_config(Some(CA)).unwrap());
+        let broker = Broker {
+            host: "localhost".to_owned(),
+            port: address.port(),
+        };
+        let nodelay = match Dialler::new(tls).dial(&broker).await.unwrap() {
+            Upstream::Plain(socket) => socket.nodelay(),
+            Upstream::Tls(stream) => stream.get_ref().0.nodelay(),
+        };
+        assert!(nodelay.unwrap());
+    }
+}
+
+/// rskafka has that algorithm on, and writes what is over 8 KiB in two pieces. Linux falls back to
+/// delayed acknowledgements by itself, as soon as there was an answer.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn each_piece_of_a_request_is_acknowledged_at_once() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let connecting = TcpStream::connect(listener.local_addr().unwrap());
+    let (client, accepted) = tokio::join!(connecting, listener.accept());
+    let (mut client, accepted) = (client.unwrap(), accepted.unwrap().0.into_std().unwrap());
+    let watched = TcpStream::from_std(accepted.try_clone().unwrap()).unwrap();
+    let mut accepted = TcpStream::from_std(accepted).unwrap();
+    let (upstream, mut broker) = tokio::io::duplex(REQUEST.len());
+    let seen = Seen::default();
+    let talking = async {
+        for _ in 0..3 {
+            for piece in [&REQUEST[..10], &REQUEST[10..]] {
+                client.write_all(piece).await.unwrap();
+                broker.read_exact(&mut vec![0; piece.len()]).await.unwrap();
+                assert!(watched.quickack().unwrap(), "{piece:?}");
+            }
+            broker.write_all(ANSWER).await.unwrap();
+            let mut answer = [0; ANSWER.len()];
+            client.read_exact(&mut answer).await.unwrap();
+        }
+    };
+    tokio::select! {
+        ended = link::relay(&mut accepted, upstream, &seen) => panic!("{ended:?}"),
+        () = talking => {}
     }
 }
 

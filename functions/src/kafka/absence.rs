@@ -1,0 +1,63 @@
+//! A topic that is not there, until that is certain.
+
+use std::time::{Duration, Instant};
+
+use super::topics::ABSENT_FOR;
+
+/// A topic is said to be missing once it was looked for in vain for this long:
+/// brokers hear of a new one within moments, and not all at once. Where a record
+/// has less time, a second look has to do.
+pub(super) const ABSENT_MIN: Duration = Duration::from_secs(1);
+
+/// Since when a record's topic has been looked for in vain.
+#[derive(Debug, Default)]
+pub(super) struct Absence(Option<Instant>);
+
+impl Absence {
+    /// Whether it is certain that there is no such topic, after an attempt that
+    /// began and ended so and found none; `is_last` where there is no time for
+    /// another.
+    pub(super) fn is_certain(&mut self, began: Instant, ended: Instant, is_last: bool) -> bool {
+        let since = *self.0.get_or_insert(ended);
+        // By then nobody believes what was seen before.
+        let looked_again = began.saturating_duration_since(since) > ABSENT_FOR;
+        ended - since >= ABSENT_MIN || is_last && looked_again
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether it is certain after the last of these attempts, and not before.
+    /// Each begins at so many milliseconds, and takes ten.
+    fn check(attempts: &[u64], is_time_over: bool) -> bool {
+        let start = Instant::now();
+        let mut absence = Absence::default();
+        let mut attempts = attempts.iter().peekable();
+        let mut is_certain = false;
+        while let Some(&began) = attempts.next() {
+            assert!(!is_certain, "it was certain before {began}");
+            let began = start + Duration::from_millis(began);
+            let is_last = attempts.peek().is_none() && is_time_over;
+            let ended = began + Duration::from_millis(10);
+            is_certain = absence.is_certain(began, ended, is_last);
+        }
+        is_certain
+    }
+
+    #[test]
+    fn a_topic_is_missing_once_it_was_looked_for_long_enough() {
+        assert!(!check(&[0], false));
+        assert!(!check(&[0, 270, 540, 810], false));
+        assert!(check(&[0, 270, 540, 810, 1_080], false));
+    }
+
+    #[test]
+    fn where_there_is_no_more_time_it_is_missing_after_a_second_look() {
+        assert!(!check(&[0], true));
+        // What was seen a moment ago is believed without another look.
+        assert!(!check(&[0, 100], true));
+        assert!(check(&[0, 270], true));
+    }
+}
