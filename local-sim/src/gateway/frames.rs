@@ -20,6 +20,7 @@ use tokio_tungstenite::{
         protocol::{Role, WebSocketConfig},
     },
 };
+use tracing::warn;
 
 use super::{
     Gateway,
@@ -53,6 +54,7 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         next: None,
     };
     let end = talk.until_end().await;
+    end.explain(connection);
     // From now on it does not exist for anybody else.
     gateway.connections.remove(connection.id());
     connection.outbound.close();
@@ -161,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
     fn in_time(&mut self) -> Result<(), End> {
         if self.timers.is_over() {
-            return Err(End::Gateway(Closed::going_away()));
+            return Err(End::Gateway(self.timers.closed()));
         }
         Ok(())
     }
@@ -214,6 +216,15 @@ enum End {
 }
 
 impl End {
+    /// Says on the log why the gateway closes, where nobody has asked it to.
+    fn explain(&self, connection: &Connection) {
+        if let Self::Gateway(closed) | Self::Broken(closed) = self
+            && let Some(why) = &closed.why
+        {
+            warn!("{} closed with {}: {why}", connection.id(), closed.code);
+        }
+    }
+
     /// Completes the closing handshake.
     async fn carry_out<S: AsyncRead + AsyncWrite + Unpin>(
         &self,

@@ -157,6 +157,7 @@ fn a_disconnect_is_as_recorded() {
         let closed = Closed {
             code,
             reason: reason.to_owned(),
+            why: None,
         };
         disconnect(stage, caller, request, &closed)
     };
