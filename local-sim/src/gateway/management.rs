@@ -53,11 +53,8 @@ pub(super) async fn serve(gateway: Arc<Gateway>, socket: TcpStream, read: BytesM
         .header_read_timeout(KEEP_ALIVE_WAIT)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(io, service);
-    tokio::select! {
-        served = connection => if let Err(error) = served {
-            debug!("@connections: {error}");
-        },
-        () = gateway.shutdown.cancelled() => {}
+    if let Err(error) = connection.await {
+        debug!("@connections: {error}");
     }
 }
 
