@@ -11,6 +11,7 @@
 mod api;
 mod authorization;
 mod close;
+mod elsewhere;
 mod endpoints;
 mod events;
 mod handshake;
@@ -46,7 +47,9 @@ fn main() -> ExitCode {
     let tests = tests();
     let suite = Arc::new(Suite::new(&tests));
     let names = names(&tests);
+    let elsewhere = elsewhere::trial(&tests);
     let mut trials: Vec<Trial> = tests.into_iter().map(|test| test.trial(&suite)).collect();
+    trials.push(elsewhere);
     trials.extend(checks_of_the_table(names));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if conclusion.has_failed() {
