@@ -21,6 +21,7 @@ mod keep_alive;
 mod limits;
 mod logging;
 mod management;
+mod open;
 mod recorded;
 mod report;
 mod routing;
@@ -96,6 +97,7 @@ fn tests() -> Vec<Test> {
         keep_alive::tests(),
         management::tests(),
         logging::tests(),
+        open::tests(),
     ]
     .into_iter()
     .flatten()
