@@ -91,12 +91,41 @@ fn is_below(file: &str, places: &[&str]) -> bool {
     places.iter().any(|place| file.starts_with(place))
 }
 
-/// Whether code uses a crate: `hyper::` or `hyper_util::`, but not `my_hyper::`.
+/// Whether code uses a crate: `hyper::…` or `use hyper;`, but neither `my_hyper::…` nor `hyper_util::…`.
 fn uses(code: &str, library: &str) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let path = format!("{library}::");
-    code.match_indices(&path)
-        .any(|(at, _)| !code[..at].ends_with(is_word))
+    let is_path = |(at, rest): (usize, &str)| {
+        rest.starts_with("::") || code[..at].ends_with("use ") && !rest.starts_with(is_word)
+    };
+    occurrences(code, library).any(is_path)
+}
+
+/// Where code has a path that begins so, and what comes behind it.
+fn occurrences<'a>(code: &'a str, path: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+    code.match_indices(path)
+        .filter(|(at, _)| !code[..*at].ends_with(is_word))
+        .map(|(at, path)| (at, &code[at + path.len()..]))
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// A path of a part that this test would not see through: many names at once, a part as a whole, or one that is
+/// found from the top of the crate without saying so.
+fn hidden(file: &str, code: &str) -> Option<String> {
+    if occurrences(code, "crate::").any(|(_, rest)| rest.starts_with(['{', '*'])) {
+        return Some("crate::{…}".to_owned());
+    }
+    let others = SEAMS.iter().filter(|(folder, ..)| file.starts_with(folder));
+    let parts = others.map(|(_, part, _)| format!("crate::{part}"));
+    let mut whole = parts.filter(|part| {
+        occurrences(code, part)
+            .any(|(_, rest)| !rest.starts_with(is_word) && !rest.starts_with("::"))
+    });
+    let depth = Path::new(file).iter().count() - usize::from(file.ends_with("/mod.rs"));
+    // The module of the tests in a file is one level deeper, which is no reason to go so far up.
+    let up = "super::".repeat(depth);
+    whole.next().or_else(|| code.contains(&up).then_some(up))
 }
 
 #[test]
@@ -124,14 +153,11 @@ fn each_outside_library_is_named_at_its_edge_only() {
 #[test]
 fn parts_know_of_each_other_only_what_they_must() {
     for (file, code) in sources() {
-        // A path that this test does not see through.
-        let hidden = ["crate::{", "super::super::super"]
-            .iter()
-            .find(|path| code.contains(**path));
         let is_part = SEAMS.iter().any(|(folder, ..)| file.starts_with(folder));
-        assert!(
-            !is_part || hidden.is_none(),
-            "{file}: write {hidden:?} with the part's name"
+        let hidden = is_part.then(|| hidden(&file, &code)).flatten();
+        assert_eq!(
+            hidden, None,
+            "{file}: write `crate::`, the part and what of it"
         );
         for (folder, other, known) in SEAMS.iter().filter(|(folder, ..)| file.starts_with(folder)) {
             for (at, path) in code.match_indices(&format!("crate::{other}::")) {
@@ -149,6 +175,37 @@ fn parts_know_of_each_other_only_what_they_must() {
             }
         }
     }
+}
+
+#[test]
+fn no_path_hides_which_part_it_names() {
+    let check = |file: &str, code: &str| hidden(file, code).is_some();
+    for code in [
+        "use crate::{lambda::Lambda, gateway::Gateway};",
+        "use crate::*;",
+        "use crate::lambda;",
+        "use crate::lambda as other;",
+        "use super::super::lambda::Lambda;",
+        "super::super::lambda::invoke()",
+    ] {
+        assert!(check("gateway/frames.rs", code), "{code}");
+    }
+    for code in [
+        "use crate::lambda::Lambda;",
+        "use crate::lambda_like::Lambda;",
+        "use super::{Gateway, frames};",
+        "mod tests { use super::*; }",
+    ] {
+        assert!(!check("gateway/frames.rs", code), "{code}");
+    }
+    assert!(check("gateway/mod.rs", "use super::lambda::Lambda;"));
+    assert!(!check(
+        "gateway/frames/fuzz.rs",
+        "use super::super::Gateway;"
+    ));
+    let uses = |code| uses(code, "hyper");
+    assert!(uses("hyper::Method") && uses("use hyper;") && uses("use hyper as http;"));
+    assert!(!uses("my_hyper::Method") && !uses("use hyper_util::rt;") && !uses("let hyper = 1;"));
 }
 
 #[test]

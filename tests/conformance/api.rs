@@ -53,12 +53,17 @@ impl Deployment {
         ["WS", "HTTP"].map(|kind| format!("CONFORMANCE_{infix}{kind}"))
     }
 
-    fn launch(&self, contract: &str) -> Launch {
-        let probe = Path::new(env!("CARGO_BIN_EXE_probe"));
+    fn launch(&self, contract: &str, program: &Path) -> Launch {
         let launch = Launch::default().contract(contract);
         self.functions
             .iter()
-            .fold(launch, |launch, name| launch.executable(name, probe))
+            .fold(launch, |launch, name| launch.executable(name, program))
+    }
+
+    /// Starts a simulator of it for one test, which looks for new versions of this program in the probe's place.
+    pub(crate) async fn simulate_watched(&self, program: &Path) -> Api {
+        let launch = self.launch(self.contract, program);
+        Api::of(launch.start(&["--watch"]).await, Signer::default())
     }
 
     /// Starts a simulator of it for one test, with these flags.
@@ -74,10 +79,13 @@ impl Deployment {
                 assert!(contract.contains(from), "{from} is not in {}", self.name);
                 contract.replace(from, to)
             });
-        let simulator = self.launch(&contract).start(flags).await;
+        let simulator = self.launch(&contract, Path::new(PROBE)).start(flags).await;
         Api::of(simulator, Signer::default())
     }
 }
+
+/// The function of every deployment.
+pub(crate) const PROBE: &str = env!("CARGO_BIN_EXE_probe");
 
 /// An API that runs.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use tests::sigv4::Signer;
 use tests::simulator::Launch;
 
 use crate::api::{AUTHORIZER, Api, IAM, STANDARD};
-use crate::report::Report;
+use crate::report::{Report, keys};
 use crate::socket::{Handshake, Socket};
 use crate::suite::{Test, on, simulated};
 
@@ -240,6 +240,7 @@ async fn r3_6_a_malformed_answer_is_an_internal_error(api: &Api) {
             "{reply}"
         );
     }
+    assert_eq!(refusal(api, Step::Garbage).await, 500);
 }
 
 async fn r3_7_the_answer_has_8_kb_at_most(api: &Api) {
@@ -412,11 +413,25 @@ async fn r3_12_a_wrong_signature_is_forbidden(api: &Api) {
 }
 
 async fn r3_12_who_signed_is_in_every_event(api: &Api) {
-    let report = signed(api, &api.signer).open().await.ask(&[]).await;
-    let identity = &report.event["requestContext"]["identity"];
-    let arn = identity["userArn"].as_str().unwrap_or_default();
-    assert!(arn.starts_with("arn:aws:"), "{}", report.text);
-    assert_eq!(identity["accountId"].as_str().map(str::len), Some(12));
+    let mut witness = signed(api, &api.signer).open().await;
+    let id = witness.connection_id().await;
+    let handshake = signed(api, &api.signer).told(&[Step::Tell(id)]);
+    let mut socket = handshake.open().await;
+    let connect = witness.report().await;
+    let message = socket.ask(&[]).await;
+    socket.close(1000, "").await;
+    for report in [connect, message, witness.report().await] {
+        let identity = &report.event["requestContext"]["identity"];
+        let arn = identity["userArn"].as_str().unwrap_or_default();
+        assert!(arn.starts_with("arn:aws:"), "{}", report.text);
+        assert_eq!(identity["accountId"].as_str().map(str::len), Some(12));
+        // What else there is of the user comes before these two.
+        let names = keys(&report, "/requestContext/identity");
+        assert!(
+            names.ends_with(&["userAgent".to_owned(), "sourceIp".to_owned()]),
+            "{names:?}"
+        );
+    }
 }
 
 /// Milliseconds that exceed the authorizer's timeout.

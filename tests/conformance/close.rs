@@ -297,8 +297,7 @@ async fn r7_3_8_a_close_without_a_code_has_a_reason_of_the_gateways(api: &Api) {
 }
 
 async fn r7_3_9_code_and_reason_of_the_client_are_passed_on(api: &Api) {
-    let longest = "ž".repeat(61);
-    for (code, reason) in [(1000, "done"), (4001, "enough"), (4999, &longest)] {
+    for (code, reason) in [(1000, "done"), (4001, "enough")] {
         let mut watched = Watched::open(api).await;
         watched.socket.close(code, reason).await;
         watched.check(code.into(), reason).await;

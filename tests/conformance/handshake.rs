@@ -4,9 +4,11 @@ use std::pin::pin;
 
 use serde_json::{Value, json};
 use tests::probe::Step;
+use tests::raw::{Raw, TEXT, frame, handshake};
 use tests::wait::eventually;
 
 use crate::api::{AUTHORIZER, Api, BARE, BRIEF, HASTY, REFUSED, STANDARD};
+use crate::report::Report;
 use crate::suite::{Test, on, simulated};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -47,11 +49,13 @@ pub(crate) fn tests() -> Vec<Test> {
         on!(STANDARD, r2_12_a_refusal_names_the_request_in_json),
         simulated!(r2_13_an_account_opens_500_connections_a_second),
         on!(STANDARD, r2_14_a_url_has_4096_characters_at_most),
+        simulated!(r2_14_a_url_of_4096_characters_opens),
         on!(
             STANDARD,
             r2_16_a_connection_cannot_be_posted_to_before_it_is_open
         ),
         on!(STANDARD, r2_17_a_message_may_follow_the_101_at_once),
+        simulated!(r2_17_a_message_may_come_with_the_handshake),
         on!(STANDARD, r2_18_a_refused_connection_is_not_disconnected),
     ]
 }
@@ -139,6 +143,8 @@ async fn r2_4_a_connect_that_replies_nonsense_is_a_bad_gateway(api: &Api) {
         let refusal = api.doing(&replying(reply.clone())).refused().await;
         assert_eq!(refusal.status, 502, "{reply}");
     }
+    let refusal = api.doing(&[Step::Garbage]).refused().await;
+    assert_eq!(refusal.status, 502);
 }
 
 async fn r2_4_a_connect_that_lambda_gives_up_on_is_a_bad_gateway(api: &Api) {
@@ -284,15 +290,22 @@ async fn r2_13_an_account_opens_500_connections_a_second() {
     assert!(opened >= 500, "{opened}");
 }
 
+/// A path and query of so many characters.
+fn target(api: &Api, length: usize) -> String {
+    let start = format!("/{}?x=", api.stage());
+    format!("{start}{}", "x".repeat(length - start.len()))
+}
+
 async fn r2_14_a_url_has_4096_characters_at_most(api: &Api) {
-    let target = |length: usize| {
-        let start = format!("/{}?x=", api.stage());
-        format!("{start}{}", "x".repeat(length - start.len()))
-    };
     // Whether the host counts is not known: the longest is left room for one.
-    api.handshake().target(&target(4000)).open().await;
-    let refusal = api.handshake().target(&target(4097)).refused().await;
+    api.handshake().target(&target(api, 4000)).open().await;
+    let refusal = api.handshake().target(&target(api, 4097)).refused().await;
     assert_eq!(refusal.status, 414);
+}
+
+async fn r2_14_a_url_of_4096_characters_opens() {
+    let api = BARE.simulate(&[]).await;
+    api.handshake().target(&target(&api, 4096)).open().await;
 }
 
 async fn r2_16_a_connection_cannot_be_posted_to_before_it_is_open(api: &Api) {
@@ -317,6 +330,25 @@ async fn r2_17_a_message_may_follow_the_101_at_once(api: &Api) {
     assert!(report.number("requestTimeEpoch") >= report.number("connectedAt"));
 }
 
+async fn r2_17_a_message_may_come_with_the_handshake() {
+    let api = STANDARD.simulate(&[]).await;
+    let text = json!({"do": [Step::Report]}).to_string();
+    let request = [
+        handshake(&api.websocket).into_bytes(),
+        frame(TEXT, text.as_bytes()),
+        frame(PING, b"early"),
+    ];
+    // All in one piece, before the 101 has been read, or is there at all.
+    let mut raw = Raw::connect(&api.websocket).await;
+    raw.send(&request.concat()).await;
+    raw.opened().await;
+    let answers = [raw.next().await, raw.next().await];
+    assert!(answers.contains(&(PONG, "early".to_owned())), "{answers:?}");
+    let report = answers.iter().find(|(first, _)| *first == TEXT);
+    let report = Report::parse(&report.unwrap().1);
+    assert_eq!(report.event["body"], text.as_str());
+}
+
 async fn r2_18_a_refused_connection_is_not_disconnected(api: &Api) {
     let (mut witness, id) = api.witness().await;
     let told = [
@@ -338,6 +370,9 @@ async fn r2_18_a_refused_connection_is_not_disconnected(api: &Api) {
     }
 }
 
+/// The first bytes of a ping and of its answer.
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
 /// More than an account may open at once.
 const CROWD: usize = 800;

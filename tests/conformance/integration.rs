@@ -1,5 +1,7 @@
 //! Section 5: what comes of a function's reply, and of its failure.
 
+use std::time::Duration;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use tests::probe::Step;
@@ -7,7 +9,7 @@ use tests::wait::eventually;
 
 use crate::api::{Api, BARE, STANDARD, THROTTLED};
 use crate::report::{Report, check_frame};
-use crate::suite::{Test, on};
+use crate::suite::{Test, on, simulated};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -35,6 +37,7 @@ pub(crate) fn tests() -> Vec<Test> {
             STANDARD,
             r5_14_a_failed_invocation_is_not_retried_and_closes_nothing
         ),
+        simulated!(r5_15_an_error_frame_keeps_a_connection),
     ]
 }
 
@@ -127,6 +130,10 @@ async fn r5_7_a_malformed_reply_sends_internal_server_error(api: &Api) {
             check_frame(&socket.next().await, INTERNAL);
         }
     }
+    for route in ["two-way", "one-way"] {
+        socket.order_on(route, &[Step::Garbage]).await;
+        check_frame(&socket.next().await, INTERNAL);
+    }
 }
 
 async fn r5_8_a_refused_invocation_sends_internal_server_error(api: &Api) {
@@ -193,5 +200,20 @@ async fn r5_14_a_failed_invocation_is_not_retried_and_closes_nothing(api: &Api) 
     assert_eq!(seen.len(), 3, "{seen:?}");
 }
 
+async fn r5_15_an_error_frame_keeps_a_connection() {
+    let api = STANDARD.simulate(&[]).await;
+    let (mut gate, gate_id) = api.witness().await;
+    let mut socket = api.connect().await;
+    socket.order(&[Step::Await(gate_id), throw()]).await;
+    // Nine minutes after the message comes the frame, and as many pass after it.
+    gate.ask(&[]).await;
+    api.advance(NINE_MINUTES).await;
+    gate.close(1000, "").await;
+    check_frame(&socket.next().await, INTERNAL);
+    api.advance(NINE_MINUTES).await;
+    socket.ask(&[]).await;
+}
+
+const NINE_MINUTES: Duration = Duration::from_mins(9);
 /// Milliseconds that exceed the timeouts that a contract sets for it.
 const LONG: u64 = 10_000;

@@ -1,12 +1,15 @@
 //! Sections 7.4 and 7.5: what keeps a connection alive, in which order things happen, and binary data.
 
+use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
+use tempfile::TempDir;
 use tests::probe::Step;
+use tests::simulator::none_left;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::api::{Api, STANDARD};
+use crate::api::{Api, PROBE, STANDARD};
 use crate::suite::{Test, on, simulated};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -20,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
             STANDARD,
             r7_4_4_posts_that_wait_for_each_other_arrive_in_order
         ),
+        simulated!(r7_4_5_a_new_version_keeps_connections_and_loses_no_message),
         on!(STANDARD, r7_5_1_a_binary_frame_invokes_nothing),
         on!(STANDARD, r7_5_3_what_is_posted_arrives_as_text),
         on!(STANDARD, r7_5_4_what_is_no_text_is_replaced),
@@ -108,6 +112,33 @@ async fn r7_4_4_posts_that_wait_for_each_other_arrive_in_order(api: &Api) {
     for number in 0..20 {
         assert_eq!(socket.next().await, number.to_string());
     }
+}
+
+async fn r7_4_5_a_new_version_keeps_connections_and_loses_no_message() {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("probe");
+    fs::copy(PROBE, &program).unwrap();
+    let api = STANDARD.simulate_watched(&program).await;
+    let simulator = api.simulator.as_ref().unwrap();
+    let (mut gate, gate_id) = api.witness().await;
+    let mut socket = api.connect().await;
+    let id = socket.connection_id().await;
+    socket.order(&[Step::Await(gate_id), Step::Report]).await;
+    // Whatever is answered now, the message before it has come in.
+    socket.ask(&[]).await;
+    let old = simulator.function("/probe");
+    assert!(!old.is_empty());
+    // The same program takes its place as a linker's would: what counts is which process answers.
+    let next = folder.path().join("next");
+    fs::copy(PROBE, &next).unwrap();
+    fs::rename(&next, &program).unwrap();
+    simulator.says("probe: reloaded").await;
+    gate.close(1000, "").await;
+    let kept = socket.report().await;
+    assert!(kept.event["body"].as_str().unwrap().contains("await"));
+    assert_eq!(kept.context("connectionId"), id);
+    none_left(&old).await;
+    assert_eq!(socket.ask(&[]).await.context("connectionId"), id);
 }
 
 async fn r7_5_1_a_binary_frame_invokes_nothing(api: &Api) {

@@ -1,13 +1,16 @@
 //! Section 7.1: limits.
 
+use std::future::pending;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tests::net::Url;
 use tests::probe::Step;
 use tests::simulator::Launch;
 use tests::wait::eventually;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, split};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::api::{Api, BARE, STANDARD, THROTTLED};
@@ -24,10 +27,12 @@ pub(crate) fn tests() -> Vec<Test> {
         simulated!(r7_1_4_ten_idle_minutes_end_a_connection),
         simulated!(r7_1_5_two_hours_end_a_connection_that_is_never_idle),
         simulated!(r7_1_6_an_integration_waits_50_ms_to_29_s),
+        simulated!(r7_1_8_an_account_makes_5000_requests_at_once_at_most),
         on!(THROTTLED, r7_1_9_a_stage_has_limits_of_its_own),
         simulated!(r7_1_9_a_route_has_limits_of_its_own),
         simulated!(r7_1_9_a_routes_own_limits_take_the_place_of_the_stages),
         simulated!(r7_1_9_a_bucket_fills_up_again),
+        simulated!(r7_1_10_an_api_has_300_routes_at_most),
         simulated!(r7_1_12_the_format_of_the_access_log_has_3_kb_at_most),
         on!(BARE, r7_1_13_hundreds_of_connections_are_open_at_once),
     ]
@@ -131,6 +136,44 @@ async fn r7_1_6_an_integration_waits_50_ms_to_29_s() {
     }
 }
 
+async fn r7_1_8_an_account_makes_5000_requests_at_once_at_most() {
+    let flags = ["--account-quotas", "--connections-auth", "off"];
+    let api = BARE.simulate(&flags).await;
+    let (_socket, id) = api.witness().await;
+    let url = Url::parse(&api.connection_url(&id));
+    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", url.target, url.host);
+    let requests = request.repeat(ACCOUNT_BURST * 4);
+    let mut served = 0;
+    // The bucket fills up while it is emptied: where that was too slow, there is another try.
+    eventually("one request too many", async || {
+        let (read, mut write) = split(url.connect().await);
+        let asking = async {
+            // Who has been refused does not read the rest.
+            let _ = write.write_all(requests.as_bytes()).await;
+            let _ = write.shutdown().await;
+            pending().await
+        };
+        let mut lines = BufReader::new(read).lines();
+        let reading = async {
+            loop {
+                match lines.next_line().await.ok()?? {
+                    // A body has no line of its own.
+                    line if line.ends_with("HTTP/1.1 200 OK") => served += 1,
+                    line if line.contains("HTTP/1.1 429 ") => return Some(()),
+                    _ => {}
+                }
+            }
+        };
+        tokio::select! {
+            refused = reading => refused,
+            never = asking => never,
+        }
+    })
+    .await;
+    // Two were a connection and its message.
+    assert!(served >= ACCOUNT_BURST - 2, "{served}");
+}
+
 async fn r7_1_9_a_stage_has_limits_of_its_own(api: &Api) {
     // All at once, so that the bucket does not fill up meanwhile.
     let refusal = eventually("one connection too many", async || {
@@ -207,6 +250,20 @@ async fn r7_1_9_a_bucket_fills_up_again() {
     assert_eq!(api.handshake().refused().await.status, 429);
 }
 
+async fn r7_1_10_an_api_has_300_routes_at_most() {
+    let launch = |routes: usize| {
+        let mut contract = "routeSelectionExpression: $request.body.action\nroutes:\n".to_owned();
+        for route in 0..routes {
+            contract.push_str(&format!("  r{route}: {{ function: message, topic: a }}\n"));
+        }
+        Launch::default().contract(&contract)
+    };
+    launch(300).start(&[]).await.stop().await;
+    let refusal = launch(301).refusal(&[]).await;
+    let expected = "routes: found 301 routes, expected 1 to 300";
+    assert!(refusal.stderr.contains(expected), "{}", refusal.stderr);
+}
+
 async fn r7_1_12_the_format_of_the_access_log_has_3_kb_at_most() {
     let contract = "routeSelectionExpression: $request.body.action\nroutes:\n  \
                     $default: { function: message, topic: a }\n";
@@ -242,6 +299,8 @@ fn padded(object: &str, bytes: usize) -> String {
 const FRAME_BYTES_MAX: usize = 32 * 1024;
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 const CONNECTIONS: usize = 300;
+/// What an account may ask at once.
+const ACCOUNT_BURST: usize = 5000;
 /// Handshakes at once, twice the burst of the stage.
 const CROWD: usize = 10;
 /// WebSocket close codes (RFC 6455, section 7.4.1).

@@ -177,7 +177,7 @@ async fn r9_1_a_refusal_by_the_authorizer_is_explained() {
         logged.lines(2).await,
         [
             "403 ACCESS_DENIED \"Forbidden\" authenticate: - [-] authorizer: 200 200 [-] \
-             authorize: 403 [The client is not authorized to perform this operation.] integration: - - [-]",
+             authorize: 403 [The client is not authorized to perform this operation] integration: - - [-]",
             "401 UNAUTHORIZED \"Unauthorized\" authenticate: - [-] authorizer: 401 - [Unauthorized] \
              authorize: - [-] integration: - - [-]",
         ]

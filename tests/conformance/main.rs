@@ -11,6 +11,7 @@
 mod api;
 mod authorization;
 mod close;
+mod elsewhere;
 mod endpoints;
 mod events;
 mod handshake;
@@ -20,6 +21,7 @@ mod keep_alive;
 mod limits;
 mod logging;
 mod management;
+mod open;
 mod recorded;
 mod report;
 mod routing;
@@ -46,7 +48,9 @@ fn main() -> ExitCode {
     let tests = tests();
     let suite = Arc::new(Suite::new(&tests));
     let names = names(&tests);
+    let elsewhere = elsewhere::trial(&tests);
     let mut trials: Vec<Trial> = tests.into_iter().map(|test| test.trial(&suite)).collect();
+    trials.push(elsewhere);
     trials.extend(checks_of_the_table(names));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if conclusion.has_failed() {
@@ -93,6 +97,7 @@ fn tests() -> Vec<Test> {
         keep_alive::tests(),
         management::tests(),
         logging::tests(),
+        open::tests(),
     ]
     .into_iter()
     .flatten()

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tests::http::{Response, send};
+use tests::net::Url;
 use tests::sigv4::Signer;
 use tests::wait::eventually;
 
@@ -31,9 +32,11 @@ pub(crate) fn tests() -> Vec<Test> {
         simulated!(r8_11_a_signature_need_not_be_asked_for),
         on!(STANDARD, r8_12_a_longer_message_is_too_large),
         on!(STANDARD, r8_13_a_slow_reader_is_too_much),
+        simulated!(r8_13_what_waits_for_a_slow_reader_has_512_kb_at_most),
         on!(STANDARD, r8_14_there_is_nothing_else_below_connections),
         on!(STANDARD, r8_16_a_post_does_not_wait_to_be_read),
         on!(STANDARD, r8_17_an_empty_post_is_an_empty_message),
+        simulated!(r8_18_every_host_is_the_apis),
     ]
 }
 
@@ -287,7 +290,7 @@ async fn r8_12_a_longer_message_is_too_large(api: &Api) {
 
 async fn r8_13_a_slow_reader_is_too_much(api: &Api) {
     let (_unread, id) = api.witness().await;
-    let long = "x".repeat(128 * 1024);
+    let long = "x".repeat(LONG);
     for _ in 0..POSTS_MAX {
         let response = api.manage("POST", &id, long.as_bytes()).await;
         if response.status != 200 {
@@ -298,6 +301,26 @@ async fn r8_13_a_slow_reader_is_too_much(api: &Api) {
         }
     }
     panic!("{POSTS_MAX} posts were taken that nobody read");
+}
+
+async fn r8_13_what_waits_for_a_slow_reader_has_512_kb_at_most() {
+    let api = STANDARD.simulate(&[]).await;
+    let (_unread, id) = api.witness().await;
+    for length in [LONG, 1000] {
+        let text = "x".repeat(length);
+        let mut taken = 0;
+        while api.manage("POST", &id, text.as_bytes()).await.status == 200 {
+            taken += length;
+            assert!(
+                taken < POSTS_MAX * LONG,
+                "{taken} bytes were taken that nobody read"
+            );
+        }
+        // What the system has taken off the gateway's hands waits there no more.
+        let simulator = api.simulator.as_ref().unwrap();
+        let waiting = taken.saturating_sub(simulator.in_flight());
+        assert!(waiting <= WAITING_MAX, "{waiting} of {taken} bytes wait");
+    }
 }
 
 async fn r8_14_there_is_nothing_else_below_connections(api: &Api) {
@@ -329,5 +352,21 @@ async fn r8_17_an_empty_post_is_an_empty_message(api: &Api) {
     assert_eq!(socket.next().await, "");
 }
 
+async fn r8_18_every_host_is_the_apis() {
+    let api = STANDARD.simulate(&[]).await;
+    let (mut socket, id) = api.witness().await;
+    let url = api.connection_url(&id);
+    let path = Url::parse(&url).target;
+    let other = format!("http://elsewhere.example.com{path}");
+    // What is signed is the name that is asked for.
+    let headers = api.signer.headers("POST", &other, b"hi");
+    assert_eq!(send("POST", &url, &headers, b"hi").await.status, 200);
+    assert_eq!(socket.next().await, "hi");
+}
+
+/// The largest message.
+const LONG: usize = 128 * 1024;
+/// What may wait for a client that does not read.
+const WAITING_MAX: usize = 512 * 1024;
 /// Posts of the largest size that fill any socket's buffers and the gateway's own.
 const POSTS_MAX: usize = 500;

@@ -78,6 +78,17 @@ pub(crate) fn check_frame(frame: &str, message: &str) -> (String, String) {
     (connection, request)
 }
 
+/// The keys of one object of an event, in their order.
+pub(crate) fn keys(report: &Report, path: &str) -> Vec<String> {
+    let prefix = format!("{path}/");
+    paths(&report.text)
+        .iter()
+        .filter_map(|path| path.strip_prefix(&prefix))
+        .filter(|rest| !rest.contains('/'))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The paths of all keys of a JSON text, in the order in which they stand.
 pub(crate) fn paths(json: &str) -> Vec<String> {
     let mut paths = Vec::new();

@@ -1,9 +1,13 @@
 //! `@connections`: sending to a client, looking at it and disconnecting it, over plain HTTP.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use tests::client::Client;
 use tests::consumer::Consumer;
 use tests::http::{connection_url, request, send, signed};
+use tests::net::Url;
+use tests::raw::Raw;
 use tests::simulator::{Launch, Simulator};
 
 /// One byte more than a client can be sent.
@@ -11,6 +15,8 @@ const TOO_MANY_BYTES: usize = 128 * 1024 + 1;
 
 /// Posts of the largest size that fill any socket's buffers and the gateway's queue.
 const POSTS_MAX: usize = 500;
+/// Longer than the gateway keeps a connection on which nobody asks for anything.
+const KEEP_ALIVE_MAX: Duration = Duration::from_secs(90);
 /// Messages of one client at once, far more than may be under way.
 const FLOOD: u64 = 2000;
 
@@ -121,6 +127,70 @@ async fn a_client_that_does_not_read_can_be_told_nothing_more_but_can_be_deleted
     assert_eq!(disconnect.json()["disconnectStatusCode"], 1000);
     drop(client);
     simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_costs_its_neighbours_nothing() {
+    let (simulator, slow, url) = connected().await;
+    let mut neighbour = Client::connect(&simulator.websocket).await;
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    let records = consumer.records("ws.connections", 2).await;
+    let urls = records
+        .iter()
+        .map(|record| connection_url(&simulator.connections, &record.key));
+    let near = urls.into_iter().find(|other| *other != url).unwrap();
+    let text = "x".repeat(TOO_MANY_BYTES - 1);
+    let mut refused = 0;
+    for _ in 0..POSTS_MAX {
+        refused += usize::from(signed("POST", &url, &text).await.status == 429);
+        assert_eq!(signed("POST", &near, "hi").await.status, 200);
+        assert_eq!(neighbour.next().await, "hi");
+        if refused == 20 {
+            break;
+        }
+    }
+    assert_eq!(refused, 20);
+    assert_eq!(neighbour.ask(r#"{"id":"n"}"#).await["type"], "ack");
+    drop(slow);
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn who_takes_its_time_to_ask_is_told_so_or_cut_off() {
+    let (simulator, mut client, url) = connected().await;
+    let target = Url::parse(&url).target;
+    let post = format!("POST {target} HTTP/1.1\r\nHost: slow\r\nContent-Length: 10\r\n\r\n");
+    let put = format!("PUT {target} HTTP/1.1\r\nHost: slow\r\n\r\n");
+    let late = "HTTP/1.1 400 ";
+    let (no_body, half_a_body, half_a_head, nothing_more) = tokio::join!(
+        slowly(&simulator, &post),
+        slowly(&simulator, format!("{post}hal")),
+        slowly(&simulator, &post[..post.len() - 2]),
+        slowly(&simulator, put),
+    );
+    for answer in [no_body, half_a_body] {
+        assert!(
+            answer.starts_with(late) && answer.contains("it does not come"),
+            "{answer}"
+        );
+    }
+    assert_eq!(half_a_head, "", "who sends no request is owed no answer");
+    // It was answered, and then waited for.
+    assert!(nothing_more.starts_with("HTTP/1.1 403 "), "{nothing_more}");
+    assert_eq!(
+        nothing_more.matches("HTTP/1.1").count(),
+        1,
+        "{nothing_more}"
+    );
+    client.ping().await;
+    simulator.stop().await;
+}
+
+/// Sends this, and nothing more; gives what comes until the gateway closes.
+async fn slowly(simulator: &Simulator, bytes: impl AsRef<[u8]>) -> String {
+    let mut raw = Raw::connect(&simulator.websocket).await;
+    raw.send(bytes.as_ref()).await;
+    String::from_utf8(raw.rest_in(KEEP_ALIVE_MAX).await).unwrap()
 }
 
 #[tokio::test]

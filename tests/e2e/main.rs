@@ -12,6 +12,7 @@ mod build;
 mod connections;
 mod console;
 mod duplex_faults;
+mod hints;
 mod lambda_watch;
 mod limits;
 mod memory;

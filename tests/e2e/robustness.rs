@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use tests::client::Client;
 use tests::consumer::Consumer;
-use tests::raw::{Raw, close_code, frame, handshake};
+use tests::raw::{Raw, TEXT, close_code, frame, handshake};
 use tests::simulator::{Launch, Simulator};
 use tests::wait::eventually;
 
@@ -11,16 +11,17 @@ use tests::wait::eventually;
 const CROWD: usize = 200;
 /// Clients that send garbage, and how many of them at once.
 const GARBAGE: usize = 1000;
-/// The first byte of a text frame that is a whole message.
-const TEXT: u8 = 0x81;
 /// The first byte of a ping.
 const PING: u8 = 0x89;
 /// Pings of the largest size, and how many of them are sent at once: far more than any socket's buffers take.
 const PING_BYTES: usize = 125;
 const PINGS: usize = 1000;
 const PING_ROUNDS: usize = 200;
-/// By so much the gateway may grow meanwhile, in KiB: less than a tenth of the answers.
+/// By so much the gateway may grow meanwhile, in KiB: less than a tenth of the answers to pings, and less than
+/// a KiB for each of a crowd.
 const GROWTH_KIB_MAX: u64 = 2048;
+/// Crowds, one after the other: enough to tell what each of them leaves behind from what the first one needs.
+const ROUNDS: usize = 4;
 /// Messages of a client that reads no answer: more than may be under way.
 const UNREAD: usize = 1000;
 
@@ -35,6 +36,12 @@ routeSelectionExpression: $request.body.action
 routes:
   $disconnect: { function: disconnect, topic: ws.connections }
   $default: { function: message, topic: ws.messages, routeResponse: true }
+";
+
+/// One in which connections come and go without a trace.
+const WITHOUT_LIFECYCLE: &str = "
+routeSelectionExpression: $request.body.action
+routes: { chat: { function: message, topic: chat } }
 ";
 
 async fn start() -> (Simulator, Client) {
@@ -186,10 +193,8 @@ async fn a_crowd_that_never_ends_its_frame_disturbs_nobody() {
     check_unharmed(simulator, neighbour).await;
 }
 
-#[tokio::test]
-async fn a_thousand_that_send_garbage_disturb_nobody() {
-    let (simulator, mut neighbour) = start().await;
-    let url = &simulator.websocket;
+/// Many clients at once that send what is nothing, in the place of a handshake or behind one.
+async fn crowd_of_garbage(url: &str) {
     let garbage = async |seed: usize| {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
         let bytes: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(2000).collect();
@@ -202,17 +207,45 @@ async fn a_thousand_that_send_garbage_disturb_nobody() {
         raw.half_close().await;
         raw.rest().await;
     };
+    join_all((0..GARBAGE).map(garbage)).await;
+}
+
+#[tokio::test]
+async fn a_thousand_that_send_garbage_disturb_nobody() {
+    let (simulator, mut neighbour) = start().await;
     let asking = async {
         loop {
             check_neighbour(&mut neighbour).await;
         }
     };
     tokio::select! {
-        _ = join_all((0..GARBAGE).map(garbage)) => {}
+        () = crowd_of_garbage(&simulator.websocket) => {}
         () = asking => {}
     }
     // The neighbour's last question may have been cut off before its answer.
     drop(neighbour);
     let neighbour = Client::connect(&simulator.websocket).await;
     check_unharmed(simulator, neighbour).await;
+}
+
+#[tokio::test]
+async fn a_thousand_that_send_garbage_leave_nothing_behind() {
+    tests::process::raise_descriptor_limit();
+    // Without a function nobody keeps anything of them, as the broker does of their ends.
+    let launch = Launch::default().contract(WITHOUT_LIFECYCLE);
+    let simulator = launch.start(&[]).await;
+    let mut grown = Vec::new();
+    for _ in 0..ROUNDS {
+        let before = simulator.resident_kib();
+        crowd_of_garbage(&simulator.websocket).await;
+        eventually("all sockets are closed", async || {
+            (simulator.sockets() == 0).then_some(())
+        })
+        .await;
+        grown.push(simulator.resident_kib().saturating_sub(before));
+    }
+    // The first crowd needs what the others find.
+    let later: u64 = grown[1..].iter().sum();
+    assert!(later <= GROWTH_KIB_MAX, "{grown:?} KiB");
+    simulator.stop().await;
 }

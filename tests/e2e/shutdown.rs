@@ -1,8 +1,12 @@
 //! The end of the simulator: orderly where it is asked, complete where it is killed.
 
+use std::path::Path;
+
 use rustix::process::Signal;
+use serde_json::json;
 use tests::client::Client;
 use tests::consumer::Consumer;
+use tests::probe::Step;
 use tests::simulator::{Launch, none_left};
 use tests::wait::eventually;
 
@@ -59,6 +63,27 @@ async fn sigterm_closes_connections_and_records_it() {
 #[tokio::test]
 async fn sigint_closes_connections_and_records_it() {
     check_orderly(Signal::INT).await;
+}
+
+#[tokio::test]
+async fn a_disconnect_of_the_end_is_still_answered_by_connections() {
+    let contract = "routeSelectionExpression: $request.body.action\n\
+                    routes: { $disconnect: { function: probe } }";
+    let launch = Launch::default().contract(contract);
+    let launch = launch.executable("probe", Path::new(env!("CARGO_BIN_EXE_probe")));
+    let mut simulator = launch.start(&[]).await;
+    let post = json!([Step::Post {
+        to: None,
+        text: "late".to_owned()
+    }]);
+    let headers = [("user-agent", &*format!("do={post}"))];
+    let mut client = Client::open(&simulator.websocket, &headers).await.unwrap();
+    simulator.signal(Signal::TERM);
+    let (code, status) = tokio::join!(client.closed(), simulator.ended());
+    assert!(status.success() && code == 1012, "{status} {code}");
+    let stderr = simulator.stderr();
+    assert!(stderr.contains("refused with 410: "), "{stderr}");
+    assert!(!stderr.contains("not every $disconnect"), "{stderr}");
 }
 
 #[tokio::test]

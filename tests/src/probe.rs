@@ -15,7 +15,8 @@ use std::process;
 use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -32,6 +33,8 @@ const POLL: Duration = Duration::from_millis(20);
 pub enum Step {
     /// Replies with exactly this JSON.
     Reply(Value),
+    /// Replies with what is no JSON.
+    Garbage,
     /// Replies with status 200, and the report of this invocation as the body.
     Report,
     /// Fails with this message.
@@ -115,11 +118,12 @@ impl<'a> Invocation<'a> {
         })
     }
 
-    async fn run(mut self) -> Result<Value, Diagnostic> {
+    async fn run(mut self) -> Result<Answer, Diagnostic> {
         for step in self.steps()? {
             match step {
-                Step::Reply(reply) => return Ok(reply),
-                Step::Report => return Ok(self.report_reply()),
+                Step::Reply(reply) => return Ok(Answer::Json(reply)),
+                Step::Garbage => return Ok(Answer::Garbage),
+                Step::Report => return Ok(Answer::Json(self.report_reply())),
                 Step::Throw(message) => return Err(failure(&message)),
                 Step::Exit => process::exit(1),
                 Step::Sleep(millis) => sleep(Duration::from_millis(millis)).await,
@@ -136,10 +140,12 @@ impl<'a> Invocation<'a> {
                 Step::Tell(id) => {
                     self.manage("POST", &id, &self.report()).await;
                 }
-                Step::AllowWith(bytes) => return Ok(self.allow(&"x".repeat(bytes))),
+                Step::AllowWith(bytes) => {
+                    return Ok(Answer::Json(self.allow(&"x".repeat(bytes))));
+                }
             }
         }
-        Ok(self.default_reply())
+        Ok(Answer::Json(self.default_reply()))
     }
 
     /// What the client wants done.
@@ -236,6 +242,28 @@ impl<'a> Invocation<'a> {
     }
 }
 
+/// What the function replies.
+enum Answer {
+    Json(Value),
+    Garbage,
+}
+
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Json(value) => value.serialize(serializer),
+            Self::Garbage => {
+                // What `serde_json` finds in such a struct, as its own `RawValue` is one, it writes as it is.
+                let mut raw = serializer.serialize_struct(RAW, 1)?;
+                raw.serialize_field(RAW, "Garbage {")?;
+                raw.end()
+            }
+        }
+    }
+}
+
+const RAW: &str = "$serde_json::private::RawValue";
+
 enum Kind {
     Authorizer,
     Connect,
@@ -260,3 +288,15 @@ fn failure(message: &str) -> Diagnostic {
 
 /// The status of what is said to a connection that is no more.
 const GONE: u16 = 410;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn garbage_is_no_json() {
+        let bytes = serde_json::to_vec(&Answer::Garbage).unwrap();
+        assert_eq!(bytes, b"Garbage {");
+        assert!(serde_json::from_slice::<Value>(&bytes).is_err());
+    }
+}

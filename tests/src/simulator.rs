@@ -23,7 +23,13 @@ const LAST_LINES: usize = 50;
 /// The lines on standard output that say where everything is.
 const LINES: usize = 4;
 
-/// The state of a socket that listens, in `/proc/net/tcp`.
+/// Fields of a socket in `/proc/net/tcp`.
+const LOCAL: usize = 1;
+const REMOTE: usize = 2;
+const STATE: usize = 3;
+const QUEUES: usize = 4;
+const INODE: usize = 9;
+/// The state of a socket that listens.
 const LISTENS: &str = "0A";
 
 /// How to start a simulator: any free ports and the shipped contract, unless told otherwise.
@@ -251,17 +257,41 @@ impl Simulator {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
-    /// How many of the gateway's sockets are open, as `proc(5)` shows them: one that is closed belongs to no file.
+    /// How many of the gateway's sockets are open: one that is closed belongs to no file.
     pub fn sockets(&self) -> usize {
+        let port = self.port();
+        let is_open = |socket: &&[String]| {
+            socket[LOCAL].ends_with(&port) && socket[STATE] != LISTENS && socket[INODE] != "0"
+        };
+        let table = self.table();
+        table.iter().map(Vec::as_slice).filter(is_open).count()
+    }
+
+    /// How many bytes the system has of what the gateway has sent and nobody has read.
+    pub fn in_flight(&self) -> usize {
+        let port = self.port();
+        let bytes = |socket: &Vec<String>| {
+            let (sent, received) = socket[QUEUES].split_once(':').unwrap();
+            let of = |queue| usize::from_str_radix(queue, 16).unwrap();
+            let is_sender = socket[LOCAL].ends_with(&port) && socket[STATE] != LISTENS;
+            let is_receiver = socket[REMOTE].ends_with(&port);
+            usize::from(is_sender) * of(sent) + usize::from(is_receiver) * of(received)
+        };
+        self.table().iter().map(bytes).sum()
+    }
+
+    /// The end of the gateway's address, as the system writes it.
+    fn port(&self) -> String {
         let host = Url::parse(&self.websocket).host;
         let port: u16 = host.rsplit(':').next().unwrap().parse().unwrap();
-        let local = format!(":{port:04X}");
+        format!(":{port:04X}")
+    }
+
+    /// The sockets that there are, as `proc(5)` shows them, field by field.
+    fn table(&self) -> Vec<Vec<String>> {
         let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.child.id())).unwrap();
-        let is_open = |line: &&str| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            fields[1].ends_with(&local) && fields[3] != LISTENS && fields[9] != "0"
-        };
-        table.lines().skip(1).filter(is_open).count()
+        let fields = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+        table.lines().skip(1).map(fields).collect()
     }
 
     /// The memory that it has in use, in KiB, without its functions.

@@ -1,5 +1,7 @@
 //! An open connection's socket: its frames in both directions, its clocks, and how it ends.
 
+mod metered;
+
 use std::{
     future::poll_fn,
     sync::Arc,
@@ -20,7 +22,9 @@ use tokio_tungstenite::{
         protocol::{Role, WebSocketConfig},
     },
 };
+use tracing::warn;
 
+use self::metered::Metered;
 use super::{
     Gateway,
     close::Closed,
@@ -52,7 +56,16 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         under_way: Arc::new(Semaphore::new(MESSAGES_UNDER_WAY_MAX)),
         next: None,
     };
-    let end = talk.until_end().await;
+    let end = loop {
+        match talk.until_outgrown().await {
+            Ok(()) => {
+                let socket = talk.socket.into_inner().into_inner();
+                talk.socket = web_socket(socket, BytesMut::new()).await;
+            }
+            Err(end) => break end,
+        }
+    };
+    end.explain(connection);
     // From now on it does not exist for anybody else.
     gateway.connections.remove(connection.id());
     connection.outbound.close();
@@ -69,7 +82,8 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
 async fn web_socket<S: AsyncRead + AsyncWrite + Unpin>(
     socket: S,
     early: BytesMut,
-) -> WebSocketStream<S> {
+) -> WebSocketStream<Metered<S>> {
+    let socket = Metered::new(socket, &early);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -83,7 +97,7 @@ async fn web_socket<S: AsyncRead + AsyncWrite + Unpin>(
 struct Talk<'a, S> {
     gateway: &'a Arc<Gateway>,
     connection: &'a Arc<Connection>,
-    socket: WebSocketStream<S>,
+    socket: WebSocketStream<Metered<S>>,
     /// What was written last may not be on the wire yet; the room that it takes in the queue.
     unflushed: Option<u32>,
     timers: Timers<'a>,
@@ -97,10 +111,13 @@ struct Talk<'a, S> {
 enum Moved {
     In(Option<tungstenite::Result<Message>>),
     Out(tungstenite::Result<()>),
+    /// Nothing, and there is nothing left in a codec that has grown.
+    Outgrown,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
-    async fn until_end(&mut self) -> End {
+    /// Moves frames until the codec is to be replaced, by one that takes less memory.
+    async fn until_outgrown(&mut self) -> Result<(), End> {
         let (gateway, connection) = (self.gateway, self.connection);
         loop {
             let (may_read, is_flushed) = (self.next.is_some(), self.unflushed.is_none());
@@ -112,15 +129,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 moved = poll_fn(|cx| poll(&mut self.socket, may_read, !is_flushed, cx)) => match moved {
                     Moved::In(frame) => self.received(frame),
                     Moved::Out(flushed) => self.flushed(flushed),
+                    Moved::Outgrown => return Ok(()),
                 },
                 text = connection.outbound.next(), if is_flushed => self.send(text).await,
                 () = self.timers.alarm() => self.in_time(),
                 closed = connection.closing() => Err(End::Gateway(closed)),
                 () = gateway.shutdown.cancelled() => Err(End::Gateway(Closed::service_restart())),
             };
-            if let Err(end) = moved {
-                return end;
-            }
+            moved?;
         }
     }
 
@@ -161,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
     fn in_time(&mut self) -> Result<(), End> {
         if self.timers.is_over() {
-            return Err(End::Gateway(Closed::going_away()));
+            return Err(End::Gateway(self.timers.closed()));
         }
         Ok(())
     }
@@ -174,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
 /// Reads or flushes, whichever can be done first.
 fn poll<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut WebSocketStream<S>,
+    socket: &mut WebSocketStream<Metered<S>>,
     may_read: bool,
     may_flush: bool,
     cx: &mut Context<'_>,
@@ -182,8 +198,13 @@ fn poll<S: AsyncRead + AsyncWrite + Unpin>(
     if may_flush && let Poll::Ready(flushed) = socket.poll_flush_unpin(cx) {
         return Poll::Ready(Moved::Out(flushed));
     }
-    if may_read && let Poll::Ready(frame) = socket.poll_next_unpin(cx) {
-        return Poll::Ready(Moved::In(frame));
+    if may_read {
+        if let Poll::Ready(frame) = socket.poll_next_unpin(cx) {
+            return Poll::Ready(Moved::In(frame));
+        }
+        if !may_flush && socket.get_ref().is_outgrown() {
+            return Poll::Ready(Moved::Outgrown);
+        }
     }
     Poll::Pending
 }
@@ -214,6 +235,15 @@ enum End {
 }
 
 impl End {
+    /// Says on the log why the gateway closes, where nobody has asked it to.
+    fn explain(&self, connection: &Connection) {
+        if let Self::Gateway(closed) | Self::Broken(closed) = self
+            && let Some(why) = &closed.why
+        {
+            warn!("{} closed with {}: {why}", connection.id(), closed.code);
+        }
+    }
+
     /// Completes the closing handshake.
     async fn carry_out<S: AsyncRead + AsyncWrite + Unpin>(
         &self,

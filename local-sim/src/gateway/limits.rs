@@ -27,6 +27,9 @@ pub(super) const AUTHORIZER_WAIT: Duration = Duration::from_secs(29);
 /// Its answer may be this long, in bytes.
 pub(super) const AUTHORIZER_ANSWER_BYTES_MAX: usize = 8 * 1024;
 
+/// So many sockets may be open that are no WebSockets (yet): handshakes that wait for their `$connect`, and clients of
+/// `@connections`. Who comes beyond them waits to be accepted.
+pub(super) const PENDING_MAX: usize = 10_000;
 /// The head of a request may be this long, in bytes: the longest URL, and 10,240 bytes of headers.
 pub(super) const HEAD_BYTES_MAX: usize = URL_BYTES_MAX + 10_240;
 /// A request may have this many headers.

@@ -7,6 +7,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::sleep,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use super::{
@@ -17,13 +18,24 @@ use super::{
     refusal::Refusal,
 };
 
-/// Serves every socket that comes in, each in a task of its own.
-pub(super) async fn accept(gateway: &Arc<Gateway>, listener: &TcpListener) -> Infallible {
+/// Serves every socket that comes in, each in one of the tasks of `pending` until it is `over`, or a connection.
+pub(super) async fn accept(
+    gateway: &Arc<Gateway>,
+    listener: &TcpListener,
+    pending: &TaskTracker,
+    over: &CancellationToken,
+) -> Infallible {
     loop {
+        // Without one, who comes waits where the system lets them.
+        let place = Arc::clone(&gateway.places).acquire_owned().await;
         match listener.accept().await {
             Ok((socket, peer)) => {
-                let gateway = Arc::clone(gateway);
-                gateway.tasks.clone().spawn(serve(gateway, socket, peer));
+                let serving = serve(Arc::clone(gateway), socket, peer);
+                let over = over.clone();
+                pending.spawn(async move {
+                    over.run_until_cancelled(serving).await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 warn!("cannot accept a connection: {error}");
@@ -39,15 +51,19 @@ async fn serve(gateway: Arc<Gateway>, mut socket: TcpStream, peer: SocketAddr) {
         return;
     }
     let mut buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
-    let read = tokio::select! {
-        () = gateway.shutdown.cancelled() => return,
-        read = head::read(&mut socket, &mut buffer) => read,
-    };
+    let read = head::read(&mut socket, &mut buffer).await;
     match read {
+        Ok((head, _)) if head.is_upgrade() && gateway.shutdown.is_cancelled() => {
+            let refusal = Refusal::new(503, "Service Unavailable", "the simulator is ending");
+            refusal.send(socket).await;
+        }
         Ok((head, length)) if head.is_upgrade() => {
             let early = buffer.split_off(length);
             drop(buffer);
-            handshake::run(gateway, socket, peer, head, early).await;
+            // The end waits for handshakes as it does for connections.
+            let tasks = gateway.tasks.clone();
+            let handshake = handshake::run(gateway, socket, peer, head, early);
+            tasks.track_future(handshake).await;
         }
         Ok(_) => management::serve(gateway, socket, buffer).await,
         Err(HeadError::Gone(error)) => debug!("{peer}: {error}"),

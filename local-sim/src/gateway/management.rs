@@ -7,12 +7,16 @@ mod path;
 mod patience;
 mod refusal;
 
-use std::{convert::Infallible, io::Cursor, sync::Arc};
+use std::{convert::Infallible, error::Error, io::Cursor, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::{
-    Method, Request, body::Incoming, header::HOST, http::request::Parts, server::conn::http1,
+    Method, Request,
+    body::{Body as _, Incoming},
+    header::HOST,
+    http::request::Parts,
+    server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -49,11 +53,8 @@ pub(super) async fn serve(gateway: Arc<Gateway>, socket: TcpStream, read: BytesM
         .header_read_timeout(KEEP_ALIVE_WAIT)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(io, service);
-    tokio::select! {
-        served = connection => if let Err(error) = served {
-            debug!("@connections: {error}");
-        },
-        () = gateway.shutdown.cancelled() => {}
+    if let Err(error) = connection.await {
+        debug!("@connections: {error}");
     }
 }
 
@@ -78,7 +79,7 @@ async fn carry_out(gateway: &Gateway, head: &Parts, body: Incoming) -> Result<An
         .find(&id)
         .ok_or_else(|| Refusal::gone(&id, gateway.connections.is_opening(&id)))?;
     match head.method {
-        Method::POST => post(&connection, text(&body, gateway.options.invalid_utf8)?),
+        Method::POST => post(&connection, text(body, gateway.options.invalid_utf8)?),
         Method::DELETE => Ok(delete(gateway, &connection)),
         _ => Ok(answer::description(&connection)),
     }
@@ -106,12 +107,33 @@ fn target(gateway: &Gateway, head: &Parts) -> Result<String, Refusal> {
     }
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Refusal> {
-    match timeout(BODY_WAIT, Limited::new(body, MESSAGE_BYTES_MAX).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(cause)) if cause.is::<LengthLimitError>() => Err(Refusal::too_large()),
-        Ok(Err(cause)) => Err(Refusal::unreadable(cause.to_string())),
+/// The body in memory of its own: it may wait long for a client, and is not to keep the connection's buffer.
+async fn read(body: Incoming) -> Result<Vec<u8>, Refusal> {
+    let length = body.size_hint().lower();
+    let length = usize::try_from(length).map_or(MESSAGE_BYTES_MAX, |it| it.min(MESSAGE_BYTES_MAX));
+    let mut body = Limited::new(body, MESSAGE_BYTES_MAX);
+    let reading = async {
+        let mut bytes = Vec::with_capacity(length);
+        while let Some(frame) = body.frame().await {
+            if let Some(data) = frame?.data_ref() {
+                bytes.extend_from_slice(data);
+            }
+        }
+        Ok(bytes)
+    };
+    match timeout(BODY_WAIT, reading).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(cause)) => Err(unread(cause)),
         Err(_) => Err(Refusal::unreadable("it does not come".to_owned())),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the error of a body")]
+fn unread(cause: Box<dyn Error + Send + Sync>) -> Refusal {
+    if cause.is::<LengthLimitError>() {
+        Refusal::too_large()
+    } else {
+        Refusal::unreadable(cause.to_string())
     }
 }
 
@@ -139,10 +161,12 @@ fn authorize(gateway: &Gateway, head: &Parts, body: &[u8]) -> Result<(), Refusal
 }
 
 /// The client gets a text frame, whatever the bytes are.
-fn text(body: &[u8], invalid: InvalidUtf8) -> Result<String, Refusal> {
-    match (std::str::from_utf8(body), invalid) {
-        (Ok(text), _) => Ok(text.to_owned()),
-        (Err(_), InvalidUtf8::Replace) => Ok(String::from_utf8_lossy(body).into_owned()),
+fn text(body: Vec<u8>, invalid: InvalidUtf8) -> Result<String, Refusal> {
+    match (String::from_utf8(body), invalid) {
+        (Ok(text), _) => Ok(text),
+        (Err(error), InvalidUtf8::Replace) => {
+            Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
+        }
         (Err(error), InvalidUtf8::Refuse) => Err(Refusal::unreadable(error.to_string())),
     }
 }

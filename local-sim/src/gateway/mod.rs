@@ -40,7 +40,7 @@ mod variables;
 use std::sync::Arc;
 
 use sluice_contract::{Contract, Route};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -48,6 +48,7 @@ use self::{
     event::{Request, Stage},
     hints::Hints,
     id::Ids,
+    limits::PENDING_MAX,
     registry::Registry,
     throttle::Throttle,
     time::now_ms,
@@ -73,6 +74,8 @@ pub(crate) struct Gateway {
     connections: Registry,
     access_log: AccessLog,
     hints: Hints,
+    /// A place for each socket that is no WebSocket yet.
+    places: Arc<Semaphore>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -107,6 +110,7 @@ impl Gateway {
             lambda,
             ids: Ids::new(),
             connections: Registry::default(),
+            places: Arc::new(Semaphore::new(PENDING_MAX)),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         })
@@ -117,16 +121,24 @@ impl Gateway {
         &self.clock
     }
 
-    /// Serves clients until `shutdown` is cancelled; then closes every connection, lets each `$disconnect` run
-    /// and returns.
+    /// Serves clients until `shutdown` is cancelled; then closes every connection, lets each `$disconnect` run, which
+    /// may still ask `@connections`, and returns.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
+        // Sockets that are no connections end with this.
+        let pending = TaskTracker::new();
+        let over = CancellationToken::new();
+        let ending = async {
+            shutdown.cancelled().await;
+            self.shutdown.cancel();
+            self.tasks.close();
+            self.tasks.wait().await;
+        };
         tokio::select! {
-            () = shutdown.cancelled() => {}
-            never = listener::accept(&self, &listener) => match never {},
+            () = ending => over.cancel(),
+            never = listener::accept(&self, &listener, &pending, &over) => match never {},
         }
-        self.shutdown.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        pending.close();
+        pending.wait().await;
         self.access_log.close().await;
     }
 

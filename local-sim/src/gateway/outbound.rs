@@ -105,12 +105,13 @@ pub(super) fn cost(text: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::limits::MESSAGE_BYTES_MAX;
 
     fn text(bytes: usize) -> Utf8Bytes {
         "x".repeat(bytes).into()
     }
 
-    const LARGEST: usize = super::super::limits::MESSAGE_BYTES_MAX;
+    const LARGEST: usize = MESSAGE_BYTES_MAX;
 
     #[tokio::test]
     async fn messages_come_out_in_order() {

@@ -28,19 +28,14 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Throttle {
     clock: Arc<Clock>,
-    buckets: Mutex<Buckets>,
-    refused: Mutex<Refused>,
-}
-
-#[derive(Debug)]
-struct Buckets {
     /// New connections of the account.
-    connections: Option<Bucket>,
+    connections: Option<Mutex<Bucket>>,
     /// Connects, messages and callbacks of the account.
-    account: Option<Bucket>,
+    account: Option<Mutex<Bucket>>,
     /// Connects and messages of all routes without a bucket of their own.
-    stage: Option<Bucket>,
-    routes: HashMap<String, Bucket>,
+    stage: Option<Mutex<Bucket>>,
+    routes: HashMap<String, Mutex<Bucket>>,
+    refused: Mutex<Refused>,
 }
 
 impl Throttle {
@@ -48,22 +43,20 @@ impl Throttle {
     /// account has more than one API.
     pub(super) fn new(contract: &Contract, account_quotas: bool, clock: Arc<Clock>) -> Self {
         let now = clock.now();
-        let bucket = |(rate, burst): (f64, u32)| Bucket::new(rate, burst.into(), now);
+        let bucket = |(rate, burst): (f64, u32)| Mutex::new(Bucket::new(rate, burst.into(), now));
         let account = |rate: u32, burst| account_quotas.then(|| bucket((rate.into(), burst)));
         let routes = contract
             .routes
             .iter()
             .filter_map(|(key, route)| Some((key.clone(), bucket(limits(&route.throttling)?))));
         Self {
-            buckets: Mutex::new(Buckets {
-                connections: account(
-                    ACCOUNT_CONNECTIONS_PER_SECOND,
-                    ACCOUNT_CONNECTIONS_PER_SECOND,
-                ),
-                account: account(ACCOUNT_REQUESTS_PER_SECOND, ACCOUNT_BURST),
-                stage: limits(&contract.stage.throttling).map(bucket),
-                routes: routes.collect(),
-            }),
+            connections: account(
+                ACCOUNT_CONNECTIONS_PER_SECOND,
+                ACCOUNT_CONNECTIONS_PER_SECOND,
+            ),
+            account: account(ACCOUNT_REQUESTS_PER_SECOND, ACCOUNT_BURST),
+            stage: limits(&contract.stage.throttling).map(bucket),
+            routes: routes.collect(),
             clock,
             refused: Mutex::default(),
         }
@@ -74,17 +67,10 @@ impl Throttle {
     /// # Errors
     /// A bucket is empty: the handshake is to be refused with 429.
     pub(super) fn connect(&self) -> Result<(), Throttled> {
-        let mut buckets = self.buckets.lock();
-        let Buckets {
-            connections,
-            account,
-            stage,
-            routes,
-        } = &mut *buckets;
         self.take([
-            (Limit::Connections, connections.as_mut()),
-            (Limit::Account, account.as_mut()),
-            of_route(stage, routes, Some("$connect")),
+            (Limit::Connections, self.connections.as_ref()),
+            (Limit::Account, self.account.as_ref()),
+            self.of_route(Some("$connect")),
         ])
     }
 
@@ -93,18 +79,11 @@ impl Throttle {
     /// # Errors
     /// A bucket is empty: the function is not to be invoked.
     pub(super) fn message(&self, route_key: Option<&str>) -> Result<(), Throttled> {
-        let mut buckets = self.buckets.lock();
-        let Buckets {
-            account,
-            stage,
-            routes,
-            ..
-        } = &mut *buckets;
         self.take([
-            (Limit::Account, account.as_mut()),
-            of_route(stage, routes, route_key),
+            (Limit::Account, self.account.as_ref()),
+            self.of_route(route_key),
         ])
-        .inspect_err(|throttled| self.refused.lock().log(throttled))
+        .inspect_err(|throttled| self.log(throttled))
     }
 
     /// Lets a request to `@connections` in, which is the account's concern only.
@@ -112,39 +91,47 @@ impl Throttle {
     /// # Errors
     /// The bucket is empty: the request is to be refused with 429.
     pub(super) fn callback(&self) -> Result<(), Throttled> {
-        self.take([(Limit::Account, self.buckets.lock().account.as_mut())])
+        self.take([(Limit::Account, self.account.as_ref())])
     }
 
-    fn take<const N: usize>(
-        &self,
-        mut asked: [(Limit<'_>, Option<&mut Bucket>); N],
-    ) -> Result<(), Throttled> {
+    /// The bucket of a route: its own, else the stage's.
+    fn of_route<'a>(&'a self, route_key: Option<&'a str>) -> Asked<'a> {
+        match route_key.and_then(|key| Some((key, self.routes.get(key)?))) {
+            Some((key, own)) => (Limit::Route(key), Some(own)),
+            None => (Limit::Stage, self.stage.as_ref()),
+        }
+    }
+
+    /// Everybody asks in the order of [`Limit`]. Without a bucket nothing is locked.
+    fn take<const N: usize>(&self, asked: [Asked<'_>; N]) -> Result<(), Throttled> {
+        if asked.iter().all(|(_, bucket)| bucket.is_none()) {
+            return Ok(());
+        }
+        let mut locked = asked.map(|(limit, bucket)| (limit, bucket.map(Mutex::lock)));
         let now = self.clock.now();
-        for (limit, bucket) in &mut asked {
+        for (limit, bucket) in &mut locked {
             if let Some(bucket) = bucket
                 && !bucket.has_token(now)
             {
-                return Err(Throttled(format!("{limit} takes {bucket}")));
+                return Err(Throttled(format!("{limit} takes {}", **bucket)));
             }
         }
-        for bucket in asked.into_iter().filter_map(|(_, bucket)| bucket) {
+        for bucket in locked.iter_mut().filter_map(|(_, bucket)| bucket.as_mut()) {
             bucket.take();
         }
         Ok(())
     }
-}
 
-/// The bucket of a route: its own, else the stage's.
-fn of_route<'a>(
-    stage: &'a mut Option<Bucket>,
-    routes: &'a mut HashMap<String, Bucket>,
-    route_key: Option<&'a str>,
-) -> (Limit<'a>, Option<&'a mut Bucket>) {
-    match route_key.and_then(|key| Some((key, routes.get_mut(key)?))) {
-        Some((key, own)) => (Limit::Route(key), Some(own)),
-        None => (Limit::Stage, stage.as_mut()),
+    fn log(&self, throttled: &Throttled) {
+        let due = self.refused.lock().count();
+        if let Some(count) = due {
+            warn!("a message is {throttled} ({count} messages throttled so far)");
+        }
     }
 }
+
+/// A bucket that is asked for a token, where there is one, and whose it is.
+type Asked<'a> = (Limit<'a>, Option<&'a Mutex<Bucket>>);
 
 /// Rate and burst, where any of them is limited; the other one is the account's.
 fn limits(given: &Throttling) -> Option<(f64, u32)> {
@@ -194,16 +181,15 @@ struct Refused {
 }
 
 impl Refused {
-    fn log(&mut self, throttled: &Throttled) {
+    /// Counts one more; gives the sum where it is to be said.
+    fn count(&mut self) -> Option<u64> {
         self.count += 1;
         let now = Instant::now();
-        if self.said.is_none_or(|said| now - said >= LOG_PAUSE) {
+        let is_due = self.said.is_none_or(|said| now - said >= LOG_PAUSE);
+        is_due.then(|| {
             self.said = Some(now);
-            warn!(
-                "a message is {throttled} ({} messages throttled so far)",
-                self.count
-            );
-        }
+            self.count
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     clock::Clock,
+    close::Closed,
     limits::{IDLE_MAX, LIFE_MAX},
 };
 
@@ -43,6 +44,15 @@ impl<'a> Timers<'a> {
         self.alarm = self.end.min(self.last_active + IDLE_MAX);
         self.alarm <= self.clock.now()
     }
+
+    /// How a connection ends whose time is over.
+    pub(super) fn closed(&self) -> Closed {
+        if self.end <= self.clock.now() {
+            Closed::old()
+        } else {
+            Closed::idle()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -53,8 +63,8 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    /// Whether a connection is over after so many minutes, with traffic in each of `busy`.
-    fn check(minutes: u32, busy: impl Fn(u32) -> bool) -> bool {
+    /// How a connection is over after so many minutes, with traffic in each of `busy`.
+    fn check(minutes: u32, busy: impl Fn(u32) -> bool) -> Option<Closed> {
         let clock = Clock::new();
         let mut timers = Timers::new(&clock);
         for minute in 1..=minutes {
@@ -63,21 +73,21 @@ mod tests {
                 timers.touch();
             }
         }
-        timers.is_over()
+        timers.is_over().then(|| timers.closed())
     }
 
     #[test]
     fn ten_idle_minutes_are_the_end() {
-        assert!(!check(9, |_| false));
-        assert!(check(10, |_| false));
-        assert!(!check(18, |minute| minute == 9));
-        assert!(check(19, |minute| minute == 9));
+        assert_eq!(check(9, |_| false), None);
+        assert_eq!(check(10, |_| false), Some(Closed::idle()));
+        assert_eq!(check(18, |minute| minute == 9), None);
+        assert_eq!(check(19, |minute| minute == 9), Some(Closed::idle()));
     }
 
     #[test]
     fn two_hours_are_the_end_however_busy() {
-        assert!(!check(119, |_| true));
-        assert!(check(120, |_| true));
+        assert_eq!(check(119, |_| true), None);
+        assert_eq!(check(120, |_| true), Some(Closed::old()));
     }
 
     #[tokio::test]
@@ -87,5 +97,6 @@ mod tests {
         let (_, moved) = tokio::join!(timers.alarm(), async { clock.advance(IDLE_MAX) });
         assert_eq!(moved, Ok(IDLE_MAX));
         assert!(timers.is_over());
+        assert_eq!(timers.closed(), Closed::idle());
     }
 }

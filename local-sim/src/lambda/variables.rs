@@ -105,7 +105,7 @@ mod tests {
 
     fn check(max_concurrency: Option<u32>, given: &[(&str, &str)]) -> BTreeMap<String, String> {
         let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir(root.path().join(super::super::PACKAGE)).unwrap();
+        std::fs::create_dir(root.path().join(crate::lambda::PACKAGE)).unwrap();
         let folder = Folder::create(root.path(), "message-7").unwrap();
         let given = given
             .iter()

@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6.1.4",
         Observed,
-        "`queryStringParameters`: of CONNECT, where the URL has a query; decoded, and most likely the last value of a name",
+        "`queryStringParameters`: of CONNECT, where the URL has a query; decoded",
         &["an event recorded in 2020 (a gist of noid11)"],
         Tested,
     ),
@@ -176,7 +176,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6.2.13",
         Observed,
-        "`identity`: `userAgent`, where the client sent one, and `sourceIp`",
+        "`identity`: what IAM knows of who signed, `userAgent`, where the client sent one, and `sourceIp`; the order of IAM's fields among themselves is a choice",
         &[GO_MESSAGE, SWIFT],
         Tested,
     ),

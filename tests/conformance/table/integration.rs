@@ -1,7 +1,7 @@
 //! Section 5: integration.
 
 use super::Held::{Chosen, Outside, Tested};
-use super::Sure::{Documented, Observed, Unknown};
+use super::Sure::{Documented, Inferred, Observed, Unknown};
 use super::{Row, row};
 
 pub(super) const ROWS: &[Row] = &[
@@ -105,6 +105,13 @@ pub(super) const ROWS: &[Row] = &[
         Observed,
         "A failed invocation is not tried again, and closes nothing",
         &["aws/chalice#1406"],
+        Tested,
+    ),
+    row(
+        "5.15",
+        Inferred,
+        "The frame is traffic, which keeps a connection from being idle",
+        &[],
         Tested,
     ),
 ];

@@ -140,4 +140,11 @@ pub(super) const ROWS: &[Row] = &[
         &[],
         Chosen("an empty message; no flag"),
     ),
+    row(
+        "8.18",
+        Observed,
+        "Another host: 403 `{\"message\":\"Forbidden\"}`, `ForbiddenException`",
+        &["aws/aws-sdk-php#1955"],
+        Chosen("any name is the API's, since a machine has many; no flag"),
+    ),
 ];

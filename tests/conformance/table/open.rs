@@ -1,6 +1,6 @@
 //! Section 12: what nobody has told yet, and where it was decided.
 
-use super::Held::As;
+use super::Held::{As, Chosen};
 use super::Sure::Unknown;
 use super::{Row, row};
 
@@ -52,14 +52,14 @@ pub(super) const ROWS: &[Row] = &[
         Unknown,
         "A repeated name in `queryStringParameters`",
         &[],
-        As(&["6.1.4"]),
+        Chosen("the last value; no flag"),
     ),
     row(
         "12.8",
         Unknown,
         "An empty POST, and an empty message",
         &[],
-        As(&["4.4", "8.17"]),
+        Chosen("each is a message, of no text; no flag"),
     ),
     row(
         "12.9",
@@ -101,6 +101,6 @@ pub(super) const ROWS: &[Row] = &[
         Unknown,
         "Whether the longest reason of a close is passed on",
         &[],
-        As(&["7.3.9"]),
+        Chosen("it is, all 123 bytes of it; no flag"),
     ),
 ];

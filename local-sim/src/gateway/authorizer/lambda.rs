@@ -157,6 +157,6 @@ impl Failure {
 /// With exactly this error message, an authorizer says that it does not know the client.
 const UNAUTHORIZED: &str = "Unauthorized";
 /// What an access log says of a policy that does not allow to connect.
-const NOT_AUTHORIZED: &str = "The client is not authorized to perform this operation.";
+const NOT_AUTHORIZED: &str = "The client is not authorized to perform this operation";
 const EXPECTED: &str = "expected {\"principalId\":…,\"policyDocument\":{\"Version\":\"2012-10-17\",\"Statement\":[…]},\
      \"context\":{…}}; a refusal is a policy that denies, or an error with the message \"Unauthorized\"";

@@ -86,23 +86,24 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Who called. The order of IAM's fields is that of events which still carried them all, most of them null.
+/// Who called. IAM's fields come first; among themselves they stand as in events that still carried all of them, most
+/// of them null.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_arn: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<&'a str>,
-    source_ip: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    source_ip: &'a str,
 }
 
 impl<'a> Identity<'a> {
@@ -111,12 +112,12 @@ impl<'a> Identity<'a> {
         let of = |field: fn(&User) -> &'static str| user.map(field);
         Self {
             user_arn: of(|user| user.user_arn),
-            user_agent: caller.user_agent.as_deref(),
             account_id: of(|user| user.account_id),
             caller: of(|user| user.id),
-            source_ip: &caller.source_ip,
             access_key: of(|user| user.access_key),
             user: of(|user| user.id),
+            user_agent: caller.user_agent.as_deref(),
+            source_ip: &caller.source_ip,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Events against recorded ones: the same inputs must give the same keys in the same order, and the same values
 //! where these are no redactions.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -157,6 +158,7 @@ fn a_disconnect_is_as_recorded() {
         let closed = Closed {
             code,
             reason: reason.to_owned(),
+            why: None,
         };
         disconnect(stage, caller, request, &closed)
     };
@@ -340,13 +342,18 @@ fn an_iam_user_is_part_of_the_identity() {
         stage,
         caller,
         request,
-        ..
+        upgrade,
     } = &inputs;
-    let event = message(stage, caller, request, &request.id, "a", "");
-    let expected = r#""identity":{"userArn":"arn:aws:iam::123456789012:user/sluice","userAgent":"ws","accountId":"123456789012","caller":"AIDA","sourceIp":"192.0.2.1","accessKey":"sluice","user":"AIDA"}"#;
-    let event = str::from_utf8(&event).unwrap();
-    assert!(event.contains(expected), "{event}");
-    assert!(!event.contains("authorizer"), "{event}");
+    let expected = r#""identity":{"userArn":"arn:aws:iam::123456789012:user/sluice","accountId":"123456789012","caller":"AIDA","accessKey":"sluice","user":"AIDA","userAgent":"ws","sourceIp":"192.0.2.1"}"#;
+    for event in [
+        connect(stage, caller, request, upgrade),
+        message(stage, caller, request, &request.id, "a", ""),
+        disconnect(stage, caller, request, &Closed::deleted()),
+    ] {
+        let event = str::from_utf8(&event).unwrap();
+        assert!(event.contains(expected), "{event}");
+        assert!(!event.contains("authorizer"), "{event}");
+    }
 }
 
 proptest::proptest! {
@@ -357,14 +364,78 @@ proptest::proptest! {
         inputs.upgrade.headers = vec![(name.clone(), vec![String::new(), value.clone()])];
         inputs.caller.user_agent = Some(agent.clone());
         let Inputs { stage, caller, request, upgrade } = &inputs;
-        let read = |event: Bytes| serde_json::from_slice::<Value>(&event).unwrap();
-        let event = read(message(stage, caller, request, &request.id, "a", &body));
-        proptest::prop_assert_eq!(&event["body"], &json!(body));
-        proptest::prop_assert_eq!(&event["requestContext"]["identity"]["userAgent"], &json!(agent));
-        let event = read(connect(stage, caller, request, upgrade));
-        proptest::prop_assert_eq!(&event["headers"], &json!({name.as_str(): value}));
-        proptest::prop_assert_eq!(&event["multiValueQueryStringParameters"], &json!({name.as_str(): [value]}));
-        proptest::prop_assert_eq!(&event["requestContext"]["requestId"], &event["requestContext"]["extendedRequestId"]);
-        proptest::prop_assert!(event.get("body").is_none());
+        let event = read(&message(stage, caller, request, &request.id, "a", &body));
+        prop_assert_eq!(&event["body"], &json!(body));
+        prop_assert_eq!(&event["requestContext"]["identity"]["userAgent"], &json!(agent));
+        let event = read(&connect(stage, caller, request, upgrade));
+        prop_assert_eq!(&event["headers"], &json!({name.as_str(): value}));
+        prop_assert_eq!(&event["multiValueQueryStringParameters"], &json!({name.as_str(): [value]}));
+        prop_assert_eq!(&event["requestContext"]["requestId"], &event["requestContext"]["extendedRequestId"]);
+        prop_assert!(event.get("body").is_none());
     }
+
+    #[test]
+    fn a_disconnect_is_json_that_says_how_it_ended(code: u16, reason in ".*", host in ".*") {
+        let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
+        inputs.caller.domain_name.clone_from(&host);
+        let Inputs { stage, caller, request, .. } = &inputs;
+        let closed = Closed { code, reason: reason.clone(), why: None };
+        let event = read(&disconnect(stage, caller, request, &closed));
+        prop_assert_eq!(&event["requestContext"]["disconnectStatusCode"], &json!(code));
+        prop_assert_eq!(&event["requestContext"]["disconnectReason"], &json!(reason));
+        prop_assert_eq!(&event["headers"]["Host"], &json!(host));
+        prop_assert_eq!(&event["multiValueHeaders"]["Host"], &json!([host]));
+        prop_assert!(event.get("body").is_none());
+    }
+
+    #[test]
+    fn an_authorizers_event_is_json_that_says_what_it_was_told(name in "[^cCuU].{0,9}", value in ".*", colour in ".*") {
+        let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
+        inputs.stage.variables = BTreeMap::from([(name.clone(), colour.clone())]);
+        inputs.upgrade.query = vec![(name.clone(), vec![String::new(), value.clone()])];
+        inputs.upgrade.headers = vec![(name.clone(), vec![value.clone()])];
+        let Inputs { stage, caller, request, upgrade } = &inputs;
+        let event = read(&authorizer(stage, caller, request, upgrade));
+        prop_assert_eq!(&event["queryStringParameters"], &json!({name.as_str(): value}));
+        prop_assert_eq!(&event["multiValueQueryStringParameters"], &json!({name.as_str(): ["", value]}));
+        prop_assert_eq!(&event["stageVariables"], &json!({name.as_str(): colour}));
+        let mut headers = json!({"Connection": "upgrade", "content-length": "0", "Upgrade": "websocket"});
+        headers[name.as_str()] = json!(value);
+        prop_assert_eq!(&event["headers"], &headers);
+    }
+
+    #[test]
+    fn a_principal_is_json_that_says_who_it_is(
+        principal_id in ".*",
+        context in prop::collection::btree_map("[^pi].{0,9}", ".*", 0..4),
+        number: i64,
+        latency: u64,
+    ) {
+        let texts = context.iter().map(|(name, text)| (name.clone(), Scalar::Text(text.clone())));
+        let bare = ("p".to_owned(), Scalar::Bare(number.to_string()));
+        let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
+        inputs.caller.principal = Some(Box::new(Principal::Custom(Custom {
+            principal_id: principal_id.clone(),
+            context: texts.chain([bare]).collect(),
+            latency,
+        })));
+        let Inputs { stage, caller, request, upgrade } = &inputs;
+        let mut expected = json!(context);
+        expected["p"] = json!(number);
+        expected["principalId"] = json!(principal_id);
+        let later = [
+            message(stage, caller, request, &request.id, "a", ""),
+            disconnect(stage, caller, request, &Closed::deleted()),
+        ];
+        for event in later {
+            prop_assert_eq!(&read(&event)["requestContext"]["authorizer"], &expected);
+        }
+        expected["integrationLatency"] = json!(latency);
+        let event = read(&connect(stage, caller, request, upgrade));
+        prop_assert_eq!(&event["requestContext"]["authorizer"], &expected);
+    }
+}
+
+fn read(event: &Bytes) -> Value {
+    serde_json::from_slice(event).unwrap()
 }

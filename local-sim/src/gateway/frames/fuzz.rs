@@ -12,7 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
 use fastrand::Rng;
 use sluice_contract::Contract;
 use tokio::{
@@ -115,7 +114,14 @@ const NO_CODE: u16 = 1005;
 async fn run(gateway: &Arc<Gateway>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Found {
     let (client, server) = duplex(PIPE_BYTES);
     let connection = Arc::new(Connection::new(caller(gateway)));
-    let talk = super::talk(gateway, &connection, server, BytesMut::new());
+    // Some of it may have come behind the handshake, in the same piece.
+    let early = if rng.bool() {
+        rng.usize(..=bytes.len())
+    } else {
+        0
+    };
+    let (early, bytes) = bytes.split_at(early);
+    let talk = super::talk(gateway, &connection, server, early.into());
     let (closed, seen) = tokio::join!(talk, speak(client, bytes, expected, rng));
     Found { closed, seen }
 }

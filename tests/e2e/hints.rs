@@ -1,0 +1,190 @@
+//! What the gateway refuses, and why it closes, is explained on standard error.
+
+use std::path::Path;
+
+use serde_json::json;
+use tests::client::Client;
+use tests::http::{connection_url, request};
+use tests::probe::Step;
+use tests::raw::{Raw, TEXT, frame, handshake};
+use tests::sigv4::encoded;
+use tests::simulator::{Launch, Simulator};
+
+const CONTRACT: &str = "
+routeSelectionExpression: $request.body.action
+routes:
+  $connect: { function: probe }
+  chat: { function: probe, routeResponse: true }
+  limited: { function: probe, throttlingRateLimit: 0, throttlingBurstLimit: 1 }
+  one-way: { function: probe }
+";
+/// The first bytes of a binary message, of a text's first fragment, and of those that follow.
+const BINARY: u8 = 0x82;
+const FIRST: u8 = 0x01;
+const MORE: u8 = 0x00;
+/// A few more messages than a client may go on sending that are throttled.
+const FLOOD: usize = 120;
+/// Posts of the largest size that fill any socket's buffers and the gateway's queue.
+const POSTS_MAX: usize = 500;
+const MINUTE: u64 = 60;
+
+async fn start() -> Simulator {
+    let probe = Path::new(env!("CARGO_BIN_EXE_probe"));
+    let launch = Launch::default().contract(CONTRACT);
+    let launch = launch.executable("probe", probe);
+    launch.start(&["--connections-auth", "off"]).await
+}
+
+/// Opens a connection with this request, sends this on it, and waits for what is said about it.
+async fn check(simulator: &Simulator, request: &str, frames: &[u8], expected: &str) {
+    let mut raw = Raw::connect(&simulator.websocket).await;
+    raw.send(request.as_bytes()).await;
+    raw.opened().await;
+    raw.send(frames).await;
+    simulator.says(expected).await;
+}
+
+#[tokio::test]
+async fn a_message_that_comes_to_nothing_is_explained() {
+    let simulator = start().await;
+    let plain = handshake(&simulator.websocket);
+    let on = |route: &str, reply: serde_json::Value| {
+        let text = json!({"action": route, "do": [Step::Reply(reply)]}).to_string();
+        frame(TEXT, text.as_bytes())
+    };
+    for (frames, expected) in [
+        (
+            frame(TEXT, br#"{"action":"nowhere"}"#),
+            "$request.body.action selected \"nowhere\", which is no route, and there is no $default; \
+             the routes are: chat, limited, one-way",
+        ),
+        (
+            on("chat", json!({"statusCode": 200, "Data": 1})),
+            "probe: malformed proxy reply: unknown field `Data`, expected one of `statusCode`",
+        ),
+        (
+            on("one-way", json!({"statusCode": 200, "body": "lost"})),
+            "probe: the body of the reply goes nowhere: the route one-way has no `routeResponse: true`",
+        ),
+        (
+            frame(TEXT, br#"{"action":"limited"}"#).repeat(2),
+            "a message is throttled: the route limited takes 0 a second with a burst of 1",
+        ),
+    ] {
+        check(&simulator, &plain, &frames, expected).await;
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_for_what_it_sent_is_explained() {
+    let simulator = start().await;
+    let plain = handshake(&simulator.websocket);
+    let long = [b'x'; 32 * 1024];
+    for (frames, expected) in [
+        (
+            b"\x81\x02hi".to_vec(),
+            "closed with 1002: that is no WebSocket frame: Received an unmasked frame from client",
+        ),
+        (
+            frame(BINARY, b"\x00"),
+            "closed with 1003: a binary message came, which no WebSocket API takes: send text",
+        ),
+        (
+            frame(TEXT, b"\xc3\x28"),
+            "closed with 1007: a text is not UTF-8",
+        ),
+        (
+            frame(TEXT, br#"{"action":"limited"}"#).repeat(FLOOD),
+            "closed with 1008: 100 more of its messages were throttled than let in",
+        ),
+        (
+            frame(TEXT, &[b'x'; 40_000]),
+            "closed with 1009: a frame has 40000 bytes, at most 32768: fragment the message",
+        ),
+        (
+            [
+                frame(FIRST, &long),
+                frame(MORE, &long).repeat(3),
+                frame(MORE, b"x"),
+            ]
+            .concat(),
+            "closed with 1009: a message has 131073 bytes in its frames so far, at most 131072",
+        ),
+    ] {
+        check(&simulator, &plain, &frames, expected).await;
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_for_its_age_is_explained() {
+    let simulator = start().await;
+    let _idle = Raw::open(&simulator.websocket).await;
+    let mut busy = Client::connect(&simulator.websocket).await;
+    // Where one ping has been answered, the time has been noted.
+    for _ in 0..13 {
+        busy.ping().await;
+        simulator.advance(9 * MINUTE).await;
+    }
+    simulator
+        .says("closed with 1001: nothing came or went for 10 minutes")
+        .await;
+    busy.ping().await;
+    simulator.advance(9 * MINUTE).await;
+    simulator
+        .says("closed with 1001: it was open for 2 hours")
+        .await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_may_surprise_is_explained() {
+    let simulator = start().await;
+    let doing = |step: Step| {
+        let steps = encoded(&json!([step]).to_string());
+        handshake(&format!("{}?do={steps}", simulator.websocket))
+    };
+    let chosen = json!({"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "news"}});
+    let early = Step::Post {
+        to: None,
+        text: "early".to_owned(),
+    };
+    let offer = "\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+    for (request, expected) in [
+        (
+            handshake(&simulator.websocket).replace("\r\n\r\n", offer),
+            "the client offers the sub-protocols \"chat\" and probe chose none",
+        ),
+        (
+            doing(Step::Reply(chosen)),
+            "probe chose the sub-protocol \"news\", which the client does not offer",
+        ),
+        (doing(early), "is not open before its $connect has replied"),
+    ] {
+        check(&simulator, &request, b"", expected).await;
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_post_to_a_client_that_does_not_read_is_explained() {
+    let simulator = start().await;
+    let mut raw = Raw::open(&simulator.websocket).await;
+    raw.send(&frame(TEXT, br#"{"action":"chat"}"#)).await;
+    let report: serde_json::Value = serde_json::from_str(&raw.text().await).unwrap();
+    let id = report["event"]["requestContext"]["connectionId"]
+        .as_str()
+        .unwrap();
+    let url = connection_url(&simulator.connections, id);
+    let text = "x".repeat(128 * 1024);
+    for _ in 0..POSTS_MAX {
+        if request("POST", &url, &text).await.status == 429 {
+            break;
+        }
+    }
+    let expected = format!("refused with 429: {id} reads too slowly");
+    simulator.says(&expected).await;
+    drop(raw);
+    simulator.stop().await;
+}
