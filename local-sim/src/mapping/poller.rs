@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use kafka_protocol::records::Record;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -22,6 +21,7 @@ use super::{
     dead_letter::{DeadLetter, Failure},
     event::{self, partition_key},
     group::{Group, Offsets},
+    record::Record,
     report,
     schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Schedule},
     source::Source,

@@ -1,10 +1,9 @@
 //! The schedule, with a clock of the tests' own.
 
-use kafka_protocol::records::TimestampType;
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
 
-use super::*;
+use super::{super::record::tests::bare, *};
 
 const POLICY: Policy = Policy {
     batch_size: 4,
@@ -24,21 +23,7 @@ struct Scene {
 
 fn entry(offset: i64, bytes: usize) -> Entry {
     Entry {
-        record: Record {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: 0,
-            producer_id: -1,
-            producer_epoch: -1,
-            timestamp_type: TimestampType::Creation,
-            offset,
-            sequence: -1,
-            timestamp: MILLIS,
-            key: None,
-            value: None,
-            headers: Default::default(),
-        },
+        record: bare(offset, MILLIS),
         json: to_raw_value(&"x".repeat(bytes)).unwrap(),
     }
 }
