@@ -115,11 +115,11 @@ impl Mapping {
     /// Reads where there is room for more.
     fn read(&mut self) {
         for lane in 0..self.sources.len() {
-            if let Some(offset) = self.schedule.wants(lane)
+            if let Some(want) = self.schedule.wants(lane)
                 && let Some(mut source) = self.sources[lane].take()
             {
                 self.work.reading.spawn(async move {
-                    let fetched = source.fetch(offset).await;
+                    let fetched = source.fetch(want).await;
                     (lane, source, fetched)
                 });
             }
