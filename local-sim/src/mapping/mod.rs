@@ -17,6 +17,7 @@ mod dead_letter;
 mod decompress;
 mod event;
 mod group;
+mod guarded;
 mod join;
 mod poller;
 mod record;
