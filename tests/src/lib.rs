@@ -48,4 +48,5 @@ pub mod real_kafka;
 pub mod secured_kafka;
 pub mod sigv4;
 pub mod simulator;
+pub mod unwilling;
 pub mod wait;
