@@ -44,6 +44,7 @@ pub mod producer;
 pub mod proxy;
 pub mod pushed;
 pub mod raw;
+pub mod readme;
 pub mod real_kafka;
 pub mod secured_kafka;
 pub mod sigv4;
