@@ -67,7 +67,7 @@ run "the_defaults_are_those_of_the_functions" {
   }
 
   assert {
-    condition     = join(" ", keys(output.contract.functions)) == "connect disconnect message push" && jsonencode(output.contract.push) == jsonencode({ batch_size = 100, batching_window_seconds = 0, bisect = false, dead_letter = null, function = "push", record_age_seconds = -1, retry_attempts = -1, starting_position = "LATEST", topics = ["ws.outbound"] })
+    condition     = join(" ", keys(output.contract.functions)) == "connect disconnect message push" && jsonencode(output.contract.push) == jsonencode({ batch_size = 100, batching_window_seconds = 0, bisect = false, dead_letter = null, function = "push", record_age_seconds = 60, retry_attempts = -1, starting_position = "LATEST", topics = ["ws.outbound"] })
     error_message = jsonencode(output.contract.push)
   }
 

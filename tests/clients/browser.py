@@ -16,7 +16,7 @@ from common import ENDPOINT, PROBE, SHIPPED, connection_id, doing, steps
 SECONDS = 30
 
 
-def main():
+def main(drive):
     folder = pathlib.Path(__file__).parent
     handler = functools.partial(Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -102,4 +102,5 @@ class Page:
         return self.browser.execute_async_script("next(...arguments)", name)
 
 
-main()
+if __name__ == "__main__":
+    main(drive)

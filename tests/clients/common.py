@@ -4,8 +4,8 @@ import json
 import sys
 import urllib.parse
 
-# The shipped functions; the probe, which does what it is told; what is below its stage's URL.
-SHIPPED, PROBE, ENDPOINT = sys.argv[1:4]
+# The shipped functions; the probe, which does what it is told; what is below its stage's URL; the first one's Kafka.
+SHIPPED, PROBE, ENDPOINT, KAFKA = sys.argv[1:5]
 
 
 def steps(*steps):

@@ -31,6 +31,7 @@ async fn check(program: &Path, script: &Path) {
     let run = Command::new(program)
         .arg(script)
         .args([&shipped.websocket, &probe.websocket, &endpoint])
+        .arg(&shipped.kafka)
         .envs(ENVIRONMENT.iter().copied())
         .kill_on_drop(true)
         .output();
@@ -110,4 +111,10 @@ async fn ws_of_node_connects() {
 #[tokio::test]
 async fn a_page_in_chromium_connects() {
     python("browser.py").await;
+}
+
+#[cfg(all(feature = "browser", feature = "kcat"))]
+#[tokio::test]
+async fn a_line_of_kcat_appears_in_a_page_in_chromium() {
+    python("browser_kcat.py").await;
 }

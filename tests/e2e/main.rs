@@ -41,5 +41,7 @@ mod lambda_logs;
 mod lambda_managed;
 #[cfg(feature = "python")]
 mod mapping;
+#[cfg(any(feature = "curl", feature = "kcat"))]
+mod readme;
 #[cfg(feature = "python")]
 mod scripted;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 use tests::consumer::Consumer;
 use tests::group::committed;
 use tests::process::Process;
-use tests::producer::Producer;
+use tests::producer::{Producer, record};
 use tests::proxy::Proxy;
 use tests::pushed::{Pushed, contract};
 use tests::real_kafka::free_ports;
@@ -106,12 +107,22 @@ async fn records_come_in_order_from_every_partition_and_are_committed() {
         assert_eq!(values[&format!("out-{partition}")], expected);
     }
     assert!(pushed.events(1).await.iter().all(|event| count(event) <= 7));
+    come_to(&simulator, [100, 100, 100]).await;
+    simulator.stop().await;
+}
+
+/// Waits until the mapping has committed these offsets of topic `out`.
+async fn come_to(simulator: &Simulator, expected: [i64; 3]) {
     eventually("committed offsets", async || {
         let offsets = committed(&simulator.kafka, "local-sim-dev-pushed", "out", 3).await;
-        (offsets == [100, 100, 100]).then_some(())
+        (offsets == expected).then_some(())
     })
     .await;
-    simulator.stop().await;
+}
+
+fn count_of(event: &Value, partition: &str) -> usize {
+    let records = event["records"][partition].as_array();
+    records.map_or(0, Vec::len)
 }
 
 fn count(event: &Value) -> usize {
@@ -200,6 +211,102 @@ async fn what_is_given_up_is_left_in_the_dead_letter_as_it_was() {
 }
 
 #[tokio::test]
+async fn what_is_given_up_without_a_dead_letter_is_said_to_be() {
+    let (simulator, producer, pushed) = start("maximumRetryAttempts: 1").await;
+    let (_directory, path) = signal();
+    producer.send("out", 0, "k", &until("named", &path)).await;
+    producer.send("out", 0, "k", "behind").await;
+    pushed.until("out-0", "behind").await;
+    simulator.says("records given up").await;
+    for expected in ["RetryAttemptsExhausted", "attempts=2", "batchItemFailures"] {
+        simulator.says(expected).await;
+    }
+    assert!(!simulator.stderr().contains("named:"));
+    come_to(&simulator, [2, 0, 0]).await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn records_that_are_too_old_never_reach_the_function() {
+    let (simulator, producer, pushed) =
+        start("maximumRecordAgeInSeconds: 60, deadLetter: dead").await;
+    let mut old = record(Some("k"), Some("old"), &[]);
+    old.timestamp -= Duration::from_secs(61);
+    let records = vec![old.clone(), old, record(Some("k"), Some("young"), &[])];
+    producer.store("out", 0, records).await;
+    pushed.until("out-0", "young").await;
+    let consumer = Consumer::connect(&simulator.kafka).await;
+    for dead in consumer.records("dead", 2).await {
+        assert_eq!(dead.value, b"old");
+        assert_eq!(dead.header("failure.condition"), "RecordAgeExceeded");
+        assert_eq!(dead.header("failure.attempts"), "0");
+        assert!(!dead.headers.contains_key("failure.message"));
+    }
+    assert_eq!(pushed.values(1).await["out-0"], ["young"]);
+    come_to(&simulator, [3, 0, 0]).await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_topic_that_was_never_read_is_read_from_where_the_contract_says() {
+    let (cluster, producer, _unused) = start("").await;
+    producer.send("out", 0, "k", "before").await;
+    for (position, expected) in [
+        ("TRIM_HORIZON", vec!["before", "after"]),
+        ("LATEST", vec!["after"]),
+    ] {
+        let pushed = Pushed::new();
+        let contract = contract("out", &format!("startingPosition: {position}"));
+        let launch = pushed.launch(&contract).kafka(&cluster.kafka);
+        // A group of its own for each.
+        let launch = launch.option("--stage", &position.to_lowercase());
+        let simulator = launch.start(&["--create-topics"]).await;
+        if position == "TRIM_HORIZON" {
+            pushed.until("out-0", "before").await;
+        }
+        producer.send("out", 0, "k", "after").await;
+        pushed.until("out-0", "after").await;
+        assert_eq!(pushed.values(1).await["out-0"], expected);
+        simulator.stop().await;
+    }
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_has_no_more_bytes_than_lambda_takes() {
+    // In base64, six of them are more than 6 MB.
+    const BYTES: usize = 880_000;
+    let (simulator, producer, pushed) = start("maximumBatchingWindowInSeconds: 300").await;
+    for index in 0..6 {
+        let value = format!("{index}{}", "x".repeat(BYTES));
+        producer.send("out", index % 3, "k", &value).await;
+    }
+    let events = pushed.events(1).await;
+    assert_eq!((events.len(), count(&events[0])), (1, 5));
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_partition_that_fails_in_a_batch_is_no_matter_to_the_others_in_it() {
+    let (simulator, producer, pushed) =
+        start("batchSize: 3, maximumBatchingWindowInSeconds: 300").await;
+    let (_directory, path) = signal();
+    producer.send("out", 0, "k", &until("named", &path)).await;
+    producer.send("out", 1, "k", "first").await;
+    producer.send("out", 1, "k", "second").await;
+    let events = pushed.events(3).await;
+    assert_eq!(count(&events[0]), 3);
+    // From now on the one that failed goes out alone.
+    for event in &events[1..] {
+        assert_eq!((count(event), count_of(event, "out-0")), (1, 1));
+    }
+    come_to(&simulator, [0, 2, 0]).await;
+    fs::write(&path, "").unwrap();
+    come_to(&simulator, [1, 2, 0]).await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
 async fn a_function_that_is_killed_in_the_middle_gets_its_batch_again() {
     let (simulator, producer, pushed) = start("").await;
     let (_directory, path) = signal();
@@ -271,6 +378,33 @@ async fn what_kcat_writes_is_read_whatever_it_is() {
         kcat(&simulator.kafka, &arguments, &line).await;
         pushed.until("out-0", line.trim()).await;
     }
+    simulator.stop().await;
+}
+
+#[cfg(feature = "kcat")]
+#[tokio::test]
+async fn headers_come_as_often_as_they_are_there_and_are_left_so() {
+    use tests::kcat::kcat;
+    let (simulator, _, pushed) = start("maximumRetryAttempts: 0, deadLetter: dead").await;
+    let (_directory, path) = signal();
+    let headers = ["-H", "a=1", "-H", "failure.topic=x", "-H", "a=2"];
+    let write = [&["-t", "out", "-p", "0", "-P"][..], &headers].concat();
+    kcat(&simulator.kafka, &write, &until("error", &path)).await;
+    let event = pushed.events(1).await.remove(0);
+    assert_eq!(
+        event["records"]["out-0"][0]["headers"],
+        serde_json::json!([{"a": [49]}, {"failure.topic": [120]}, {"a": [50]}])
+    );
+    come_to(&simulator, [1, 0, 0]).await;
+    let dead = kcat(
+        &simulator.kafka,
+        &["-t", "dead", "-C", "-e", "-q", "-f", "%h\n"],
+        "",
+    )
+    .await;
+    let own = "a=1,failure.topic=x,a=2,failure.condition=RetryAttemptsExhausted,";
+    assert!(dead.starts_with(own), "{dead}");
+    assert!(dead.contains(",failure.topic=out,"), "{dead}");
     simulator.stop().await;
 }
 

@@ -189,3 +189,89 @@ async fn what_is_acknowledged_is_pushed_though_leaders_are_killed() {
     simulator.stop().await;
     cluster.heal().await;
 }
+
+/// Two simulators, one after the other in one group, under load, while the brokers are killed that they depend on.
+#[cfg(feature = "python")]
+#[tokio::test]
+async fn a_mapping_misses_nothing_though_its_leader_and_its_coordinator_are_killed() {
+    use std::cell::Cell;
+
+    use tests::consumer::Consumer;
+    use tests::group::{committed, coordinator};
+    use tests::pushed::{Pushed, contract};
+    use tests::wait::eventually;
+
+    let mut cluster = Cluster::exclusive().await;
+    let _proxies = cluster.proxies().await;
+    let topic = format!("out-{}", Uuid::new_v4());
+    let stage = Uuid::new_v4().to_string();
+    let group = format!("local-sim-{stage}-pushed");
+    let (brokers, direct) = (cluster.brokers(), cluster.direct());
+    let pushed = Pushed::new();
+    let start = async || {
+        let launch = pushed.launch(&contract(&topic, "")).kafka(&brokers);
+        let launch = launch.option("--stage", &stage);
+        launch.start(&["--create-topics"]).await
+    };
+    let simulator = start().await;
+    let is_over = Cell::new(false);
+    let kill = async {
+        let leader = cluster.leader_of(&topic, 0).await;
+        cluster.kill(leader).await;
+        cluster.heal().await;
+        cluster.kill(coordinator(&direct, &group).await).await;
+        // The other one has to find out where this one has come to, and who keeps that now.
+        simulator.stop().await;
+        let other = start().await;
+        cluster.heal().await;
+        is_over.set(true);
+        other
+    };
+    let (simulator, ()) = tokio::join!(kill, write(&direct, &topic, &is_over));
+
+    let mut stored = [const { Vec::new() }; PARTITIONS];
+    let consumer = Consumer::connect(&direct).await;
+    consumer
+        .each(&topic, |record| {
+            let partition = usize::try_from(record.partition).unwrap();
+            stored[partition].push(String::from_utf8(record.value).unwrap());
+        })
+        .await;
+    let pushed = pushed.values(stored.iter().map(Vec::len).sum()).await;
+    for (partition, stored) in stored.iter().enumerate() {
+        assert_eq!(&pushed[&format!("{topic}-{partition}")], stored);
+    }
+    let ends = stored.map(|stored| i64::try_from(stored.len()).unwrap());
+    eventually("committed offsets", async || {
+        (committed(&direct, &group, &topic, 3).await == ends).then_some(())
+    })
+    .await;
+    simulator.stop().await;
+}
+
+/// What a topic has where nobody says otherwise.
+#[cfg(feature = "python")]
+const PARTITIONS: usize = 3;
+
+/// Stores numbers in each partition, one after the other, until that is over.
+#[cfg(feature = "python")]
+async fn write(brokers: &str, topic: &str, is_over: &std::cell::Cell<bool>) {
+    use tests::producer::{Producer, record, store};
+
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+    let producer = Producer::connect(brokers).await;
+    let mut partitions = Vec::new();
+    for (partition, _) in (0..).zip([(); PARTITIONS]) {
+        partitions.push(producer.partition(topic, partition).await);
+    }
+    for number in 0.. {
+        if is_over.get() {
+            break;
+        }
+        for partition in &partitions {
+            let number = i64::to_string(&number);
+            store(partition, vec![record(Some("k"), Some(&number), &[])]).await;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -202,6 +202,17 @@ impl Client {
         {}
     }
 
+    /// Closes the connection as a client that has heard all there is to hear.
+    ///
+    /// # Panics
+    /// Panics where a message comes before the gateway has closed it too.
+    pub async fn leave(mut self) {
+        self.socket.close(None).await.unwrap();
+        while let Some(Ok(message)) = within("the end", self.socket.next()).await {
+            assert!(message.is_close(), "nothing was expected, not {message:?}");
+        }
+    }
+
     async fn send_raw(&mut self, message: Message) {
         within("sending", self.socket.send(message)).await.unwrap();
     }

@@ -33,6 +33,22 @@ pub async fn committed(brokers: &str, group: &str, topic: &str, partitions: i32)
     .await
 }
 
+/// The broker that keeps the offsets of a group, whichever of these says so.
+pub async fn coordinator(brokers: &str, group: &str) -> i32 {
+    let find = FindCoordinatorRequest::default().with_key(text(group));
+    eventually("a coordinator", async || {
+        for broker in brokers.split(',') {
+            let port = broker.rsplit_once(':').unwrap().1.parse().unwrap();
+            let found = ask_one(port, &find, FIND_COORDINATOR).await;
+            if let Some(found) = found.filter(|found| found.error_code == 0) {
+                return Some(found.node_id.0);
+            }
+        }
+        None
+    })
+    .await
+}
+
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }

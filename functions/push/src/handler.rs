@@ -107,7 +107,6 @@ impl<C: Connections> Handler<C> {
         if counts
             .iter()
             .any(|(name, count)| *name != "delivered" && *count > 0)
-            || !report.failures.is_empty()
         {
             let request_id = ("requestId", &*invocation.request_id);
             self.log.counts("posted", &[request_id], &counts);

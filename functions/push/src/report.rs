@@ -41,7 +41,7 @@ pub struct Rejection<'a> {
     pub refusal: Refusal,
 }
 
-/// How often what happened: once per connection, and `poison` once per record.
+/// How often what happened: once per record and connection, and `poison` once per record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// The gateway took it.
@@ -56,6 +56,8 @@ pub struct Counts {
     pub retried: u64,
     /// Delivered by an earlier invocation already.
     pub repeated: u64,
+    /// Left for the mapping to send again.
+    pub failed: u64,
     /// Records that say nothing that can be done.
     pub poison: u64,
 }
@@ -73,7 +75,7 @@ impl Counts {
     }
 
     /// The counts by their names in the log.
-    pub fn named(self) -> [(&'static str, u64); 7] {
+    pub fn named(self) -> [(&'static str, u64); 8] {
         [
             ("delivered", self.delivered),
             ("gone", self.gone),
@@ -81,6 +83,7 @@ impl Counts {
             ("rejected", self.rejected),
             ("retried", self.retried),
             ("repeated", self.repeated),
+            ("failed", self.failed),
             ("poison", self.poison),
         ]
     }

@@ -1,6 +1,6 @@
 //! The gateway's connections, through the AWS SDK.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use aws_credential_types::{
     Credentials,
@@ -29,7 +29,10 @@ use crate::{
 
 /// The connections of one stage.
 #[derive(Debug)]
-pub struct Stage(Client);
+pub struct Stage {
+    client: Client,
+    credentials: Arc<AwsCredentialsSource>,
+}
 
 impl Stage {
     /// The stage that the environment names.
@@ -38,18 +41,34 @@ impl Stage {
     /// the batch, and is decided elsewhere. Nor does it keep credentials:
     /// their source does.
     pub fn new(config: config::Config) -> Self {
+        let credentials = Arc::new(config.credentials);
         let sdk = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .http_client(Http::new())
             .endpoint_url(config.callback_url)
             .region(Region::new(config.region))
-            .credentials_provider(Source(config.credentials))
+            .credentials_provider(Source(Arc::clone(&credentials)))
             .identity_cache(IdentityCache::no_cache())
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
-        Self(Client::from_conf(sdk))
+        Self {
+            client: Client::from_conf(sdk),
+            credentials,
+        }
+    }
+
+    /// What a refusal is; one of who posts has the credentials asked for anew.
+    fn refusal<E>(&self, error: SdkError<E, HttpResponse>) -> Refusal
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let refusal = refusal(error);
+        if matches!(refusal.status, Some(401 | 403)) {
+            self.credentials.forget();
+        }
+        refusal
     }
 }
 
@@ -57,15 +76,21 @@ impl Connections for Stage {
     async fn act(&self, connection: &ConnectionId, action: &Action) -> Result<(), Refusal> {
         match action {
             Action::Post(message) => {
-                let post = self.0.post_to_connection();
+                let post = self.client.post_to_connection();
                 let post = post.connection_id(connection.as_str());
                 let post = post.data(Blob::new(&message[..])).send();
-                Box::pin(post).await.map(drop).map_err(refusal)
+                Box::pin(post)
+                    .await
+                    .map(drop)
+                    .map_err(|error| self.refusal(error))
             }
             Action::Close => {
-                let close = self.0.delete_connection();
+                let close = self.client.delete_connection();
                 let close = close.connection_id(connection.as_str()).send();
-                Box::pin(close).await.map(drop).map_err(refusal)
+                Box::pin(close)
+                    .await
+                    .map(drop)
+                    .map_err(|error| self.refusal(error))
             }
         }
     }
@@ -87,7 +112,7 @@ where
 
 /// Who posts, as the SDK asks for it.
 #[derive(Debug)]
-struct Source(AwsCredentialsSource);
+struct Source(Arc<AwsCredentialsSource>);
 
 impl ProvideCredentials for Source {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>

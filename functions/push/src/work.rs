@@ -164,6 +164,7 @@ impl<'a> Work<'a> {
 
     /// What came of it all, posts that were never given back included.
     pub fn report(self) -> Report<'a> {
+        let mut counts = self.counts;
         let mut failures = Vec::new();
         let mut delivered = Vec::new();
         for lane in self.lanes {
@@ -173,6 +174,7 @@ impl<'a> Work<'a> {
                 done.iter()
                     .map(|(record, _)| (&**name, *record, lane.connection)),
             );
+            counts.failed += u64::try_from(left.len()).unwrap_or(u64::MAX);
             failures.extend(left.first().map(|(record, _)| Failure {
                 partition: name,
                 offset: record.offset,
@@ -186,7 +188,7 @@ impl<'a> Work<'a> {
             failures,
             delivered,
             rejections: self.rejections,
-            counts: self.counts,
+            counts,
         }
     }
 }

@@ -117,7 +117,7 @@ async fn several_partitions_are_posted_closed_counted_and_reported() {
         [
             "WARN found no address, expected a header to, a header ce_connectionid, or a key requestId=r-1 partition=ws.outbound-2 offset=7",
             "ERROR the gateway answered 403: Forbidden requestId=r-1 partition=ws.outbound-2 offset=10 connectionId=denied=",
-            "INFO posted requestId=r-1 delivered=5 gone=1 tooLarge=0 rejected=0 retried=0 repeated=0 poison=1",
+            "INFO posted requestId=r-1 delivered=5 gone=1 tooLarge=0 rejected=0 retried=0 repeated=0 failed=2 poison=1",
         ]
     );
 }

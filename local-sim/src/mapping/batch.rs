@@ -1,9 +1,16 @@
-//! Record batches as a fetch brings them.
+//! Record batches as a fetch brings them, and as a topic takes them.
 //!
 //! The layout is in <https://kafka.apache.org/documentation/#recordbatch>.
 
-use bytes::{Buf as _, Bytes};
-use kafka_protocol::records::{Record, RecordBatchDecoder, TimestampType};
+use std::num::TryFromIntError;
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use kafka_protocol::records::{
+    NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, RecordBatchDecoder,
+    TimestampType,
+};
+
+use super::{decompress::decompress, record::Record};
 
 /// What a fetch brought.
 #[derive(Debug, Default)]
@@ -27,7 +34,7 @@ pub(super) fn decode(mut bytes: Bytes, from: i64) -> Fetched {
         let end = int64(&batch, 0) + i64::from(int32(&batch, LAST_OFFSET_DELTA_AT)) + 1;
         // Also where the batch says nonsense: whatever is fetched, the next fetch is further on.
         let end = end.max(fetched.next.saturating_add(1));
-        match records(batch) {
+        match records(&batch) {
             Ok(records) => {
                 let new = records.into_iter().filter(|record| record.offset >= from);
                 fetched.records.extend(new);
@@ -53,24 +60,61 @@ fn whole(bytes: &Bytes) -> Option<usize> {
 }
 
 /// The records of one batch, none where it is there for brokers and clients only.
-fn records(mut batch: Bytes) -> Result<Vec<Record>, String> {
-    let count = int32(&batch, COUNT_AT);
+fn records(batch: &Bytes) -> Result<Vec<Record>, String> {
+    let count = int32(batch, COUNT_AT);
     if !(0..=RECORDS_MAX).contains(&count) {
         return Err(format!(
             "{count} records in a batch, expected at most {RECORDS_MAX}"
         ));
     }
-    let max_timestamp = int64(&batch, MAX_TIMESTAMP_AT);
-    let decoded = RecordBatchDecoder::decode(&mut batch).map_err(|error| format!("{error:#}"))?;
-    let mut records = decoded.records;
-    records.retain(|record| !record.control);
-    for record in &mut records {
+    let mut header = RecordBatchDecoder::decode_batch_info(&mut batch.clone())
+        .map_err(|error| format!("{error:#}"))?;
+    let info = header.pop().ok_or("a batch before version 2")?;
+    if info.control {
+        return Ok(Vec::new());
+    }
+    let max_timestamp = int64(batch, MAX_TIMESTAMP_AT);
+    let mut bytes = decompress(info.compression, batch.slice(HEADER_BYTES..))
+        .map_err(|error| error.to_string())?;
+    let mut records = Vec::new();
+    for index in 0..count {
+        let record = Record::decode(&mut bytes, &info);
+        let mut record = record.ok_or_else(|| format!("record {index} is malformed"))?;
         // The broker stamps a batch as a whole, and leaves the records' own times in place.
         if record.timestamp_type == TimestampType::LogAppend {
             record.timestamp = max_timestamp;
         }
+        records.push(record);
     }
     Ok(records)
+}
+
+/// A batch of one record, for a leader that will give it an offset.
+///
+/// # Errors
+/// It is longer than its length can say.
+pub(super) fn encode(record: &Record) -> Result<Bytes, TryFromIntError> {
+    let mut covered = BytesMut::new();
+    // Neither compression nor anything else to say.
+    covered.put_i16(0);
+    covered.put_i32(0);
+    covered.put_i64(record.timestamp);
+    covered.put_i64(record.timestamp);
+    covered.put_i64(NO_PRODUCER_ID);
+    covered.put_i16(NO_PRODUCER_EPOCH);
+    covered.put_i32(NO_SEQUENCE);
+    covered.put_i32(1);
+    covered.put(record.encode());
+    let mut batch = BytesMut::new();
+    batch.put_i64(0);
+    batch.put_i32(i32::try_from(
+        CRC_COVERS_FROM - LEADER_EPOCH_AT + covered.len(),
+    )?);
+    batch.put_i32(NO_PARTITION_LEADER_EPOCH);
+    batch.put_i8(MAGIC);
+    batch.put_u32(crc32c::crc32c(&covered));
+    batch.put(covered);
+    Ok(batch.freeze())
 }
 
 fn int32(batch: &[u8], at: usize) -> i32 {
@@ -82,25 +126,31 @@ fn int64(batch: &[u8], at: usize) -> i64 {
 }
 
 const LENGTH_AT: usize = 8;
+const LEADER_EPOCH_AT: usize = 12;
+const CRC_COVERS_FROM: usize = 21;
 const LAST_OFFSET_DELTA_AT: usize = 23;
 const MAX_TIMESTAMP_AT: usize = 35;
 const COUNT_AT: usize = 57;
 const HEADER_BYTES: usize = 61;
+/// The version of the layout.
+const MAGIC: i8 = 2;
 /// A batch has this many records: more than 1 MB of the smallest ones, compressed well.
 const RECORDS_MAX: i32 = 1_000_000;
 
 #[cfg(test)]
 mod tests {
-    use bytes::{BufMut as _, BytesMut};
-    use kafka_protocol::records::{Compression, RecordBatchEncoder, RecordEncodeOptions};
+    use kafka_protocol::records::{self, Compression, RecordBatchEncoder, RecordEncodeOptions};
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        super::record::tests::{bare, header},
+        *,
+    };
 
     /// A batch of the values `0`, `1` … from an offset on.
     fn batch(base: i64, count: i64, compression: Compression) -> BytesMut {
-        let records: Vec<Record> = (0..count)
-            .map(|index| Record {
+        let records: Vec<records::Record> = (0..count)
+            .map(|index| records::Record {
                 transactional: false,
                 control: false,
                 delete_horizon: false,
@@ -206,6 +256,60 @@ mod tests {
                 .iter()
                 .all(|record| record.timestamp == 1_002)
         );
+    }
+
+    /// A record with all that one can have, and some of it twice.
+    fn sample() -> Record {
+        Record {
+            key: Some("k".into()),
+            value: Some(vec![0, 255].into()),
+            headers: vec![
+                header("a", Some("1")),
+                header("b", None),
+                header("a", Some("2")),
+                header("a", Some("")),
+            ],
+            ..bare(0, 1_545_084_650_987)
+        }
+    }
+
+    #[test]
+    fn headers_come_in_their_order_and_as_often_as_they_are_there() {
+        let fetched = decode(encode(&sample()).unwrap(), 0);
+        assert_eq!(fetched.unreadable, None);
+        assert_eq!(fetched.records, [sample()]);
+    }
+
+    #[test]
+    fn what_is_written_is_what_others_read() {
+        let record = Record {
+            headers: vec![header("a", Some("1")), header("b", None)],
+            ..sample()
+        };
+        let read = |record: &Record| {
+            let set = RecordBatchDecoder::decode(&mut encode(record).unwrap()).unwrap();
+            set.records.into_iter().next().unwrap()
+        };
+        let theirs = read(&record);
+        assert_eq!((theirs.key, theirs.value), (record.key, record.value));
+        assert_eq!((theirs.offset, theirs.timestamp), (0, record.timestamp));
+        let headers: Vec<_> = theirs.headers.into_iter().collect();
+        let headers = headers
+            .into_iter()
+            .map(|(name, value)| (name.into(), value));
+        assert_eq!(headers.collect::<Vec<_>>(), record.headers);
+        let theirs = read(&bare(0, -1));
+        assert_eq!(
+            (theirs.key, theirs.value, theirs.timestamp),
+            (None, None, -1)
+        );
+    }
+
+    #[test]
+    fn fewer_records_than_a_batch_counts_are_malformed() {
+        let mut short = plain(5, 2);
+        (&mut short[COUNT_AT..]).put_i32(3);
+        assert_eq!(check(attributed(short, 0), 5), (vec![], 7, 1));
     }
 
     proptest! {

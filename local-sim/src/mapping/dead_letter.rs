@@ -2,25 +2,19 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use kafka_protocol::{
-    ResponseError,
-    messages::{
-        ProduceRequest, TopicName,
-        produce_request::{PartitionProduceData, TopicProduceData},
-    },
-    protocol::StrBytes,
-    records::{
-        Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE,
-        Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
-    },
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    ProduceRequest, TopicName,
+    produce_request::{PartitionProduceData, TopicProduceData},
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
+    batch,
     cluster::{Cluster, ClusterError, check, text},
-    wire::Wire,
+    record::Record,
+    wire::{Wire, WireError},
 };
 
 /// Where records are left.
@@ -51,40 +45,50 @@ impl DeadLetter {
         }
     }
 
-    /// Stores records in the order in which they come, and tries on until they are stored.
+    /// Stores records in the order in which they come, and tries on until they are stored, for [`STORE_MAX`].
     ///
-    /// One that the cluster will never take is left out, and said to be.
+    /// One that the cluster will never take, or has not taken by then, is left out, and said to be.
     pub(super) async fn store(&self, records: Vec<Record>, failure: &Failure) {
         // Records of one partition stay in one, in their order.
         let partition = failure.partition % self.partitions.max(1);
+        let end = Instant::now() + STORE_MAX;
         let mut wire = None;
         for record in records {
             let offset = record.offset;
-            let batch = match encode(record, failure) {
-                Ok(batch) => batch,
-                Err(reason) => {
-                    self.say_lost(failure, offset, &reason);
-                    continue;
-                }
+            let stored = match batch::encode(&with_failure(record, failure)) {
+                Ok(batch) => self.try_on(&mut wire, partition, &batch, end).await,
+                Err(error) => Err(error.to_string()),
             };
-            let mut failures = 0_u32;
-            while let Err(error) = self.produce(&mut wire, partition, &batch).await {
-                wire = None;
-                if is_final(&error) {
-                    self.say_lost(failure, offset, &error.to_string());
-                    break;
-                }
-                failures += 1;
-                if failures == FAILURES_UNTIL_SAID {
-                    let topic = &self.topic;
-                    warn!(
-                        error = &error as &dyn Error,
-                        topic, "cannot store a dead letter, trying on"
-                    );
-                }
-                sleep(PAUSE).await;
+            if let Err(reason) = stored {
+                self.say_lost(failure, offset, &reason);
             }
         }
+    }
+
+    async fn try_on(
+        &self,
+        wire: &mut Option<Wire>,
+        partition: i32,
+        batch: &Bytes,
+        end: Instant,
+    ) -> Result<(), String> {
+        let mut failures = 0_u32;
+        while let Err(error) = self.produce(wire, partition, batch).await {
+            *wire = None;
+            if is_final(&error) || Instant::now() >= end {
+                return Err(error.to_string());
+            }
+            failures += 1;
+            if failures == FAILURES_UNTIL_SAID {
+                let topic = &self.topic;
+                warn!(
+                    error = &error as &dyn Error,
+                    topic, "cannot store a dead letter, trying on"
+                );
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(())
     }
 
     async fn produce(
@@ -130,8 +134,8 @@ impl DeadLetter {
     }
 }
 
-/// A batch with the record as it was, and the failure in further headers.
-fn encode(mut record: Record, failure: &Failure) -> Result<Bytes, String> {
+/// The record as it was, and the failure in further headers behind its own.
+fn with_failure(mut record: Record, failure: &Failure) -> Record {
     let headers = [
         ("failure.condition", Some(failure.condition.to_owned())),
         ("failure.function", Some(failure.function.clone())),
@@ -143,45 +147,21 @@ fn encode(mut record: Record, failure: &Failure) -> Result<Bytes, String> {
     ];
     for (name, value) in headers {
         if let Some(value) = value {
-            record
-                .headers
-                .insert(StrBytes::from_static_str(name), Some(value.into()));
+            let header = (Bytes::from_static(name.as_bytes()), Some(value.into()));
+            record.headers.push(header);
         }
     }
-    let record = Record {
-        transactional: false,
-        control: false,
-        delete_horizon: false,
-        partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
-        producer_id: NO_PRODUCER_ID,
-        producer_epoch: NO_PRODUCER_EPOCH,
-        sequence: NO_SEQUENCE,
-        timestamp_type: TimestampType::Creation,
-        offset: 0,
-        ..record
-    };
-    let options = RecordEncodeOptions {
-        version: 2,
-        compression: Compression::None,
-    };
-    let mut batch = BytesMut::new();
-    RecordBatchEncoder::encode(&mut batch, [&record], &options)
-        .map_err(|error| format!("{error:#}"))?;
-    Ok(batch.freeze())
+    record
 }
 
-/// Whether the cluster would say so again, however often it is asked.
+/// Whether the cluster would say so again, however often it is asked: what Kafka itself calls not retriable, such as a
+/// record that is too large, or a topic that may not be written.
 fn is_final(error: &ClusterError) -> bool {
-    matches!(
-        error,
-        ClusterError::Refused {
-            error: ResponseError::MessageTooLarge
-                | ResponseError::RecordListTooLarge
-                | ResponseError::InvalidRecord
-                | ResponseError::InvalidTimestamp,
-            ..
-        }
-    )
+    match error {
+        ClusterError::Refused { error, .. } => !error.is_retriable(),
+        ClusterError::Wire(WireError::Encode(_)) => true,
+        ClusterError::Wire(_) => false,
+    }
 }
 
 /// A version that Kafka has had since 0.11 and has in 4.
@@ -189,7 +169,83 @@ const PRODUCE: i16 = 3;
 const ALL_IN_SYNC: i16 = -1;
 /// What the cluster is told about how long replicas may take.
 const PRODUCE_MS_MAX: i32 = 4_000;
+/// Records are left after this time at most, or are lost: longer than brokers are upgraded or a laptop's Kafka is
+/// started again, and their partition waits for it.
+const STORE_MAX: Duration = Duration::from_mins(5);
 /// Between two attempts to store.
 const PAUSE: Duration = Duration::from_millis(250);
 /// A leader that moves costs an attempt or two, which nobody wants to read about.
 const FAILURES_UNTIL_SAID: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::ResponseError;
+
+    use super::{
+        super::record::tests::{bare, header},
+        *,
+    };
+
+    #[test]
+    fn a_failure_is_told_behind_all_that_the_record_has() {
+        let record = Record {
+            headers: vec![
+                header("a", Some("1")),
+                header("failure.topic", Some("first")),
+                header("a", None),
+            ],
+            ..bare(7, 5)
+        };
+        let failure = Failure {
+            condition: "RecordAgeExceeded",
+            function: "push".to_owned(),
+            topic: "t".to_owned(),
+            partition: 2,
+            attempts: 0,
+            message: None,
+        };
+        let told = with_failure(record.clone(), &failure);
+        let (own, added) = told.headers.split_at(3);
+        assert_eq!(own, record.headers);
+        let expected = [
+            ("condition", "RecordAgeExceeded"),
+            ("function", "push"),
+            ("topic", "t"),
+            ("partition", "2"),
+            ("offset", "7"),
+            ("attempts", "0"),
+        ];
+        let expected =
+            expected.map(|(name, value)| header(&format!("failure.{name}"), Some(value)));
+        assert_eq!(added, expected);
+    }
+
+    #[test]
+    fn what_would_be_refused_again_is_final() {
+        let check = |error| {
+            is_final(&ClusterError::Refused {
+                what: String::new(),
+                error,
+            })
+        };
+        for error in [
+            ResponseError::MessageTooLarge,
+            ResponseError::RecordListTooLarge,
+            ResponseError::InvalidRecord,
+            ResponseError::InvalidTimestamp,
+            ResponseError::TopicAuthorizationFailed,
+            ResponseError::PolicyViolation,
+        ] {
+            assert!(check(error), "{error}");
+        }
+        for error in [
+            ResponseError::NotLeaderOrFollower,
+            ResponseError::NotEnoughReplicas,
+            ResponseError::UnknownTopicOrPartition,
+            ResponseError::KafkaStorageError,
+            ResponseError::RequestTimedOut,
+        ] {
+            assert!(!check(error), "{error}");
+        }
+    }
+}

@@ -1,12 +1,14 @@
 //! The event that the function gets: <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use kafka_protocol::records::{Record, TimestampType};
+use kafka_protocol::records::TimestampType;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+
+use super::record::Record;
 
 /// The key of a partition's records in an event, and in what the function reports.
 pub(super) fn partition_key(topic: &str, partition: i32) -> String {
@@ -30,7 +32,7 @@ pub(super) fn record(topic: &str, partition: i32, record: &Record) -> Box<RawVal
     let headers = record.headers.iter().map(|(name, value)| {
         let value = value.as_deref().unwrap_or_default();
         BTreeMap::from([(
-            &**name,
+            String::from_utf8_lossy(name),
             value.iter().map(|byte| byte.cast_signed()).collect(),
         )])
     });
@@ -69,34 +71,22 @@ struct EventRecord<'a> {
     key: Option<String>,
     value: Option<String>,
     /// Java's bytes are signed, and so are these. A value that is null is empty here.
-    headers: Vec<BTreeMap<&'a str, Vec<i8>>>,
+    headers: Vec<BTreeMap<Cow<'a, str>, Vec<i8>>>,
 }
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::protocol::StrBytes;
-
-    use super::*;
+    use super::{
+        super::record::tests::{bare, header},
+        *,
+    };
 
     fn sample() -> Record {
-        let header = (
-            StrBytes::from_static_str("headerKey"),
-            Some("headerValue".into()),
-        );
         Record {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: 0,
-            producer_id: -1,
-            producer_epoch: -1,
-            timestamp_type: TimestampType::Creation,
-            offset: 15,
-            sequence: -1,
-            timestamp: 1_545_084_650_987,
             key: Some("recordKey".into()),
             value: Some("Hello, this is a test.".into()),
-            headers: [header].into_iter().collect(),
+            headers: vec![header("headerKey", Some("headerValue"))],
+            ..bare(15, 1_545_084_650_987)
         }
     }
 
@@ -129,23 +119,25 @@ mod tests {
 
     #[test]
     fn header_bytes_are_signed() {
-        let text = check(|it| {
-            it.headers = [(StrBytes::from_static_str("e"), Some("\u{eb}".into()))]
-                .into_iter()
-                .collect();
-        });
+        let text = check(|it| it.headers = vec![header("e", Some("\u{eb}"))]);
         assert!(text.ends_with(r#""headers":[{"e":[-61,-85]}]}"#), "{text}");
     }
 
     #[test]
-    fn headers_keep_their_order_and_their_emptiness() {
-        let names = ["b", "a", "c"].map(StrBytes::from_static_str);
-        let values = [None, Some(Bytes::new()), Some("x".into())];
-        let text = check(|it| it.headers = names.into_iter().zip(values).collect());
+    fn headers_keep_their_order_their_emptiness_and_their_number() {
+        let headers = [("b", None), ("a", Some("")), ("b", Some("x")), ("b", None)];
+        let headers = headers.map(|(name, value)| header(name, value));
+        let text = check(|it| it.headers = headers.to_vec());
         assert!(
-            text.ends_with(r#""headers":[{"b":[]},{"a":[]},{"c":[120]}]}"#),
+            text.ends_with(r#""headers":[{"b":[]},{"a":[]},{"b":[120]},{"b":[]}]}"#),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_is_shown_as_java_does() {
+        let text = check(|it| it.headers = vec![(Bytes::from_static(b"\xff"), None)]);
+        assert!(text.ends_with("\"headers\":[{\"\u{fffd}\":[]}]}"), "{text}");
     }
 
     #[test]

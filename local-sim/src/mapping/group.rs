@@ -4,10 +4,13 @@
 
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
-use kafka_protocol::messages::{
-    GroupId, OffsetCommitRequest, OffsetFetchRequest, TopicName,
-    offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
-    offset_fetch_request::OffsetFetchRequestTopic,
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        GroupId, OffsetCommitRequest, OffsetFetchRequest, TopicName,
+        offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+        offset_fetch_request::OffsetFetchRequestTopic,
+    },
 };
 use tokio::time::sleep;
 use tracing::warn;
@@ -26,6 +29,8 @@ pub(super) struct Group {
     id: String,
     /// A connection with the coordinator, while it works.
     wire: Option<Wire>,
+    /// How often in a row nothing could be committed.
+    failures: u32,
 }
 
 impl Group {
@@ -34,7 +39,13 @@ impl Group {
             cluster,
             id,
             wire: None,
+            failures: 0,
         }
+    }
+
+    /// Its name.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// The offsets that are committed, of these places.
@@ -68,24 +79,41 @@ impl Group {
         Ok(offsets)
     }
 
-    /// Commits offsets, and tries on until they are.
-    pub(super) async fn commit(&mut self, offsets: &Offsets) {
-        let mut failures = 0_u32;
-        while let Err(error) = self.try_commit(offsets).await {
-            self.wire = None;
-            failures += 1;
-            if failures == FAILURES_UNTIL_SAID {
-                let group = &self.id;
-                warn!(
-                    error = &error as &dyn Error,
-                    group, "cannot commit, trying on"
-                );
-            }
-            sleep(PAUSE).await;
+    /// Commits offsets, if that can be done now, and returns those that need not be committed again. Where it cannot, it
+    /// returns none after a pause: by then there may be others to commit.
+    ///
+    /// What the cluster does not know, such as a topic that was deleted, keeps nobody else from being committed.
+    pub(super) async fn commit(&mut self, offsets: Offsets) -> Offsets {
+        let unknown = ResponseError::UnknownTopicOrPartition.code();
+        let mut codes = self.try_commit(&offsets).await;
+        if let Ok(codes) = &mut codes {
+            codes.retain(|code| *code != unknown);
         }
+        let Err(error) = codes.and_then(|codes| self.check(codes)) else {
+            self.failures = 0;
+            return offsets;
+        };
+        self.wire = None;
+        self.failures = self.failures.saturating_add(1);
+        if self.failures == FAILURES_UNTIL_SAID {
+            let group = &self.id;
+            warn!(
+                error = &error as &dyn Error,
+                group, "cannot commit, trying on"
+            );
+        }
+        sleep(PAUSE).await;
+        Offsets::new()
     }
 
-    pub(super) async fn try_commit(&mut self, offsets: &Offsets) -> Result<(), ClusterError> {
+    /// Commits offsets, all of them.
+    pub(super) async fn commit_all(&mut self, offsets: &Offsets) -> Result<(), ClusterError> {
+        let codes = self.try_commit(offsets).await?;
+        self.check(codes)
+    }
+
+    /// Commits offsets, and returns what became of each as an error code.
+    async fn try_commit(&mut self, offsets: &Offsets) -> Result<Vec<i16>, ClusterError> {
         let all: Vec<_> = offsets.iter().collect();
         let topics = all.chunk_by(|((one, _), _), ((other, _), _)| one == other);
         let topics = topics.map(|places| {
@@ -106,9 +134,13 @@ impl Group {
             .with_topics(topics.collect());
         let wire = self.wire().await?;
         let answer = wire.call(OFFSET_COMMIT, &request, Duration::ZERO).await?;
-        let mut results = answer.topics.iter().flat_map(|topic| &topic.partitions);
-        results
-            .try_for_each(|partition| check(partition.error_code, || format!("group {}", self.id)))
+        let results = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        Ok(results.map(|partition| partition.error_code).collect())
+    }
+
+    fn check(&self, codes: Vec<i16>) -> Result<(), ClusterError> {
+        let mut codes = codes.into_iter();
+        codes.try_for_each(|code| check(code, || format!("group {}", self.id)))
     }
 
     async fn wire(&mut self) -> Result<&mut Wire, ClusterError> {

@@ -75,7 +75,7 @@ impl Mapping {
             starts.push(start);
             sources.push(Some(source));
         }
-        group.try_commit(&offsets).await?;
+        group.commit_all(&offsets).await?;
         let dead_letter = push.dead_letter.clone();
         Ok(Self {
             function: push.function.clone(),
@@ -85,6 +85,7 @@ impl Mapping {
             sources,
             messages: places.iter().map(|_| None).collect(),
             places,
+            group_id: group.id().to_owned(),
             group: Some(group),
             committed: offsets,
             dead_letter: dead_letter.map(|topic| {

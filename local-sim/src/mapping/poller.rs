@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use kafka_protocol::records::Record;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -22,6 +21,8 @@ use super::{
     dead_letter::{DeadLetter, Failure},
     event::{self, partition_key},
     group::{Group, Offsets},
+    guarded::guarded,
+    record::Record,
     report,
     schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Schedule},
     source::Source,
@@ -40,6 +41,7 @@ pub(crate) struct Mapping {
     pub(super) places: Vec<(String, i32)>,
     /// By lane: what the function last said about a failure.
     pub(super) messages: Vec<Option<String>>,
+    pub(super) group_id: String,
     /// Missing while it commits.
     pub(super) group: Option<Group>,
     pub(super) committed: Offsets,
@@ -47,15 +49,15 @@ pub(crate) struct Mapping {
     pub(super) work: Work,
 }
 
-/// What is under way.
+/// What is under way. What has panicked has no result, and is guarded so that no other task is lost with it.
 #[derive(Default)]
 pub(super) struct Work {
-    reading: JoinSet<(usize, Source, Fetched)>,
-    invoking: JoinSet<(Batch, Result<Bytes, InvokeError>)>,
+    reading: JoinSet<(usize, Option<(Source, Fetched)>)>,
+    invoking: JoinSet<(Batch, Option<Result<Bytes, InvokeError>>)>,
     giving_up: JoinSet<Part>,
-    committing: JoinSet<(Group, Offsets)>,
+    committing: JoinSet<Option<(Group, Offsets)>>,
     /// For partitions that were not there before.
-    looking: JoinSet<BTreeMap<String, i32>>,
+    looking: JoinSet<Option<BTreeMap<String, i32>>>,
 }
 
 impl Mapping {
@@ -89,12 +91,13 @@ impl Mapping {
         }
         let topics: BTreeSet<String> = self.places.iter().map(|(it, _)| it.clone()).collect();
         let cluster = Arc::clone(&self.cluster);
-        self.work.looking.spawn(async move {
+        let look = async move {
             sleep(LOOK_PAUSE).await;
             let found = cluster.partitions(topics.iter().map(String::as_str));
             // Where nobody answers, those that read say so.
             found.await.unwrap_or_default()
-        });
+        };
+        self.work.looking.spawn(guarded("looks at topics", look));
     }
 
     /// Adds a lane for each partition that is new, from its first record on.
@@ -102,26 +105,33 @@ impl Mapping {
         for (topic, count) in partitions {
             let known = self.places.iter().filter(|(it, _)| *it == topic).count();
             for partition in i32::try_from(known).unwrap_or(i32::MAX)..count {
-                let cluster = Arc::clone(&self.cluster);
-                let source = Source::new(cluster, topic.clone(), partition);
+                self.places.push((topic.clone(), partition));
+                let source = self.source(self.places.len() - 1);
                 self.schedule.add_lane(0);
                 self.sources.push(Some(source));
                 self.messages.push(None);
-                self.places.push((topic.clone(), partition));
             }
         }
+    }
+
+    /// Who reads for a lane.
+    fn source(&self, lane: usize) -> Source {
+        let (topic, partition) = self.places[lane].clone();
+        Source::new(Arc::clone(&self.cluster), topic, partition)
     }
 
     /// Reads where there is room for more.
     fn read(&mut self) {
         for lane in 0..self.sources.len() {
-            if let Some(offset) = self.schedule.wants(lane)
+            if let Some(want) = self.schedule.wants(lane)
                 && let Some(mut source) = self.sources[lane].take()
             {
-                self.work.reading.spawn(async move {
-                    let fetched = source.fetch(offset).await;
-                    (lane, source, fetched)
-                });
+                let read = async move {
+                    let fetched = source.fetch(want).await;
+                    (source, fetched)
+                };
+                let read = guarded("reads", read);
+                self.work.reading.spawn(async move { (lane, read.await) });
             }
         }
     }
@@ -148,10 +158,11 @@ impl Mapping {
         }
         let event = event::event(&self.bootstrap_servers, records);
         let function = self.function.clone();
-        self.work.invoking.spawn(async move {
-            let answer = lambda.invoke(&function, event).await;
-            (batch, answer)
-        });
+        let invoke = async move { lambda.invoke(&function, event).await };
+        let invoke = guarded("invokes", invoke);
+        self.work
+            .invoking
+            .spawn(async move { (batch, invoke.await) });
     }
 
     fn give_up(&mut self, give_up: &GiveUp) {
@@ -187,10 +198,14 @@ impl Mapping {
             attempts, reason, topic, partition, first, count, "records given up"
         );
         let dead_letter = self.dead_letter.clone();
-        self.work.giving_up.spawn(async move {
+        let store = async move {
             if let Some(dead_letter) = dead_letter {
                 dead_letter.store(records, &failure).await;
             }
+        };
+        let store = guarded("leaves dead letters, which are lost", store);
+        self.work.giving_up.spawn(async move {
+            store.await;
             part
         });
     }
@@ -209,10 +224,11 @@ impl Mapping {
         let Some(mut group) = self.group.take() else {
             return false;
         };
-        self.work.committing.spawn(async move {
-            group.commit(&moved).await;
-            (group, moved)
-        });
+        let commit = async move {
+            let committed = group.commit(moved).await;
+            (group, committed)
+        };
+        self.work.committing.spawn(guarded("commits", commit));
         true
     }
 
@@ -228,22 +244,21 @@ impl Mapping {
             looking,
         } = &mut self.work;
         tokio::select! {
-            Some(Ok((lane, source, fetched))) = reading.join_next() => {
-                self.arrived(lane, source, fetched);
-            }
+            Some(Ok((lane, read))) = reading.join_next() => self.arrived(lane, read),
             Some(Ok((batch, answer))) = invoking.join_next() => self.settle(&batch, answer),
             Some(Ok(part)) = giving_up.join_next() => self.schedule.given_up(part),
-            Some(Ok((group, offsets))) = committing.join_next() => {
-                self.group = Some(group);
-                self.committed.extend(offsets);
-            }
-            Some(Ok(partitions)) = looking.join_next() => self.grow(partitions),
+            Some(Ok(committed)) = committing.join_next() => self.committed(committed),
+            Some(Ok(partitions)) = looking.join_next() => self.grow(partitions.unwrap_or_default()),
             // Nothing is under way: what comes next is a retry that is due, or the end.
             else => pending().await,
         }
     }
 
-    fn arrived(&mut self, lane: usize, source: Source, fetched: Fetched) {
+    fn arrived(&mut self, lane: usize, read: Option<(Source, Fetched)>) {
+        let Some((source, fetched)) = read else {
+            self.sources[lane] = Some(self.source(lane));
+            return;
+        };
         let entry = |record: Record| Entry {
             json: event::record(&source.topic, source.partition, &record),
             record,
@@ -254,30 +269,36 @@ impl Mapping {
         self.sources[lane] = Some(source);
     }
 
-    fn settle(&mut self, batch: &Batch, answer: Result<Bytes, InvokeError>) {
+    fn committed(&mut self, committed: Option<(Group, Offsets)>) {
+        let (group, offsets) = committed.unwrap_or_else(|| {
+            let group = Group::new(Arc::clone(&self.cluster), self.group_id.clone());
+            (group, Offsets::new())
+        });
+        self.group = Some(group);
+        self.committed.extend(offsets);
+    }
+
+    fn settle(&mut self, batch: &Batch, answer: Option<Result<Bytes, InvokeError>>) {
         let now = Instant::now();
-        match self.outcomes(batch, answer) {
-            Ok(outcomes) => {
-                for (part, outcome) in batch.parts.iter().zip(outcomes) {
-                    self.schedule.settle(*part, outcome, now);
-                }
-            }
-            Err((outcome, message)) => {
-                for part in &batch.parts {
-                    self.messages[part.lane] = Some(message.clone());
-                    self.schedule.settle(*part, outcome, now);
-                }
-            }
+        let (outcomes, message) = match self.outcomes(batch, answer) {
+            Ok(outcomes) => (outcomes, REPORTED.to_owned()),
+            Err((outcome, message)) => (vec![outcome; batch.parts.len()], message),
+        };
+        for (part, outcome) in batch.parts.iter().zip(outcomes) {
+            let has_failed = outcome != Outcome::Done;
+            self.messages[part.lane] = has_failed.then(|| message.clone());
+            self.schedule.settle(*part, outcome, now);
         }
     }
 
     /// What became of each part, or of all of them alike.
     fn outcomes(
-        &mut self,
+        &self,
         batch: &Batch,
-        answer: Result<Bytes, InvokeError>,
+        answer: Option<Result<Bytes, InvokeError>>,
     ) -> Result<Vec<Outcome>, (Outcome, String)> {
         let function = &self.function;
+        let answer = answer.ok_or_else(|| (Outcome::Failed, FAULT.to_owned()))?;
         let answer = answer.map_err(|error| {
             let message = error.to_string();
             match error {
@@ -316,5 +337,9 @@ fn millis_since_epoch() -> i64 {
     since_epoch.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// What is said of a record that the function has named, since it says no more itself.
+const REPORTED: &str = "the function reported it in batchItemFailures";
+/// What is said where nobody knows what the function did.
+const FAULT: &str = "a fault of local-sim";
 /// Between two looks at the partitions: new ones are rare, and have no records at first.
 const LOOK_PAUSE: Duration = Duration::from_secs(10);

@@ -3,7 +3,8 @@
 //! Every partition is a lane. A batch takes what waits in all lanes that are free, and keeps these lanes to itself until
 //! the function is done; what comes meanwhile in others makes another batch. So there are as many batches at once as
 //! there are partitions, at most, and each partition stays in order. A lane that has failed goes out alone from then on,
-//! until it is through: it holds up no other.
+//! until what has failed is through: it holds up no other. Where the function has said which record failed, what came
+//! since goes out behind that one, too.
 //!
 //! The clock is the caller's, and so is all I/O.
 
@@ -11,12 +12,12 @@ mod lane;
 
 use std::time::Duration;
 
-use kafka_protocol::records::Record;
 use serde_json::value::RawValue;
 use sluice_contract::Push;
 use tokio::time::Instant;
 
 use self::lane::Lane;
+use super::record::Record;
 
 /// How the mapping was told to batch, to retry and to give up.
 #[derive(Debug, Clone)]
@@ -34,7 +35,15 @@ pub(super) struct Policy {
 pub(super) struct Schedule {
     policy: Policy,
     lanes: Vec<Lane>,
-    lane_bytes_max: usize,
+}
+
+/// What a lane has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Want {
+    /// Where it goes on.
+    pub(super) offset: i64,
+    /// How much of it there may be.
+    pub(super) bytes: usize,
 }
 
 /// A record that waits, as it will stand in an event.
@@ -131,8 +140,6 @@ impl Schedule {
         Self {
             policy,
             lanes: starts.iter().map(|start| Lane::new(*start)).collect(),
-            lane_bytes_max: (QUEUED_BYTES_MAX / starts.len().max(1))
-                .clamp(LANE_BYTES_MIN, BATCH_BYTES_MAX),
         }
     }
 
@@ -141,11 +148,18 @@ impl Schedule {
         self.lanes.push(Lane::new(start));
     }
 
-    /// The offset from which a lane wants more records, if it does.
-    pub(super) fn wants(&self, lane: usize) -> Option<i64> {
+    /// What a lane wants to be read for it, if it has room for more.
+    ///
+    /// Each has its part of all the room there is, so that none that is stuck leaves the others without any.
+    pub(super) fn wants(&self, lane: usize) -> Option<Want> {
+        let part = (QUEUED_BYTES_MAX / self.lanes.len()).min(LANE_BYTES_MAX);
         let lane = &self.lanes[lane];
-        let has_room = lane.bytes() < self.lane_bytes_max && lane.len() < LANE_RECORDS_MAX;
-        has_room.then(|| lane.end())
+        let bytes = part.saturating_sub(lane.held());
+        let has_room = bytes > 0 && lane.len() < LANE_RECORDS_MAX;
+        has_room.then(|| Want {
+            offset: lane.end(),
+            bytes,
+        })
     }
 
     /// Records have come; the next ones begin at `end`.
@@ -253,10 +267,12 @@ impl Schedule {
 /// Lambda takes 6 MB in an invocation. What of it is no record is little, and within the difference to 6 MiB.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub(super) const BATCH_BYTES_MAX: usize = 6_000_000;
-/// All lanes together hold this many bytes of records …
+/// All lanes together hold this many bytes of records before they want no more; what each reads is no more than it has
+/// room for, or one batch of its partition …
 const QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// … and each of them at least so many before it wants no more.
-const LANE_BYTES_MIN: usize = 256 * 1024;
+/// … and each of them no more than this: more than one of the largest batches, though each record is held twice, as it
+/// came and as JSON.
+const LANE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A lane holds this many records before it wants no more: two of the largest batches.
 const LANE_RECORDS_MAX: usize = 20_000;
 /// Retries of a batch whose records can be left somewhere, where the contract gives no number.

@@ -16,6 +16,7 @@ use tracing::warn;
 use super::{
     batch::{self, Fetched},
     cluster::{Cluster, ClusterError, check, text},
+    schedule::Want,
     wire::Wire,
 };
 
@@ -47,20 +48,20 @@ impl Source {
         }
     }
 
-    /// Waits for records from an offset on, for as long as it takes to get at some, or a while where there are none.
+    /// Waits for the records that are wanted, for as long as it takes to get at some, or a while where there are none.
     ///
     /// Where the offset is gone, with a topic or by retention, it goes on with the oldest record there is.
-    pub(super) async fn fetch(&mut self, offset: i64) -> Fetched {
+    pub(super) async fn fetch(&mut self, want: Want) -> Fetched {
         let mut failures = 0_u32;
         loop {
-            let error = match self.try_fetch(offset).await {
+            let error = match self.try_fetch(want).await {
                 Ok(fetched) => {
                     self.report(&fetched, failures);
                     return fetched;
                 }
                 Err(error) if is_out_of_range(&error) => match self.end(End::Earliest).await {
                     Ok(next) => {
-                        self.say_gone(offset, next);
+                        self.say_gone(want.offset, next);
                         return Fetched {
                             next,
                             ..Fetched::default()
@@ -105,11 +106,13 @@ impl Source {
         Ok(found.offset)
     }
 
-    async fn try_fetch(&mut self, offset: i64) -> Result<Fetched, ClusterError> {
+    async fn try_fetch(&mut self, want: Want) -> Result<Fetched, ClusterError> {
+        let bytes = i32::try_from(want.bytes).unwrap_or(i32::MAX);
+        let bytes = bytes.min(FETCH_BYTES_MAX);
         let asked = FetchPartition::default()
             .with_partition(self.partition)
-            .with_fetch_offset(offset)
-            .with_partition_max_bytes(FETCH_BYTES_MAX);
+            .with_fetch_offset(want.offset)
+            .with_partition_max_bytes(bytes);
         let topic = FetchTopic::default()
             .with_topic(TopicName(text(&self.topic)))
             .with_partitions(vec![asked]);
@@ -117,7 +120,7 @@ impl Source {
             .with_replica_id(BrokerId(CONSUMER))
             .with_max_wait_ms(FETCH_WAIT_MS)
             .with_min_bytes(1)
-            .with_max_bytes(FETCH_BYTES_MAX)
+            .with_max_bytes(bytes)
             .with_topics(vec![topic]);
         let wait = Duration::from_millis(FETCH_WAIT_MS.unsigned_abs().into());
         let wire = self.wire().await?;
@@ -128,7 +131,8 @@ impl Source {
             .flat_map(|topic| topic.partitions);
         let found = found.next().unwrap_or_default();
         check(found.error_code, || self.name())?;
-        Ok(batch::decode(found.records.unwrap_or_default(), offset))
+        let records = found.records.unwrap_or_default();
+        Ok(batch::decode(records, want.offset))
     }
 
     async fn wire(&mut self) -> Result<&mut Wire, ClusterError> {
@@ -177,7 +181,7 @@ const EARLIEST: i64 = -2;
 const LATEST: i64 = -1;
 /// The replica id of who is none.
 const CONSUMER: i32 = -1;
-/// A fetch brings this many bytes, or one batch.
+/// A fetch brings this many bytes at most, or one batch.
 const FETCH_BYTES_MAX: i32 = 1024 * 1024;
 /// A fetch waits this long for the first record.
 const FETCH_WAIT_MS: i32 = 5_000;

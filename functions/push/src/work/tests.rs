@@ -168,10 +168,10 @@ fn what_was_delivered_before_is_not_delivered_again() {
 
 #[test]
 fn everything_is_counted() {
-    let batch = batch(&[vec!["!", "a", "b", "c", "d"]]);
+    let batch = batch(&[vec!["!", "a", "b", "c", "d", "e", "ef"]]);
     let mut work = work(&batch);
     let now = Instant::now();
-    for status in [200, 410, 413, 400] {
+    for status in [200, 410, 413, 400, 403] {
         let post = work.next(now).expect("something to do");
         work.settle(post, answer(status), now, 0.0);
     }
@@ -187,6 +187,8 @@ fn everything_is_counted() {
             ("rejected", 1),
             ("retried", 0),
             ("repeated", 0),
+            // The one that was refused, the one behind it, and the one that was not tried.
+            ("failed", 3),
             ("poison", 1)
         ]
     );
@@ -282,5 +284,7 @@ proptest! {
             prop_assert_eq!(reported, first.map(|(offset, _)| offset).into_iter().collect::<Vec<_>>());
         }
         prop_assert_eq!(report.delivered.len(), done.len());
+        let all = partitions.iter().flatten().filter(|to| **to != "!").map(|to| to.len());
+        prop_assert_eq!(report.counts.failed, (all.sum::<usize>() - done.len()) as u64);
     }
 }

@@ -10,7 +10,8 @@ use super::{BATCH_BYTES_MAX, Condition, Entry, Outcome, Policy};
 #[derive(Debug)]
 pub(super) struct Lane {
     queue: VecDeque<Waiting>,
-    bytes: usize,
+    /// How much memory these take.
+    held: usize,
     /// The offset after the last record that came.
     end: i64,
     /// Whether its first records are under way.
@@ -27,9 +28,9 @@ struct Waiting {
 /// Records at the front of a lane that went out together and failed.
 #[derive(Debug)]
 struct Trouble {
-    /// How many they still are.
+    /// How many they still are: those that were there at every attempt.
     range: usize,
-    /// How many of them go out next.
+    /// How many records go out next, others behind them included.
     take: usize,
     /// How often the first one has failed, in vain attempts to find it among others not counted.
     attempts: u32,
@@ -44,7 +45,7 @@ impl Lane {
     pub(super) fn new(start: i64) -> Self {
         Self {
             queue: VecDeque::new(),
-            bytes: 0,
+            held: 0,
             end: start,
             is_taken: false,
             trouble: None,
@@ -55,8 +56,8 @@ impl Lane {
         self.queue.len()
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    pub(super) fn held(&self) -> usize {
+        self.held
     }
 
     pub(super) fn end(&self) -> i64 {
@@ -69,7 +70,7 @@ impl Lane {
     }
 
     pub(super) fn add(&mut self, now: Instant, entries: Vec<Entry>, end: i64) {
-        self.bytes += entries.iter().map(Entry::bytes).sum::<usize>();
+        self.held += entries.iter().map(Entry::held).sum::<usize>();
         let waiting = entries
             .into_iter()
             .map(|entry| Waiting { entry, since: now });
@@ -162,7 +163,9 @@ impl Lane {
         };
         self.is_taken = false;
         let trouble = self.trouble.get_or_insert_with(|| Trouble::new(now, count));
-        trouble.range = trouble.range.max(count);
+        if trouble.attempts == 0 {
+            trouble.range = trouble.range.max(count);
+        }
         trouble.take = count;
         match outcome {
             Outcome::Failed if policy.bisect && count > 1 => {
@@ -172,7 +175,8 @@ impl Lane {
             }
             Outcome::Failed => trouble.fail(count, policy),
             Outcome::FailedAt(_) => {
-                trouble.take = trouble.range;
+                // As Lambda resumes from that record: others of its partition need not wait for it.
+                trouble.take = policy.batch_size;
                 trouble.fail(1, policy);
             }
             Outcome::Throttled | Outcome::Done => {}
@@ -184,7 +188,7 @@ impl Lane {
     pub(super) fn done(&mut self, count: usize) {
         self.is_taken = false;
         let done = self.queue.drain(..count);
-        self.bytes -= done.map(|waiting| waiting.entry.bytes()).sum::<usize>();
+        self.held -= done.map(|waiting| waiting.entry.held()).sum::<usize>();
         if count == 0 {
             return;
         }
@@ -197,9 +201,15 @@ impl Lane {
 }
 
 impl Entry {
+    /// What it adds to an event.
     pub(super) fn bytes(&self) -> usize {
         // And the comma that follows.
         self.json.get().len() + 1
+    }
+
+    /// How much memory it takes.
+    fn held(&self) -> usize {
+        ENTRY_BYTES + self.json.get().len() + self.record.bytes()
     }
 }
 
@@ -215,14 +225,14 @@ impl Trouble {
         }
     }
 
-    /// The first `count` records are what failed.
+    /// The first `count` records are what failed, of which only those are given up that had all their attempts.
     fn fail(&mut self, count: usize, policy: &Policy) {
         self.attempts += 1;
         if policy
             .retries
             .is_some_and(|retries| self.attempts > retries)
         {
-            self.doomed = count;
+            self.doomed = count.min(self.range);
         }
     }
 
@@ -233,6 +243,8 @@ impl Trouble {
     }
 }
 
+/// What a record takes besides its bytes: its place in the queue, and those of its parts.
+const ENTRY_BYTES: usize = 256;
 /// The first retry comes after this time, and each further one after twice as long …
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// … but after no longer than this: a developer who repairs a function waits for it.

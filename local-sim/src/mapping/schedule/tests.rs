@@ -1,10 +1,9 @@
 //! The schedule, with a clock of the tests' own.
 
-use kafka_protocol::records::TimestampType;
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
 
-use super::*;
+use super::{super::record::tests::bare, *};
 
 const POLICY: Policy = Policy {
     batch_size: 4,
@@ -24,21 +23,7 @@ struct Scene {
 
 fn entry(offset: i64, bytes: usize) -> Entry {
     Entry {
-        record: Record {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: 0,
-            producer_id: -1,
-            producer_epoch: -1,
-            timestamp_type: TimestampType::Creation,
-            offset,
-            sequence: -1,
-            timestamp: MILLIS,
-            key: None,
-            value: None,
-            headers: Default::default(),
-        },
+        record: bare(offset, MILLIS),
         json: to_raw_value(&"x".repeat(bytes)).unwrap(),
     }
 }
@@ -185,6 +170,43 @@ fn what_failed_goes_out_again_alone_and_later_and_others_do_not_wait() {
 }
 
 #[test]
+fn behind_a_record_that_was_named_goes_out_what_has_come_since() {
+    let mut scene = Scene::new(POLICY, &[2]);
+    assert_eq!(scene.batch(), [(0, 2)]);
+    let more = (2..9).map(|offset| entry(offset, 1)).collect();
+    scene.schedule.add(0, scene.now, more, 9);
+    scene.settle(0, 2, Outcome::FailedAt(1));
+    scene.now += LONG;
+    assert_eq!(scene.batch(), [(0, 4)]);
+    scene.settle(0, 4, Outcome::FailedAt(1));
+    scene.now += LONG;
+    assert_eq!(scene.batch(), [(0, 4)]);
+    scene.settle(0, 4, Outcome::Done);
+    assert_eq!(scene.schedule.position(0), 5);
+    assert_eq!(scene.batch(), [(0, 4)]);
+}
+
+#[test]
+fn what_has_come_since_is_given_up_only_after_attempts_of_its_own() {
+    let policy = Policy {
+        retries: Some(1),
+        ..POLICY
+    };
+    let mut scene = Scene::new(policy, &[1]);
+    scene.batch();
+    let more = (1..4).map(|offset| entry(offset, 1)).collect();
+    scene.schedule.add(0, scene.now, more, 4);
+    scene.settle(0, 1, Outcome::FailedAt(0));
+    scene.now += LONG;
+    assert_eq!(scene.batch(), [(0, 4)]);
+    scene.settle(0, 4, Outcome::Failed);
+    let (given_up, _) = scene.fail(Outcome::Failed);
+    assert_eq!((given_up.part.count, given_up.attempts), (1, 2));
+    scene.schedule.given_up(given_up.part);
+    assert_eq!(scene.batch(), [(0, 3)]);
+}
+
+#[test]
 fn what_was_done_before_a_failure_does_not_go_out_again() {
     let mut scene = Scene::new(POLICY, &[4]);
     scene.batch();
@@ -323,16 +345,47 @@ fn records_that_are_too_old_are_given_up_without_an_attempt() {
     assert_eq!(check(&mut scene, MILLIS + 60_001), (3, old));
 }
 
+fn wants(scene: &Scene, lane: usize) -> Option<i64> {
+    scene.schedule.wants(lane).map(|want| want.offset)
+}
+
 #[test]
 fn a_lane_wants_more_until_it_has_enough() {
     let mut scene = Scene::new(POLICY, &[1]);
-    assert_eq!(scene.schedule.wants(0), Some(1));
+    assert_eq!(wants(&scene, 0), Some(1));
     scene.schedule.add(0, scene.now, vec![], 7);
-    assert_eq!(scene.schedule.wants(0), Some(7));
-    scene
-        .schedule
-        .add(0, scene.now, vec![entry(7, BATCH_BYTES_MAX)], 8);
-    assert_eq!(scene.schedule.wants(0), None);
+    assert_eq!(wants(&scene, 0), Some(7));
+    let half = || entry(7, LANE_BYTES_MAX / 2);
+    scene.schedule.add(0, scene.now, vec![half()], 8);
+    let room = scene.schedule.wants(0).map(|want| want.bytes);
+    assert!(room.is_some_and(|it| it < LANE_BYTES_MAX / 2), "{room:?}");
+    scene.schedule.add(0, scene.now, vec![half()], 9);
+    assert_eq!(wants(&scene, 0), None);
+}
+
+#[test]
+fn what_a_record_is_made_of_counts_beside_its_json() {
+    let mut scene = Scene::new(POLICY, &[0]);
+    let mut large = entry(0, 1);
+    large.record.value = Some(vec![0; LANE_BYTES_MAX].into());
+    scene.schedule.add(0, scene.now, vec![large], 1);
+    assert_eq!(wants(&scene, 0), None);
+    scene.batch();
+    scene.settle(0, 1, Outcome::Done);
+    assert_eq!(wants(&scene, 0), Some(1));
+}
+
+#[test]
+fn all_lanes_together_want_no_more_than_there_is_room() {
+    const LANES: usize = 2_000;
+    let mut scene = Scene::new(POLICY, &[0]);
+    assert_eq!(scene.schedule.wants(0).unwrap().bytes, LANE_BYTES_MAX);
+    for _ in 1..LANES {
+        scene.schedule.add_lane(0);
+    }
+    let wanted = (0..LANES).map(|lane| scene.schedule.wants(lane).unwrap().bytes);
+    let wanted: usize = wanted.sum();
+    assert!((QUEUED_BYTES_MAX / 2..=QUEUED_BYTES_MAX).contains(&wanted));
 }
 
 #[test]
