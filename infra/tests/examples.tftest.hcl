@@ -35,6 +35,26 @@ run "msk_serverless" {
   }
 }
 
+run "msk_serverless_lets_the_mapping_read" {
+  module {
+    source = "./examples/msk-serverless"
+  }
+
+  variables {
+    contract = "tests/contracts/accepted/full.yaml"
+  }
+
+  assert {
+    condition     = [for rule in [aws_vpc_security_group_ingress_rule.mapping, aws_vpc_security_group_egress_rule.mapping] : "${rule.security_group_id} ${rule.from_port} ${rule.to_port} ${rule.referenced_security_group_id}"] == ["sg-0123456789abcdef0 9098 9098 sg-0123456789abcdef0", "sg-0123456789abcdef0 9098 9098 sg-0123456789abcdef0"]
+    error_message = "The brokers' security group does not let its members reach the brokers."
+  }
+
+  assert {
+    condition     = join(" ", keys(aws_msk_topic.this)) == "chat.messages chat.outbound ws.connections ws.messages ws.outbound ws.outbound.dead"
+    error_message = join(" ", keys(aws_msk_topic.this))
+  }
+}
+
 run "msk_provisioned_iam" {
   command = plan
 

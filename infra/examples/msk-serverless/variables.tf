@@ -4,6 +4,12 @@ variable "region" {
   default     = "eu-west-1"
 }
 
+variable "contract" {
+  description = "The path of the contract; by default the repository's."
+  type        = string
+  default     = null
+}
+
 variable "packages" {
   description = "What `infra/package` made."
   type        = string
