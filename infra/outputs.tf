@@ -26,6 +26,11 @@ output "function_names" {
 output "role_arns" {
   description = "The functions' roles, by their names in the contract."
   value       = { for name, function in module.function : name => function.role_arn }
+
+  precondition {
+    condition     = local.contract.push == null || var.kafka.msk != null || var.kafka.ca_certificate == null || var.kafka.ca_secret_arn != null
+    error_message = "kafka.ca_secret_arn is missing, expected a secret with the certificate of kafka.ca_certificate: the event source mapping of push reads it from there."
+  }
 }
 
 output "log_group_names" {
@@ -36,6 +41,11 @@ output "log_group_names" {
 output "security_group_id" {
   description = "The security group of the functions that write to Kafka; null without a VPC."
   value       = module.kafka_access.security_group_id
+
+  precondition {
+    condition     = local.contract.push == null || var.kafka.msk != null || var.vpc == null || length(var.push.subnet_ids) > 0
+    error_message = "push.subnet_ids is empty, expected subnets from which the event source mapping reaches the brokers: they are in a VPC, and the contract has a section push."
+  }
 }
 
 output "domain_target" {

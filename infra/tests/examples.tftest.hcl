@@ -91,8 +91,14 @@ run "redpanda_scram" {
 
   variables {
     ca_certificate_file = "../gateway.yaml"
+    ca_secret_arn       = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ca-AbCdEf"
     kafka_cidrs         = ["10.0.0.0/24"]
     secrets_cidrs       = ["10.0.9.0/24"]
+  }
+
+  assert {
+    condition     = [for range, rule in aws_vpc_security_group_egress_rule.mapping : "${range} ${rule.from_port} ${rule.to_port}"] == ["10.0.0.0/24 9092 9092"]
+    error_message = "The mapping does not reach the brokers."
   }
 }
 

@@ -201,6 +201,37 @@ run "the_mappings_subnets_need_a_security_group" {
   expect_failures = [var.push]
 }
 
+run "brokers_in_a_vpc_need_the_mappings_subnets" {
+  command = plan
+
+  variables {
+    vpc = { id = "vpc-1", subnet_ids = ["subnet-1"], kafka_cidrs = ["10.0.0.0/24"] }
+  }
+
+  expect_failures = [output.security_group_id]
+}
+
+run "an_authority_is_the_mappings_too" {
+  command = plan
+
+  variables {
+    kafka = { auth = "tls", brokers = ["b:9094"], ca_certificate = "/var/task/ca.pem" }
+  }
+
+  expect_failures = [output.role_arns]
+}
+
+run "subnets_are_of_a_cluster_of_ones_own" {
+  command = plan
+
+  variables {
+    kafka = { auth = "msk_iam", brokers = ["b:9098"], msk = { cluster_arn = "arn:aws:kafka:eu-west-1:123456789012:cluster/c/u-1" } }
+    push  = { subnet_ids = ["subnet-1"], security_group_id = "sg-1" }
+  }
+
+  expect_failures = [var.push]
+}
+
 run "retention" {
   command = plan
 

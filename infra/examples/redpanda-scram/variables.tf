@@ -25,6 +25,11 @@ variable "ca_certificate_file" {
   type        = string
 }
 
+variable "ca_secret_arn" {
+  description = "The same certificate for the event source mapping, a secret of Secrets Manager: {\"certificate\":\"…\"}."
+  type        = string
+}
+
 variable "kafka_cidrs" {
   description = "The brokers' address ranges."
   type        = list(string)
