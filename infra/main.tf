@@ -37,6 +37,11 @@ locals {
   inside = { for name, function in local.functions : name =>
     var.vpc != null && function.settings.instances == null && coalesce(function.settings.vpc, function.writes && !function.pushes)
   }
+
+  # What does not only write calls AWS, or whatever else it needs.
+  calls = { for name, function in local.functions : name => function.pushes || !function.writes }
+
+  callers_inside = [for name, function in local.functions : name if local.inside[name] && local.calls[name]]
 }
 
 ################################################################################
@@ -97,8 +102,11 @@ module "function" {
   ))
 
   vpc = local.inside[each.key] ? {
-    subnet_ids         = var.vpc.subnet_ids
-    security_group_ids = [module.kafka_access.security_group_id]
+    subnet_ids = var.vpc.subnet_ids
+    security_group_ids = concat(
+      [module.kafka_access.security_group_id],
+      local.calls[each.key] && length(var.vpc.egress_cidrs) > 0 ? [module.kafka_access.egress_security_group_id] : [],
+    )
   } : null
 
   instances = each.value.settings.instances == null ? null : {

@@ -48,6 +48,16 @@ output "security_group_id" {
   }
 }
 
+output "egress_security_group_id" {
+  description = "The security group with the way out that `vpc.egress_cidrs` is; null without any."
+  value       = module.kafka_access.egress_security_group_id
+
+  precondition {
+    condition     = length(local.callers_inside) == 0 || length(try(var.vpc.egress_cidrs, [])) > 0
+    error_message = "vpc.egress_cidrs is empty, expected what ${join(", ", local.callers_inside)} may reach over HTTPS: inside the VPC there is no other way to what a function calls."
+  }
+}
+
 output "domain_target" {
   description = "What the domain's DNS record has to point to; null without a domain."
   value       = module.websocket_api.domain_target

@@ -159,6 +159,7 @@ variable "vpc" {
 
   validation {
     condition     = var.vpc == null || length(try(var.vpc.kafka_cidrs, [])) > 0 || try(var.vpc.kafka_security_group_id, null) != null
+    `egress_cidrs`: what else is reached over HTTPS, by functions that do not only write: `0.0.0.0/0` with a NAT gateway, or the address ranges of interface endpoints.
     error_message = "vpc has no way to the brokers, expected kafka_security_group_id or kafka_cidrs."
   }
 
@@ -166,6 +167,7 @@ variable "vpc" {
     condition     = var.vpc == null || !contains(["scram", "plain"], var.kafka.auth) || length(try(var.vpc.secrets_cidrs, [])) > 0
     error_message = "vpc.secrets_cidrs is empty, expected the address ranges of Secrets Manager's endpoint: kafka.auth is ${var.kafka.auth}, and without a way to its secret no function can connect."
   }
+    egress_cidrs            = optional(list(string), [])
 }
 
 variable "push" {

@@ -183,4 +183,34 @@ run "address_ranges_in_a_vpc" {
     condition     = [for rule in aws_vpc_security_group_egress_rule.secrets : "${rule.from_port} ${rule.cidr_ipv4}"] == ["443 10.0.9.0/24"]
     error_message = jsonencode(aws_vpc_security_group_egress_rule.secrets)
   }
+
+  assert {
+    condition     = output.egress_security_group_id == null && length(aws_vpc_security_group_egress_rule.https) == 0
+    error_message = "There is a way out that nobody asked for."
+  }
+}
+
+run "a_way_out_is_a_group_of_its_own" {
+  module {
+    source = "./modules/kafka-access"
+  }
+
+  variables {
+    vpc = { id = "vpc-1", kafka_cidrs = ["10.0.0.0/24"], egress_cidrs = ["0.0.0.0/0"] }
+  }
+
+  override_resource {
+    target = aws_security_group.egress
+    values = { id = "sg-egress" }
+  }
+
+  assert {
+    condition     = output.egress_security_group_id == "sg-egress" && [for rule in aws_vpc_security_group_egress_rule.https : "${rule.security_group_id} ${rule.from_port} ${rule.to_port} ${rule.cidr_ipv4}"] == ["sg-egress 443 443 0.0.0.0/0"]
+    error_message = jsonencode(aws_vpc_security_group_egress_rule.https)
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_vpc_security_group_egress_rule.kafka : rule.security_group_id == output.security_group_id])
+    error_message = "The functions that write have another's way out."
+  }
 }

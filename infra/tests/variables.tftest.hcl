@@ -251,3 +251,35 @@ run "a_function_that_the_contract_does_not_name" {
 
   expect_failures = [output.function_names]
 }
+run "a_limit" {
+  command = plan
+
+  variables {
+    throttling = { rate_limit = -1, burst_limit = 500 }
+  }
+
+  expect_failures = [var.throttling]
+}
+
+run "a_log_level" {
+  command = plan
+
+  variables {
+    log_level = "info"
+  }
+
+  expect_failures = [var.log_level]
+}
+
+run "what_calls_from_inside_needs_a_way_out" {
+  command = plan
+
+  variables {
+    functions = { for name in ["connect", "disconnect", "message", "push"] : name => { package = "../gateway.yaml", vpc = name == "push" } }
+    vpc       = { id = "vpc-1", subnet_ids = ["subnet-1"], kafka_cidrs = ["10.0.0.0/24"] }
+    push      = { subnet_ids = ["subnet-1"], security_group_id = "sg-1" }
+  }
+
+  expect_failures = [output.egress_security_group_id]
+}
+

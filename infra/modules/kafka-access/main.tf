@@ -135,7 +135,7 @@ locals {
 }
 
 ################################################################################
-# Network: from the functions to the brokers, and to Secrets Manager
+# Network: from the functions to the brokers, to Secrets Manager, and to what else they call
 ################################################################################
 
 locals {
@@ -155,6 +155,8 @@ resource "aws_security_group" "this" {
 
   name        = "${var.name}-functions"
   description = "Functions that write to Kafka"
+
+  egress = toset(try(var.vpc.egress_cidrs, []))
   vpc_id      = var.vpc.id
 }
 
@@ -196,6 +198,26 @@ resource "aws_vpc_security_group_egress_rule" "secrets" {
 
   security_group_id = aws_security_group.this[0].id
   description       = "Secrets Manager"
+  ip_protocol       = "tcp"
+  from_port         = local.https_port
+  to_port           = local.https_port
+  cidr_ipv4         = each.value
+}
+
+# Functions that write need no other way out: it has a group of its own.
+resource "aws_security_group" "egress" {
+  count = length(local.egress) > 0 ? 1 : 0
+
+  name        = "${var.name}-egress"
+  description = "Functions that do not only write to Kafka"
+  vpc_id      = var.vpc.id
+}
+
+resource "aws_vpc_security_group_egress_rule" "https" {
+  for_each = local.egress
+
+  security_group_id = aws_security_group.egress[0].id
+  description       = "HTTPS"
   ip_protocol       = "tcp"
   from_port         = local.https_port
   to_port           = local.https_port

@@ -41,5 +41,6 @@ variable "vpc" {
     kafka_cidrs             = optional(list(string), [])
     secrets_cidrs           = optional(list(string), [])
   })
+    egress_cidrs            = optional(list(string), [])
   default = null
 }
