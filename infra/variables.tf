@@ -75,7 +75,7 @@ variable "kafka" {
     `mechanism`: of `scram`, `SCRAM-SHA-512` or `SCRAM-SHA-256`.
     `secret_arn`: of `scram` and `plain`, a secret of Secrets Manager with `username` and `password`; `secret_kms_key_arn`: its key, where it is not AWS's own.
     `secrets_extension_layer_arn`: of `scram` and `plain`, the layer AWS-Parameters-and-Secrets-Lambda-Extension of the region and architecture.
-    `ca_certificate`: the authorities that sign the brokers' certificates, as PEM or a path in the package; `ca_secret_arn`: the same for `push`, a secret with `certificate`.
+    `ca_certificate`: the authorities that sign the brokers' certificates, as PEM or a path in the package; `ca_secret_arn`: the same for `push`, a secret with `certificate`; `ca_secret_kms_key_arn`: its key, where it is not AWS's own.
   EOT
   type = object({
     auth                        = string
@@ -87,6 +87,7 @@ variable "kafka" {
     secrets_extension_layer_arn = optional(string)
     ca_certificate              = optional(string)
     ca_secret_arn               = optional(string)
+    ca_secret_kms_key_arn       = optional(string)
   })
 
   validation {
@@ -107,6 +108,22 @@ variable "kafka" {
   validation {
     condition     = var.kafka.msk == null || can(regex("^arn:[^:]+:kafka:[^:]+:[0-9]{12}:cluster/[^/]+/[^/]+$", var.kafka.msk.cluster_arn))
     error_message = "kafka.msk.cluster_arn is ${try(var.kafka.msk.cluster_arn, "missing")}, expected arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/UUID."
+  }
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/msk-cluster-auth.html
+  validation {
+    condition     = var.kafka.msk == null || (var.kafka.auth != "plain" && (var.kafka.auth != "scram" || var.kafka.mechanism == "SCRAM-SHA-512"))
+    error_message = "kafka.auth is ${var.kafka.auth}${var.kafka.auth == "scram" ? " with ${var.kafka.mechanism}" : ""}, expected msk_iam, scram with SCRAM-SHA-512, tls or none: MSK knows no other."
+  }
+
+  validation {
+    condition     = var.kafka.msk == null || var.kafka.ca_secret_arn == null
+    error_message = "kafka.ca_secret_arn is set, expected none: the authority of kafka.msk is known."
+  }
+
+  validation {
+    condition     = var.kafka.ca_secret_arn != null || var.kafka.ca_secret_kms_key_arn == null
+    error_message = "kafka.ca_secret_kms_key_arn is set, expected kafka.ca_secret_arn, too."
   }
 
   validation {

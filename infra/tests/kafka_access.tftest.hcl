@@ -45,7 +45,7 @@ run "tls" {
   }
 
   variables {
-    kafka = { auth = "tls", brokers = ["b:9094"], ca_certificate = "/var/task/ca.pem", ca_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ca-AbCdEf" }
+    kafka = { auth = "tls", brokers = ["b:9094"], ca_certificate = "/var/task/ca.pem", ca_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ca-AbCdEf", ca_secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/k" }
   }
 
   assert {
@@ -54,7 +54,7 @@ run "tls" {
   }
 
   assert {
-    condition     = [for access in output.source_access : access.type] == ["SERVER_ROOT_CA_CERTIFICATE"] && [for statement in output.reader_statements : jsondecode(statement).Resource] == [var.kafka.ca_secret_arn]
+    condition     = [for access in output.source_access : access.type] == ["SERVER_ROOT_CA_CERTIFICATE"] && [for statement in output.reader_statements : jsondecode(statement).Resource] == [var.kafka.ca_secret_arn, var.kafka.ca_secret_kms_key_arn] && jsondecode(output.reader_statements[1]).Condition.StringEquals["kms:EncryptionContext:SecretARN"] == var.kafka.ca_secret_arn
     error_message = jsonencode(output.reader_statements)
   }
 }
@@ -149,7 +149,7 @@ run "msk_iam_in_a_vpc" {
   }
 
   assert {
-    condition     = join(" ", flatten([for statement in output.reader_statements : jsondecode(statement).Sid])) == "KafkaConnect KafkaRead KafkaGroup KafkaDeadLetter MskCluster MskBrokers"
+    condition     = join(" ", flatten([for statement in output.reader_statements : jsondecode(statement).Sid])) == "KafkaConnect KafkaSettings KafkaRead KafkaGroup KafkaDeadLetter MskCluster MskBrokers"
     error_message = jsonencode(output.reader_statements)
   }
 

@@ -50,19 +50,25 @@ locals {
     Resource = local.cluster
   }
 
-  secret_statements = concat(
-    local.with_secret ? [jsonencode({
-      Sid      = "KafkaSecret"
+  # A secret, and the key that it is encrypted with where that is not AWS's own.
+  secrets = {
+    KafkaSecret    = { arn = local.with_secret ? var.kafka.secret_arn : null, key = var.kafka.secret_kms_key_arn }
+    KafkaAuthority = { arn = var.kafka.ca_secret_arn, key = var.kafka.ca_secret_kms_key_arn }
+  }
+
+  secret_statements = { for name, secret in local.secrets : name => concat(
+    secret.arn != null ? [jsonencode({
+      Sid      = name
       Effect   = "Allow"
       Action   = ["secretsmanager:GetSecretValue"]
-      Resource = var.kafka.secret_arn
+      Resource = secret.arn
     })] : [],
-    local.with_secret && var.kafka.secret_kms_key_arn != null ? [jsonencode({
-      Sid       = "KafkaSecretKey"
+    secret.arn != null && secret.key != null ? [jsonencode({
+      Sid       = "${name}Key"
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
-      Resource  = var.kafka.secret_kms_key_arn
-      Condition = { StringEquals = { "kms:EncryptionContext:SecretARN" = var.kafka.secret_arn } }
+      Resource  = secret.key
+      Condition = { StringEquals = { "kms:EncryptionContext:SecretARN" = secret.arn } }
     })] : [],
   )
 
@@ -73,7 +79,7 @@ locals {
       Action   = ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"]
       Resource = [for topic in topics : "${local.topic}${topic}"]
     })] : [],
-    local.secret_statements,
+    local.secret_statements.KafkaSecret,
   ) if length(topics) > 0 }
 }
 
@@ -86,6 +92,11 @@ locals {
   reader_statements = var.push == null ? [] : concat(
     local.with_iam ? [jsonencode(local.connect), jsonencode({
       Sid      = "KafkaRead"
+      Sid      = "KafkaSettings"
+      Effect   = "Allow"
+      Action   = ["kafka-cluster:DescribeClusterDynamicConfiguration"]
+      Resource = local.cluster
+      }), jsonencode({
       Effect   = "Allow"
       Action   = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
       Resource = [for topic in var.push.topics : "${local.topic}${topic}"]
@@ -113,13 +124,8 @@ locals {
       Action   = ["kafka:GetBootstrapBrokers"]
       Resource = "*"
     })] : [],
-    local.secret_statements,
-    var.kafka.ca_secret_arn != null ? [jsonencode({
-      Sid      = "KafkaAuthority"
-      Effect   = "Allow"
-      Action   = ["secretsmanager:GetSecretValue"]
-      Resource = var.kafka.ca_secret_arn
-    })] : [],
+    local.secret_statements.KafkaSecret,
+    local.secret_statements.KafkaAuthority,
   )
 
   # MSK takes IAM and SCRAM of 512 bits only, and its own authority is known.

@@ -15,6 +15,7 @@ variable "kafka" {
     secrets_extension_layer_arn = optional(string)
     ca_certificate              = optional(string)
     ca_secret_arn               = optional(string)
+    ca_secret_kms_key_arn       = optional(string)
   })
 }
 
