@@ -100,6 +100,7 @@ module "function" {
     each.value.pushes ? concat(module.kafka_access.reader_statements, local.push_statements) : [],
     each.value.settings.statements,
   ))
+  interface_actions = each.value.pushes ? local.mapping_interface_actions : []
 
   vpc = local.inside[each.key] ? {
     subnet_ids = var.vpc.subnet_ids
@@ -148,29 +149,23 @@ module "websocket_api" {
 locals {
   connections = "${module.websocket_api.execution_arn}/${var.stage_name}"
 
-  push_statements = concat(
-    [jsonencode({
-      Sid      = "Connections"
-      Effect   = "Allow"
-      Action   = ["execute-api:ManageConnections"]
-      Resource = ["${local.connections}/POST/@connections/*", "${local.connections}/DELETE/@connections/*"]
-    })],
-    # The mapping puts network interfaces beside the brokers, with this role.
-    # https://docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html
-    var.kafka.msk != null || length(var.push.subnet_ids) > 0 ? [jsonencode({
-      Sid    = "MappingInterfaces"
-      Effect = "Allow"
-      Action = [
-        "ec2:CreateNetworkInterface",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcs",
-      ]
-      Resource = "*"
-    })] : [],
-  )
+  push_statements = [jsonencode({
+    Sid      = "Connections"
+    Effect   = "Allow"
+    Action   = ["execute-api:ManageConnections"]
+    Resource = ["${local.connections}/POST/@connections/*", "${local.connections}/DELETE/@connections/*"]
+  })]
+
+  # The mapping puts network interfaces beside the brokers, with its function's role.
+  # https://docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html
+  mapping_interface_actions = var.kafka.msk != null || length(var.push.subnet_ids) > 0 ? [
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+  ] : []
 
   mapping_network = concat(
     [for subnet in var.push.subnet_ids : { type = "VPC_SUBNET", uri = "subnet:${subnet}" }],
