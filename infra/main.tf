@@ -28,7 +28,7 @@ locals {
     statements           = []
     vpc                  = null
     provisioned          = 0
-    latency_limit_millis = 2000
+    latency_limit_millis = null
     instances            = null
   }
 
@@ -201,7 +201,7 @@ module "observability" {
 
   functions = { for name, function in local.functions : name => {
     function_name        = module.function[name].function_name
-    latency_limit_millis = min(function.settings.latency_limit_millis, function.timeout_seconds * 1000)
+    latency_limit_millis = min(coalesce(function.settings.latency_limit_millis, function.pushes ? function.timeout_seconds * 800 : 2000), function.timeout_seconds * 1000)
     reserved             = function.reserved
   } }
 

@@ -42,7 +42,7 @@ variable "functions" {
     `vpc`: whether it runs in `vpc`; by default it does where it has topics to write to, and is none of `push`.
     `provisioned`: environments that are kept ready.
     `instances`: the capacity provider that runs it (Lambda Managed Instances).
-    `latency_limit_millis`: the p99 duration above which its alarm goes off; by default 2 seconds, at most its timeout.
+    `latency_limit_millis`: the p99 duration above which its alarm goes off; by default 2 seconds, for `push` eight tenths of its timeout, at most its timeout.
   EOT
   type = map(object({
     package              = optional(string)
@@ -53,7 +53,7 @@ variable "functions" {
     statements           = optional(list(string), [])
     vpc                  = optional(bool)
     provisioned          = optional(number, 0)
-    latency_limit_millis = optional(number, 2000)
+    latency_limit_millis = optional(number)
     instances = optional(object({
       capacity_provider_arn = string
       memory_gib_per_vcpu   = optional(number)
