@@ -159,6 +159,7 @@ variable "vpc" {
     `kafka_security_group_id`: the brokers' security group, which is opened for them; or
     `kafka_cidrs`: the brokers' address ranges.
     `secrets_cidrs`: the address ranges of Secrets Manager's interface endpoint, needed by `scram` and `plain`.
+    `egress_cidrs`: what else is reached over HTTPS, by functions that do not only write: `0.0.0.0/0` with a NAT gateway, or the address ranges of interface endpoints.
   EOT
   type = object({
     id                      = string
@@ -166,6 +167,7 @@ variable "vpc" {
     kafka_security_group_id = optional(string)
     kafka_cidrs             = optional(list(string), [])
     secrets_cidrs           = optional(list(string), [])
+    egress_cidrs            = optional(list(string), [])
   })
   default = null
 
@@ -176,7 +178,6 @@ variable "vpc" {
 
   validation {
     condition     = var.vpc == null || length(try(var.vpc.kafka_cidrs, [])) > 0 || try(var.vpc.kafka_security_group_id, null) != null
-    `egress_cidrs`: what else is reached over HTTPS, by functions that do not only write: `0.0.0.0/0` with a NAT gateway, or the address ranges of interface endpoints.
     error_message = "vpc has no way to the brokers, expected kafka_security_group_id or kafka_cidrs."
   }
 
@@ -184,7 +185,6 @@ variable "vpc" {
     condition     = var.vpc == null || !contains(["scram", "plain"], var.kafka.auth) || length(try(var.vpc.secrets_cidrs, [])) > 0
     error_message = "vpc.secrets_cidrs is empty, expected the address ranges of Secrets Manager's endpoint: kafka.auth is ${var.kafka.auth}, and without a way to its secret no function can connect."
   }
-    egress_cidrs            = optional(list(string), [])
 }
 
 variable "push" {
@@ -264,7 +264,7 @@ variable "domain" {
 }
 
 variable "manage_apigateway_account" {
-  description = "Whether to set the role by which API Gateway writes logs, one for all APIs of the account in the region. A stage with logs cannot be made before there is one."
+  description = "Whether to set the role by which API Gateway writes logs, one for all APIs of the account in the region: whatever is set is replaced, and taken away when this is destroyed. A stage with logs cannot be made before there is one."
   type        = bool
   default     = false
 }

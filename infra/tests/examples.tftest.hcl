@@ -120,4 +120,8 @@ run "managed_instances" {
   module {
     source = "./examples/managed-instances"
   }
+
+  variables {
+    egress_cidrs = ["0.0.0.0/0"]
+  }
 }

@@ -90,7 +90,7 @@ module "sluice" {
 
   contract                  = local.contract_path
   packages                  = var.packages
-  manage_apigateway_account = true
+  manage_apigateway_account = var.manage_apigateway_account
 
   kafka = {
     auth    = "msk_iam"

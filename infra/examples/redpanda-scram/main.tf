@@ -41,8 +41,9 @@ locals {
 module "sluice" {
   source = "../.."
 
-  contract = "${path.module}/../../../gateway.yaml"
-  packages = var.packages
+  contract                  = "${path.module}/../../../gateway.yaml"
+  packages                  = var.packages
+  manage_apigateway_account = var.manage_apigateway_account
 
   kafka = {
     auth                        = "scram"
