@@ -282,32 +282,11 @@ run "subnets_are_of_a_cluster_of_ones_own" {
   expect_failures = [var.push]
 }
 
-run "retention" {
-  command = plan
-
-  variables {
-    log_retention_days = 31
-  }
-
-  expect_failures = [var.log_retention_days]
-}
-
-run "a_function_that_the_contract_does_not_name" {
-  command = plan
-
-  variables {
-    functions = { for name in ["connect", "disconnect", "message", "push", "mesage"] : name => { package = "../gateway.yaml" } }
-  }
-
-  expect_failures = [output.function_names]
-}
 run "a_limit" {
   command = plan
 
   variables {
-    functions = { for name in ["connect", "disconnect", "message", "push"] : name => { package = "../gateway.yaml", vpc = name == "push" } }
-    vpc       = { id = "vpc-1", subnet_ids = ["subnet-1"], kafka_cidrs = ["10.0.0.0/24"] }
-    push      = { subnet_ids = ["subnet-1"], security_group_id = "sg-1" }
+    throttling = { rate_limit = -1, burst_limit = 500 }
   }
 
   expect_failures = [var.throttling]
@@ -327,9 +306,30 @@ run "what_calls_from_inside_needs_a_way_out" {
   command = plan
 
   variables {
-    functions = { for name in ["connect", "disconnect", "message", "push", "mesage"] : name => { package = "../gateway.yaml" } }
+    functions = { for name in ["connect", "disconnect", "message", "push"] : name => { package = "../gateway.yaml", vpc = name == "push" } }
+    vpc       = { id = "vpc-1", subnet_ids = ["subnet-1"], kafka_cidrs = ["10.0.0.0/24"] }
+    push      = { subnet_ids = ["subnet-1"], security_group_id = "sg-1" }
   }
 
   expect_failures = [output.egress_security_group_id]
 }
 
+run "retention" {
+  command = plan
+
+  variables {
+    log_retention_days = 31
+  }
+
+  expect_failures = [var.log_retention_days]
+}
+
+run "a_function_that_the_contract_does_not_name" {
+  command = plan
+
+  variables {
+    functions = { for name in ["connect", "disconnect", "message", "push", "mesage"] : name => { package = "../gateway.yaml" } }
+  }
+
+  expect_failures = [output.function_names]
+}

@@ -70,7 +70,7 @@ locals {
       Resource  = secret.key
       Condition = { StringEquals = { "kms:EncryptionContext:SecretARN" = secret.arn } }
     })] : [],
-  )
+  ) }
 
   writer_statements = { for function, topics in var.writers : function => concat(
     local.with_iam ? [jsonencode(local.connect), jsonencode({
@@ -90,13 +90,14 @@ locals {
 
 locals {
   reader_statements = var.push == null ? [] : concat(
+    # https://docs.aws.amazon.com/lambda/latest/dg/msk-cluster-auth.html
     local.with_iam ? [jsonencode(local.connect), jsonencode({
-      Sid      = "KafkaRead"
       Sid      = "KafkaSettings"
       Effect   = "Allow"
       Action   = ["kafka-cluster:DescribeClusterDynamicConfiguration"]
       Resource = local.cluster
       }), jsonencode({
+      Sid      = "KafkaRead"
       Effect   = "Allow"
       Action   = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
       Resource = [for topic in var.push.topics : "${local.topic}${topic}"]
@@ -154,6 +155,8 @@ locals {
   # Address ranges where there are any, else a security group.
   by_range = toset(try(var.vpc.kafka_cidrs, []))
   by_group = var.vpc != null && length(local.by_range) == 0 ? 1 : 0
+
+  egress = toset(try(var.vpc.egress_cidrs, []))
 }
 
 resource "aws_security_group" "this" {
@@ -161,8 +164,6 @@ resource "aws_security_group" "this" {
 
   name        = "${var.name}-functions"
   description = "Functions that write to Kafka"
-
-  egress = toset(try(var.vpc.egress_cidrs, []))
   vpc_id      = var.vpc.id
 }
 

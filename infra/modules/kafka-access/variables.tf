@@ -41,7 +41,7 @@ variable "vpc" {
     kafka_security_group_id = optional(string)
     kafka_cidrs             = optional(list(string), [])
     secrets_cidrs           = optional(list(string), [])
-  })
     egress_cidrs            = optional(list(string), [])
+  })
   default = null
 }
