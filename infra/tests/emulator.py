@@ -38,11 +38,11 @@ def main(packages, jars):
         terraform("plan", "-detailed-exitcode")
         print("planned again: no changes")
         deployed = terraform.outputs()
-        assert len(leftovers(aws)) > 0
+        assert all(found(aws).values()), found(aws)
         a_message_becomes_a_record(aws, brokers, deployed)
         a_record_becomes_a_message(aws, brokers, deployed)
         terraform("destroy", "-auto-approve")
-        assert leftovers(aws) == [], leftovers(aws)
+        assert not any(found(aws).values()), found(aws)
         print("destroyed: nothing is left")
 
 
@@ -105,18 +105,17 @@ class Terraform:
         return {name: output["value"] for name, output in json.loads(self("output", "-json")).items()}
 
 
-def leftovers(aws):
-    """The names of whatever the emulator still has."""
+def found(aws):
+    """The names of whatever the emulator has, by their kind."""
     of = lambda service: client_of(aws, service)
-    return [
-        *[api["Name"] for api in of("apigatewayv2").get_apis()["Items"]],
-        *[function["FunctionName"] for function in of("lambda").list_functions()["Functions"]],
-        *[role["RoleName"] for role in of("iam").list_roles()["Roles"]],
-        *[mapping["UUID"] for mapping in of("lambda").list_event_source_mappings()["EventSourceMappings"]],
-        *[group["logGroupName"] for group in of("logs").describe_log_groups()["logGroups"]],
-        *[alarm["AlarmName"] for alarm in of("cloudwatch").describe_alarms()["MetricAlarms"]],
-        *[dashboard["DashboardName"] for dashboard in of("cloudwatch").list_dashboards()["DashboardEntries"]],
-    ]
+    return {
+        "APIs": [api["Name"] for api in of("apigatewayv2").get_apis()["Items"]],
+        "functions": [function["FunctionName"] for function in of("lambda").list_functions()["Functions"]],
+        "roles": [role["RoleName"] for role in of("iam").list_roles()["Roles"]],
+        "log groups": [group["logGroupName"] for group in of("logs").describe_log_groups()["logGroups"]],
+        "alarms": [alarm["AlarmName"] for alarm in of("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "dashboards": [dashboard["DashboardName"] for dashboard in of("cloudwatch").list_dashboards()["DashboardEntries"]],
+    }
 
 
 def client_of(aws, service):
