@@ -28,7 +28,7 @@ locals {
     statements           = []
     vpc                  = null
     provisioned          = 0
-    latency_limit_millis = 2000
+    latency_limit_millis = null
     instances            = null
   }
 
@@ -37,6 +37,11 @@ locals {
   inside = { for name, function in local.functions : name =>
     var.vpc != null && function.settings.instances == null && coalesce(function.settings.vpc, function.writes && !function.pushes)
   }
+
+  # What does not only write calls AWS, or whatever else it needs.
+  calls = { for name, function in local.functions : name => function.pushes || !function.writes }
+
+  callers_inside = [for name, function in local.functions : name if local.inside[name] && local.calls[name]]
 }
 
 ################################################################################
@@ -95,10 +100,14 @@ module "function" {
     each.value.pushes ? concat(module.kafka_access.reader_statements, local.push_statements) : [],
     each.value.settings.statements,
   ))
+  interface_actions = each.value.pushes ? local.mapping_interface_actions : []
 
   vpc = local.inside[each.key] ? {
-    subnet_ids         = var.vpc.subnet_ids
-    security_group_ids = [module.kafka_access.security_group_id]
+    subnet_ids = var.vpc.subnet_ids
+    security_group_ids = concat(
+      [module.kafka_access.security_group_id],
+      local.calls[each.key] && length(var.vpc.egress_cidrs) > 0 ? [module.kafka_access.egress_security_group_id] : [],
+    )
   } : null
 
   instances = each.value.settings.instances == null ? null : {
@@ -140,29 +149,23 @@ module "websocket_api" {
 locals {
   connections = "${module.websocket_api.execution_arn}/${var.stage_name}"
 
-  push_statements = concat(
-    [jsonencode({
-      Sid      = "Connections"
-      Effect   = "Allow"
-      Action   = ["execute-api:ManageConnections"]
-      Resource = ["${local.connections}/POST/@connections/*", "${local.connections}/DELETE/@connections/*"]
-    })],
-    # The mapping puts network interfaces beside the brokers, with this role.
-    # https://docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html
-    var.kafka.msk != null || length(var.push.subnet_ids) > 0 ? [jsonencode({
-      Sid    = "MappingInterfaces"
-      Effect = "Allow"
-      Action = [
-        "ec2:CreateNetworkInterface",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcs",
-      ]
-      Resource = "*"
-    })] : [],
-  )
+  push_statements = [jsonencode({
+    Sid      = "Connections"
+    Effect   = "Allow"
+    Action   = ["execute-api:ManageConnections"]
+    Resource = ["${local.connections}/POST/@connections/*", "${local.connections}/DELETE/@connections/*"]
+  })]
+
+  # The mapping puts network interfaces beside the brokers, with its function's role.
+  # https://docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html
+  mapping_interface_actions = var.kafka.msk != null || length(var.push.subnet_ids) > 0 ? [
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+  ] : []
 
   mapping_network = concat(
     [for subnet in var.push.subnet_ids : { type = "VPC_SUBNET", uri = "subnet:${subnet}" }],
@@ -198,7 +201,7 @@ module "observability" {
 
   functions = { for name, function in local.functions : name => {
     function_name        = module.function[name].function_name
-    latency_limit_millis = min(function.settings.latency_limit_millis, function.timeout_seconds * 1000)
+    latency_limit_millis = min(coalesce(function.settings.latency_limit_millis, function.pushes ? function.timeout_seconds * 800 : 2000), function.timeout_seconds * 1000)
     reserved             = function.reserved
   } }
 

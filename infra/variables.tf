@@ -42,7 +42,7 @@ variable "functions" {
     `vpc`: whether it runs in `vpc`; by default it does where it has topics to write to, and is none of `push`.
     `provisioned`: environments that are kept ready.
     `instances`: the capacity provider that runs it (Lambda Managed Instances).
-    `latency_limit_millis`: the p99 duration above which its alarm goes off; by default 2 seconds, at most its timeout.
+    `latency_limit_millis`: the p99 duration above which its alarm goes off; by default 2 seconds, for `push` eight tenths of its timeout, at most its timeout.
   EOT
   type = map(object({
     package              = optional(string)
@@ -53,7 +53,7 @@ variable "functions" {
     statements           = optional(list(string), [])
     vpc                  = optional(bool)
     provisioned          = optional(number, 0)
-    latency_limit_millis = optional(number, 2000)
+    latency_limit_millis = optional(number)
     instances = optional(object({
       capacity_provider_arn = string
       memory_gib_per_vcpu   = optional(number)
@@ -75,7 +75,7 @@ variable "kafka" {
     `mechanism`: of `scram`, `SCRAM-SHA-512` or `SCRAM-SHA-256`.
     `secret_arn`: of `scram` and `plain`, a secret of Secrets Manager with `username` and `password`; `secret_kms_key_arn`: its key, where it is not AWS's own.
     `secrets_extension_layer_arn`: of `scram` and `plain`, the layer AWS-Parameters-and-Secrets-Lambda-Extension of the region and architecture.
-    `ca_certificate`: the authorities that sign the brokers' certificates, as PEM or a path in the package; `ca_secret_arn`: the same for `push`, a secret with `certificate`.
+    `ca_certificate`: the authorities that sign the brokers' certificates, as PEM or a path in the package; `ca_secret_arn`: the same for `push`, a secret with `certificate`; `ca_secret_kms_key_arn`: its key, where it is not AWS's own.
   EOT
   type = object({
     auth                        = string
@@ -87,6 +87,7 @@ variable "kafka" {
     secrets_extension_layer_arn = optional(string)
     ca_certificate              = optional(string)
     ca_secret_arn               = optional(string)
+    ca_secret_kms_key_arn       = optional(string)
   })
 
   validation {
@@ -107,6 +108,22 @@ variable "kafka" {
   validation {
     condition     = var.kafka.msk == null || can(regex("^arn:[^:]+:kafka:[^:]+:[0-9]{12}:cluster/[^/]+/[^/]+$", var.kafka.msk.cluster_arn))
     error_message = "kafka.msk.cluster_arn is ${try(var.kafka.msk.cluster_arn, "missing")}, expected arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/UUID."
+  }
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/msk-cluster-auth.html
+  validation {
+    condition     = var.kafka.msk == null || (var.kafka.auth != "plain" && (var.kafka.auth != "scram" || var.kafka.mechanism == "SCRAM-SHA-512"))
+    error_message = "kafka.auth is ${var.kafka.auth}${var.kafka.auth == "scram" ? " with ${var.kafka.mechanism}" : ""}, expected msk_iam, scram with SCRAM-SHA-512, tls or none: MSK knows no other."
+  }
+
+  validation {
+    condition     = var.kafka.msk == null || var.kafka.ca_secret_arn == null
+    error_message = "kafka.ca_secret_arn is set, expected none: the authority of kafka.msk is known."
+  }
+
+  validation {
+    condition     = var.kafka.ca_secret_arn != null || var.kafka.ca_secret_kms_key_arn == null
+    error_message = "kafka.ca_secret_kms_key_arn is set, expected kafka.ca_secret_arn, too."
   }
 
   validation {
@@ -142,6 +159,7 @@ variable "vpc" {
     `kafka_security_group_id`: the brokers' security group, which is opened for them; or
     `kafka_cidrs`: the brokers' address ranges.
     `secrets_cidrs`: the address ranges of Secrets Manager's interface endpoint, needed by `scram` and `plain`.
+    `egress_cidrs`: what else is reached over HTTPS, by functions that do not only write: `0.0.0.0/0` with a NAT gateway, or the address ranges of interface endpoints.
   EOT
   type = object({
     id                      = string
@@ -149,6 +167,7 @@ variable "vpc" {
     kafka_security_group_id = optional(string)
     kafka_cidrs             = optional(list(string), [])
     secrets_cidrs           = optional(list(string), [])
+    egress_cidrs            = optional(list(string), [])
   })
   default = null
 
@@ -245,7 +264,7 @@ variable "domain" {
 }
 
 variable "manage_apigateway_account" {
-  description = "Whether to set the role by which API Gateway writes logs, one for all APIs of the account in the region. A stage with logs cannot be made before there is one."
+  description = "Whether to set the role by which API Gateway writes logs, one for all APIs of the account in the region: whatever is set is replaced, and taken away when this is destroyed. A stage with logs cannot be made before there is one."
   type        = bool
   default     = false
 }

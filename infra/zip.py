@@ -5,6 +5,7 @@ usage: zip.py OUT MAX_BYTES FILE[=NAME]...
 
 Fails where the zip is larger than it may be. A file's mode is 0755 where it is executable, else 0644.
 """
+import io
 import os
 import sys
 import zipfile
@@ -14,7 +15,18 @@ TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def main(out, limit, *files):
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    content = zipped(files)
+    if len(content) > int(limit):
+        sys.exit(f"{out}: found {len(content):,} bytes, expected at most {int(limit):,}")
+    os.makedirs(os.path.dirname(out) or ".", exist_ok=True)
+    with open(out, "wb") as file:
+        file.write(content)
+    print(f"{out}  {len(content):,} bytes")
+
+
+def zipped(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for file in files:
             path, _, name = file.partition("=")
             entry = zipfile.ZipInfo(name or os.path.basename(path), TIME)
@@ -23,10 +35,7 @@ def main(out, limit, *files):
             entry.compress_type = zipfile.ZIP_DEFLATED
             with open(path, "rb") as content:
                 archive.writestr(entry, content.read())
-    size = os.path.getsize(out)
-    print(f"{out}  {size:,} bytes")
-    if size > int(limit):
-        sys.exit(f"{out}: found {size:,} bytes, expected at most {int(limit):,}")
+    return buffer.getvalue()
 
 
 if __name__ == "__main__":

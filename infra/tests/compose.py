@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks compose.yaml against the Compose specification, and what its parts say of each other.
 
-Needs compose-spec and PyYAML. `emulator.py` starts Kafka with the same properties.
+Needs compose-spec and PyYAML. `brokers.py` starts Kafka with the same properties.
 """
 import json
 import pathlib

@@ -9,6 +9,7 @@ import sys
 
 INFRA = pathlib.Path(__file__).resolve().parent.parent
 README = INFRA / "README.md"
+HEAD = re.compile(r'^\s*(variable|output)\s+"?(\w+)"?\s*\{', re.M)
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.M | re.S)
 DESCRIPTION = re.compile(r'^  description = (?:"((?:[^"\\]|\\.)*)"|<<-EOT\n(.*?)\n  EOT)$', re.M | re.S)
 TABLES = re.compile(r"(<!-- (variables|outputs) -->\n).*?(<!-- end -->)", re.S)
@@ -19,7 +20,10 @@ def main(write):
     folders = {path.parent for path in INFRA.rglob("*.tf") if ".terraform" not in path.parts}
     for folder in sorted(folders):
         text = "\n".join(path.read_text() for path in sorted(folder.glob("*.tf")))
-        for kind, name, body in BLOCK.findall(text):
+        blocks = BLOCK.findall(text)
+        for kind, name in set(HEAD.findall(text)) - {(kind, name) for kind, name, _ in blocks}:
+            faults.append(f"{folder.relative_to(INFRA)}: {kind} {name} is not written over several lines, where it is looked at")
+        for kind, name, body in blocks:
             where = f"{folder.relative_to(INFRA)}: {kind} {name}"
             if not described(body):
                 faults.append(f"{where} has no description")

@@ -3,8 +3,7 @@
 
 usage: emulator.py PACKAGES KAFKA_JARS      (the x86-64 zips; the folder of Apache Kafka's jars)
 
-Kafka runs with the properties that `compose.yaml` gives it. Needs terraform, java, kcat and, in
-this Python's environment, ministack, boto3 and websocket-client.
+Needs terraform, java, kcat and, in this Python's environment, ministack, boto3 and websocket-client.
 """
 import base64
 import collections
@@ -13,67 +12,61 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import boto3
 import websocket
 
+from brokers import ANSWER_SECONDS_MAX, START_SECONDS_MAX, accepts, eventually, free_ports, kafka, records, running
+
 INFRA = pathlib.Path(__file__).resolve().parent.parent
 CONTRACT = INFRA.parent / "gateway.yaml"
 STAGE = "live"
-TOPICS = {"ws.connections", "ws.messages", "chat.messages", "ws.outbound"}
-
-# A start may take this long on a machine that is busy with other tests.
-START_SECONDS_MAX = 120
-# An answer of a function that starts cold, too.
-ANSWER_SECONDS_MAX = 60
 TERRAFORM_SECONDS_MAX = 600
-POLL_SECONDS = 0.1
 
 
 def main(packages, jars):
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        kafka = stack.enter_context(running_kafka(folder, jars))
+        brokers = stack.enter_context(kafka(folder, jars))
         aws = stack.enter_context(running_emulator(folder))
-        terraform = Terraform(folder, aws, packages, kafka)
+        terraform = Terraform(folder, aws, packages, brokers)
         terraform("apply", "-auto-approve")
         print("applied")
         terraform("plan", "-detailed-exitcode")
         print("planned again: no changes")
         deployed = terraform.outputs()
-        a_message_becomes_a_record(aws, kafka, deployed)
-        a_record_becomes_a_message(aws, kafka, deployed)
+        assert all(found(aws).values()), found(aws)
+        a_message_becomes_a_record(aws, brokers, deployed)
+        a_record_becomes_a_message(aws, brokers, deployed)
         terraform("destroy", "-auto-approve")
-        assert leftovers(aws) == [], leftovers(aws)
+        assert not any(found(aws).values()), found(aws)
         print("destroyed: nothing is left")
 
 
-def a_message_becomes_a_record(aws, kafka, deployed):
+def a_message_becomes_a_record(aws, brokers, deployed):
     client = connected(aws, deployed)
     message = json.dumps({"action": "chat", "room": "r1", "text": "hi", "id": "1"})
     client.send(message)
     answer = json.loads(client.recv())
     assert answer == {"type": "ack", "id": "1"}, answer
     client.close()
-    assert records(kafka, "chat.messages") == [f"r1 {message}"], records(kafka, "chat.messages")
+    assert records(brokers, "chat.messages") == [f"r1 {message}"], records(brokers, "chat.messages")
     # The last record of a connection comes after it.
-    connections = eventually(lambda: [r for r in [records(kafka, "ws.connections")] if len(r) == 2])[0]
+    connections = eventually(lambda: [r for r in [records(brokers, "ws.connections")] if len(r) == 2])[0]
     assert len({record.split(" ")[0] for record in connections}) == 1, connections
     print("a message became a record; its connection, two")
 
 
-def a_record_becomes_a_message(aws, kafka, deployed):
+def a_record_becomes_a_message(aws, brokers, deployed):
     """The emulator has no mapping for Kafka: this hands `push` what a mapping would."""
     client = connected(aws, deployed)
-    counts = eventually(lambda: [c for c in [collections.Counter(r.split(" ")[0] for r in records(kafka, "ws.connections"))] if c.total() == 3])[0]
+    counts = eventually(lambda: [c for c in [collections.Counter(r.split(" ")[0] for r in records(brokers, "ws.connections"))] if c.total() == 3])[0]
     # The one that has come and not gone has one record.
     (connection,) = [id for id, count in counts.items() if count == 1]
-    event = {"eventSource": "aws:SelfManagedKafka", "bootstrapServers": kafka, "records": {"ws.outbound-0": [batched(connection, "hello")]}}
+    event = {"eventSource": "aws:SelfManagedKafka", "bootstrapServers": brokers, "records": {"ws.outbound-0": [batched(connection, "hello")]}}
     invoked = client_of(aws, "lambda").invoke(FunctionName=deployed["function_names"]["push"], Qualifier="live", Payload=json.dumps(event))
     report = json.loads(invoked["Payload"].read())
     assert "FunctionError" not in invoked and report == {"batchItemFailures": []}, report
@@ -112,16 +105,17 @@ class Terraform:
         return {name: output["value"] for name, output in json.loads(self("output", "-json")).items()}
 
 
-def leftovers(aws):
-    """The names of whatever the emulator still has."""
+def found(aws):
+    """The names of whatever the emulator has, by their kind."""
     of = lambda service: client_of(aws, service)
-    return [
-        *[api["Name"] for api in of("apigatewayv2").get_apis()["Items"]],
-        *[function["FunctionName"] for function in of("lambda").list_functions()["Functions"]],
-        *[role["RoleName"] for role in of("iam").list_roles()["Roles"] if "sluice" in role["RoleName"]],
-        *[group["logGroupName"] for group in of("logs").describe_log_groups()["logGroups"] if "sluice" in group["logGroupName"]],
-        *[alarm["AlarmName"] for alarm in of("cloudwatch").describe_alarms()["MetricAlarms"]],
-    ]
+    return {
+        "APIs": [api["Name"] for api in of("apigatewayv2").get_apis()["Items"]],
+        "functions": [function["FunctionName"] for function in of("lambda").list_functions()["Functions"]],
+        "roles": [role["RoleName"] for role in of("iam").list_roles()["Roles"]],
+        "log groups": [group["logGroupName"] for group in of("logs").describe_log_groups()["logGroups"]],
+        "alarms": [alarm["AlarmName"] for alarm in of("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "dashboards": [dashboard["DashboardName"] for dashboard in of("cloudwatch").list_dashboards()["DashboardEntries"]],
+    }
 
 
 def client_of(aws, service):
@@ -137,44 +131,6 @@ def batched(key, value):
     }
 
 
-def records(brokers, topic):
-    """The records of a topic, each `key value`."""
-    command = ["kcat", "-b", brokers, "-t", topic, "-C", "-e", "-q", "-o", "beginning", "-f", "%k %s\n"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=START_SECONDS_MAX).stdout.splitlines()
-
-
-@contextlib.contextmanager
-def running_kafka(folder, jars):
-    host, inside, controller = free_ports(3)
-    properties = INFRA / "compose/one/server.properties"
-    overrides = {
-        "listeners": f"HOST://127.0.0.1:{host},INSIDE://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"HOST://127.0.0.1:{host},INSIDE://127.0.0.1:{inside}",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "log.dirs": str(folder / "kafka"),
-    }
-    java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    # `StorageTool` takes no overrides: the one that it needs comes last in a copy.
-    formatted = folder / "format.properties"
-    formatted.write_text(properties.read_text() + "".join(f"{key}={value}\n" for key, value in overrides.items()))
-    quietly([*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(formatted)])
-    command = [*java, "kafka.Kafka", str(properties)]
-    for key, value in overrides.items():
-        command += ["--override", f"{key}={value}"]
-    with running(command, folder / "kafka.log"):
-        eventually(lambda: accepts(host), START_SECONDS_MAX)
-        environment = {
-            **os.environ,
-            "TOPIC_COMMAND": f"java -cp {jars}/* org.apache.kafka.tools.TopicCommand",
-            "TOPICS": " ".join(sorted(TOPICS)),
-            "BOOTSTRAP": f"127.0.0.1:{host}",
-            "REPLICATION": "1",
-        }
-        quietly(["bash", "-f", str(INFRA / "compose/topics")], env=environment)
-        print("Kafka runs with compose's properties, and has the topics")
-        yield f"127.0.0.1:{host}"
-
-
 @contextlib.contextmanager
 def running_emulator(folder):
     (port,) = free_ports(1)
@@ -183,53 +139,6 @@ def running_emulator(folder):
     with running([ministack], folder / "ministack.log", env=environment):
         eventually(lambda: accepts(port), START_SECONDS_MAX)
         yield f"http://127.0.0.1:{port}"
-
-
-@contextlib.contextmanager
-def running(command, log, **options):
-    with open(log, "w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, **options)
-        try:
-            yield process
-        except BaseException:
-            print(f"--- the end of {log.name}\n{log.read_text()[-4000:]}", file=sys.stderr)
-            raise
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=ANSWER_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def quietly(command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS_MAX, **options)
-    assert done.returncode == 0, f"{command[0]} … {command[-1]}: {done.stdout}{done.stderr}"
-
-
-def eventually(condition, seconds=ANSWER_SECONDS_MAX):
-    """What the condition returns, once it is something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(POLL_SECONDS)
-    raise TimeoutError(f"not within {seconds} s")
-
-
-def accepts(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 if __name__ == "__main__":

@@ -35,6 +35,26 @@ run "msk_serverless" {
   }
 }
 
+run "msk_serverless_lets_the_mapping_read" {
+  module {
+    source = "./examples/msk-serverless"
+  }
+
+  variables {
+    contract = "tests/contracts/accepted/full.yaml"
+  }
+
+  assert {
+    condition     = [for rule in [aws_vpc_security_group_ingress_rule.mapping, aws_vpc_security_group_egress_rule.mapping] : "${rule.security_group_id} ${rule.from_port} ${rule.to_port} ${rule.referenced_security_group_id}"] == ["sg-0123456789abcdef0 9098 9098 sg-0123456789abcdef0", "sg-0123456789abcdef0 9098 9098 sg-0123456789abcdef0"]
+    error_message = "The brokers' security group does not let its members reach the brokers."
+  }
+
+  assert {
+    condition     = join(" ", keys(aws_msk_topic.this)) == "chat.messages chat.outbound ws.connections ws.messages ws.outbound ws.outbound.dead"
+    error_message = join(" ", keys(aws_msk_topic.this))
+  }
+}
+
 run "msk_provisioned_iam" {
   command = plan
 
@@ -71,8 +91,14 @@ run "redpanda_scram" {
 
   variables {
     ca_certificate_file = "../gateway.yaml"
+    ca_secret_arn       = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ca-AbCdEf"
     kafka_cidrs         = ["10.0.0.0/24"]
     secrets_cidrs       = ["10.0.9.0/24"]
+  }
+
+  assert {
+    condition     = [for range, rule in aws_vpc_security_group_egress_rule.mapping : "${range} ${rule.from_port} ${rule.to_port}"] == ["10.0.0.0/24 9092 9092"]
+    error_message = "The mapping does not reach the brokers."
   }
 }
 
@@ -93,5 +119,9 @@ run "managed_instances" {
 
   module {
     source = "./examples/managed-instances"
+  }
+
+  variables {
+    egress_cidrs = ["0.0.0.0/0"]
   }
 }

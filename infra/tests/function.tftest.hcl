@@ -123,6 +123,38 @@ run "managed_instances_reserve_nothing" {
   expect_failures = [aws_lambda_function.this]
 }
 
+run "a_name_has_64_characters" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name = "sluice-${join("", [for index in range(58) : "m"])}"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_mapping_has_interfaces_that_the_function_has_not" {
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    interface_actions = ["ec2:CreateNetworkInterface", "ec2:DescribeVpcs"]
+  }
+
+  assert {
+    condition = jsonencode([for statement in slice(jsondecode(aws_iam_role_policy.this.policy).Statement, 1, 3) : [statement.Effect, statement.Action, lookup(statement, "Condition", null)]]) == jsonencode([
+      ["Allow", var.interface_actions, null],
+      ["Deny", var.interface_actions, { ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-west-1:123456789012:function:sluice-message" } }],
+    ])
+    error_message = aws_iam_role_policy.this.policy
+  }
+}
+
 run "a_missing_package_is_named" {
   command = plan
 

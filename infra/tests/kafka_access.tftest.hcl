@@ -45,7 +45,7 @@ run "tls" {
   }
 
   variables {
-    kafka = { auth = "tls", brokers = ["b:9094"], ca_certificate = "/var/task/ca.pem", ca_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ca-AbCdEf" }
+    kafka = { auth = "tls", brokers = ["b:9094"], ca_certificate = "/var/task/ca.pem", ca_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ca-AbCdEf", ca_secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/k" }
   }
 
   assert {
@@ -54,7 +54,7 @@ run "tls" {
   }
 
   assert {
-    condition     = [for access in output.source_access : access.type] == ["SERVER_ROOT_CA_CERTIFICATE"] && [for statement in output.reader_statements : jsondecode(statement).Resource] == [var.kafka.ca_secret_arn]
+    condition     = [for access in output.source_access : access.type] == ["SERVER_ROOT_CA_CERTIFICATE"] && [for statement in output.reader_statements : jsondecode(statement).Resource] == [var.kafka.ca_secret_arn, var.kafka.ca_secret_kms_key_arn] && jsondecode(output.reader_statements[1]).Condition.StringEquals["kms:EncryptionContext:SecretARN"] == var.kafka.ca_secret_arn
     error_message = jsonencode(output.reader_statements)
   }
 }
@@ -149,7 +149,7 @@ run "msk_iam_in_a_vpc" {
   }
 
   assert {
-    condition     = join(" ", flatten([for statement in output.reader_statements : jsondecode(statement).Sid])) == "KafkaConnect KafkaRead KafkaGroup KafkaDeadLetter MskCluster MskBrokers"
+    condition     = join(" ", flatten([for statement in output.reader_statements : jsondecode(statement).Sid])) == "KafkaConnect KafkaSettings KafkaRead KafkaGroup KafkaDeadLetter MskCluster MskBrokers"
     error_message = jsonencode(output.reader_statements)
   }
 
@@ -182,5 +182,35 @@ run "address_ranges_in_a_vpc" {
   assert {
     condition     = [for rule in aws_vpc_security_group_egress_rule.secrets : "${rule.from_port} ${rule.cidr_ipv4}"] == ["443 10.0.9.0/24"]
     error_message = jsonencode(aws_vpc_security_group_egress_rule.secrets)
+  }
+
+  assert {
+    condition     = output.egress_security_group_id == null && length(aws_vpc_security_group_egress_rule.https) == 0
+    error_message = "There is a way out that nobody asked for."
+  }
+}
+
+run "a_way_out_is_a_group_of_its_own" {
+  module {
+    source = "./modules/kafka-access"
+  }
+
+  variables {
+    vpc = { id = "vpc-1", kafka_cidrs = ["10.0.0.0/24"], egress_cidrs = ["0.0.0.0/0"] }
+  }
+
+  override_resource {
+    target = aws_security_group.egress
+    values = { id = "sg-egress" }
+  }
+
+  assert {
+    condition     = output.egress_security_group_id == "sg-egress" && [for rule in aws_vpc_security_group_egress_rule.https : "${rule.security_group_id} ${rule.from_port} ${rule.to_port} ${rule.cidr_ipv4}"] == ["sg-egress 443 443 0.0.0.0/0"]
+    error_message = jsonencode(aws_vpc_security_group_egress_rule.https)
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_vpc_security_group_egress_rule.kafka : rule.security_group_id == output.security_group_id])
+    error_message = "The functions that write have another's way out."
   }
 }

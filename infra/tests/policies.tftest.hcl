@@ -1,4 +1,5 @@
-# Whole deployments; `policies.py` reads from their state what every role may do.
+# Whole deployments; `policies.py` reads from their state what every role may do, and `settings.py`
+# what the root module makes of its variables.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -34,6 +35,74 @@ run "plain" {
 
   assert {
     condition     = length(output.role_arns) == 6
+    error_message = jsonencode(output.role_arns)
+  }
+}
+
+run "scram" {
+  variables {
+    alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:alarms"
+    kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/own"
+    log_level       = "DEBUG"
+    tracing         = false
+
+    functions = merge(
+      { for name in ["authorizer", "connect", "disconnect", "goodbye", "message"] : name => { package = "../gateway.yaml" } },
+      { push = { package = "../gateway.yaml", vpc = true } },
+    )
+
+    kafka = {
+      auth                        = "scram"
+      mechanism                   = "SCRAM-SHA-256"
+      brokers                     = ["b-1.example.com:9096"]
+      secret_arn                  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:kafka-AbCdEf"
+      secret_kms_key_arn          = "arn:aws:kms:eu-west-1:123456789012:key/kafka"
+      secrets_extension_layer_arn = "arn:aws:lambda:eu-west-1:015030872274:layer:AWS-Parameters-and-Secrets-Lambda-Extension-Arm64:17"
+      ca_certificate              = "/var/task/ca.pem"
+      ca_secret_arn               = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ca-AbCdEf"
+      ca_secret_kms_key_arn       = "arn:aws:kms:eu-west-1:123456789012:key/ca"
+    }
+
+    vpc = {
+      id            = "vpc-1"
+      subnet_ids    = ["subnet-1"]
+      kafka_cidrs   = ["10.0.0.0/24"]
+      secrets_cidrs = ["10.0.9.0/24"]
+      egress_cidrs  = ["0.0.0.0/0"]
+    }
+
+    push = { subnet_ids = ["subnet-2"], security_group_id = "sg-mapping" }
+  }
+
+  override_resource {
+    target = module.kafka_access.aws_security_group.egress
+    values = { id = "sg-egress" }
+  }
+
+  assert {
+    condition     = output.egress_security_group_id == "sg-egress"
+    error_message = "There is no way out."
+  }
+}
+
+run "instances" {
+  variables {
+    contract = "examples/managed-instances/gateway.yaml"
+    kafka    = { auth = "none", brokers = ["b-1:9092"] }
+    vpc      = { id = "vpc-1", subnet_ids = ["subnet-1"], kafka_cidrs = ["10.0.0.0/24"] }
+
+    functions = {
+      connect    = { package = "../gateway.yaml" }
+      disconnect = { package = "../gateway.yaml" }
+      message = {
+        package   = "../gateway.yaml"
+        instances = { capacity_provider_arn = "arn:aws:lambda:eu-west-1:123456789012:capacity-provider:c", memory_gib_per_vcpu = 4 }
+      }
+    }
+  }
+
+  assert {
+    condition     = length(output.role_arns) == 3
     error_message = jsonencode(output.role_arns)
   }
 }

@@ -133,3 +133,21 @@ run "without_a_topic_alarms_only_show" {
     error_message = join(" ", keys(output.alarm_arns))
   }
 }
+
+run "a_reservation_of_one_cannot_be_neared" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    name       = "sluice"
+    api_id     = "a1b2c3d4e5"
+    stage_name = "live"
+    functions  = { for name, reserved in { none = 0, one = 1, two = 2 } : name => { function_name = name, latency_limit_millis = 2000, reserved = reserved } }
+  }
+
+  assert {
+    condition     = [for name, alarm in aws_cloudwatch_metric_alarm.function : "${name} ${alarm.threshold}" if alarm.metric_name == "ConcurrentExecutions"] == ["two-concurrency 1"]
+    error_message = join(" ", keys(aws_cloudwatch_metric_alarm.function))
+  }
+}

@@ -150,6 +150,56 @@ run "an_authority_needs_encryption" {
   expect_failures = [var.kafka]
 }
 
+run "msk_has_no_plain" {
+  command = plan
+
+  variables {
+    kafka = { auth = "plain", brokers = ["b:9096"], secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s-AbCdEf", secrets_extension_layer_arn = "arn:aws:lambda:eu-west-1:015030872274:layer:l:1", msk = { cluster_arn = "arn:aws:kafka:eu-west-1:123456789012:cluster/c/u-1" } }
+  }
+
+  expect_failures = [var.kafka]
+}
+
+run "msk_has_no_scram_of_256_bits" {
+  command = plan
+
+  variables {
+    kafka = { auth = "scram", mechanism = "SCRAM-SHA-256", brokers = ["b:9096"], secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s-AbCdEf", secrets_extension_layer_arn = "arn:aws:lambda:eu-west-1:015030872274:layer:l:1", msk = { cluster_arn = "arn:aws:kafka:eu-west-1:123456789012:cluster/c/u-1" } }
+  }
+
+  expect_failures = [var.kafka]
+}
+
+run "the_authority_of_msk_is_known" {
+  command = plan
+
+  variables {
+    kafka = { auth = "tls", brokers = ["b:9094"], ca_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ca-AbCdEf", msk = { cluster_arn = "arn:aws:kafka:eu-west-1:123456789012:cluster/c/u-1" } }
+  }
+
+  expect_failures = [var.kafka]
+}
+
+run "a_key_needs_what_it_encrypts" {
+  command = plan
+
+  variables {
+    kafka = { auth = "tls", brokers = ["b:9094"], ca_secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/k" }
+  }
+
+  expect_failures = [var.kafka]
+}
+
+run "a_mechanism" {
+  command = plan
+
+  variables {
+    kafka = { auth = "scram", mechanism = "SCRAM-SHA-1", brokers = ["b:9096"], secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s-AbCdEf", secrets_extension_layer_arn = "arn:aws:lambda:eu-west-1:015030872274:layer:l:1" }
+  }
+
+  expect_failures = [var.kafka]
+}
+
 run "a_vpc_needs_a_way_to_the_brokers" {
   command = plan
 
@@ -199,6 +249,69 @@ run "the_mappings_subnets_need_a_security_group" {
   }
 
   expect_failures = [var.push]
+}
+
+run "brokers_in_a_vpc_need_the_mappings_subnets" {
+  command = plan
+
+  variables {
+    vpc = { id = "vpc-1", subnet_ids = ["subnet-1"], kafka_cidrs = ["10.0.0.0/24"] }
+  }
+
+  expect_failures = [output.function_names]
+}
+
+run "an_authority_is_the_mappings_too" {
+  command = plan
+
+  variables {
+    kafka = { auth = "tls", brokers = ["b:9094"], ca_certificate = "/var/task/ca.pem" }
+  }
+
+  expect_failures = [output.function_names]
+}
+
+run "subnets_are_of_a_cluster_of_ones_own" {
+  command = plan
+
+  variables {
+    kafka = { auth = "msk_iam", brokers = ["b:9098"], msk = { cluster_arn = "arn:aws:kafka:eu-west-1:123456789012:cluster/c/u-1" } }
+    push  = { subnet_ids = ["subnet-1"], security_group_id = "sg-1" }
+  }
+
+  expect_failures = [var.push]
+}
+
+run "a_limit" {
+  command = plan
+
+  variables {
+    throttling = { rate_limit = -1, burst_limit = 500 }
+  }
+
+  expect_failures = [var.throttling]
+}
+
+run "a_log_level" {
+  command = plan
+
+  variables {
+    log_level = "info"
+  }
+
+  expect_failures = [var.log_level]
+}
+
+run "what_calls_from_inside_needs_a_way_out" {
+  command = plan
+
+  variables {
+    functions = { for name in ["connect", "disconnect", "message", "push"] : name => { package = "../gateway.yaml", vpc = name == "push" } }
+    vpc       = { id = "vpc-1", subnet_ids = ["subnet-1"], kafka_cidrs = ["10.0.0.0/24"] }
+    push      = { subnet_ids = ["subnet-1"], security_group_id = "sg-1" }
+  }
+
+  expect_failures = [output.function_names]
 }
 
 run "retention" {

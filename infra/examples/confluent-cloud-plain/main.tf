@@ -26,7 +26,7 @@ module "sluice" {
 
   contract                  = "${path.module}/../../../gateway.yaml"
   packages                  = var.packages
-  manage_apigateway_account = true
+  manage_apigateway_account = var.manage_apigateway_account
 
   kafka = {
     auth                        = "plain"

@@ -1,5 +1,8 @@
 # Lambda Managed Instances: `message` runs on EC2 instances of yours, many invocations at once in one
 # process with one connection to each broker. For steady load, and for clusters that bound connections.
+# Package the functions with this folder's contract, from the top of the repository:
+#   infra/package --contract infra/examples/managed-instances/gateway.yaml
+# Lambda moves no function that is there already onto instances: the README says how to go over.
 
 terraform {
   required_version = ">= 1.9"
@@ -45,7 +48,7 @@ resource "aws_lambda_capacity_provider" "this" {
 
   vpc_config {
     subnet_ids         = var.subnet_ids
-    security_group_ids = [module.sluice.security_group_id]
+    security_group_ids = [module.sluice.security_group_id, module.sluice.egress_security_group_id]
   }
 
   permissions_config {
@@ -68,8 +71,9 @@ resource "aws_lambda_capacity_provider" "this" {
 module "sluice" {
   source = "../.."
 
-  contract = "${path.module}/gateway.yaml"
-  packages = var.packages
+  contract                  = "${path.module}/gateway.yaml"
+  packages                  = var.packages
+  manage_apigateway_account = var.manage_apigateway_account
 
   functions = {
     message = {
@@ -87,5 +91,6 @@ module "sluice" {
     id                      = var.vpc_id
     subnet_ids              = var.subnet_ids
     kafka_security_group_id = var.kafka_security_group_id
+    egress_cidrs            = var.egress_cidrs
   }
 }

@@ -21,8 +21,8 @@ module "sluice" {
   contract = "${path.module}/../../../gateway.yaml"
   packages = var.packages
 
-  # The first API Gateway with logs in this account and region.
-  manage_apigateway_account = true
+  # For the first API Gateway with logs in this account and region.
+  manage_apigateway_account = var.manage_apigateway_account
 
   kafka = {
     auth                        = "plain"

@@ -26,10 +26,11 @@ resource "aws_sns_topic" "alarms" {
 module "sluice" {
   source = "../.."
 
-  contract        = "${path.module}/../../../gateway.yaml"
-  packages        = var.packages
-  alarm_topic_arn = aws_sns_topic.alarms.arn
-  kms_key_arn     = var.kms_key_arn
+  contract                  = "${path.module}/../../../gateway.yaml"
+  packages                  = var.packages
+  manage_apigateway_account = var.manage_apigateway_account
+  alarm_topic_arn           = aws_sns_topic.alarms.arn
+  kms_key_arn               = var.kms_key_arn
 
   kafka = {
     auth    = "msk_iam"

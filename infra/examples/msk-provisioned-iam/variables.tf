@@ -4,6 +4,12 @@ variable "region" {
   default     = "eu-west-1"
 }
 
+variable "manage_apigateway_account" {
+  description = "Whether to set the role by which API Gateway writes logs. There is one for all APIs of the account in the region: `true` replaces whatever is set, and destroying this takes it away."
+  type        = bool
+  default     = false
+}
+
 variable "packages" {
   description = "What `infra/package` made."
   type        = string

@@ -21,14 +21,42 @@ data "aws_vpc" "this" {
 }
 
 locals {
-  contract = yamldecode(file("${path.module}/../../../gateway.yaml"))
-  topics   = toset(concat([for route in local.contract.routes : route.topic], try(local.contract.push.topics, [])))
+  contract_path = coalesce(var.contract, "${path.module}/../../../gateway.yaml")
+  contract      = yamldecode(file(local.contract_path))
+
+  topics = toset(compact(concat(
+    [for route in local.contract.routes : try(route.topic, "")],
+    try(local.contract.push.topics, []),
+    [try(local.contract.push.deadLetter, "")],
+  )))
+
+  # Where MSK listens with IAM.
+  kafka_port = 9098
 }
 
 resource "aws_security_group" "kafka" {
   name        = "sluice-kafka"
   description = "Brokers of MSK Serverless"
   vpc_id      = data.aws_vpc.this.id
+}
+
+# The event source mapping reads from inside this group.
+resource "aws_vpc_security_group_ingress_rule" "mapping" {
+  security_group_id            = aws_security_group.kafka.id
+  description                  = "Event source mapping"
+  ip_protocol                  = "tcp"
+  from_port                    = local.kafka_port
+  to_port                      = local.kafka_port
+  referenced_security_group_id = aws_security_group.kafka.id
+}
+
+resource "aws_vpc_security_group_egress_rule" "mapping" {
+  security_group_id            = aws_security_group.kafka.id
+  description                  = "Event source mapping"
+  ip_protocol                  = "tcp"
+  from_port                    = local.kafka_port
+  to_port                      = local.kafka_port
+  referenced_security_group_id = aws_security_group.kafka.id
 }
 
 resource "aws_msk_serverless_cluster" "this" {
@@ -60,9 +88,9 @@ resource "aws_msk_topic" "this" {
 module "sluice" {
   source = "../.."
 
-  contract                  = "${path.module}/../../../gateway.yaml"
+  contract                  = local.contract_path
   packages                  = var.packages
-  manage_apigateway_account = true
+  manage_apigateway_account = var.manage_apigateway_account
 
   kafka = {
     auth    = "msk_iam"

@@ -4,6 +4,12 @@ variable "region" {
   default     = "eu-west-1"
 }
 
+variable "manage_apigateway_account" {
+  description = "Whether to set the role by which API Gateway writes logs. There is one for all APIs of the account in the region: `true` replaces whatever is set, and destroying this takes it away."
+  type        = bool
+  default     = false
+}
+
 variable "packages" {
   description = "What `infra/package` made."
   type        = string
@@ -22,6 +28,11 @@ variable "secret_arn" {
 
 variable "ca_certificate_file" {
   description = "The PEM file of the authority that signs the brokers' certificates."
+  type        = string
+}
+
+variable "ca_secret_arn" {
+  description = "The same certificate for the event source mapping, a secret of Secrets Manager: {\"certificate\":\"…\"}."
   type        = string
 }
 

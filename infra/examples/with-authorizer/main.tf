@@ -1,6 +1,7 @@
-# A function of your own decides who may connect. This one is Python; zip it beside the others:
-#   python3 ../../zip.py ../../../dist/arm64/authorizer.zip 1000000 authorizer.py
-# and package the functions with this folder's contract: infra/package --contract infra/examples/with-authorizer/gateway.yaml
+# A function of your own decides who may connect. This one is Python; it is zipped beside those that are
+# packaged with this folder's contract, from the top of the repository:
+#   infra/package --contract infra/examples/with-authorizer/gateway.yaml
+#   python3 infra/zip.py dist/arm64/authorizer.zip 1000000 infra/examples/with-authorizer/authorizer.py
 
 terraform {
   required_version = ">= 1.9"
@@ -22,7 +23,7 @@ module "sluice" {
 
   contract                  = "${path.module}/gateway.yaml"
   packages                  = var.packages
-  manage_apigateway_account = true
+  manage_apigateway_account = var.manage_apigateway_account
 
   functions = {
     authorizer = {

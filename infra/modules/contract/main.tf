@@ -49,10 +49,11 @@ locals {
     dead_letter             = try(local.document.push.deadLetter, null)
   } : null
 
-  names = toset(compact(concat(
+  # What is no text here is refused, but a fault is only told where nothing fails before.
+  names = toset([for name in concat(
     values(local.routes)[*].function,
     [try(local.document.authorizer.function, null), try(local.document.push.function, null)],
-  )))
+  ) : name if can(regex(".", name))])
 
   functions = { for name in local.names : name => {
     timeout_seconds = try(local.document.functions[name].timeout, 10)
@@ -62,6 +63,6 @@ locals {
     environment     = try(tomap(local.document.functions[name].environment), {})
 
     # Where it writes: the topics of its own routes.
-    topics = toset(compact([for route in local.routes : try(route.topic, null) if try(route.function, null) == name]))
+    topics = toset([for route in local.routes : route.topic if route.function == name && can(regex(".", route.topic))])
   } }
 }

@@ -31,16 +31,16 @@ locals {
   # Nor do network interfaces before they exist. Lambda needs them, the function's
   # own code does not: from within the function they are denied.
   # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-  interface_actions = [
+  interface_actions = distinct(concat(var.interface_actions, var.vpc == null ? [] : [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
-  ]
+  ]))
 
-  interfaces = var.vpc != null ? [
+  interfaces = length(local.interface_actions) > 0 ? [
     jsonencode({
       Sid      = "NetworkInterfaces"
       Effect   = "Allow"
@@ -146,6 +146,12 @@ resource "aws_lambda_function" "this" {
   }
 
   lifecycle {
+    # Its role's name has as many characters at most.
+    precondition {
+      condition     = length(var.name) <= 64
+      error_message = "${var.name}: this has ${length(var.name)} characters, expected at most 64 together."
+    }
+
     precondition {
       condition     = fileexists(var.package)
       error_message = "${var.name}: there is no package ${var.package}. Make it with infra/package."

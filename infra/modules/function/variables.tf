@@ -65,6 +65,12 @@ variable "statements" {
   default     = []
 }
 
+variable "interface_actions" {
+  description = "What Lambda, and not the function's own code, does to network interfaces with the role beside what `vpc` needs: for an event source mapping."
+  type        = list(string)
+  default     = []
+}
+
 variable "vpc" {
   description = "Where the function runs; without it, outside of any VPC."
   type = object({

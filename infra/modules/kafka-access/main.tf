@@ -50,21 +50,27 @@ locals {
     Resource = local.cluster
   }
 
-  secret_statements = concat(
-    local.with_secret ? [jsonencode({
-      Sid      = "KafkaSecret"
+  # A secret, and the key that it is encrypted with where that is not AWS's own.
+  secrets = {
+    KafkaSecret    = { arn = local.with_secret ? var.kafka.secret_arn : null, key = var.kafka.secret_kms_key_arn }
+    KafkaAuthority = { arn = var.kafka.ca_secret_arn, key = var.kafka.ca_secret_kms_key_arn }
+  }
+
+  secret_statements = { for name, secret in local.secrets : name => concat(
+    secret.arn != null ? [jsonencode({
+      Sid      = name
       Effect   = "Allow"
       Action   = ["secretsmanager:GetSecretValue"]
-      Resource = var.kafka.secret_arn
+      Resource = secret.arn
     })] : [],
-    local.with_secret && var.kafka.secret_kms_key_arn != null ? [jsonencode({
-      Sid       = "KafkaSecretKey"
+    secret.arn != null && secret.key != null ? [jsonencode({
+      Sid       = "${name}Key"
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
-      Resource  = var.kafka.secret_kms_key_arn
-      Condition = { StringEquals = { "kms:EncryptionContext:SecretARN" = var.kafka.secret_arn } }
+      Resource  = secret.key
+      Condition = { StringEquals = { "kms:EncryptionContext:SecretARN" = secret.arn } }
     })] : [],
-  )
+  ) }
 
   writer_statements = { for function, topics in var.writers : function => concat(
     local.with_iam ? [jsonencode(local.connect), jsonencode({
@@ -73,7 +79,7 @@ locals {
       Action   = ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"]
       Resource = [for topic in topics : "${local.topic}${topic}"]
     })] : [],
-    local.secret_statements,
+    local.secret_statements.KafkaSecret,
   ) if length(topics) > 0 }
 }
 
@@ -84,7 +90,13 @@ locals {
 
 locals {
   reader_statements = var.push == null ? [] : concat(
+    # https://docs.aws.amazon.com/lambda/latest/dg/msk-cluster-auth.html
     local.with_iam ? [jsonencode(local.connect), jsonencode({
+      Sid      = "KafkaSettings"
+      Effect   = "Allow"
+      Action   = ["kafka-cluster:DescribeClusterDynamicConfiguration"]
+      Resource = local.cluster
+      }), jsonencode({
       Sid      = "KafkaRead"
       Effect   = "Allow"
       Action   = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
@@ -113,13 +125,8 @@ locals {
       Action   = ["kafka:GetBootstrapBrokers"]
       Resource = "*"
     })] : [],
-    local.secret_statements,
-    var.kafka.ca_secret_arn != null ? [jsonencode({
-      Sid      = "KafkaAuthority"
-      Effect   = "Allow"
-      Action   = ["secretsmanager:GetSecretValue"]
-      Resource = var.kafka.ca_secret_arn
-    })] : [],
+    local.secret_statements.KafkaSecret,
+    local.secret_statements.KafkaAuthority,
   )
 
   # MSK takes IAM and SCRAM of 512 bits only, and its own authority is known.
@@ -135,7 +142,7 @@ locals {
 }
 
 ################################################################################
-# Network: from the functions to the brokers, and to Secrets Manager
+# Network: from the functions to the brokers, to Secrets Manager, and to what else they call
 ################################################################################
 
 locals {
@@ -148,6 +155,8 @@ locals {
   # Address ranges where there are any, else a security group.
   by_range = toset(try(var.vpc.kafka_cidrs, []))
   by_group = var.vpc != null && length(local.by_range) == 0 ? 1 : 0
+
+  egress = toset(try(var.vpc.egress_cidrs, []))
 }
 
 resource "aws_security_group" "this" {
@@ -196,6 +205,26 @@ resource "aws_vpc_security_group_egress_rule" "secrets" {
 
   security_group_id = aws_security_group.this[0].id
   description       = "Secrets Manager"
+  ip_protocol       = "tcp"
+  from_port         = local.https_port
+  to_port           = local.https_port
+  cidr_ipv4         = each.value
+}
+
+# Functions that write need no other way out: it has a group of its own.
+resource "aws_security_group" "egress" {
+  count = length(local.egress) > 0 ? 1 : 0
+
+  name        = "${var.name}-egress"
+  description = "Functions that do not only write to Kafka"
+  vpc_id      = var.vpc.id
+}
+
+resource "aws_vpc_security_group_egress_rule" "https" {
+  for_each = local.egress
+
+  security_group_id = aws_security_group.egress[0].id
+  description       = "HTTPS"
   ip_protocol       = "tcp"
   from_port         = local.https_port
   to_port           = local.https_port

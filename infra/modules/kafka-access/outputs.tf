@@ -27,3 +27,8 @@ output "security_group_id" {
   description = "The security group of the functions that write; null without a VPC."
   value       = one(aws_security_group.this[*].id)
 }
+
+output "egress_security_group_id" {
+  description = "The security group with a way out over HTTPS; null where there is none."
+  value       = one(aws_security_group.egress[*].id)
+}

@@ -15,6 +15,7 @@ variable "kafka" {
     secrets_extension_layer_arn = optional(string)
     ca_certificate              = optional(string)
     ca_secret_arn               = optional(string)
+    ca_secret_kms_key_arn       = optional(string)
   })
 }
 
@@ -40,6 +41,7 @@ variable "vpc" {
     kafka_security_group_id = optional(string)
     kafka_cidrs             = optional(list(string), [])
     secrets_cidrs           = optional(list(string), [])
+    egress_cidrs            = optional(list(string), [])
   })
   default = null
 }

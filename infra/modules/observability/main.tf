@@ -55,8 +55,8 @@ locals {
         description = "Of a hundred invocations of ${name} the slowest takes too long: Kafka is slow, or many starts are cold."
       }
     },
-    # Of what is reserved; without a reservation the account's is the bound.
-    function.reserved != null ? {
+    # Of what is reserved; without a reservation the account's is the bound, and one alone has nothing to near it.
+    try(function.reserved > 1, false) ? {
       "${name}-concurrency" = {
         function    = function.function_name
         metric      = "ConcurrentExecutions"

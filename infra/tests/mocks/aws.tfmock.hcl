@@ -51,6 +51,13 @@ mock_resource "aws_security_group" {
   defaults = { id = "sg-0123456789abcdef0" }
 }
 
+mock_resource "aws_msk_serverless_cluster" {
+  defaults = {
+    arn                        = "arn:aws:kafka:eu-west-1:123456789012:cluster/sluice/11112222-3333-4444-5555-666677778888-s1"
+    bootstrap_brokers_sasl_iam = "boot-1.c1.kafka-serverless.eu-west-1.amazonaws.com:9098"
+  }
+}
+
 mock_data "aws_msk_cluster" {
   defaults = {
     arn                        = "arn:aws:kafka:eu-west-1:123456789012:cluster/events/11112222-3333-4444-5555-666677778888-2"
