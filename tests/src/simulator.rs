@@ -33,6 +33,7 @@ pub struct Launch {
     inherited: Vec<(String, String)>,
     contract: Option<String>,
     program: Option<PathBuf>,
+    stderr: Option<Stdio>,
 }
 
 impl Default for Launch {
@@ -42,6 +43,7 @@ impl Default for Launch {
             inherited: Vec::new(),
             contract: None,
             program: None,
+            stderr: None,
         }
         .option("--listen", "127.0.0.1:0")
         .option("--kafka-listen", "127.0.0.1:0")
@@ -106,6 +108,12 @@ impl Launch {
     /// Runs this copy of the program.
     pub fn program(mut self, path: &Path) -> Self {
         self.program = Some(path.to_owned());
+        self
+    }
+
+    /// Has it print its errors there, rather than where they can be looked at.
+    pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
+        self.stderr = Some(to.into());
         self
     }
 
@@ -198,10 +206,11 @@ impl Simulator {
             fs::write(&path, yaml).unwrap();
             command.arg("--contract").arg(path);
         }
+        let stderr = File::create(files.path().join("stderr")).unwrap();
         let child = command
             .stdin(Stdio::null())
             .stdout(File::create(files.path().join("stdout")).unwrap())
-            .stderr(File::create(files.path().join("stderr")).unwrap())
+            .stderr(launch.stderr.unwrap_or_else(|| stderr.into()))
             .spawn()
             .unwrap();
         Self {

@@ -52,7 +52,7 @@ pub(super) struct Environment {
 impl Environment {
     /// An environment in which nothing runs yet.
     pub(super) fn new(function: Arc<Function>, member: Member, executable: PathBuf) -> Self {
-        let lines = Arc::clone(&function.host.lines);
+        let lines = function.host.lines.clone();
         let log = Log::new(&function.configuration, member.id, lines);
         let ending = function.host.shutdown.child_token();
         Self {

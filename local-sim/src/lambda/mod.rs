@@ -20,7 +20,6 @@ mod platform;
 mod pool;
 mod process;
 mod runtime_api;
-mod stderr;
 mod variables;
 
 use std::{
@@ -47,9 +46,8 @@ pub(crate) use self::{
     history::{Change, Record},
     process::raise_descriptor_limit,
 };
-use self::{
-    function::Function, history::History, invocation::Permits, process::Guardian, stderr::Lines,
-};
+use self::{function::Function, history::History, invocation::Permits, process::Guardian};
+use crate::stderr::Lines;
 
 /// All functions of one account and region.
 #[derive(Debug)]
@@ -70,10 +68,11 @@ impl Lambda {
         configurations: Vec<Configuration>,
         settings: Settings,
         root: PathBuf,
+        lines: Lines,
     ) -> io::Result<Self> {
         let host = Arc::new(Host {
             guardian: Guardian::start(&root)?,
-            lines: Arc::new(Lines::start()?),
+            lines,
             history: History::new(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -97,7 +96,7 @@ impl Lambda {
     /// For tests that invoke nothing.
     #[cfg(test)]
     pub(crate) fn without_functions(root: PathBuf) -> io::Result<Self> {
-        Self::start(Vec::new(), Settings::sample(), root)
+        Self::start(Vec::new(), Settings::sample(), root, Lines::start()?)
     }
 
     /// Invokes a function and waits for its result. Dropping the future does not stop the function.
@@ -200,7 +199,7 @@ struct Host {
     root: PathBuf,
     settings: Settings,
     guardian: Guardian,
-    lines: Arc<Lines>,
+    lines: Lines,
     history: History,
     tasks: TaskTracker,
     shutdown: CancellationToken,
