@@ -10,6 +10,8 @@ mod account;
 mod cli;
 mod console;
 mod executables;
+#[expect(dead_code, unused_imports, reason = "the console is to ask for them")]
+mod faults;
 mod gateway;
 mod kafka;
 mod lambda;
