@@ -14,6 +14,7 @@ mod executables;
 mod faults;
 mod gateway;
 mod kafka;
+#[expect(dead_code, reason = "the console is to show what happens there")]
 mod lambda;
 mod mapping;
 mod simulator;

@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     Configuration, Host, InvokeError,
-    environment::{Environment, View},
+    environment::Environment,
     invocation::{Invocation, Outcome, Permits},
     life,
     machine::Machine,
@@ -137,18 +137,12 @@ impl Function {
     pub(super) fn reload(&self, executable: PathBuf) {
         // In this order: an environment of the new version never runs the old program.
         *self.executable.lock() = executable;
-        self.renew();
-    }
-
-    /// Uses none of the environments of now again: they finish what they have begun, and end.
-    pub(super) fn renew(&self) {
         self.pool.lock().renew();
     }
 
     /// The environments that there are.
-    pub(super) fn environments(&self) -> Vec<View> {
-        let environments = self.environments.lock();
-        environments.values().map(|it| it.view()).collect()
+    pub(super) fn environments(&self) -> Vec<Arc<Environment>> {
+        self.environments.lock().values().cloned().collect()
     }
 
     /// One of the environments that there are.

@@ -48,7 +48,8 @@ pub(crate) use self::{
     process::raise_descriptor_limit,
 };
 use self::{
-    function::Function, history::History, invocation::Permits, process::Guardian, stderr::Lines,
+    environment::Environment, function::Function, history::History, invocation::Permits,
+    process::Guardian, stderr::Lines,
 };
 
 /// All functions of one account and region.
@@ -132,12 +133,10 @@ impl Lambda {
 }
 
 /// For who looks on, or interferes.
-#[expect(dead_code, reason = "a console is to come")]
 impl Lambda {
     /// The environments that there are.
     pub(crate) fn environments(&self) -> Vec<View> {
-        let functions = self.functions.values();
-        functions.flat_map(|it| it.environments()).collect()
+        self.all_environments().map(|it| it.view()).collect()
     }
 
     /// The last invocations, of one function or of all, the newest first.
@@ -150,18 +149,43 @@ impl Lambda {
         self.host.history.watch()
     }
 
-    /// Ends an environment at once, whatever it does. Says whether there is one.
-    pub(crate) fn end_environment(&self, function: &str, id: u64) -> bool {
-        let function = self.functions.get(function);
-        let environment = function.and_then(|it| it.environment(id));
-        environment.inspect(|it| it.end()).is_some()
+    /// Ends the environment of this name at once, whatever it does. Says whether there is one.
+    pub(crate) fn end_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.end()).is_some()
     }
 
-    /// Has the next invocations of a function start cold: no environment of now is used again.
-    pub(crate) fn start_cold(&self, function: &str) {
-        if let Some(function) = self.functions.get(function) {
-            function.renew();
+    /// Stops all processes of the environment of this name, whatever they do, until [`Self::thaw_environment`]. An
+    /// invocation that it has, or gets, waits until its timeout, which ends the process: the next one runs. Says
+    /// whether there is one.
+    pub(crate) fn freeze_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.hold()).is_some()
+    }
+
+    /// Has the environment of this name go on, or be frozen between invocations only. Says whether there is one.
+    pub(crate) fn thaw_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.release()).is_some()
+    }
+
+    /// Has what was stopped on demand go on, and forgets the invocations so far.
+    pub(crate) fn reset(&self) {
+        for environment in self.all_environments() {
+            environment.release();
         }
+        self.host.history.clear();
+    }
+
+    fn all_environments(&self) -> impl Iterator<Item = Arc<Environment>> {
+        self.functions.values().flat_map(|it| it.environments())
+    }
+
+    fn environment(&self, name: &str) -> Option<Arc<Environment>> {
+        let (function, id) = name.rsplit_once('-')?;
+        let environment = self
+            .functions
+            .get(function)?
+            .environment(id.parse().ok()?)?;
+        // A number can be written in more ways than one.
+        (environment.name() == name).then_some(environment)
     }
 }
 
@@ -236,7 +260,8 @@ impl InvokeError {
         }
     }
 
-    fn error_type(&self) -> &str {
+    /// Lambda's or the function's word for it.
+    pub(crate) fn error_type(&self) -> &str {
         match self {
             Self::Function { error_type, .. } => error_type,
             Self::Throttled => "TooManyRequestsException",
@@ -244,8 +269,19 @@ impl InvokeError {
             Self::TooLarge => "RequestTooLargeException",
         }
     }
+
+    /// What it says for people, without its type.
+    pub(crate) fn message(&self) -> String {
+        let text = self.to_string();
+        let message = text.strip_prefix(self.error_type());
+        let message = message.and_then(|rest| rest.strip_prefix(": "));
+        message.unwrap_or(&text).to_owned()
+    }
 }
 
 /// A payload may be this long, in either direction.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
+
+#[cfg(test)]
+mod tests;
