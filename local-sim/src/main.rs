@@ -10,7 +10,11 @@ mod account;
 mod cli;
 mod console;
 mod executables;
-#[expect(dead_code, unused_imports, reason = "the console is to ask for them")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the console is to ask for them")
+)]
+#[expect(unused_imports, reason = "the gateway is to use it")]
 mod faults;
 mod gateway;
 mod kafka;

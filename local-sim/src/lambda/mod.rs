@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! invoke ─▶ function ─▶ pool (who is free? start one?) ─▶ environment ⇄ runtime_api ⇄ process
-//!                                                            │  └─ life (one process after the other)
+//!   └─ troubles                                              │  └─ life (one process after the other)
 //!                                                            └─▶ output, platform ─▶ stderr; history
 //! ```
 
@@ -21,6 +21,7 @@ mod pool;
 mod process;
 mod runtime_api;
 mod stderr;
+mod troubles;
 mod variables;
 
 use std::{
@@ -40,6 +41,8 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
+#[expect(unused_imports, reason = "the console is to name them")]
+pub(crate) use self::troubles::{InForce, LATENCY_MAX, Troubles};
 pub(crate) use self::{
     configuration::{Configuration, Settings},
     environment::View,
@@ -110,11 +113,17 @@ impl Lambda {
         if event.len() > PAYLOAD_BYTES_MAX {
             return Err(InvokeError::TooLarge);
         }
+        let troubles = function.troubles.any();
+        if troubles.is_some_and(Troubles::throttle) {
+            self.throttles.count(function.name(), "as was asked for");
+            return Err(InvokeError::Throttled);
+        }
         let Some(permits) = Permits::acquire(&self.account, function.reserved()) else {
-            self.throttles.count(function.name());
+            self.throttles.count(function.name(), USED_UP);
             return Err(InvokeError::Throttled);
         };
-        function.invoke(event, permits).await
+        let struck = troubles.map(Troubles::strike).unwrap_or_default();
+        function.invoke(event, permits, struck).await
     }
 
     /// Uses another program for a function from now on. What the old one has begun it finishes.
@@ -166,7 +175,17 @@ impl Lambda {
         self.environment(name).inspect(|it| it.release()).is_some()
     }
 
-    /// Has what was stopped on demand go on, and forgets the invocations so far.
+    /// What is to go wrong with a function's invocations; `None` where there is no such function.
+    pub(crate) fn troubles(&self, function: &str) -> Option<&Troubles> {
+        self.functions.get(function).map(|it| &it.troubles)
+    }
+
+    /// The names of all functions, in order.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        self.functions.keys().map(String::as_str)
+    }
+
+    /// Has what was stopped on demand go on, and forgets the invocations so far. Troubles stay as they are.
     pub(crate) fn reset(&self) {
         for environment in self.all_environments() {
             environment.release();
@@ -206,14 +225,11 @@ impl Throttles {
         }
     }
 
-    fn count(&self, function: &str) {
+    fn count(&self, function: &str, why: &str) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let second = self.started.elapsed().as_secs() + 1;
         if self.said_at_second.swap(second, Ordering::Relaxed) != second {
-            warn!(
-                "{function}: throttled: as many invocations are under way as there may be \
-                 ({count} throttled so far)"
-            );
+            warn!("{function}: throttled: {why} ({count} throttled so far)");
         }
     }
 }
@@ -282,6 +298,8 @@ impl InvokeError {
 /// A payload may be this long, in either direction.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
+/// Why invocations are throttled without being asked for.
+const USED_UP: &str = "as many invocations are under way as there may be";
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::*;
+use crate::faults::{Striking, Trigger};
 
 /// Answers each event with the number of its process. It takes events of two bytes.
 const PROCESS_NUMBER: &str = r#"#!/bin/bash
@@ -62,6 +63,10 @@ async fn end(lambda: Lambda, root: TempDir) {
     drop(root);
 }
 
+fn striking(trigger: Trigger) -> Striking {
+    Striking::new(trigger, 0, "message")
+}
+
 /// The number of the process that ran an invocation.
 async fn process(lambda: &Lambda) -> i32 {
     let reply = lambda.invoke("message", EVENT).await.unwrap();
@@ -100,6 +105,90 @@ async fn check_stopped(process: i32, expected: bool) {
         (is_stopped(process) == expected).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_throttled_on_demand_does_not_run() {
+    let (lambda, root) = start(PROCESS_NUMBER);
+    let troubles = lambda.troubles("message").unwrap();
+    troubles.set_throttle(Some(striking(Trigger::Next(2))));
+    for _ in 0..2 {
+        let refused = lambda.invoke("message", EVENT).await;
+        assert!(matches!(refused, Err(InvokeError::Throttled)));
+    }
+    assert!(lambda.environments().is_empty());
+    process(&lambda).await;
+    assert!(lambda.troubles("other").is_none());
+    assert_eq!(lambda.functions().collect::<Vec<_>>(), ["message"]);
+    end(lambda, root).await;
+}
+
+#[tokio::test]
+async fn a_cold_start_on_demand_is_a_new_environment_in_the_place_of_the_old() {
+    let (lambda, root) = start(PROCESS_NUMBER);
+    let warm = process(&lambda).await;
+    let cold_start = Some(striking(Trigger::Next(1)));
+    lambda
+        .troubles("message")
+        .unwrap()
+        .set_cold_start(cold_start);
+    let cold = process(&lambda).await;
+    assert_ne!(cold, warm);
+    assert_eq!(process(&lambda).await, cold);
+    eventually("the end of the old one", || {
+        (lambda.environments().len() == 1).then_some(())
+    })
+    .await;
+    eventually("its report", || {
+        let records = lambda.invocations(Some("message"), 10);
+        let seen = records
+            .iter()
+            .map(|it| (it.environment(), it.init.is_some()));
+        let seen: Vec<(String, bool)> = seen.take(2).collect();
+        let cold = ("message-1".to_owned(), true);
+        let first = ("message-0".to_owned(), true);
+        (seen == [cold, first]).then_some(())
+    })
+    .await;
+    end(lambda, root).await;
+}
+
+#[tokio::test]
+async fn cold_starts_always_reach_an_end() {
+    let (lambda, root) = start(PROCESS_NUMBER);
+    let cold_start = Some(striking(Trigger::Always));
+    lambda
+        .troubles("message")
+        .unwrap()
+        .set_cold_start(cold_start);
+    let mut last = 0;
+    for _ in 0..5 {
+        let next = process(&lambda).await;
+        assert_ne!(next, last);
+        last = next;
+    }
+    assert!(lambda.environments().len() <= 2);
+    end(lambda, root).await;
+}
+
+#[tokio::test]
+async fn what_is_late_counts_as_under_way_and_runs_though_nobody_waits() {
+    let (lambda, root) = start(PROCESS_NUMBER);
+    let pause = Duration::from_millis(300);
+    let latency = Some((pause, striking(Trigger::Next(1))));
+    lambda.troubles("message").unwrap().set_latency(latency);
+    let began = Instant::now();
+    let late = timeout(pause / 3, lambda.invoke("message", EVENT)).await;
+    assert!(late.is_err(), "it waits");
+    let second = lambda.invoke("message", EVENT).await;
+    assert!(matches!(second, Err(InvokeError::Throttled)));
+    assert!(lambda.environments().is_empty());
+    eventually("the first one's report", || {
+        lambda.invocations(None, 1).pop()
+    })
+    .await;
+    assert!(began.elapsed() >= pause);
+    end(lambda, root).await;
 }
 
 #[tokio::test]
@@ -183,14 +272,17 @@ async fn the_timeout_ends_a_stopped_process_and_the_next_one_runs() {
 }
 
 #[tokio::test]
-async fn a_reset_empties_the_history_and_leaves_environments() {
+async fn a_reset_empties_the_history_and_leaves_environments_and_troubles() {
     let (lambda, root) = start(PROCESS_NUMBER);
     process(&lambda).await;
     environment(&lambda, "frozen").await;
+    let troubles = lambda.troubles("message").unwrap();
+    troubles.set_throttle(Some(striking(Trigger::Always)));
     assert_eq!(lambda.invocations(None, 10).len(), 1);
     lambda.reset();
     assert!(lambda.invocations(None, 10).is_empty());
     assert_eq!(lambda.environments().len(), 1);
+    assert_eq!(troubles.in_force().throttle, Some(Trigger::Always));
     end(lambda, root).await;
 }
 
