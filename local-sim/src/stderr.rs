@@ -1,12 +1,6 @@
 //! Standard error, shared by this program and all functions: whoever writes never waits.
 
-use std::{
-    io::{self, Write as _},
-    mem,
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{io, mem, sync::Arc, thread, time::Duration};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -36,11 +30,16 @@ struct Buffer {
 impl Lines {
     /// Starts to write what is to come.
     pub(crate) fn start() -> io::Result<Self> {
+        Self::start_to(io::stderr())
+    }
+
+    /// The same, to another place.
+    pub(crate) fn start_to(output: impl io::Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let writer = Arc::clone(&shared);
         thread::Builder::new()
             .name("stderr".to_owned())
-            .spawn(move || writer.write())?;
+            .spawn(move || writer.write(output))?;
         Ok(Self(shared))
     }
 
@@ -82,7 +81,7 @@ impl io::Write for Lines {
 }
 
 impl Shared {
-    fn write(&self) -> ! {
+    fn write(&self, mut output: impl io::Write) -> ! {
         let mut buffer = self.buffer.lock();
         let mut bytes = Vec::new();
         loop {
@@ -106,7 +105,7 @@ impl Shared {
                 bytes.extend_from_slice(note.as_bytes());
             }
             // Nobody reads: then nobody misses it.
-            let _ = io::stderr().write_all(&bytes);
+            let _ = output.write_all(&bytes);
             bytes.clear();
             bytes.shrink_to(KEPT_BYTES_MAX);
             buffer = self.buffer.lock();
