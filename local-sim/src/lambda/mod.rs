@@ -6,6 +6,7 @@
 //!                                                            └─▶ output, platform ─▶ stderr; history
 //! ```
 
+mod concurrency;
 mod configuration;
 mod environment;
 mod folder;
@@ -25,7 +26,7 @@ mod variables;
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     path::PathBuf,
     sync::{
         Arc,
@@ -36,12 +37,16 @@ use std::{
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 #[expect(unused_imports, reason = "the console is to name them")]
 pub(crate) use self::troubles::{InForce, LATENCY_MAX, Troubles};
+use self::{
+    concurrency::Concurrency, environment::Environment, function::Function, history::History,
+    process::Guardian,
+};
 pub(crate) use self::{
     configuration::{Configuration, Settings},
     environment::View,
@@ -49,17 +54,12 @@ pub(crate) use self::{
     history::{Change, Record},
     process::raise_descriptor_limit,
 };
-use self::{
-    environment::Environment, function::Function, history::History, invocation::Permits,
-    process::Guardian,
-};
 use crate::stderr::Lines;
 
 /// All functions of one account and region.
 #[derive(Debug)]
 pub(crate) struct Lambda {
     functions: BTreeMap<String, Arc<Function>>,
-    account: Arc<Semaphore>,
     throttles: Throttles,
     host: Arc<Host>,
 }
@@ -69,13 +69,15 @@ impl Lambda {
     /// is in its folder [`PACKAGE`].
     ///
     /// # Errors
-    /// Where the watch over their processes cannot be started.
+    /// Where they reserve more than there is, or the watch over their processes cannot be started.
     pub(crate) fn start(
         configurations: Vec<Configuration>,
         settings: Settings,
         root: PathBuf,
         lines: Lines,
     ) -> io::Result<Self> {
+        let account = settings.account_concurrency;
+        let unreserved = Concurrency::unreserved(&configurations, account)?;
         let host = Arc::new(Host {
             guardian: Guardian::start(&root)?,
             lines,
@@ -87,13 +89,13 @@ impl Lambda {
         });
         let functions = configurations.into_iter().map(|it| {
             let name = it.name.clone();
-            let function = Arc::new(Function::new(it, Arc::clone(&host)));
-            host.tasks.spawn(Arc::clone(&function).scale());
+            let concurrency = Concurrency::of(&unreserved, &it);
+            let function = Arc::new(Function::new(it, concurrency, Arc::clone(&host)));
+            host.tasks.spawn(Arc::clone(&function).look_after());
             (name, function)
         });
         Ok(Self {
             functions: functions.collect(),
-            account: Arc::new(Semaphore::new(host.settings.account_concurrency)),
             throttles: Throttles::new(),
             host,
         })
@@ -116,15 +118,15 @@ impl Lambda {
         }
         let troubles = function.troubles.any();
         if troubles.is_some_and(Troubles::throttle) {
-            self.throttles.count(function.name(), "as was asked for");
+            self.throttles.count(function.name(), &"as was asked for");
             return Err(InvokeError::Throttled);
         }
-        let Some(permits) = Permits::acquire(&self.account, function.reserved()) else {
-            self.throttles.count(function.name(), USED_UP);
+        let Some(permit) = function.concurrency.acquire() else {
+            self.throttles.count(function.name(), &function.concurrency);
             return Err(InvokeError::Throttled);
         };
         let struck = troubles.map(Troubles::strike).unwrap_or_default();
-        function.invoke(event, permits, struck).await
+        function.invoke(event, permit, struck).await
     }
 
     /// Uses another program for a function from now on. What the old one has begun it finishes.
@@ -226,7 +228,7 @@ impl Throttles {
         }
     }
 
-    fn count(&self, function: &str, why: &str) {
+    fn count(&self, function: &str, why: &dyn fmt::Display) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let second = self.started.elapsed().as_secs() + 1;
         if self.said_at_second.swap(second, Ordering::Relaxed) != second {

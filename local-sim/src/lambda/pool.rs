@@ -18,7 +18,7 @@ pub(super) struct Pool {
     idle: VecDeque<Idle>,
     waiting: VecDeque<Waiting>,
     /// Those that wait for an environment that was not used before, whoever is free.
-    cold: VecDeque<Invocation>,
+    cold: VecDeque<Waiting>,
     /// Environments that are not used again, as they gave their places to such as start for `cold`.
     replaced: BTreeSet<u64>,
     /// How many of `waiting` are due an environment of their own.
@@ -57,6 +57,12 @@ impl Limits {
             slots,
             scale_after,
         }
+    }
+
+    /// How many looks at those that wait come soon.
+    fn looks_soon(&self) -> usize {
+        let looks = SOON.as_nanos() / self.scale_after.as_nanos().max(1);
+        usize::try_from(looks).unwrap_or(usize::MAX)
     }
 }
 
@@ -99,6 +105,15 @@ struct Waiting {
     since: Instant,
 }
 
+impl Waiting {
+    fn new(invocation: Invocation) -> Self {
+        Self {
+            invocation,
+            since: Instant::now(),
+        }
+    }
+}
+
 impl Pool {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
@@ -129,10 +144,7 @@ impl Pool {
                 Err(returned) => invocation = returned,
             }
         }
-        self.waiting.push_back(Waiting {
-            invocation,
-            since: Instant::now(),
-        });
+        self.waiting.push_back(Waiting::new(invocation));
         let is_patient = !self.limits.scale_after.is_zero();
         if is_patient && self.environments >= self.limits.at_once {
             return Dispatched::Waits;
@@ -144,7 +156,7 @@ impl Pool {
     /// Has an invocation start an environment, in the place of the free one that was used longest ago, if one is
     /// free; says how many to start now.
     pub(super) fn dispatch_cold(&mut self, invocation: Invocation) -> usize {
-        self.cold.push_back(invocation);
+        self.cold.push_back(Waiting::new(invocation));
         self.idle.retain(|idle| !idle.sender.is_closed());
         if let Some(oldest) = self.idle.front() {
             self.replace(oldest.member.id);
@@ -171,9 +183,25 @@ impl Pool {
         let has_waited = |it: &&Waiting| it.since + self.limits.scale_after <= now;
         let late = self.waiting.iter().take_while(has_waited).count();
         let freed = std::mem::take(&mut self.freed);
-        let soon = if is_saturated { freed * TURN_MAX } else { 0 };
+        let soon = if is_saturated {
+            freed.saturating_mul(self.limits.looks_soon())
+        } else {
+            0
+        };
         self.hurried = late.saturating_sub(soon);
         self.due()
+    }
+
+    /// Takes out those that have waited too long, whatever it is that keeps all environments.
+    pub(super) fn give_up(&mut self, now: Instant) -> Vec<Invocation> {
+        let mut given_up = Vec::new();
+        for queue in [&mut self.waiting, &mut self.cold] {
+            while let Some(late) = queue.pop_front_if(|it| it.since + WAIT_MAX <= now) {
+                given_up.push(late.invocation);
+            }
+        }
+        self.hurried = self.hurried.min(self.waiting.len());
+        given_up
     }
 
     /// An environment asks for an invocation, for the first time where `is_first` says so. `None` where it is not to
@@ -216,8 +244,8 @@ impl Pool {
 
     /// Whose turn it is.
     fn take_waiting(&mut self, is_first: bool) -> Option<Invocation> {
-        if is_first && let Some(invocation) = self.cold.pop_front() {
-            return Some(invocation);
+        if is_first && let Some(waiting) = self.cold.pop_front() {
+            return Some(waiting.invocation);
         }
         let waiting = self.waiting.pop_front()?;
         self.freed += 1;
@@ -287,8 +315,10 @@ impl Pool {
 
 /// Environments that are started without a wait, for each core.
 const ENVIRONMENTS_PER_CORE: usize = 2;
-/// A turn comes soon if it comes within so many looks, at the pace of the last one: within a second by default.
-const TURN_MAX: usize = 200;
+/// A turn comes soon if it comes within this time, at the pace of the last look.
+const SOON: Duration = Duration::from_secs(1);
+/// No invocation waits for longer: this is more than any integration waits, and than any init may take.
+const WAIT_MAX: Duration = Duration::from_mins(3);
 
 #[cfg(test)]
 mod tests;
