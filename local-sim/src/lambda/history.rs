@@ -41,7 +41,14 @@ impl Record {
     }
 
     fn bytes(&self) -> usize {
-        let reply = self.outcome.as_ref().map_or(0, Bytes::len);
+        let reply = match &self.outcome {
+            Ok(reply) => reply.len(),
+            Err(InvokeError::Function {
+                error_type,
+                message,
+            }) => error_type.len() + message.len(),
+            Err(_) => 0,
+        };
         let log: usize = self.log.iter().map(String::len).sum();
         self.event.len() + reply + log + OVERHEAD_BYTES
     }
@@ -177,6 +184,18 @@ mod tests {
         assert_eq!(history.last(None, usize::MAX).len(), RECORDS_MAX);
         for _ in 0..20 {
             history.add(record("a", BYTES_MAX / 10));
+        }
+        assert_eq!(history.last(None, usize::MAX).len(), 9);
+    }
+
+    #[test]
+    fn what_functions_say_of_their_failures_counts_too() {
+        let history = History::new();
+        for _ in 0..20 {
+            history.add(Record {
+                outcome: Err(InvokeError::function("Error", "x".repeat(BYTES_MAX / 10))),
+                ..record("a", 1)
+            });
         }
         assert_eq!(history.last(None, usize::MAX).len(), 9);
     }

@@ -113,8 +113,9 @@ impl Lambda {
     /// Where the function failed, or was not run at all.
     pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         let function = self.functions.get(function).ok_or(InvokeError::NotFound)?;
-        if event.len() > PAYLOAD_BYTES_MAX {
-            return Err(InvokeError::TooLarge);
+        if event.len() > EVENT_BYTES_MAX {
+            let bytes = event.len();
+            return Err(InvokeError::TooLarge { bytes });
         }
         let troubles = function.troubles.any();
         if troubles.is_some_and(Troubles::throttle) {
@@ -253,7 +254,7 @@ struct Host {
 #[derive(Debug, Clone, Error)]
 pub(crate) enum InvokeError {
     /// The function threw, ended or took too long, in the words that Lambda reports.
-    #[error("{error_type}: {message}")]
+    #[error("{error_type}: {}", Cut(message))]
     Function {
         /// Lambda's or the function's word, for example `Runtime.ExitError`.
         error_type: String,
@@ -267,8 +268,13 @@ pub(crate) enum InvokeError {
     #[error("ResourceNotFoundException: Function not found")]
     NotFound,
     /// No function takes an event of this size.
-    #[error("RequestTooLargeException: the event is larger than {PAYLOAD_BYTES_MAX} bytes")]
-    TooLarge,
+    #[error(
+        "RequestTooLargeException: an event of {bytes} bytes, expected at most {EVENT_BYTES_MAX}"
+    )]
+    TooLarge {
+        /// Of the event.
+        bytes: usize,
+    },
 }
 
 impl InvokeError {
@@ -285,12 +291,15 @@ impl InvokeError {
             Self::Function { error_type, .. } => error_type,
             Self::Throttled => "TooManyRequestsException",
             Self::NotFound => "ResourceNotFoundException",
-            Self::TooLarge => "RequestTooLargeException",
+            Self::TooLarge { .. } => "RequestTooLargeException",
         }
     }
 
     /// What it says for people, without its type.
     pub(crate) fn message(&self) -> String {
+        if let Self::Function { message, .. } = self {
+            return message.clone();
+        }
         let text = self.to_string();
         let message = text.strip_prefix(self.error_type());
         let message = message.and_then(|rest| rest.strip_prefix(": "));
@@ -298,11 +307,27 @@ impl InvokeError {
     }
 }
 
-/// A payload may be this long, in either direction.
+/// A message of a function, which may be as long as a reply, in a line of the log.
+struct Cut<'a>(&'a str);
+
+impl fmt::Display for Cut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(message) = self;
+        if message.len() <= MESSAGE_LOGGED_BYTES_MAX {
+            return f.write_str(message);
+        }
+        let end = message.floor_char_boundary(MESSAGE_LOGGED_BYTES_MAX);
+        write!(f, "{}… ({} bytes)", &message[..end], message.len())
+    }
+}
+
+/// An event may be this long …
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
-/// Why invocations are throttled without being asked for.
-const USED_UP: &str = "as many invocations are under way as there may be";
+const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// … and a reply a little longer.
+const REPLY_BYTES_MAX: usize = EVENT_BYTES_MAX + 100;
+/// So much is logged of what a function says of its failure.
+const MESSAGE_LOGGED_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests;

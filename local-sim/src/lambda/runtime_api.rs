@@ -26,7 +26,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::{
-    InvokeError, PAYLOAD_BYTES_MAX,
+    InvokeError, REPLY_BYTES_MAX,
     environment::Environment,
     invocation::{Invocation, Outcome},
     variables::{ACCOUNT_ID, REGION},
@@ -155,7 +155,7 @@ async fn response(environment: &Environment, id: &str, body: Incoming) -> Answer
         Err(_) if !environment.is_under_way(id) => unknown(id),
         Err(cause) if cause.is::<LengthLimitError>() => {
             let message = format!(
-                "Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES_MAX} bytes)."
+                "Response payload size exceeded maximum allowed payload size ({REPLY_BYTES_MAX} bytes)."
             );
             let error_type = "Function.ResponseSizeTooLarge";
             let refusal = refuse(StatusCode::PAYLOAD_TOO_LARGE, error_type, &message);
@@ -233,7 +233,9 @@ fn register(environment: &Environment, headers: &HeaderMap) -> Answer {
 
 impl From<FunctionError> for InvokeError {
     fn from(said: FunctionError) -> Self {
-        Self::function(&said.error_type, said.error_message)
+        let error_type = &said.error_type;
+        let end = error_type.floor_char_boundary(ERROR_TYPE_BYTES_MAX);
+        Self::function(&error_type[..end], said.error_message)
     }
 }
 
