@@ -153,6 +153,17 @@ fn parts_know_of_each_other_only_what_they_must() {
 }
 
 #[test]
+fn what_differs_between_systems_is_in_one_module() {
+    for (file, code) in sources() {
+        let named = ["\"/proc", "target_os"]
+            .iter()
+            .find(|it| code.contains(**it));
+        let may = is_below(&file, &["lambda/process", "lambda/tests"]);
+        assert!(may || named.is_none(), "{file} names {named:?}");
+    }
+}
+
+#[test]
 fn of_the_functions_only_the_contract_and_the_kafka_client_are_named() {
     let manifest =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();

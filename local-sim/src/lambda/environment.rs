@@ -32,7 +32,7 @@ use super::{
     history::{Change, Record},
     invocation::{Invocation, Outcome},
     output::Log,
-    platform::Report,
+    platform::{Report, Status},
     pool::{Member, Ready},
 };
 
@@ -246,14 +246,21 @@ impl Environment {
             Over::TimedOut => elapsed.min(configuration.timeout),
             Over::Answered | Over::Exited(_) | Over::Failed(_) => elapsed,
         };
-        let memory_used = self.state.lock().memory_used();
+        let status = taken.status(over);
+        let memory_used = {
+            let mut state = self.state.lock();
+            if !matches!(status, Status::Success) {
+                state.read_memory();
+            }
+            state.memory_used()
+        };
         let log = self.log.report(&Report {
             request_id: taken.request_id,
             duration,
             init: taken.init,
             memory_size: configuration.memory_size,
             memory_used,
-            status: taken.status(over),
+            status,
         });
         let outcome = taken
             .outcome

@@ -258,8 +258,15 @@ impl State {
 
     /// In megabytes.
     pub(super) fn memory_used(&mut self) -> u64 {
-        let process = self.running.as_ref().and_then(|it| it.group.id());
-        self.memory.megabytes(process, Instant::now())
+        let group = self.running.as_ref().map(|it| it.group);
+        self.memory.megabytes(group, Instant::now())
+    }
+
+    /// Looks at the memory now, however lately that was done.
+    pub(super) fn read_memory(&mut self) {
+        if let Some(running) = &self.running {
+            self.memory.read(running.group, Instant::now());
+        }
     }
 
     pub(super) fn view(&self, environment: &Environment) -> View {

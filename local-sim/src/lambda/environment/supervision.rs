@@ -89,6 +89,11 @@ impl Environment {
         has_extension
     }
 
+    /// The process is about to be ended: what it has used until now cannot be known later.
+    pub(in crate::lambda) fn read_memory(&self) {
+        self.state.lock().read_memory();
+    }
+
     /// The process has gone: nobody waits for it in vain.
     pub(in crate::lambda) fn process_ended(&self, over: &Over) {
         self.log.detach();
