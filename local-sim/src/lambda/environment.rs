@@ -80,7 +80,7 @@ impl Environment {
             return Some(self.begin(invocation, started, tell));
         }
         let Some(invocation) = self.receive().await else {
-            self.end_where_free();
+            self.retire_where_free();
             // It hears of its end by a signal.
             return pending().await;
         };
@@ -141,6 +141,7 @@ impl Environment {
         };
         // With many at once, no poll belongs to this one: it is over now.
         let over = self.is_managed().then(|| state.taken.remove(index));
+        self.settle(&mut state);
         drop(state);
         invocation.answer(outcome);
         if let Some(taken) = over {
@@ -195,10 +196,17 @@ impl Environment {
         self.ending.cancel();
     }
 
-    /// Has it end, unless an invocation is still under way.
-    fn end_where_free(&self) {
-        let state = self.state.lock();
-        if state.taken.iter().all(|it| !it.is_unanswered()) {
+    /// Has it end once no invocation is under way any more.
+    fn retire_where_free(&self) {
+        let mut state = self.state.lock();
+        state.is_retired = true;
+        self.settle(&mut state);
+    }
+
+    /// Takes note that the process may have nothing to do any more.
+    fn settle(&self, state: &mut State) {
+        state.listen();
+        if state.is_retired && state.is_free() {
             self.end();
         }
     }
@@ -292,6 +300,7 @@ impl<'a> Polling<'a> {
             return None;
         }
         state.polling += 1;
+        state.listen();
         let over: Vec<Taken> = state
             .taken
             .extract_if(.., |it| !it.is_unanswered())
@@ -319,6 +328,7 @@ impl Drop for Polling<'_> {
         if state.thaw() {
             self.0.tell(&state);
         }
+        self.0.settle(&mut state);
     }
 }
 

@@ -1,5 +1,9 @@
 //! What is asked of Lambda from outside, with real processes.
 
+mod api;
+mod life;
+mod told;
+
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use tempfile::TempDir;
@@ -40,10 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Lambda with a function `message`, which runs this script.
 fn start(script: &str) -> (Lambda, TempDir) {
     let root = tempfile::tempdir().unwrap();
-    fs::create_dir(root.path().join(PACKAGE)).unwrap();
-    let executable = root.path().join("bootstrap");
-    fs::write(&executable, script).unwrap();
-    fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
+    let executable = executable(&root, script);
     let configuration = Configuration {
         executable,
         timeout: Duration::from_secs(2),
@@ -56,6 +57,15 @@ fn start(script: &str) -> (Lambda, TempDir) {
         Lines::start().unwrap(),
     );
     (lambda.unwrap(), root)
+}
+
+/// This script as a program, beside an empty package.
+fn executable(root: &TempDir, script: &str) -> PathBuf {
+    fs::create_dir(root.path().join(PACKAGE)).unwrap();
+    let executable = root.path().join("bootstrap");
+    fs::write(&executable, script).unwrap();
+    fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
+    executable
 }
 
 /// Ends Lambda before its folder goes.
@@ -297,5 +307,5 @@ fn an_error_is_its_type_and_its_message() {
     check(InvokeError::function("Told: by", "a: b".to_owned()));
     check(InvokeError::Throttled);
     check(InvokeError::NotFound);
-    check(InvokeError::TooLarge);
+    check(InvokeError::TooLarge { bytes: 7 });
 }

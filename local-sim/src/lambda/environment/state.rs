@@ -117,6 +117,10 @@ pub(super) struct State {
     pub(super) init: Option<Duration>,
     /// Polls that wait.
     pub(super) polling: usize,
+    /// Since when the process has nothing to do, and asks for nothing either.
+    pub(super) silent_since: Option<Instant>,
+    /// It is not to be used again: it ends once it has nothing to do.
+    pub(super) is_retired: bool,
     /// What the process was started for, until it polls.
     pub(super) given: Option<(Invocation, Instant)>,
     /// What the process has; the answered one too, until it polls again: that is when Lambda takes it to be done.
@@ -156,6 +160,8 @@ impl State {
             running: None,
             init: None,
             polling: 0,
+            silent_since: None,
+            is_retired: false,
             given: None,
             taken: Vec::new(),
             memory: Memory::default(),
@@ -179,6 +185,7 @@ impl State {
     /// The process has gone, and with it why it was stopped.
     pub(super) fn stop_running(&mut self) {
         self.running = None;
+        self.silent_since = None;
         self.is_frozen = false;
         self.is_held = false;
     }
@@ -248,6 +255,22 @@ impl State {
     /// Takes those that took too long.
     pub(super) fn late(&mut self, now: Instant) -> Vec<Taken> {
         self.taken.extract_if(.., |it| it.deadline <= now).collect()
+    }
+
+    /// Whether the process has none that it has not answered.
+    pub(super) fn is_free(&self) -> bool {
+        self.taken.iter().all(|it| !it.is_unanswered())
+    }
+
+    /// Takes note of the moment from which on the process does nothing at all. It has been heard before, and may be
+    /// so again.
+    pub(super) fn listen(&mut self) {
+        let is_silent = self.polling == 0 && self.taken.is_empty() && self.given.is_none();
+        if is_silent && self.phase != Phase::Init && self.running.is_some() {
+            self.silent_since.get_or_insert_with(Instant::now);
+        } else {
+            self.silent_since = None;
+        }
     }
 
     /// When the first invocation under way is to be over.
