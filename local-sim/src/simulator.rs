@@ -45,7 +45,8 @@ pub(crate) async fn run(options: Options, lines: Lines) -> Result<ExitCode, Star
     lambda::raise_descriptor_limit();
     let contract = Contract::load(&options.contract)?;
     let task_root = task_root(&options.contract).map_err(StartError::TaskRoot)?;
-    let executables = Executables::find(&contract, &options.functions)?;
+    let source = options.source.as_deref();
+    let executables = Executables::find(&contract, &options.functions, source)?;
     let (listener, address) = listen("--listen", options.listen).await?;
     let (console, console_address) = listen_console(options.console).await?;
     let cluster = Cluster::start(&options, &contract).await?;

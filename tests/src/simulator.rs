@@ -34,6 +34,7 @@ pub struct Launch {
     contract: Option<String>,
     program: Option<PathBuf>,
     stderr: Option<Stdio>,
+    builds: bool,
 }
 
 impl Default for Launch {
@@ -44,6 +45,7 @@ impl Default for Launch {
             contract: None,
             program: None,
             stderr: None,
+            builds: false,
         }
         .option("--listen", "127.0.0.1:0")
         .option("--kafka-listen", "127.0.0.1:0")
@@ -108,6 +110,12 @@ impl Launch {
     /// Runs this copy of the program.
     pub fn program(mut self, path: &Path) -> Self {
         self.program = Some(path.to_owned());
+        self
+    }
+
+    /// Has it build its functions, with the `cargo` that it finds.
+    pub fn building(mut self) -> Self {
+        self.builds = true;
         self
     }
 
@@ -196,7 +204,7 @@ impl Simulator {
         command
             .current_dir(binaries::root())
             .envs(launch.inherited)
-            .arg("--no-build")
+            .args((!launch.builds).then_some("--no-build"))
             .args(flags);
         for (name, value) in launch.options {
             command.args([name, value]);
