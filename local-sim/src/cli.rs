@@ -88,6 +88,9 @@ pub(crate) struct Options {
     /// Ends an environment that is idle for so long
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) reap_after: u64,
+    /// The folder that our functions are built from; unless given, what local-sim itself was built from
+    #[arg(long, value_name = "PATH")]
+    pub(crate) source: Option<PathBuf>,
     /// Uses the functions' binaries that are there
     #[arg(long)]
     pub(crate) no_build: bool,

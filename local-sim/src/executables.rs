@@ -20,12 +20,15 @@ pub(crate) struct Executables {
     paths: BTreeMap<String, PathBuf>,
     /// Those that come with the source.
     ours: BTreeSet<String>,
+    /// What ours are built from: the workspace.
+    source: PathBuf,
     /// Where ours are put, and in which of cargo's profiles.
     profile_folder: PathBuf,
 }
 
 impl Executables {
-    /// Says what runs each function of the contract: a program of `given`, or one of ours.
+    /// Says what runs each function of the contract: a program of `given`, or one of ours, which are built from
+    /// `source`, or else from what this program was.
     ///
     /// # Errors
     /// The contract names a function that is neither, or a route of ours has no topic, or a given program cannot
@@ -33,13 +36,16 @@ impl Executables {
     pub(crate) fn find(
         contract: &Contract,
         given: &[(String, PathBuf)],
+        source: Option<&Path>,
     ) -> Result<Self, ExecutableError> {
         let given = given_by_name(contract, given)?;
-        let sources = sources();
+        let source = source.unwrap_or_else(|| Path::new(SOURCE));
+        let sources = sources(source);
         let profile_folder = profile_folder().map_err(ExecutableError::Own)?;
         let mut found = Self {
             paths: BTreeMap::new(),
             ours: BTreeSet::new(),
+            source: source.to_owned(),
             profile_folder,
         };
         for name in contract.function_names() {
@@ -84,7 +90,9 @@ impl Executables {
         for (name, _) in env::vars_os().filter(|(name, _)| is_about_package(name)) {
             command.env_remove(name);
         }
-        command.current_dir(SOURCE).args(["build", "--locked"]);
+        command
+            .current_dir(&self.source)
+            .args(["build", "--locked"]);
         let packages: BTreeSet<&str> = self.ours.iter().map(|name| package(name)).collect();
         for package in packages {
             command.args(["--package", package]);
@@ -113,8 +121,12 @@ impl Executables {
     }
 
     /// What ours are built from.
-    pub(crate) fn source_files() -> Vec<PathBuf> {
-        let source = Path::new(SOURCE);
+    pub(crate) fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// The files in there that ours are built from.
+    pub(crate) fn source_files(source: &Path) -> Vec<PathBuf> {
         let mut files = vec![source.join("Cargo.toml"), source.join("Cargo.lock")];
         let mut folders = vec![source.join("functions")];
         while let Some(folder) = folders.pop() {
@@ -227,8 +239,8 @@ fn package(name: &str) -> &'static str {
 }
 
 /// The functions that come with the source: those that cargo would find.
-fn sources() -> BTreeSet<String> {
-    let folder = Path::new(SOURCE).join("functions/src/bin");
+fn sources(source: &Path) -> BTreeSet<String> {
+    let folder = source.join("functions/src/bin");
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))

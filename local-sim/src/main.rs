@@ -10,16 +10,24 @@ mod account;
 mod cli;
 mod console;
 mod executables;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the console is to ask for them")
+)]
+#[expect(unused_imports, reason = "the gateway is to use it")]
+mod faults;
 mod gateway;
 mod kafka;
+#[expect(dead_code, reason = "the console is to show what happens there")]
 mod lambda;
 mod mapping;
 mod simulator;
+mod stderr;
 mod topics;
 mod variables;
 mod watch;
 
-use std::{io, num::NonZero, process::ExitCode, thread::available_parallelism};
+use std::{error::Error, io, num::NonZero, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser as _;
 use tokio::runtime::{Builder, Runtime};
@@ -28,23 +36,24 @@ use tracing_subscriber::{
     Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
+use crate::{cli::Options, stderr::Lines};
+
 fn main() -> ExitCode {
-    let options = cli::Options::parse();
-    log();
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            simulator::report(&error);
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(simulator::run(options)) {
-        Ok(code) => code,
-        Err(error) => {
-            simulator::report(&error);
-            ExitCode::FAILURE
-        }
-    }
+    run(Options::parse()).unwrap_or_else(|error| {
+        simulator::report(error.as_ref());
+        ExitCode::FAILURE
+    })
+}
+
+fn run(options: Options) -> Result<ExitCode, Box<dyn Error>> {
+    let lines = Lines::start()?;
+    log(lines.clone());
+    let runtime = runtime()?;
+    let ended = runtime.block_on(simulator::run(options, lines.clone()));
+    // Not when what blocks is done, too: a name may be looked up for long.
+    runtime.shutdown_background();
+    lines.end();
+    Ok(ended?)
 }
 
 /// Half of the cores are for the functions, which take more than this program does.
@@ -57,10 +66,12 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 /// Logs on standard error what this program itself has to say; what libraries say is for their authors.
-fn log() {
+fn log(lines: Lines) {
     let own = Targets::new().with_target(module_path!(), LevelFilter::INFO);
-    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    let layer = fmt::layer()
+        .with_writer(move || lines.clone())
+        .with_target(false);
     tracing_subscriber::registry()
-        .with(lines.with_filter(own))
+        .with(layer.with_filter(own))
         .init();
 }

@@ -31,6 +31,7 @@ use crate::{
     kafka::{self, Broker},
     lambda::{self, Lambda},
     mapping::{JoinError, Mapping},
+    stderr::Lines,
     topics::{self, TopicsError},
     variables::{NotText, Variables},
     watch::{Programs, Watch},
@@ -40,11 +41,12 @@ use crate::{
 ///
 /// # Errors
 /// Whatever keeps it from starting.
-pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
+pub(crate) async fn run(options: Options, lines: Lines) -> Result<ExitCode, StartError> {
     lambda::raise_descriptor_limit();
     let contract = Contract::load(&options.contract)?;
     let task_root = task_root(&options.contract).map_err(StartError::TaskRoot)?;
-    let executables = Executables::find(&contract, &options.functions)?;
+    let source = options.source.as_deref();
+    let executables = Executables::find(&contract, &options.functions, source)?;
     let (listener, address) = listen("--listen", options.listen).await?;
     let (console, console_address) = listen_console(options.console).await?;
     let cluster = Cluster::start(&options, &contract).await?;
@@ -63,7 +65,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, StartError> {
         &cluster.variables,
         &endpoints.stage,
     );
-    let lambda = Lambda::start(configurations, lambda_settings(&options), root)
+    let lambda = Lambda::start(configurations, lambda_settings(&options), root, lines)
         .map_err(StartError::Lambda)?;
     let lambda = Arc::new(lambda);
     let watch = programs.map(|programs| {

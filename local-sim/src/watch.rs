@@ -38,7 +38,8 @@ impl Watch {
 
     /// Builds ours where `builds` says so, and reloads what has changed since this call, until it is dropped.
     pub(crate) fn run(mut self, builds: bool) -> impl Future<Output = ()> {
-        let mut sources = Changes::new(Executables::source_files);
+        let source = self.executables.source().to_owned();
+        let mut sources = Changes::new(move || Executables::source_files(&source));
         let paths = self.executables.paths().clone();
         let mut files: BTreeMap<String, Changes<_>> = paths
             .into_iter()
@@ -76,9 +77,12 @@ impl Watch {
     }
 
     fn reload(&mut self, name: &str) {
-        let Ok(path) = self.executables.runnable(name) else {
-            warn!("{name}: its program cannot be run: the one before stays");
-            return;
+        let path = match self.executables.runnable(name) {
+            Ok(path) => path,
+            Err(error) => {
+                warn!("{error}; the one before stays in use");
+                return;
+            }
         };
         match self.programs.keep(name, &path) {
             Ok(program) => {
@@ -86,7 +90,10 @@ impl Watch {
                 info!("{name}: reloaded");
             }
             Err(error) => {
-                warn!("{name}: its program cannot be read: {error}: the one before stays");
+                let path = path.display();
+                warn!(
+                    "function {name}: {path} cannot be read: {error}; the one before stays in use"
+                );
             }
         }
     }

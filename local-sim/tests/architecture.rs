@@ -50,6 +50,7 @@ const SEAMS: &[(&str, &str, &[&str])] = &[
     ("gateway/", "lambda", &["InvokeError", "Lambda"]),
     ("gateway/", "kafka", &[]),
     ("gateway/", "mapping", &[]),
+    ("lambda/", "faults", &["Striking", "Trigger"]),
     ("lambda/", "gateway", &[]),
     ("lambda/", "kafka", &[]),
     ("lambda/", "mapping", &[]),
@@ -210,6 +211,17 @@ fn no_path_hides_which_part_it_names() {
     let uses = |code| uses(code, "hyper");
     assert!(uses("hyper::Method") && uses("use hyper;") && uses("use hyper as http;"));
     assert!(!uses("my_hyper::Method") && !uses("use hyper_util::rt;") && !uses("let hyper = 1;"));
+}
+
+#[test]
+fn what_differs_between_systems_is_in_one_module() {
+    for (file, code) in sources() {
+        let named = ["\"/proc", "target_os"]
+            .iter()
+            .find(|it| code.contains(**it));
+        let may = is_below(&file, &["lambda/process", "lambda/tests"]);
+        assert!(may || named.is_none(), "{file} names {named:?}");
+    }
 }
 
 #[test]

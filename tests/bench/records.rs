@@ -2,12 +2,13 @@
 //!
 //! `cargo test --release -p tests --features bench,kafka --test records`
 //!
-//! needs the jars that `tests/run` fetches, or a cluster in `KAFKA_BROKERS`.
+//! needs the jars that `tests/run` fetches, or a cluster in `KAFKA_BROKERS`. It fails where the goal is missed.
 
 #![expect(clippy::print_stdout, reason = "the table is the purpose")]
 #![expect(clippy::unwrap_used, reason = "what cannot be measured is not")]
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ const GOAL: f64 = 0.7;
 const MESSAGE: &str = r#"{"action":"chat","room":"r","text":"hello"}"#;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let kafka = RealKafka::shared().await;
     let topics = Topics::prefixed("records.");
     let contract = format!(
@@ -56,6 +57,7 @@ async fn main() {
         .await
         .unwrap();
     let partition = Arc::new(partition);
+    let mut is_met = true;
     println!("at once     rskafka     message  part   goal");
     for concurrency in CONCURRENCY {
         let (mut raw, mut ours) = (Vec::new(), Vec::new());
@@ -70,8 +72,15 @@ async fn main() {
         let [raw, ours] = [raw, ours].map(median);
         let part = ours / raw;
         println!("{concurrency:>7} {raw:>9.0}/s {ours:>9.0}/s {part:>5.2} {GOAL:>6.2}");
+        is_met &= part >= GOAL;
     }
     simulator.stop().await;
+    if is_met {
+        ExitCode::SUCCESS
+    } else {
+        println!("MISSED");
+        ExitCode::FAILURE
+    }
 }
 
 /// Records in a second with nothing but the client, each waiting for the one before.

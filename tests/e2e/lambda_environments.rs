@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tests::client::Client;
 use tests::process::Process;
 use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::wait::{eventually, eventually_in};
 
 use crate::routes::check_frame;
 
@@ -18,7 +18,7 @@ const ONE: &str = "
 routeSelectionExpression: $request.body.action
 routes:
   $default: { function: scripted, routeResponse: true }
-functions: { scripted: { timeout: 3, reservedConcurrentExecutions: 1, environment: { GIVEN: contract } } }
+functions: { scripted: { timeout: 3, reservedConcurrentExecutions: 1, environment: { GIVEN: contract, BOTH: contract } } }
 ";
 
 /// How long a test looks at a frozen process.
@@ -161,6 +161,7 @@ async fn an_init_that_fails_again_is_an_internal_server_error() {
 async fn the_variables_are_lambdas_the_contracts_and_those_given() {
     let launch = launch()
         .env("ALSO_GIVEN", "flag")
+        .env("BOTH", "flag")
         .inherits("OF_THE_SIMULATOR", "1");
     let (simulator, mut client) = connected(launch).await;
     let answer = client.ask(r#"{"do":"environment"}"#).await;
@@ -173,6 +174,7 @@ async fn the_variables_are_lambdas_the_contracts_and_those_given() {
     let names: Vec<&str> = names.into_iter().filter(own).collect();
     assert_eq!(names, VARIABLES);
     assert_eq!(variables["GIVEN"], "contract");
+    assert_eq!(variables["BOTH"], "flag");
     assert_eq!(variables["AWS_LAMBDA_INITIALIZATION_TYPE"], "on-demand");
     assert_eq!(answer["folder"], variables["LAMBDA_TASK_ROOT"]);
     assert_eq!(answer["files"], json!(["gateway.yaml"]));
@@ -197,6 +199,7 @@ const VARIABLES: &[&str] = &[
     "AWS_SESSION_TOKEN",
     "AWS_XRAY_CONTEXT_MISSING",
     "AWS_XRAY_DAEMON_ADDRESS",
+    "BOTH",
     "GIVEN",
     "KAFKA_BROKERS",
     "LAMBDA_RUNTIME_DIR",
@@ -258,28 +261,76 @@ async fn without_snap_start_there_is_no_restore() {
     check_call("GET", "/2018-06-01/runtime/restore/next", "", 404, "").await;
 }
 
+/// More connections to the Runtime API than a process needs.
+const TOO_MANY: usize = 300;
+
 #[tokio::test]
-async fn what_is_no_http_hurts_nobody() {
-    let (simulator, mut client) = connected(launch()).await;
+async fn what_is_no_http_hurts_nobody_and_many_connections_neither() {
+    let contract = ONE.replace(
+        "  $default",
+        "  other: { function: other, routeResponse: true }\n  $default",
+    );
+    let launch = launch().contract(&contract);
+    let (simulator, mut client) = connected(launch.function("other", "scripted.py")).await;
+    let other = r#"{"action":"other","do":"echo"}"#;
+    client.ask(other).await;
     let answer = client.ask(r#"{"do":"garbage"}"#).await;
     assert!(answer["pid"].is_u64(), "{answer}");
+    let (_, before) = simulator.holds();
+    let message = json!({"do": "connect", "times": TOO_MANY});
+    let answer = client.ask(&message.to_string()).await;
+    assert!(answer["pid"].is_u64(), "{answer}");
+    let (_, after) = simulator.holds();
+    assert!(after < before + TOO_MANY / 10, "{before}, then {after}");
+    assert!(client.ask(other).await["pid"].is_u64());
+    let again = client.ask(r#"{"do":"echo"}"#).await;
+    assert_eq!(again["pid"], answer["pid"], "it has hurt itself at most");
     simulator.stop().await;
+}
+
+const SMALL: &str = "
+routeSelectionExpression: $request.body.action
+routes:
+  $default: { function: small, routeResponse: true }
+";
+
+fn small(function: &str) -> Launch {
+    let contract = format!("{SMALL}functions: {{ small: {function} }}\n");
+    let launch = Launch::default().contract(&contract);
+    launch.function("small", "small.sh")
 }
 
 /// Messages before memory and descriptors are looked at, and then again: more than the history keeps.
 const MESSAGES: usize = 1500;
+/// Messages beside them that end their process, so that the next one starts another.
+const CRASHES: usize = 100;
 
 /// Allocators keep some of what they had: far less than so many invocations would leave.
 const GROWTH_KIB_MAX: u64 = 2 * 1024;
 
 #[tokio::test]
 async fn invocations_leave_neither_memory_nor_descriptors() {
-    let (simulator, mut client) = connected(launch()).await;
+    let contract = ONE.replace(
+        "  $default",
+        "  small: { function: small, routeResponse: true }\n  $default",
+    );
+    let one = "functions: { small: { reservedConcurrentExecutions: 1 },";
+    let contract = contract.replace("functions: {", one);
+    let launch = launch().contract(&contract).function("small", "small.sh");
+    let (simulator, mut client) = connected(launch).await;
     let mut held = Vec::new();
     for _ in 0..3 {
         for _ in 0..MESSAGES {
             client.ask(r#"{"do":"echo"}"#).await;
         }
+        let mut processes = BTreeSet::new();
+        for _ in 0..CRASHES {
+            client.send(r#"{"action":"small","do":"exit"}"#).await;
+            check_frame(&client.next().await, "Internal server error");
+            client.send(r#"{"action":"small"}"#).await;
+            processes.insert(client.next().await);
+        }
+        assert_eq!(processes.len(), CRASHES, "each crash is a cold start");
         held.push(simulator.holds());
     }
     let [_, (memory, descriptors), then] = held[..] else {
@@ -288,4 +339,118 @@ async fn invocations_leave_neither_memory_nor_descriptors() {
     assert!(then.0 < memory + GROWTH_KIB_MAX, "{held:?}");
     assert!(then.1 <= descriptors, "{held:?}");
     simulator.stop().await;
+}
+
+/// So many environments run at once.
+const CROWD: usize = 200;
+/// That many processes take a while to start.
+const CROWD_PATIENCE: Duration = Duration::from_secs(100);
+
+#[tokio::test]
+async fn two_hundred_environments_run_at_once() {
+    let launch = small("{ timeout: 100 }").option("--scale-after", "0");
+    let simulator = launch.start(&[]).await;
+    let files = tempfile::TempDir::new().unwrap();
+    let path = files.path().join("go");
+    let mut clients = Vec::new();
+    for _ in 0..CROWD {
+        let mut client = Client::connect(&simulator.websocket).await;
+        client.send(&format!("hold {}", path.display())).await;
+        clients.push(client);
+    }
+    eventually_in(CROWD_PATIENCE, "all processes", async || {
+        (simulator.function("small.sh").len() >= CROWD).then_some(())
+    })
+    .await;
+    fs::write(&path, "").unwrap();
+    let mut processes = BTreeSet::new();
+    for client in &mut clients {
+        let answer = client.next().await;
+        assert!(answer.parse::<u32>().is_ok(), "{answer}");
+        processes.insert(answer);
+    }
+    assert_eq!(processes.len(), CROWD);
+    simulator.stop().await;
+}
+
+/// How many processes there are while so many messages wait, which are more than are started at once.
+async fn check_scale(scale_after: &str, expected: usize) {
+    let simulator = small("{}")
+        .option("--scale-after", scale_after)
+        .start(&[])
+        .await;
+    let files = tempfile::TempDir::new().unwrap();
+    let path = files.path().join("go");
+    let mut client = Client::connect(&simulator.websocket).await;
+    let messages = at_once() + 1;
+    for _ in 0..messages {
+        client.send(&format!("hold {}", path.display())).await;
+    }
+    eventually("its processes", async || {
+        (simulator.function("small.sh").len() == expected).then_some(())
+    })
+    .await;
+    fs::write(&path, "").unwrap();
+    for _ in 0..messages {
+        let answer = client.next().await;
+        assert!(answer.parse::<u32>().is_ok(), "{answer}");
+    }
+    assert_eq!(simulator.function("small.sh").len(), expected);
+    simulator.stop().await;
+}
+
+/// Environments that start without a wait.
+fn at_once() -> usize {
+    2 * std::thread::available_parallelism().unwrap().get()
+}
+
+#[tokio::test]
+async fn an_invocation_waits_for_a_busy_environment_as_long_as_it_is_told() {
+    check_scale("60000", at_once()).await;
+}
+
+#[tokio::test]
+async fn without_patience_an_invocation_starts_an_environment_as_on_lambda() {
+    check_scale("0", at_once() + 1).await;
+}
+
+/// Checks that a second message is throttled while there is one, and that this cap is named.
+async fn check_throttled(launch: Launch, cap: &str) {
+    let (simulator, mut client) = connected(launch).await;
+    let files = tempfile::TempDir::new().unwrap();
+    let path = files.path().join("go");
+    client.send(&format!("hold {}", path.display())).await;
+    simulator.says("START RequestId").await;
+    client.send("number").await;
+    check_frame(&client.next().await, "Internal server error");
+    simulator.says(cap).await;
+    fs::write(&path, "").unwrap();
+    assert!(client.next().await.parse::<u32>().is_ok());
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn the_accounts_concurrency_is_a_bound_and_is_named() {
+    let launch = small("{}").option("--account-concurrency", "1");
+    let cap = "small: throttled: all 1 are under way that --account-concurrency leaves";
+    check_throttled(launch, cap).await;
+}
+
+#[tokio::test]
+async fn a_functions_concurrency_is_a_bound_and_is_named() {
+    let launch = small("{ reservedConcurrentExecutions: 1 }");
+    let cap = "small: throttled: all 1 of its reservedConcurrentExecutions are under way";
+    check_throttled(launch, cap).await;
+}
+
+#[tokio::test]
+async fn more_cannot_be_reserved_than_the_account_has() {
+    let launch = small("{ reservedConcurrentExecutions: 5 }").option("--account-concurrency", "4");
+    let refusal = launch.refusal(&[]).await;
+    assert_eq!(refusal.status.code(), Some(1));
+    let said = &refusal.stderr;
+    assert!(
+        said.contains("together are 5") && said.contains("--account-concurrency"),
+        "{said}"
+    );
 }

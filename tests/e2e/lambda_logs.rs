@@ -7,6 +7,8 @@ use tests::client::Client;
 use tests::simulator::{Launch, Simulator};
 use tests::wait::eventually;
 
+use crate::routes::check_frame;
+
 const CONTRACT: &str = "
 routeSelectionExpression: $request.body.action
 routes:
@@ -157,4 +159,31 @@ async fn a_flood_of_lines_stalls_nobody_and_a_long_line_is_cut() {
     })
     .await;
     simulator.stop().await;
+}
+
+#[tokio::test]
+async fn where_nobody_reads_a_flood_and_complaints_stall_nobody() {
+    let (unread, stderr) = std::io::pipe().unwrap();
+    let contract = CONTRACT.replace(
+        "  $default",
+        "  other: { function: other, routeResponse: true }\n  $default",
+    );
+    let launch = Launch::default()
+        .contract(&contract)
+        .function("scripted", "scripted.py")
+        .function("other", "scripted.py")
+        .stderr(stderr);
+    let simulator = launch.start(&[]).await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    client.ask(r#"{"do":"flood","lines":200000}"#).await;
+    // The gateway says of each that it has failed.
+    for _ in 0..10 {
+        client.send(r#"{"do":"fail"}"#).await;
+        check_frame(&client.next().await, "Internal server error");
+    }
+    let mut other = Client::connect(&simulator.websocket).await;
+    let answer = other.ask(r#"{"action":"other","do":"echo"}"#).await;
+    assert!(answer["pid"].is_u64(), "{answer}");
+    simulator.stop().await;
+    drop(unread);
 }

@@ -16,6 +16,7 @@ A message is {"do": ..., ...}:
   gap               replies with the longest time, in seconds, that went by unnoticed since the last message
   call, ...         calls the Runtime API with this method, path and body; replies with the status and the text
   garbage           sends the Runtime API what is no HTTP, then does the same as echo
+  connect, times    opens so many connections to the Runtime API and keeps them, then does the same as echo
   register, path    has Lambda send SIGTERM before the end, and then writes that file
 
 As an authorizer it answers with the JSON in the query's `ticket`, or fails with that text where it is none.
@@ -35,6 +36,8 @@ import time
 
 INVOCATION = "/2018-06-01/runtime/invocation"
 RUNTIME_API = os.environ["AWS_LAMBDA_RUNTIME_API"]
+
+kept = []
 
 
 def main():
@@ -85,6 +88,8 @@ def answer(event, request_id, watch):
         os.write(1, b"x" * script["bytes"] + b"\n")
     if told == "garbage":
         garbage()
+    if told == "connect":
+        connect(script["times"])
     if told == "register":
         register(script["path"])
     if told == "environment":
@@ -126,6 +131,16 @@ def garbage():
                 pass
         except ConnectionResetError:
             pass
+
+
+def connect(times):
+    host, port = RUNTIME_API.split(":")
+    for _ in range(times):
+        connection = socket.socket()
+        connection.setblocking(False)
+        # Whether it is accepted now or later does not matter.
+        connection.connect_ex((host, int(port)))
+        kept.append(connection)
 
 
 def register(path):

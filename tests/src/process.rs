@@ -1,6 +1,8 @@
 //! Processes as `/proc` shows them.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::net::SocketAddrV4;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
@@ -77,6 +79,33 @@ impl Process {
     pub fn resident_kib(&self) -> Option<u64> {
         self.now()?;
         resident_kib(self.pid.unsigned_abs())
+    }
+
+    /// How many connections it has with this address, as `/proc` shows them: `net/tcp` has the state (1 is
+    /// established) and the inode of each, and `fd` the inodes of those that are its own.
+    pub fn connections(&self, address: &str) -> usize {
+        let address: SocketAddrV4 = address.parse().unwrap();
+        let ip = u32::from_ne_bytes(address.ip().octets());
+        let remote = format!("{ip:08X}:{:04X}", address.port());
+        let folder = format!("/proc/{}", self.pid);
+        let own: BTreeSet<String> = fs::read_dir(format!("{folder}/fd"))
+            .unwrap()
+            .filter_map(|entry| {
+                Some(
+                    fs::read_link(entry.ok()?.path())
+                        .ok()?
+                        .display()
+                        .to_string(),
+                )
+            })
+            .collect();
+        let table = fs::read_to_string(format!("{folder}/net/tcp")).unwrap();
+        let is_one = |line: &&str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let socket = format!("socket:[{}]", fields[9]);
+            fields[2] == remote && fields[3] == "01" && own.contains(&socket)
+        };
+        table.lines().skip(1).filter(is_one).count()
     }
 
     fn now(&self) -> Option<Self> {

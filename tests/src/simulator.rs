@@ -39,6 +39,8 @@ pub struct Launch {
     inherited: Vec<(String, String)>,
     contract: Option<String>,
     program: Option<PathBuf>,
+    stderr: Option<Stdio>,
+    builds: bool,
 }
 
 impl Default for Launch {
@@ -48,6 +50,8 @@ impl Default for Launch {
             inherited: Vec::new(),
             contract: None,
             program: None,
+            stderr: None,
+            builds: false,
         }
         .option("--listen", "127.0.0.1:0")
         .option("--kafka-listen", "127.0.0.1:0")
@@ -112,6 +116,18 @@ impl Launch {
     /// Runs this copy of the program.
     pub fn program(mut self, path: &Path) -> Self {
         self.program = Some(path.to_owned());
+        self
+    }
+
+    /// Has it build its functions, with the `cargo` that it finds.
+    pub fn building(mut self) -> Self {
+        self.builds = true;
+        self
+    }
+
+    /// Has it print its errors there, rather than where they can be looked at.
+    pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
+        self.stderr = Some(to.into());
         self
     }
 
@@ -194,7 +210,7 @@ impl Simulator {
         command
             .current_dir(binaries::root())
             .envs(launch.inherited)
-            .arg("--no-build")
+            .args((!launch.builds).then_some("--no-build"))
             .args(flags);
         for (name, value) in launch.options {
             command.args([name, value]);
@@ -204,10 +220,11 @@ impl Simulator {
             fs::write(&path, yaml).unwrap();
             command.arg("--contract").arg(path);
         }
+        let stderr = File::create(files.path().join("stderr")).unwrap();
         let child = command
             .stdin(Stdio::null())
             .stdout(File::create(files.path().join("stdout")).unwrap())
-            .stderr(File::create(files.path().join("stderr")).unwrap())
+            .stderr(launch.stderr.unwrap_or_else(|| stderr.into()))
             .spawn()
             .unwrap();
         Self {

@@ -102,7 +102,7 @@ impl IntegrationError {
             Self::TimedOut(_) => 504,
             Self::Invoke(InvokeError::Function { .. }) | Self::Malformed(_) => 502,
             Self::Invoke(
-                InvokeError::Throttled | InvokeError::NotFound | InvokeError::TooLarge,
+                InvokeError::Throttled | InvokeError::NotFound | InvokeError::TooLarge { .. },
             ) => 500,
         }
     }
@@ -123,7 +123,7 @@ pub(super) fn lambda_status(error: &InvokeError) -> u16 {
         InvokeError::Function { .. } => 200,
         InvokeError::Throttled => 429,
         InvokeError::NotFound => 404,
-        InvokeError::TooLarge => 413,
+        InvokeError::TooLarge { .. } => 413,
     }
 }
 

@@ -4,6 +4,7 @@
 //! init ─poll▶ idle ⇄ busy ─▶ gone
 //!               └─ frozen after a while
 //! ```
+//! On demand it is held in whatever it does: its process is stopped until it is released, or ended.
 //! One process after the other runs in it; its folder stays.
 
 mod state;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub(crate) use self::state::View;
-pub(super) use self::state::{Over, Phase};
+pub(super) use self::state::{Over, Phase, name};
 use self::state::{State, Taken};
 pub(super) use self::supervision::Due;
 use super::{
@@ -31,7 +32,7 @@ use super::{
     history::{Change, Record},
     invocation::{Invocation, Outcome},
     output::Log,
-    platform::Report,
+    platform::{Report, Status},
     pool::{Member, Ready},
 };
 
@@ -52,7 +53,7 @@ pub(super) struct Environment {
 impl Environment {
     /// An environment in which nothing runs yet.
     pub(super) fn new(function: Arc<Function>, member: Member, executable: PathBuf) -> Self {
-        let lines = Arc::clone(&function.host.lines);
+        let lines = function.host.lines.clone();
         let log = Log::new(&function.configuration, member.id, lines);
         let ending = function.host.shutdown.child_token();
         Self {
@@ -79,7 +80,7 @@ impl Environment {
             return Some(self.begin(invocation, started, tell));
         }
         let Some(invocation) = self.receive().await else {
-            self.end_where_free();
+            self.retire_where_free();
             // It hears of its end by a signal.
             return pending().await;
         };
@@ -140,6 +141,7 @@ impl Environment {
         };
         // With many at once, no poll belongs to this one: it is over now.
         let over = self.is_managed().then(|| state.taken.remove(index));
+        self.settle(&mut state);
         drop(state);
         invocation.answer(outcome);
         if let Some(taken) = over {
@@ -167,15 +169,44 @@ impl Environment {
         }
     }
 
+    /// What it is called.
+    pub(super) fn name(&self) -> String {
+        name(self.function.name(), self.member.id)
+    }
+
+    /// Stops its process, whatever it does, until [`Self::release`] or the process's end: invocations that it has,
+    /// or gets, wait.
+    pub(super) fn hold(&self) {
+        let mut state = self.state.lock();
+        if state.hold() {
+            self.tell(&state);
+        }
+    }
+
+    /// Has its process go on, unless it is frozen too.
+    pub(super) fn release(&self) {
+        let mut state = self.state.lock();
+        if state.release() {
+            self.tell(&state);
+        }
+    }
+
     /// Has it end now. What it does is lost.
     pub(super) fn end(&self) {
         self.ending.cancel();
     }
 
-    /// Has it end, unless an invocation is still under way.
-    fn end_where_free(&self) {
-        let state = self.state.lock();
-        if state.taken.iter().all(|it| !it.is_unanswered()) {
+    /// Has it end once no invocation is under way any more.
+    fn retire_where_free(&self) {
+        let mut state = self.state.lock();
+        state.is_retired = true;
+        self.settle(&mut state);
+    }
+
+    /// Takes note that the process may have nothing to do any more.
+    fn settle(&self, state: &mut State) {
+        state.listen();
+        if state.is_retired && state.is_free() {
             self.end();
         }
     }
@@ -223,14 +254,21 @@ impl Environment {
             Over::TimedOut => elapsed.min(configuration.timeout),
             Over::Answered | Over::Exited(_) | Over::Failed(_) => elapsed,
         };
-        let memory_used = self.state.lock().memory_used();
+        let status = taken.status(over);
+        let memory_used = {
+            let mut state = self.state.lock();
+            if !matches!(status, Status::Success) {
+                state.read_memory();
+            }
+            state.memory_used()
+        };
         let log = self.log.report(&Report {
             request_id: taken.request_id,
             duration,
             init: taken.init,
             memory_size: configuration.memory_size,
             memory_used,
-            status: taken.status(over),
+            status,
         });
         let outcome = taken
             .outcome
@@ -262,6 +300,7 @@ impl<'a> Polling<'a> {
             return None;
         }
         state.polling += 1;
+        state.listen();
         let over: Vec<Taken> = state
             .taken
             .extract_if(.., |it| !it.is_unanswered())
@@ -286,7 +325,10 @@ impl Drop for Polling<'_> {
         let mut state = self.0.state.lock();
         state.polling -= 1;
         // Nothing waits any more: that is no process between two invocations.
-        state.thaw();
+        if state.thaw() {
+            self.0.tell(&state);
+        }
+        self.0.settle(&mut state);
     }
 }
 

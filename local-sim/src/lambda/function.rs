@@ -7,23 +7,26 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, Semaphore, oneshot},
-    time::sleep_until,
+    sync::{Notify, oneshot},
+    time::{sleep, sleep_until},
 };
+use tracing::warn;
 
 use super::{
     Configuration, Host, InvokeError,
-    environment::{Environment, View},
-    invocation::{Invocation, Outcome, Permits},
+    concurrency::{Concurrency, Permit},
+    environment::Environment,
+    invocation::{Invocation, Outcome},
     life,
     machine::Machine,
     pool::{Dispatched, Limits, Member, Pool, Ready},
+    troubles::{Struck, Troubles},
 };
 
 /// A function and the environments that run it.
@@ -31,7 +34,8 @@ use super::{
 pub(super) struct Function {
     pub(super) configuration: Configuration,
     pub(super) host: Arc<Host>,
-    reserved: Option<Arc<Semaphore>>,
+    pub(super) concurrency: Concurrency,
+    pub(super) troubles: Troubles,
     next_environment: AtomicU64,
     /// An invocation waits for another to be done.
     waits: Notify,
@@ -44,20 +48,21 @@ pub(super) struct Function {
 
 impl Function {
     /// Makes a function without an environment: the first invocation starts one.
-    pub(super) fn new(configuration: Configuration, host: Arc<Host>) -> Self {
-        let reserved = configuration
-            .reserved_concurrent_executions
-            .map(|count| count as usize);
-        let concurrency = reserved.unwrap_or(host.settings.account_concurrency);
+    pub(super) fn new(
+        configuration: Configuration,
+        concurrency: Concurrency,
+        host: Arc<Host>,
+    ) -> Self {
         let scale_after = host.settings.scale_after;
-        let limits = Limits::new(concurrency, configuration.slots(), scale_after);
+        let limits = Limits::new(concurrency.max(), configuration.slots(), scale_after);
         Self {
-            reserved: reserved.map(|count| Arc::new(Semaphore::new(count))),
+            concurrency,
             pool: Mutex::new(Pool::new(limits)),
             next_environment: AtomicU64::new(0),
             waits: Notify::new(),
             executable: Mutex::new(configuration.executable.clone()),
             environments: Mutex::default(),
+            troubles: Troubles::default(),
             configuration,
             host,
         }
@@ -67,45 +72,88 @@ impl Function {
         &self.configuration.name
     }
 
-    /// The function's own share of the account's concurrency.
-    pub(super) fn reserved(&self) -> Option<&Arc<Semaphore>> {
-        self.reserved.as_ref()
+    /// Runs one invocation in an environment that is free, or becomes free, or is started for it, unless it is
+    /// struck.
+    pub(super) async fn invoke(
+        self: &Arc<Self>,
+        event: Bytes,
+        permit: Permit,
+        struck: Struck,
+    ) -> Outcome {
+        let (invocation, replied) = Invocation::new(event, permit);
+        if struck.latency.is_zero() {
+            self.dispatch(invocation, struck.is_cold);
+        } else {
+            // It goes on where nobody waits for it any more, as it does without the pause.
+            let late = Arc::clone(self).dispatch_late(invocation, struck);
+            self.host.tasks.spawn(late);
+        }
+        replied.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// Runs one invocation in an environment that is free, or becomes free, or is started for it.
-    pub(super) async fn invoke(self: &Arc<Self>, event: Bytes, permits: Permits) -> Outcome {
-        let (invocation, replied) = Invocation::new(event, permits);
-        let dispatched = self.pool.lock().dispatch(invocation);
+    async fn dispatch_late(self: Arc<Self>, invocation: Invocation, struck: Struck) {
+        tokio::select! {
+            () = self.host.shutdown.cancelled() => {}
+            () = sleep(struck.latency) => self.dispatch(invocation, struck.is_cold),
+        }
+    }
+
+    fn dispatch(self: &Arc<Self>, invocation: Invocation, is_cold: bool) {
+        let dispatched = {
+            let mut pool = self.pool.lock();
+            if is_cold {
+                Dispatched::Start(pool.dispatch_cold(invocation))
+            } else {
+                pool.dispatch(invocation)
+            }
+        };
         match dispatched {
             Dispatched::Assigned => {}
             Dispatched::Start(count) => self.start(count),
             Dispatched::Waits => self.waits.notify_one(),
         }
-        replied.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// Starts environments for invocations that have waited for others, until the simulator ends.
-    pub(super) async fn scale(self: Arc<Self>) {
-        let mut machine = Machine::default();
-        let scaling = async {
-            loop {
-                self.waits.notified().await;
-                loop {
-                    let at = self.pool.lock().scale_at(Instant::now());
-                    let Some(at) = at else {
-                        break;
-                    };
-                    sleep_until(at.into()).await;
-                    let now = Instant::now();
-                    let is_saturated = machine.is_saturated(now);
-                    let count = self.pool.lock().scale(now, is_saturated);
-                    self.start(count);
-                }
-            }
-        };
+    /// Looks after invocations that wait for an environment, until the simulator ends.
+    pub(super) async fn look_after(self: Arc<Self>) {
         tokio::select! {
             () = self.host.shutdown.cancelled() => {}
-            () = scaling => {}
+            () = self.scale() => {}
+            () = self.give_up() => {}
+        }
+    }
+
+    /// Starts environments for those that have waited for others.
+    async fn scale(self: &Arc<Self>) {
+        let mut machine = Machine::default();
+        loop {
+            self.waits.notified().await;
+            loop {
+                let at = self.pool.lock().scale_at(Instant::now());
+                let Some(at) = at else {
+                    break;
+                };
+                sleep_until(at.into()).await;
+                let now = Instant::now();
+                let is_saturated = machine.is_saturated(now);
+                let count = self.pool.lock().scale(now, is_saturated);
+                self.start(count);
+            }
+        }
+    }
+
+    /// Throttles those that no environment took for too long.
+    async fn give_up(&self) {
+        loop {
+            sleep(GIVE_UP_AGAIN_AFTER).await;
+            let given_up = self.pool.lock().give_up(Instant::now());
+            if !given_up.is_empty() {
+                let (name, count) = (self.name(), given_up.len());
+                warn!("{name}: throttled: no environment became free for {count} invocations");
+            }
+            for invocation in given_up {
+                invocation.answer(Err(InvokeError::Throttled));
+            }
         }
     }
 
@@ -137,18 +185,12 @@ impl Function {
     pub(super) fn reload(&self, executable: PathBuf) {
         // In this order: an environment of the new version never runs the old program.
         *self.executable.lock() = executable;
-        self.renew();
-    }
-
-    /// Uses none of the environments of now again: they finish what they have begun, and end.
-    pub(super) fn renew(&self) {
         self.pool.lock().renew();
     }
 
     /// The environments that there are.
-    pub(super) fn environments(&self) -> Vec<View> {
-        let environments = self.environments.lock();
-        environments.values().map(|it| it.view()).collect()
+    pub(super) fn environments(&self) -> Vec<Arc<Environment>> {
+        self.environments.lock().values().cloned().collect()
     }
 
     /// One of the environments that there are.
@@ -181,3 +223,6 @@ fn lost() -> InvokeError {
         "the environment ended before it could reply".to_owned(),
     )
 }
+
+/// Invocations that wait are looked at this often, whether they have waited too long.
+const GIVE_UP_AGAIN_AFTER: Duration = Duration::from_secs(10);

@@ -1,13 +1,14 @@
 //! The life of an environment: one process after the other, until it ends.
 
 use std::{
-    io, os::unix::process::ExitStatusExt as _, process::ExitStatus, sync::Arc, time::Duration,
+    io, os::unix::process::ExitStatusExt as _, pin::pin, process::ExitStatus, sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
-    net::{TcpListener, unix::pipe},
+    net::unix::pipe,
     process::Child,
-    task::{JoinSet, spawn_blocking},
+    task::spawn_blocking,
     time::{Instant, sleep_until, timeout},
 };
 use tracing::{debug, warn};
@@ -19,14 +20,14 @@ use super::{
     platform::{Init, Line, Status},
     pool::Ready,
     process::{self, Group},
-    runtime_api,
+    runtime_api::Api,
     variables::variables,
 };
 
 /// Looks after an environment from its start to its end.
 pub(super) async fn run(environment: Arc<Environment>) {
     let function = Arc::clone(&environment.function);
-    let name = format!("{}-{}", function.name(), environment.member.id);
+    let name = environment.name();
     let folder = Folder::create(&function.host.root, &name);
     loop {
         let ending = match start(&environment, &folder).await {
@@ -63,7 +64,7 @@ enum Ending {
 /// A process, and what it is reached by.
 struct Process {
     child: Child,
-    api: TcpListener,
+    api: Api,
     output: Arc<pipe::Receiver>,
 }
 
@@ -78,7 +79,7 @@ async fn start(environment: &Environment, folder: &io::Result<Folder>) -> io::Re
         instance: &environment.instance,
         memory_size: configuration.memory_size,
     }));
-    let api = runtime_api::bind().await?;
+    let api = Api::bind().await?;
     let variables = variables(
         configuration,
         folder,
@@ -103,55 +104,68 @@ fn cannot_start(environment: &Environment, error: &io::Error) -> Ending {
     )))
 }
 
-/// Serves the Runtime API to a process until one of them ends, and sees the process out; says why.
+/// Looks after a process until it, or the environment, ends, and sees it out; says why.
 async fn live(environment: &Arc<Environment>, process: Process) -> Ending {
     let Process {
         mut child,
-        api,
+        mut api,
         output,
     } = process;
     let guardian = &environment.function.host.guardian;
     let group = Group::of(&child);
     guardian.watch(group);
     environment.runs(group);
-    let mut connections = JoinSet::new();
+    let ending = serve(environment, &mut child, &mut api, &output).await;
+    if child.id().is_some() {
+        // It has not ended by itself.
+        environment.read_memory();
+    }
+    group.kill();
+    api.end().await;
+    if let Err(error) = child.wait().await {
+        warn!("{}: {error}", environment.function.name());
+    }
+    guardian.forget(group);
+    ending
+}
+
+/// Serves the Runtime API to a process, and reads what it prints, until there is a reason for an end.
+async fn serve(
+    environment: &Arc<Environment>,
+    child: &mut Child,
+    api: &mut Api,
+    output: &pipe::Receiver,
+) -> Ending {
+    let mut serving = pin!(api.serve(environment));
     let mut prints = true;
     let mut alarm = Instant::now();
-    let ending = loop {
+    loop {
         tokio::select! {
-            status = child.wait() => break Ending::Process(exited(environment, status)),
-            accepted = api.accept() => match accepted {
-                Ok((socket, _)) => {
-                    connections.spawn(runtime_api::serve(Arc::clone(environment), socket));
-                }
-                Err(error) => warn!("{}: Runtime API: {error}", environment.function.name()),
-            },
-            Some(_) = connections.join_next() => {}
-            _ = output.readable(), if prints => prints = environment.log.read(&output),
+            status = child.wait() => return Ending::Process(exited(environment, status)),
+            never = &mut serving => match never {},
+            _ = output.readable(), if prints => prints = environment.log.read(output),
             () = sleep_until(alarm) => match environment.due() {
                 Due::At(next) => alarm = next.into(),
                 Due::Idle => {
                     environment.retire();
                     alarm = Instant::now() + RETIRE_AGAIN_AFTER;
                 }
-                Due::Init | Due::Invocation => break Ending::Process(Over::TimedOut),
+                Due::Init | Due::Invocation => return Ending::Process(Over::TimedOut),
+                Due::Silence => {
+                    let name = environment.name();
+                    warn!("{name}: its process asks for no invocation any more: it is ended");
+                    return Ending::Process(Over::TimedOut);
+                }
             },
             () = environment.ended() => {
                 if environment.terminate() {
                     // Whoever does not end in time is killed.
                     let _ = timeout(terminate_max(environment), child.wait()).await;
                 }
-                break Ending::Environment;
+                return Ending::Environment;
             }
         }
-    };
-    group.kill();
-    connections.shutdown().await;
-    if let Err(error) = child.wait().await {
-        warn!("{}: {error}", environment.function.name());
     }
-    guardian.forget(group);
-    ending
 }
 
 fn exited(environment: &Environment, status: io::Result<ExitStatus>) -> Over {

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! invoke ─▶ function ─▶ pool (who is free? start one?) ─▶ environment ⇄ runtime_api ⇄ process
-//!                                                            │  └─ life (one process after the other)
+//!   └─ troubles                                              │  └─ life (one process after the other)
 //!                                                            └─▶ output, platform ─▶ stderr; history
 //! ```
 
+mod concurrency;
 mod configuration;
 mod environment;
 mod folder;
@@ -20,12 +21,12 @@ mod platform;
 mod pool;
 mod process;
 mod runtime_api;
-mod stderr;
+mod troubles;
 mod variables;
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     path::PathBuf,
     sync::{
         Arc,
@@ -36,10 +37,16 @@ use std::{
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
+#[expect(unused_imports, reason = "the console is to name them")]
+pub(crate) use self::troubles::{InForce, LATENCY_MAX, Troubles};
+use self::{
+    concurrency::Concurrency, environment::Environment, function::Function, history::History,
+    process::Guardian,
+};
 pub(crate) use self::{
     configuration::{Configuration, Settings},
     environment::View,
@@ -47,15 +54,12 @@ pub(crate) use self::{
     history::{Change, Record},
     process::raise_descriptor_limit,
 };
-use self::{
-    function::Function, history::History, invocation::Permits, process::Guardian, stderr::Lines,
-};
+use crate::stderr::Lines;
 
 /// All functions of one account and region.
 #[derive(Debug)]
 pub(crate) struct Lambda {
     functions: BTreeMap<String, Arc<Function>>,
-    account: Arc<Semaphore>,
     throttles: Throttles,
     host: Arc<Host>,
 }
@@ -65,15 +69,18 @@ impl Lambda {
     /// is in its folder [`PACKAGE`].
     ///
     /// # Errors
-    /// Where the watch over their processes cannot be started.
+    /// Where they reserve more than there is, or the watch over their processes cannot be started.
     pub(crate) fn start(
         configurations: Vec<Configuration>,
         settings: Settings,
         root: PathBuf,
+        lines: Lines,
     ) -> io::Result<Self> {
+        let account = settings.account_concurrency;
+        let unreserved = Concurrency::unreserved(&configurations, account)?;
         let host = Arc::new(Host {
             guardian: Guardian::start(&root)?,
-            lines: Arc::new(Lines::start()?),
+            lines,
             history: History::new(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -82,13 +89,13 @@ impl Lambda {
         });
         let functions = configurations.into_iter().map(|it| {
             let name = it.name.clone();
-            let function = Arc::new(Function::new(it, Arc::clone(&host)));
-            host.tasks.spawn(Arc::clone(&function).scale());
+            let concurrency = Concurrency::of(&unreserved, &it);
+            let function = Arc::new(Function::new(it, concurrency, Arc::clone(&host)));
+            host.tasks.spawn(Arc::clone(&function).look_after());
             (name, function)
         });
         Ok(Self {
             functions: functions.collect(),
-            account: Arc::new(Semaphore::new(host.settings.account_concurrency)),
             throttles: Throttles::new(),
             host,
         })
@@ -97,7 +104,7 @@ impl Lambda {
     /// For tests that invoke nothing.
     #[cfg(test)]
     pub(crate) fn without_functions(root: PathBuf) -> io::Result<Self> {
-        Self::start(Vec::new(), Settings::sample(), root)
+        Self::start(Vec::new(), Settings::sample(), root, Lines::start()?)
     }
 
     /// Invokes a function and waits for its result. Dropping the future does not stop the function.
@@ -106,14 +113,21 @@ impl Lambda {
     /// Where the function failed, or was not run at all.
     pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         let function = self.functions.get(function).ok_or(InvokeError::NotFound)?;
-        if event.len() > PAYLOAD_BYTES_MAX {
-            return Err(InvokeError::TooLarge);
+        if event.len() > EVENT_BYTES_MAX {
+            let bytes = event.len();
+            return Err(InvokeError::TooLarge { bytes });
         }
-        let Some(permits) = Permits::acquire(&self.account, function.reserved()) else {
-            self.throttles.count(function.name());
+        let troubles = function.troubles.any();
+        if troubles.is_some_and(Troubles::throttle) {
+            self.throttles.count(function.name(), &"as was asked for");
+            return Err(InvokeError::Throttled);
+        }
+        let Some(permit) = function.concurrency.acquire() else {
+            self.throttles.count(function.name(), &function.concurrency);
             return Err(InvokeError::Throttled);
         };
-        function.invoke(event, permits).await
+        let struck = troubles.map(Troubles::strike).unwrap_or_default();
+        function.invoke(event, permit, struck).await
     }
 
     /// Uses another program for a function from now on. What the old one has begun it finishes.
@@ -132,12 +146,10 @@ impl Lambda {
 }
 
 /// For who looks on, or interferes.
-#[expect(dead_code, reason = "a console is to come")]
 impl Lambda {
     /// The environments that there are.
     pub(crate) fn environments(&self) -> Vec<View> {
-        let functions = self.functions.values();
-        functions.flat_map(|it| it.environments()).collect()
+        self.all_environments().map(|it| it.view()).collect()
     }
 
     /// The last invocations, of one function or of all, the newest first.
@@ -150,18 +162,53 @@ impl Lambda {
         self.host.history.watch()
     }
 
-    /// Ends an environment at once, whatever it does. Says whether there is one.
-    pub(crate) fn end_environment(&self, function: &str, id: u64) -> bool {
-        let function = self.functions.get(function);
-        let environment = function.and_then(|it| it.environment(id));
-        environment.inspect(|it| it.end()).is_some()
+    /// Ends the environment of this name at once, whatever it does. Says whether there is one.
+    pub(crate) fn end_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.end()).is_some()
     }
 
-    /// Has the next invocations of a function start cold: no environment of now is used again.
-    pub(crate) fn start_cold(&self, function: &str) {
-        if let Some(function) = self.functions.get(function) {
-            function.renew();
+    /// Stops all processes of the environment of this name, whatever they do, until [`Self::thaw_environment`]. An
+    /// invocation that it has, or gets, waits until its timeout, which ends the process: the next one runs. Says
+    /// whether there is one.
+    pub(crate) fn freeze_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.hold()).is_some()
+    }
+
+    /// Has the environment of this name go on, or be frozen between invocations only. Says whether there is one.
+    pub(crate) fn thaw_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.release()).is_some()
+    }
+
+    /// What is to go wrong with a function's invocations; `None` where there is no such function.
+    pub(crate) fn troubles(&self, function: &str) -> Option<&Troubles> {
+        self.functions.get(function).map(|it| &it.troubles)
+    }
+
+    /// The names of all functions, in order.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        self.functions.keys().map(String::as_str)
+    }
+
+    /// Has what was stopped on demand go on, and forgets the invocations so far. Troubles stay as they are.
+    pub(crate) fn reset(&self) {
+        for environment in self.all_environments() {
+            environment.release();
         }
+        self.host.history.clear();
+    }
+
+    fn all_environments(&self) -> impl Iterator<Item = Arc<Environment>> {
+        self.functions.values().flat_map(|it| it.environments())
+    }
+
+    fn environment(&self, name: &str) -> Option<Arc<Environment>> {
+        let (function, id) = name.rsplit_once('-')?;
+        let environment = self
+            .functions
+            .get(function)?
+            .environment(id.parse().ok()?)?;
+        // A number can be written in more ways than one.
+        (environment.name() == name).then_some(environment)
     }
 }
 
@@ -182,14 +229,11 @@ impl Throttles {
         }
     }
 
-    fn count(&self, function: &str) {
+    fn count(&self, function: &str, why: &dyn fmt::Display) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let second = self.started.elapsed().as_secs() + 1;
         if self.said_at_second.swap(second, Ordering::Relaxed) != second {
-            warn!(
-                "{function}: throttled: as many invocations are under way as there may be \
-                 ({count} throttled so far)"
-            );
+            warn!("{function}: throttled: {why} ({count} throttled so far)");
         }
     }
 }
@@ -200,7 +244,7 @@ struct Host {
     root: PathBuf,
     settings: Settings,
     guardian: Guardian,
-    lines: Arc<Lines>,
+    lines: Lines,
     history: History,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -210,7 +254,7 @@ struct Host {
 #[derive(Debug, Clone, Error)]
 pub(crate) enum InvokeError {
     /// The function threw, ended or took too long, in the words that Lambda reports.
-    #[error("{error_type}: {message}")]
+    #[error("{error_type}: {}", Cut(message))]
     Function {
         /// Lambda's or the function's word, for example `Runtime.ExitError`.
         error_type: String,
@@ -224,8 +268,13 @@ pub(crate) enum InvokeError {
     #[error("ResourceNotFoundException: Function not found")]
     NotFound,
     /// No function takes an event of this size.
-    #[error("RequestTooLargeException: the event is larger than {PAYLOAD_BYTES_MAX} bytes")]
-    TooLarge,
+    #[error(
+        "RequestTooLargeException: an event of {bytes} bytes, expected at most {EVENT_BYTES_MAX}"
+    )]
+    TooLarge {
+        /// Of the event.
+        bytes: usize,
+    },
 }
 
 impl InvokeError {
@@ -236,16 +285,49 @@ impl InvokeError {
         }
     }
 
-    fn error_type(&self) -> &str {
+    /// Lambda's or the function's word for it.
+    pub(crate) fn error_type(&self) -> &str {
         match self {
             Self::Function { error_type, .. } => error_type,
             Self::Throttled => "TooManyRequestsException",
             Self::NotFound => "ResourceNotFoundException",
-            Self::TooLarge => "RequestTooLargeException",
+            Self::TooLarge { .. } => "RequestTooLargeException",
         }
+    }
+
+    /// What it says for people, without its type.
+    pub(crate) fn message(&self) -> String {
+        if let Self::Function { message, .. } = self {
+            return message.clone();
+        }
+        let text = self.to_string();
+        let message = text.strip_prefix(self.error_type());
+        let message = message.and_then(|rest| rest.strip_prefix(": "));
+        message.unwrap_or(&text).to_owned()
     }
 }
 
-/// A payload may be this long, in either direction.
+/// A message of a function, which may be as long as a reply, in a line of the log.
+struct Cut<'a>(&'a str);
+
+impl fmt::Display for Cut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(message) = self;
+        if message.len() <= MESSAGE_LOGGED_BYTES_MAX {
+            return f.write_str(message);
+        }
+        let end = message.floor_char_boundary(MESSAGE_LOGGED_BYTES_MAX);
+        write!(f, "{}… ({} bytes)", &message[..end], message.len())
+    }
+}
+
+/// An event may be this long …
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
+const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// … and a reply a little longer.
+const REPLY_BYTES_MAX: usize = EVENT_BYTES_MAX + 100;
+/// So much is logged of what a function says of its failure.
+const MESSAGE_LOGGED_BYTES_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests;

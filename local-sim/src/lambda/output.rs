@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::{
     Configuration,
     platform::{Format, Line, Report},
-    stderr::Lines,
 };
+use crate::stderr::Lines;
 
 /// The log of one environment.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Log {
     format: Format,
     /// There is one invocation at a time, so that all that is printed meanwhile is of it.
     is_exclusive: bool,
-    lines: Arc<Lines>,
+    lines: Lines,
     state: Mutex<State>,
 }
 
@@ -40,7 +40,7 @@ struct State {
 }
 
 impl Log {
-    pub(super) fn new(configuration: &Configuration, environment: u64, lines: Arc<Lines>) -> Self {
+    pub(super) fn new(configuration: &Configuration, environment: u64, lines: Lines) -> Self {
         Self {
             prefix: format!("{} {environment} ", configuration.name),
             format: configuration.log_format(),

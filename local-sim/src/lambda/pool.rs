@@ -1,7 +1,7 @@
 //! Who is free and who waits: which environment takes an invocation, and when another one is started.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     num::NonZero,
     thread::available_parallelism,
     time::{Duration, Instant},
@@ -17,6 +17,10 @@ pub(super) struct Pool {
     /// The one used last is at the end, and is the next to be used: it is the warmest.
     idle: VecDeque<Idle>,
     waiting: VecDeque<Waiting>,
+    /// Those that wait for an environment that was not used before, whoever is free.
+    cold: VecDeque<Waiting>,
+    /// Environments that are not used again, as they gave their places to such as start for `cold`.
+    replaced: BTreeSet<u64>,
     /// How many of `waiting` are due an environment of their own.
     hurried: usize,
     /// How often an environment became free since the last look at those that wait.
@@ -53,6 +57,12 @@ impl Limits {
             slots,
             scale_after,
         }
+    }
+
+    /// How many looks at those that wait come soon.
+    fn looks_soon(&self) -> usize {
+        let looks = SOON.as_nanos() / self.scale_after.as_nanos().max(1);
+        usize::try_from(looks).unwrap_or(usize::MAX)
     }
 }
 
@@ -95,11 +105,22 @@ struct Waiting {
     since: Instant,
 }
 
+impl Waiting {
+    fn new(invocation: Invocation) -> Self {
+        Self {
+            invocation,
+            since: Instant::now(),
+        }
+    }
+}
+
 impl Pool {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             idle: VecDeque::new(),
             waiting: VecDeque::new(),
+            cold: VecDeque::new(),
+            replaced: BTreeSet::new(),
             hurried: 0,
             freed: 0,
             environments: 0,
@@ -123,16 +144,24 @@ impl Pool {
                 Err(returned) => invocation = returned,
             }
         }
-        self.waiting.push_back(Waiting {
-            invocation,
-            since: Instant::now(),
-        });
+        self.waiting.push_back(Waiting::new(invocation));
         let is_patient = !self.limits.scale_after.is_zero();
         if is_patient && self.environments >= self.limits.at_once {
             return Dispatched::Waits;
         }
         self.hurried += 1;
         Dispatched::Start(self.due())
+    }
+
+    /// Has an invocation start an environment, in the place of the free one that was used longest ago, if one is
+    /// free; says how many to start now.
+    pub(super) fn dispatch_cold(&mut self, invocation: Invocation) -> usize {
+        self.cold.push_back(Waiting::new(invocation));
+        self.idle.retain(|idle| !idle.sender.is_closed());
+        if let Some(oldest) = self.idle.front() {
+            self.replace(oldest.member.id);
+        }
+        self.due()
     }
 
     /// When to look at those that wait; `None` where nobody does.
@@ -154,9 +183,25 @@ impl Pool {
         let has_waited = |it: &&Waiting| it.since + self.limits.scale_after <= now;
         let late = self.waiting.iter().take_while(has_waited).count();
         let freed = std::mem::take(&mut self.freed);
-        let soon = if is_saturated { freed * TURN_MAX } else { 0 };
+        let soon = if is_saturated {
+            freed.saturating_mul(self.limits.looks_soon())
+        } else {
+            0
+        };
         self.hurried = late.saturating_sub(soon);
         self.due()
+    }
+
+    /// Takes out those that have waited too long, whatever it is that keeps all environments.
+    pub(super) fn give_up(&mut self, now: Instant) -> Vec<Invocation> {
+        let mut given_up = Vec::new();
+        for queue in [&mut self.waiting, &mut self.cold] {
+            while let Some(late) = queue.pop_front_if(|it| it.since + WAIT_MAX <= now) {
+                given_up.push(late.invocation);
+            }
+        }
+        self.hurried = self.hurried.min(self.waiting.len());
+        given_up
     }
 
     /// An environment asks for an invocation, for the first time where `is_first` says so. `None` where it is not to
@@ -170,7 +215,10 @@ impl Pool {
         if is_first {
             self.starting -= 1;
         }
-        if member.version < self.version {
+        if !is_first && self.lacks_room_for_cold() {
+            self.replace(member.id);
+        }
+        if member.version < self.version || self.replaced.contains(&member.id) {
             return (None, self.due());
         }
         let (sender, receiver) = oneshot::channel();
@@ -178,12 +226,10 @@ impl Pool {
             // Some polls have gone with their connections.
             self.idle.retain(|idle| !idle.sender.is_closed());
         }
-        match self.waiting.pop_front() {
-            Some(waiting) => {
-                self.freed += 1;
-                self.hurried = self.hurried.saturating_sub(1);
+        match self.take_waiting(is_first) {
+            Some(invocation) => {
                 // The receiver is right here.
-                let _ = sender.send(waiting.invocation);
+                let _ = sender.send(invocation);
             }
             None => {
                 let idle = Idle { member, sender };
@@ -194,6 +240,17 @@ impl Pool {
             }
         }
         (Some(receiver), self.due())
+    }
+
+    /// Whose turn it is.
+    fn take_waiting(&mut self, is_first: bool) -> Option<Invocation> {
+        if is_first && let Some(waiting) = self.cold.pop_front() {
+            return Some(waiting.invocation);
+        }
+        let waiting = self.waiting.pop_front()?;
+        self.freed += 1;
+        self.hurried = self.hurried.saturating_sub(1);
+        Some(waiting.invocation)
     }
 
     /// Takes an environment out of use where so many of its polls wait: it is not given an invocation just now.
@@ -218,6 +275,7 @@ impl Pool {
             self.starting -= 1;
         }
         self.idle.retain(|idle| idle.member.id != id);
+        self.replaced.remove(&id);
         if self.environments < self.limits.at_once {
             // There is room for them, as there was not when they came.
             self.hurried = self.waiting.len();
@@ -225,21 +283,30 @@ impl Pool {
         self.due()
     }
 
+    /// Uses an environment no more, whatever becomes free of it. It learns of it when it has nothing to do.
+    fn replace(&mut self, id: u64) {
+        self.replaced.insert(id);
+        self.idle.retain(|idle| idle.member.id != id);
+    }
+
+    /// Whether an invocation waits for an environment to start that has no place, nor is about to get one.
+    fn lacks_room_for_cold(&self) -> bool {
+        self.room() == 0 && self.cold.len() > self.starting + self.replaced.len()
+    }
+
+    fn room(&self) -> usize {
+        let max = self.limits.environments_max;
+        max.saturating_sub(self.environments)
+    }
+
     /// How many environments to start now; they count as started from here on.
     fn due(&mut self) -> usize {
-        let Limits {
-            at_once,
-            environments_max,
-            slots,
-            ..
-        } = self.limits;
-        let room = environments_max.saturating_sub(self.environments);
-        let count = self
-            .hurried
-            .div_ceil(slots)
+        let Limits { at_once, slots, .. } = self.limits;
+        let wanted = self.hurried.div_ceil(slots) + self.cold.len();
+        let count = wanted
             .min(at_once)
             .saturating_sub(self.starting)
-            .min(room);
+            .min(self.room());
         self.starting += count;
         self.environments += count;
         count
@@ -248,8 +315,10 @@ impl Pool {
 
 /// Environments that are started without a wait, for each core.
 const ENVIRONMENTS_PER_CORE: usize = 2;
-/// A turn comes soon if it comes within so many looks, at the pace of the last one: within a second by default.
-const TURN_MAX: usize = 200;
+/// A turn comes soon if it comes within this time, at the pace of the last look.
+const SOON: Duration = Duration::from_secs(1);
+/// No invocation waits for longer: this is more than any integration waits, and than any init may take.
+const WAIT_MAX: Duration = Duration::from_mins(3);
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Processes: how they are started, and how none is left behind. What differs between systems belongs here.
 
+mod proc;
+
 use std::{
     io::{self, Write as _},
     os::unix::process::CommandExt as _,
@@ -11,6 +13,8 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
 use tokio::{net::unix::pipe, process::Child};
 use tracing::warn;
+
+pub(super) use self::proc::Ticks;
 
 /// Starts a process in a group of its own, so that its children end with it; gives what it prints, too.
 pub(super) fn spawn(
@@ -144,16 +148,36 @@ done
 for id in $groups; do kill -s KILL -- "-$id"; done
 rm -rf -- "$1""#;
 
+#[cfg(test)]
+impl Group {
+    /// One for tests, which sends it no signal.
+    pub(super) fn example(id: i32) -> Self {
+        Self(Some(id))
+    }
+}
+
 /// Allows as many open files as the system lets this process have: each connection and each environment takes some.
 pub(crate) fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let most = most_descriptors(current, maximum);
     if let Err(error) = setrlimit(
         Resource::Nofile,
         Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
+            current: most,
+            maximum,
         },
     ) {
         warn!("cannot raise the limit on open files: {error}");
     }
 }
+
+/// What may be asked for; `None` is no limit. macOS names no hard limit, and refuses more than its `OPEN_MAX`.
+fn most_descriptors(current: Option<u64>, maximum: Option<u64>) -> Option<u64> {
+    match maximum {
+        None if cfg!(target_os = "macos") => Some(current.unwrap_or_default().max(MACOS_OPEN_MAX)),
+        maximum => maximum,
+    }
+}
+
+/// `OPEN_MAX` of macOS's `sys/syslimits.h`; `setrlimit(2)` there.
+const MACOS_OPEN_MAX: u64 = 10_240;

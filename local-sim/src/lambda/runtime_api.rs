@@ -4,8 +4,9 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     io,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -21,12 +22,16 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::{TcpListener, TcpStream};
-use tracing::debug;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    InvokeError, PAYLOAD_BYTES_MAX,
+    InvokeError, REPLY_BYTES_MAX,
     environment::Environment,
     invocation::{Invocation, Outcome},
     variables::{ACCOUNT_ID, REGION},
@@ -34,13 +39,55 @@ use super::{
 
 type Answer = Response<Full<Bytes>>;
 
-/// Takes a free port on loopback.
-pub(super) async fn bind() -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+/// Where an environment's process finds the Runtime API.
+#[derive(Debug)]
+pub(super) struct Api {
+    listener: TcpListener,
+    connections: JoinSet<()>,
+}
+
+impl Api {
+    /// Takes a free port on loopback.
+    pub(super) async fn bind() -> io::Result<Self> {
+        Ok(Self {
+            listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
+            connections: JoinSet::new(),
+        })
+    }
+
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves the process's connections until it is dropped. Those beyond a bound wait for others to be closed.
+    pub(super) async fn serve(&mut self, environment: &Arc<Environment>) -> Infallible {
+        let slots = environment.function.configuration.slots();
+        let max = slots * CONNECTIONS_PER_SLOT + CONNECTIONS_BESIDE;
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept(), if self.connections.len() < max => match accepted {
+                    Ok((socket, _)) => {
+                        self.connections.spawn(serve(Arc::clone(environment), socket));
+                    }
+                    Err(error) => {
+                        // Most likely out of file descriptors: wait for some to be freed.
+                        warn!("{}: Runtime API: {error}", environment.function.name());
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(_) = self.connections.join_next() => {}
+            }
+        }
+    }
+
+    /// Ends all connections, and what was asked by them.
+    pub(super) async fn end(mut self) {
+        self.connections.shutdown().await;
+    }
 }
 
 /// Serves a connection of the environment's process.
-pub(super) async fn serve(environment: Arc<Environment>, socket: TcpStream) {
+async fn serve(environment: Arc<Environment>, socket: TcpStream) {
     if let Err(error) = socket.set_nodelay(true) {
         debug!("Runtime API: {error}");
     }
@@ -149,13 +196,12 @@ fn trace_id(now: Duration) -> String {
 }
 
 async fn response(environment: &Environment, id: &str, body: Incoming) -> Answer {
-    let body = Limited::new(body, PAYLOAD_BYTES_MAX).collect().await;
-    match body {
-        Ok(payload) => answered(environment, id, Ok(payload.to_bytes())),
+    match read(environment, body).await {
+        Ok(payload) => answered(environment, id, Ok(payload)),
         Err(_) if !environment.is_under_way(id) => unknown(id),
         Err(cause) if cause.is::<LengthLimitError>() => {
             let message = format!(
-                "Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES_MAX} bytes)."
+                "Response payload size exceeded maximum allowed payload size ({REPLY_BYTES_MAX} bytes)."
             );
             let error_type = "Function.ResponseSizeTooLarge";
             let refusal = refuse(StatusCode::PAYLOAD_TOO_LARGE, error_type, &message);
@@ -197,14 +243,26 @@ impl Default for FunctionError {
     }
 }
 
+/// Reads a body, which may take as long as an invocation may: a process that is too slow is ended then, or has no
+/// use for it.
+async fn read(environment: &Environment, body: Incoming) -> Result<Bytes, BodyError> {
+    let max = environment.function.configuration.timeout;
+    let body = Limited::new(body, REPLY_BYTES_MAX).collect();
+    let body = timeout(max, body).await??;
+    Ok(body.to_bytes())
+}
+
+type BodyError = Box<dyn Error + Send + Sync>;
+
 async fn error(environment: &Environment, id: &str, body: Incoming) -> Answer {
-    let said = read_error(body).await;
+    let said = read_error(environment, body).await;
     answered(environment, id, Err(said.into()))
 }
 
 /// The process says that it cannot start; it ends itself after that.
 async fn init_error(environment: &Environment, body: Incoming) -> Answer {
-    environment.init_failed(read_error(body).await.into());
+    let said = read_error(environment, body).await;
+    environment.init_failed(said.into());
     accepted()
 }
 
@@ -233,13 +291,15 @@ fn register(environment: &Environment, headers: &HeaderMap) -> Answer {
 
 impl From<FunctionError> for InvokeError {
     fn from(said: FunctionError) -> Self {
-        Self::function(&said.error_type, said.error_message)
+        let error_type = &said.error_type;
+        let end = error_type.floor_char_boundary(ERROR_TYPE_BYTES_MAX);
+        Self::function(&error_type[..end], said.error_message)
     }
 }
 
-async fn read_error(body: Incoming) -> FunctionError {
-    match Limited::new(body, PAYLOAD_BYTES_MAX).collect().await {
-        Ok(body) => serde_json::from_slice(&body.to_bytes()).unwrap_or_default(),
+async fn read_error(environment: &Environment, body: Incoming) -> FunctionError {
+    match read(environment, body).await {
+        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
         Err(_) => FunctionError::default(),
     }
 }
@@ -270,5 +330,13 @@ fn json(status: StatusCode, body: Bytes) -> Answer {
     answer
 }
 
+/// Clients of the Runtime API poll by one connection and reply by another, some of them …
+const CONNECTIONS_PER_SLOT: usize = 2;
+/// … and extensions and errors have theirs. A process has no more connections than these.
+const CONNECTIONS_BESIDE: usize = 8;
+/// The pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// An error's type is a name: what is longer is cut.
+const ERROR_TYPE_BYTES_MAX: usize = 256;
 /// A connection's read buffer grows to this many bytes at most.
 const READ_BUFFER_MAX: usize = 64 * 1024;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use chrono::Utc;
 
-use super::{Configuration, folder::Folder};
+use super::{Configuration, folder::Folder, platform::Format};
 use crate::account::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 pub(super) use crate::account::{ACCOUNT_ID, REGION};
 
@@ -41,6 +41,8 @@ pub(super) fn variables(
         ("LD_LIBRARY_PATH", format!("{task}:{task}/lib:/opt/lib")),
         ("TMPDIR", folder.temporary().display().to_string()),
     ];
+    let log_level = (configuration.log_format() == Format::Json)
+        .then(|| ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()));
     let max_concurrency = configuration
         .max_concurrency
         .map(|count| ("AWS_LAMBDA_MAX_CONCURRENCY", count.to_string()));
@@ -51,6 +53,7 @@ pub(super) fn variables(
     let lambdas = fixed
         .chain(own)
         .chain(max_concurrency)
+        .chain(log_level)
         .chain(search_path().map(|path| ("PATH", path)));
     lambdas
         .map(|(name, value)| (name.to_owned(), value))
@@ -142,6 +145,16 @@ mod tests {
             managed["AWS_LAMBDA_INITIALIZATION_TYPE"],
             "lambda-managed-instances"
         );
+    }
+
+    #[test]
+    fn there_is_a_log_level_where_lines_have_levels() {
+        let check = |given: &[(&str, &str)]| check(None, given).remove("AWS_LAMBDA_LOG_LEVEL");
+        let json = ("AWS_LAMBDA_LOG_FORMAT", "JSON");
+        assert_eq!(check(&[]), None);
+        assert_eq!(check(&[json]).as_deref(), Some("INFO"));
+        let debug = ("AWS_LAMBDA_LOG_LEVEL", "DEBUG");
+        assert_eq!(check(&[debug, json]).as_deref(), Some("DEBUG"));
     }
 
     #[test]

@@ -304,7 +304,9 @@ impl Mapping {
             match error {
                 // Lambda itself has said so.
                 InvokeError::Throttled => return (Outcome::Throttled, message),
-                InvokeError::Function { .. } | InvokeError::NotFound | InvokeError::TooLarge => {}
+                InvokeError::Function { .. }
+                | InvokeError::NotFound
+                | InvokeError::TooLarge { .. } => {}
             }
             warn!("{function}: a batch has failed: {message}");
             (Outcome::Failed, message)

@@ -12,7 +12,7 @@ impl Environment {
     /// A process has been started.
     pub(in crate::lambda) fn runs(&self, group: Group) {
         let mut state = self.state.lock();
-        state.running = Some(Running::new(group));
+        state.run(Running::new(group));
         self.tell(&state);
     }
 
@@ -47,6 +47,10 @@ impl Environment {
             self.give_up_late(now);
         }
         let state = self.state.lock();
+        let silent = state.silent_since.map(|since| since + timeout);
+        if silent.is_some_and(|at| at <= now) {
+            return Due::Silence;
+        }
         let started = state.running.as_ref().map_or(now, |it| it.started);
         let limit = match state.phase {
             Phase::Init => Some((started + configuration.init_max(), Due::Init)),
@@ -57,6 +61,7 @@ impl Environment {
             Phase::Gone => None,
         };
         let again = now + timeout.min(self.function.host.settings.reap_after);
+        let again = silent.map_or(again, |at| at.min(again));
         match limit {
             Some((at, due)) if at <= now => due,
             Some((at, _)) => Due::At(at.min(again)),
@@ -66,7 +71,12 @@ impl Environment {
 
     /// Of many invocations at once, one that takes too long does not end the others.
     fn give_up_late(&self, now: Instant) {
-        let late = self.state.lock().late(now);
+        let late = {
+            let mut state = self.state.lock();
+            let late = state.late(now);
+            self.settle(&mut state);
+            late
+        };
         for mut taken in late {
             self.fail(&mut taken, &Over::TimedOut);
             self.report(taken, &Over::TimedOut);
@@ -77,6 +87,11 @@ impl Environment {
     pub(in crate::lambda) fn retire(&self) {
         let polling = self.state.lock().polling;
         self.function.retire(self.member.id, polling.max(1));
+    }
+
+    /// The process is about to be ended: what it has used until now cannot be known later.
+    pub(in crate::lambda) fn read_memory(&self) {
+        self.state.lock().read_memory();
     }
 
     /// Asks a process with an extension to end by itself. Says whether there is one to wait for.
@@ -94,11 +109,11 @@ impl Environment {
         self.log.detach();
         let timeout = self.function.configuration.timeout;
         let mut state = self.state.lock();
-        state.running = None;
-        state.is_frozen = false;
+        state.stop_running();
         let mut left: Vec<Taken> = state.taken.drain(..).collect();
         let given = state.given.take();
-        self.enter(&mut state, Phase::Idle);
+        state.enter(Phase::Idle);
+        self.tell(&state);
         drop(state);
         left.extend(given.map(|(it, started)| Taken::new(it, started, timeout, None)));
         for mut taken in left {
@@ -146,6 +161,8 @@ pub(in crate::lambda) enum Due {
     Init,
     /// Its invocation takes too long.
     Invocation,
+    /// It has nothing to do, and has asked for nothing for as long as an invocation may take.
+    Silence,
     /// It has been idle for long.
     Idle,
 }

@@ -1,14 +1,11 @@
-use std::sync::Arc;
-
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 use super::*;
-use crate::lambda::invocation::Permits;
+use crate::lambda::concurrency::Concurrency;
 
 fn invocation() -> Invocation {
-    let permits = Permits::acquire(&Arc::new(Semaphore::new(1)), None).unwrap();
-    Invocation::new(Bytes::new(), permits).0
+    let permit = Concurrency::unreserved(&[], 1).unwrap().acquire().unwrap();
+    Invocation::new(Bytes::new(), permit).0
 }
 
 fn pool(at_once: usize, environments_max: usize) -> Pool {
@@ -86,7 +83,9 @@ fn who_has_waited_is_due_an_environment_but_few_start_at_once() {
 #[test]
 fn on_a_saturated_machine_who_has_a_turn_soon_waits_on() {
     let mut pool = pool(1, 10);
-    for _ in 0..2 + TURN_MAX {
+    let soon = pool.limits.looks_soon();
+    assert_eq!(soon, 200);
+    for _ in 0..2 + soon {
         dispatch(&mut pool);
     }
     let (_busy, _) = first(&mut pool, 0);
@@ -95,7 +94,7 @@ fn on_a_saturated_machine_who_has_a_turn_soon_waits_on() {
     pool.scale(now, true);
     assert_eq!(pool.hurried, 1);
     pool.scale(now, true);
-    assert_eq!(pool.hurried, 1 + TURN_MAX, "no turn came since");
+    assert_eq!(pool.hurried, 1 + soon, "no turn came since");
 }
 
 #[test]
@@ -224,4 +223,97 @@ fn in_the_place_of_an_environment_that_ends_one_is_started_for_who_waits() {
     assert_eq!(dispatch(&mut pool), None);
     assert_eq!(pool.ended(0, false), 1);
     assert_eq!(pool.ended(1, true), 1, "it ended before it began");
+}
+
+#[test]
+fn a_cold_start_takes_the_place_of_the_environment_that_was_used_longest_ago() {
+    let mut pool = pool(4, 10);
+    pool.environments = 2;
+    let mut oldest = poll(&mut pool, 0);
+    let mut last = poll(&mut pool, 1);
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    assert!(is_told_to_end(&mut oldest));
+    let (mut taken, _) = first(&mut pool, 2);
+    assert!(taken.try_recv().is_ok());
+    dispatch(&mut pool);
+    assert!(last.try_recv().is_ok(), "the others stay warm");
+}
+
+#[test]
+fn a_cold_start_waits_for_no_environment_that_was_used_before() {
+    let mut pool = pool(4, 10);
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    pool.environments += 1;
+    let mut used = poll(&mut pool, 7);
+    assert!(used.try_recv().is_err());
+    dispatch(&mut pool);
+    assert!(used.try_recv().is_ok());
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    for id in [0, 1] {
+        assert!(first(&mut pool, id).0.try_recv().is_ok());
+    }
+    assert_eq!((pool.starting, pool.cold.len()), (0, 0));
+}
+
+#[test]
+fn a_cold_start_without_room_gets_the_place_of_who_is_done_first() {
+    let mut pool = pool(4, 2);
+    for id in [0, 1] {
+        dispatch(&mut pool);
+        first(&mut pool, id);
+    }
+    // Both are busy, and one has replied but not asked for more.
+    assert_eq!(pool.dispatch_cold(invocation()), 0);
+    assert!(pool.poll(member(0), Ready::Warm, false).0.is_none());
+    let mut other = poll(&mut pool, 1);
+    assert!(!is_told_to_end(&mut other), "one place is enough");
+    assert_eq!(pool.ended(0, false), 1);
+    assert!(first(&mut pool, 2).0.try_recv().is_ok());
+    assert!(pool.replaced.is_empty());
+}
+
+#[test]
+fn of_an_environment_that_is_replaced_nothing_is_used_again() {
+    let mut pool = with_slots(4, 10, 2);
+    pool.environments = 1;
+    let mut free = poll(&mut pool, 7);
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    assert!(is_told_to_end(&mut free));
+    // What it was busy with is done.
+    assert!(pool.poll(member(7), Ready::Warm, false).0.is_none());
+}
+
+#[test]
+fn a_cold_start_whose_environment_fails_is_not_forgotten() {
+    let mut pool = pool(4, 10);
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    assert_eq!(pool.ended(0, true), 1);
+    let (retried, _) = pool.poll(member(1), Ready::Cold, true);
+    assert!(retried.unwrap().try_recv().is_ok());
+}
+
+#[test]
+fn what_is_soon_is_a_second_however_often_it_is_looked() {
+    let check = |milliseconds| {
+        let mut pool = pool(1, 1);
+        pool.limits.scale_after = Duration::from_millis(milliseconds);
+        pool.limits.looks_soon()
+    };
+    assert_eq!(check(5), 200);
+    assert_eq!(check(1000), 1);
+    assert_eq!(check(60_000), 0);
+}
+
+#[test]
+fn no_invocation_waits_for_ever() {
+    let mut pool = pool(1, 1);
+    dispatch(&mut pool);
+    dispatch(&mut pool);
+    pool.dispatch_cold(invocation());
+    let now = Instant::now();
+    assert!(pool.give_up(now).is_empty());
+    assert_eq!(pool.give_up(now + WAIT_MAX).len(), 3);
+    assert_eq!(pool.hurried, 0);
+    // Who becomes free after all finds nobody.
+    assert!(first(&mut pool, 0).0.try_recv().is_err());
 }

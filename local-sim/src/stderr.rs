@@ -1,18 +1,12 @@
-//! Standard error, shared by all functions: whoever writes never waits.
+//! Standard error, shared by this program and all functions: whoever writes never waits.
 
-use std::{
-    io::{self, Write as _},
-    mem,
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{io, mem, sync::Arc, thread, time::Duration};
 
 use parking_lot::{Condvar, Mutex};
 
 /// Lines on their way to standard error.
-#[derive(Debug)]
-pub(super) struct Lines(Arc<Shared>);
+#[derive(Debug, Clone)]
+pub(crate) struct Lines(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -31,22 +25,26 @@ struct Buffer {
     is_writing: bool,
     /// The writer waits for a first line, and is not about to look for more.
     is_asleep: bool,
-    has_ended: bool,
 }
 
 impl Lines {
     /// Starts to write what is to come.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
+        Self::start_to(io::stderr())
+    }
+
+    /// The same, to another place.
+    pub(crate) fn start_to(output: impl io::Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let writer = Arc::clone(&shared);
         thread::Builder::new()
             .name("stderr".to_owned())
-            .spawn(move || writer.write())?;
+            .spawn(move || writer.write(output))?;
         Ok(Self(shared))
     }
 
     /// Adds what `write` appends: one or more whole lines. They are lost where standard error is read too slowly.
-    pub(super) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut buffer = self.0.buffer.lock();
         if buffer.bytes.len() >= UNWRITTEN_BYTES_MAX {
             buffer.lost += 1;
@@ -58,14 +56,10 @@ impl Lines {
             self.0.filled.notify_one();
         }
     }
-}
 
-impl Drop for Lines {
     /// Has the last lines written, if somebody still reads.
-    fn drop(&mut self) {
+    pub(crate) fn end(&self) {
         let mut buffer = self.0.buffer.lock();
-        buffer.has_ended = true;
-        self.0.filled.notify_one();
         while buffer.is_writing || !buffer.bytes.is_empty() {
             if self.0.emptied.wait_for(&mut buffer, END_MAX).timed_out() {
                 return;
@@ -74,21 +68,28 @@ impl Drop for Lines {
     }
 }
 
+/// Takes whole lines.
+impl io::Write for Lines {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.add(|buffer| buffer.extend_from_slice(lines));
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Shared {
-    fn write(&self) {
+    fn write(&self, mut output: impl io::Write) -> ! {
         let mut buffer = self.buffer.lock();
         let mut bytes = Vec::new();
         loop {
             // To be woken for each line would cost more than to write it.
-            if !buffer.has_ended {
-                self.filled.wait_for(&mut buffer, GATHER);
-            }
+            self.filled.wait_for(&mut buffer, GATHER);
             while buffer.bytes.is_empty() {
                 buffer.is_writing = false;
                 self.emptied.notify_one();
-                if buffer.has_ended {
-                    return;
-                }
                 buffer.is_asleep = true;
                 self.filled.wait(&mut buffer);
             }
@@ -104,7 +105,7 @@ impl Shared {
                 bytes.extend_from_slice(note.as_bytes());
             }
             // Nobody reads: then nobody misses it.
-            let _ = io::stderr().write_all(&bytes);
+            let _ = output.write_all(&bytes);
             bytes.clear();
             bytes.shrink_to(KEPT_BYTES_MAX);
             buffer = self.buffer.lock();
