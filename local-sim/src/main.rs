@@ -10,8 +10,15 @@ mod account;
 mod cli;
 mod console;
 mod executables;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the console is to ask for them")
+)]
+#[expect(unused_imports, reason = "the gateway is to use it")]
+mod faults;
 mod gateway;
 mod kafka;
+#[expect(dead_code, reason = "the console is to show what happens there")]
 mod lambda;
 mod mapping;
 mod simulator;

@@ -46,6 +46,7 @@ const SEAMS: &[(&str, &str, &[&str])] = &[
     ("gateway/", "lambda", &["InvokeError", "Lambda"]),
     ("gateway/", "kafka", &[]),
     ("gateway/", "mapping", &[]),
+    ("lambda/", "faults", &["Striking", "Trigger"]),
     ("lambda/", "gateway", &[]),
     ("lambda/", "kafka", &[]),
     ("lambda/", "mapping", &[]),

@@ -37,12 +37,12 @@ pub(crate) struct Settings {
 
 #[cfg(test)]
 impl Settings {
-    /// For tests that invoke nothing.
+    /// For tests: one invocation at a time.
     pub(super) fn sample() -> Self {
         Self {
             account_concurrency: 1,
             scale_after: Duration::ZERO,
-            reap_after: Duration::MAX,
+            reap_after: Duration::from_hours(1),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! init ─poll▶ idle ⇄ busy ─▶ gone
 //!               └─ frozen after a while
 //! ```
+//! On demand it is held in whatever it does: its process is stopped until it is released, or ended.
 //! One process after the other runs in it; its folder stays.
 
 mod state;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub(crate) use self::state::View;
-pub(super) use self::state::{Over, Phase};
+pub(super) use self::state::{Over, Phase, name};
 use self::state::{State, Taken};
 pub(super) use self::supervision::Due;
 use super::{
@@ -167,6 +168,28 @@ impl Environment {
         }
     }
 
+    /// What it is called.
+    pub(super) fn name(&self) -> String {
+        name(self.function.name(), self.member.id)
+    }
+
+    /// Stops its process, whatever it does, until [`Self::release`] or the process's end: invocations that it has,
+    /// or gets, wait.
+    pub(super) fn hold(&self) {
+        let mut state = self.state.lock();
+        if state.hold() {
+            self.tell(&state);
+        }
+    }
+
+    /// Has its process go on, unless it is frozen too.
+    pub(super) fn release(&self) {
+        let mut state = self.state.lock();
+        if state.release() {
+            self.tell(&state);
+        }
+    }
+
     /// Has it end now. What it does is lost.
     pub(super) fn end(&self) {
         self.ending.cancel();
@@ -286,7 +309,9 @@ impl Drop for Polling<'_> {
         let mut state = self.0.state.lock();
         state.polling -= 1;
         // Nothing waits any more: that is no process between two invocations.
-        state.thaw();
+        if state.thaw() {
+            self.0.tell(&state);
+        }
     }
 }
 

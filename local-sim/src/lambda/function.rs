@@ -14,16 +14,17 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, Semaphore, oneshot},
-    time::sleep_until,
+    time::{sleep, sleep_until},
 };
 
 use super::{
     Configuration, Host, InvokeError,
-    environment::{Environment, View},
+    environment::Environment,
     invocation::{Invocation, Outcome, Permits},
     life,
     machine::Machine,
     pool::{Dispatched, Limits, Member, Pool, Ready},
+    troubles::{Struck, Troubles},
 };
 
 /// A function and the environments that run it.
@@ -31,6 +32,7 @@ use super::{
 pub(super) struct Function {
     pub(super) configuration: Configuration,
     pub(super) host: Arc<Host>,
+    pub(super) troubles: Troubles,
     reserved: Option<Arc<Semaphore>>,
     next_environment: AtomicU64,
     /// An invocation waits for another to be done.
@@ -58,6 +60,7 @@ impl Function {
             waits: Notify::new(),
             executable: Mutex::new(configuration.executable.clone()),
             environments: Mutex::default(),
+            troubles: Troubles::default(),
             configuration,
             host,
         }
@@ -72,16 +75,46 @@ impl Function {
         self.reserved.as_ref()
     }
 
-    /// Runs one invocation in an environment that is free, or becomes free, or is started for it.
-    pub(super) async fn invoke(self: &Arc<Self>, event: Bytes, permits: Permits) -> Outcome {
+    /// Runs one invocation in an environment that is free, or becomes free, or is started for it, unless it is
+    /// struck.
+    pub(super) async fn invoke(
+        self: &Arc<Self>,
+        event: Bytes,
+        permits: Permits,
+        struck: Struck,
+    ) -> Outcome {
         let (invocation, replied) = Invocation::new(event, permits);
-        let dispatched = self.pool.lock().dispatch(invocation);
+        if struck.latency.is_zero() {
+            self.dispatch(invocation, struck.is_cold);
+        } else {
+            // It goes on where nobody waits for it any more, as it does without the pause.
+            let late = Arc::clone(self).dispatch_late(invocation, struck);
+            self.host.tasks.spawn(late);
+        }
+        replied.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    async fn dispatch_late(self: Arc<Self>, invocation: Invocation, struck: Struck) {
+        tokio::select! {
+            () = self.host.shutdown.cancelled() => {}
+            () = sleep(struck.latency) => self.dispatch(invocation, struck.is_cold),
+        }
+    }
+
+    fn dispatch(self: &Arc<Self>, invocation: Invocation, is_cold: bool) {
+        let dispatched = {
+            let mut pool = self.pool.lock();
+            if is_cold {
+                Dispatched::Start(pool.dispatch_cold(invocation))
+            } else {
+                pool.dispatch(invocation)
+            }
+        };
         match dispatched {
             Dispatched::Assigned => {}
             Dispatched::Start(count) => self.start(count),
             Dispatched::Waits => self.waits.notify_one(),
         }
-        replied.await.unwrap_or_else(|_| Err(lost()))
     }
 
     /// Starts environments for invocations that have waited for others, until the simulator ends.
@@ -137,18 +170,12 @@ impl Function {
     pub(super) fn reload(&self, executable: PathBuf) {
         // In this order: an environment of the new version never runs the old program.
         *self.executable.lock() = executable;
-        self.renew();
-    }
-
-    /// Uses none of the environments of now again: they finish what they have begun, and end.
-    pub(super) fn renew(&self) {
         self.pool.lock().renew();
     }
 
     /// The environments that there are.
-    pub(super) fn environments(&self) -> Vec<View> {
-        let environments = self.environments.lock();
-        environments.values().map(|it| it.view()).collect()
+    pub(super) fn environments(&self) -> Vec<Arc<Environment>> {
+        self.environments.lock().values().cloned().collect()
     }
 
     /// One of the environments that there are.

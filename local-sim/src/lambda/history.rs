@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -11,14 +12,16 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::{InvokeError, environment::View};
+use super::{
+    InvokeError,
+    environment::{View, name},
+};
 
 /// An invocation that is over.
 #[derive(Debug)]
-#[expect(dead_code, reason = "for who looks at the history")]
 pub(crate) struct Record {
     pub(crate) function: String,
-    pub(crate) environment: u64,
+    pub(super) environment: u64,
     pub(crate) request_id: Uuid,
     pub(crate) event: Bytes,
     /// The reply, or why there is none.
@@ -32,6 +35,11 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// What the environment is called that ran it.
+    pub(crate) fn environment(&self) -> String {
+        name(&self.function, self.environment)
+    }
+
     fn bytes(&self) -> usize {
         let reply = self.outcome.as_ref().map_or(0, Bytes::len);
         let log: usize = self.log.iter().map(String::len).sum();
@@ -41,7 +49,6 @@ impl Record {
 
 /// Something that has just happened.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "for who looks at the history")]
 pub(crate) enum Change {
     /// An environment is in another state.
     Environment(View),
@@ -105,6 +112,13 @@ impl History {
         newest.take(limit).cloned().collect()
     }
 
+    /// Forgets every invocation so far.
+    pub(super) fn clear(&self) {
+        let kept = mem::take(&mut *self.kept.lock());
+        // Not while others wait to add theirs.
+        drop(kept);
+    }
+
     /// Everything that happens from now on. Who is too slow misses some of it, and is told so.
     pub(super) fn watch(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
@@ -165,6 +179,18 @@ mod tests {
             history.add(record("a", BYTES_MAX / 10));
         }
         assert_eq!(history.last(None, usize::MAX).len(), 9);
+    }
+
+    #[test]
+    fn what_is_cleared_is_gone_and_counts_no_more() {
+        let history = History::new();
+        history.add(record("a", BYTES_MAX / 2));
+        history.clear();
+        assert!(history.last(None, 10).is_empty());
+        history.add(record("a", BYTES_MAX / 2));
+        history.add(record("b", 1));
+        assert_eq!(history.last(None, 10).len(), 2);
+        assert_eq!(history.last(Some("b"), 1)[0].environment(), "b-0");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use super::{
 /// Looks after an environment from its start to its end.
 pub(super) async fn run(environment: Arc<Environment>) {
     let function = Arc::clone(&environment.function);
-    let name = format!("{}-{}", function.name(), environment.member.id);
+    let name = environment.name();
     let folder = Folder::create(&function.host.root, &name);
     loop {
         let ending = match start(&environment, &folder).await {

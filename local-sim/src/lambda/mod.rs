@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! invoke ─▶ function ─▶ pool (who is free? start one?) ─▶ environment ⇄ runtime_api ⇄ process
-//!                                                            │  └─ life (one process after the other)
+//!   └─ troubles                                              │  └─ life (one process after the other)
 //!                                                            └─▶ output, platform ─▶ stderr; history
 //! ```
 
@@ -21,6 +21,7 @@ mod pool;
 mod process;
 mod runtime_api;
 mod stderr;
+mod troubles;
 mod variables;
 
 use std::{
@@ -40,6 +41,8 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
+#[expect(unused_imports, reason = "the console is to name them")]
+pub(crate) use self::troubles::{InForce, LATENCY_MAX, Troubles};
 pub(crate) use self::{
     configuration::{Configuration, Settings},
     environment::View,
@@ -48,7 +51,8 @@ pub(crate) use self::{
     process::raise_descriptor_limit,
 };
 use self::{
-    function::Function, history::History, invocation::Permits, process::Guardian, stderr::Lines,
+    environment::Environment, function::Function, history::History, invocation::Permits,
+    process::Guardian, stderr::Lines,
 };
 
 /// All functions of one account and region.
@@ -109,11 +113,17 @@ impl Lambda {
         if event.len() > PAYLOAD_BYTES_MAX {
             return Err(InvokeError::TooLarge);
         }
+        let troubles = function.troubles.any();
+        if troubles.is_some_and(Troubles::throttle) {
+            self.throttles.count(function.name(), "as was asked for");
+            return Err(InvokeError::Throttled);
+        }
         let Some(permits) = Permits::acquire(&self.account, function.reserved()) else {
-            self.throttles.count(function.name());
+            self.throttles.count(function.name(), USED_UP);
             return Err(InvokeError::Throttled);
         };
-        function.invoke(event, permits).await
+        let struck = troubles.map(Troubles::strike).unwrap_or_default();
+        function.invoke(event, permits, struck).await
     }
 
     /// Uses another program for a function from now on. What the old one has begun it finishes.
@@ -132,12 +142,10 @@ impl Lambda {
 }
 
 /// For who looks on, or interferes.
-#[expect(dead_code, reason = "a console is to come")]
 impl Lambda {
     /// The environments that there are.
     pub(crate) fn environments(&self) -> Vec<View> {
-        let functions = self.functions.values();
-        functions.flat_map(|it| it.environments()).collect()
+        self.all_environments().map(|it| it.view()).collect()
     }
 
     /// The last invocations, of one function or of all, the newest first.
@@ -150,18 +158,53 @@ impl Lambda {
         self.host.history.watch()
     }
 
-    /// Ends an environment at once, whatever it does. Says whether there is one.
-    pub(crate) fn end_environment(&self, function: &str, id: u64) -> bool {
-        let function = self.functions.get(function);
-        let environment = function.and_then(|it| it.environment(id));
-        environment.inspect(|it| it.end()).is_some()
+    /// Ends the environment of this name at once, whatever it does. Says whether there is one.
+    pub(crate) fn end_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.end()).is_some()
     }
 
-    /// Has the next invocations of a function start cold: no environment of now is used again.
-    pub(crate) fn start_cold(&self, function: &str) {
-        if let Some(function) = self.functions.get(function) {
-            function.renew();
+    /// Stops all processes of the environment of this name, whatever they do, until [`Self::thaw_environment`]. An
+    /// invocation that it has, or gets, waits until its timeout, which ends the process: the next one runs. Says
+    /// whether there is one.
+    pub(crate) fn freeze_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.hold()).is_some()
+    }
+
+    /// Has the environment of this name go on, or be frozen between invocations only. Says whether there is one.
+    pub(crate) fn thaw_environment(&self, name: &str) -> bool {
+        self.environment(name).inspect(|it| it.release()).is_some()
+    }
+
+    /// What is to go wrong with a function's invocations; `None` where there is no such function.
+    pub(crate) fn troubles(&self, function: &str) -> Option<&Troubles> {
+        self.functions.get(function).map(|it| &it.troubles)
+    }
+
+    /// The names of all functions, in order.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        self.functions.keys().map(String::as_str)
+    }
+
+    /// Has what was stopped on demand go on, and forgets the invocations so far. Troubles stay as they are.
+    pub(crate) fn reset(&self) {
+        for environment in self.all_environments() {
+            environment.release();
         }
+        self.host.history.clear();
+    }
+
+    fn all_environments(&self) -> impl Iterator<Item = Arc<Environment>> {
+        self.functions.values().flat_map(|it| it.environments())
+    }
+
+    fn environment(&self, name: &str) -> Option<Arc<Environment>> {
+        let (function, id) = name.rsplit_once('-')?;
+        let environment = self
+            .functions
+            .get(function)?
+            .environment(id.parse().ok()?)?;
+        // A number can be written in more ways than one.
+        (environment.name() == name).then_some(environment)
     }
 }
 
@@ -182,14 +225,11 @@ impl Throttles {
         }
     }
 
-    fn count(&self, function: &str) {
+    fn count(&self, function: &str, why: &str) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let second = self.started.elapsed().as_secs() + 1;
         if self.said_at_second.swap(second, Ordering::Relaxed) != second {
-            warn!(
-                "{function}: throttled: as many invocations are under way as there may be \
-                 ({count} throttled so far)"
-            );
+            warn!("{function}: throttled: {why} ({count} throttled so far)");
         }
     }
 }
@@ -236,7 +276,8 @@ impl InvokeError {
         }
     }
 
-    fn error_type(&self) -> &str {
+    /// Lambda's or the function's word for it.
+    pub(crate) fn error_type(&self) -> &str {
         match self {
             Self::Function { error_type, .. } => error_type,
             Self::Throttled => "TooManyRequestsException",
@@ -244,8 +285,21 @@ impl InvokeError {
             Self::TooLarge => "RequestTooLargeException",
         }
     }
+
+    /// What it says for people, without its type.
+    pub(crate) fn message(&self) -> String {
+        let text = self.to_string();
+        let message = text.strip_prefix(self.error_type());
+        let message = message.and_then(|rest| rest.strip_prefix(": "));
+        message.unwrap_or(&text).to_owned()
+    }
 }
 
 /// A payload may be this long, in either direction.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
+/// Why invocations are throttled without being asked for.
+const USED_UP: &str = "as many invocations are under way as there may be";
+
+#[cfg(test)]
+mod tests;

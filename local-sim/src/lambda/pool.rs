@@ -1,7 +1,7 @@
 //! Who is free and who waits: which environment takes an invocation, and when another one is started.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     num::NonZero,
     thread::available_parallelism,
     time::{Duration, Instant},
@@ -17,6 +17,10 @@ pub(super) struct Pool {
     /// The one used last is at the end, and is the next to be used: it is the warmest.
     idle: VecDeque<Idle>,
     waiting: VecDeque<Waiting>,
+    /// Those that wait for an environment that was not used before, whoever is free.
+    cold: VecDeque<Invocation>,
+    /// Environments that are not used again, as they gave their places to such as start for `cold`.
+    replaced: BTreeSet<u64>,
     /// How many of `waiting` are due an environment of their own.
     hurried: usize,
     /// How often an environment became free since the last look at those that wait.
@@ -100,6 +104,8 @@ impl Pool {
         Self {
             idle: VecDeque::new(),
             waiting: VecDeque::new(),
+            cold: VecDeque::new(),
+            replaced: BTreeSet::new(),
             hurried: 0,
             freed: 0,
             environments: 0,
@@ -133,6 +139,17 @@ impl Pool {
         }
         self.hurried += 1;
         Dispatched::Start(self.due())
+    }
+
+    /// Has an invocation start an environment, in the place of the free one that was used longest ago, if one is
+    /// free; says how many to start now.
+    pub(super) fn dispatch_cold(&mut self, invocation: Invocation) -> usize {
+        self.cold.push_back(invocation);
+        self.idle.retain(|idle| !idle.sender.is_closed());
+        if let Some(oldest) = self.idle.front() {
+            self.replace(oldest.member.id);
+        }
+        self.due()
     }
 
     /// When to look at those that wait; `None` where nobody does.
@@ -170,7 +187,10 @@ impl Pool {
         if is_first {
             self.starting -= 1;
         }
-        if member.version < self.version {
+        if !is_first && self.lacks_room_for_cold() {
+            self.replace(member.id);
+        }
+        if member.version < self.version || self.replaced.contains(&member.id) {
             return (None, self.due());
         }
         let (sender, receiver) = oneshot::channel();
@@ -178,12 +198,10 @@ impl Pool {
             // Some polls have gone with their connections.
             self.idle.retain(|idle| !idle.sender.is_closed());
         }
-        match self.waiting.pop_front() {
-            Some(waiting) => {
-                self.freed += 1;
-                self.hurried = self.hurried.saturating_sub(1);
+        match self.take_waiting(is_first) {
+            Some(invocation) => {
                 // The receiver is right here.
-                let _ = sender.send(waiting.invocation);
+                let _ = sender.send(invocation);
             }
             None => {
                 let idle = Idle { member, sender };
@@ -194,6 +212,17 @@ impl Pool {
             }
         }
         (Some(receiver), self.due())
+    }
+
+    /// Whose turn it is.
+    fn take_waiting(&mut self, is_first: bool) -> Option<Invocation> {
+        if is_first && let Some(invocation) = self.cold.pop_front() {
+            return Some(invocation);
+        }
+        let waiting = self.waiting.pop_front()?;
+        self.freed += 1;
+        self.hurried = self.hurried.saturating_sub(1);
+        Some(waiting.invocation)
     }
 
     /// Takes an environment out of use where so many of its polls wait: it is not given an invocation just now.
@@ -218,6 +247,7 @@ impl Pool {
             self.starting -= 1;
         }
         self.idle.retain(|idle| idle.member.id != id);
+        self.replaced.remove(&id);
         if self.environments < self.limits.at_once {
             // There is room for them, as there was not when they came.
             self.hurried = self.waiting.len();
@@ -225,21 +255,30 @@ impl Pool {
         self.due()
     }
 
+    /// Uses an environment no more, whatever becomes free of it. It learns of it when it has nothing to do.
+    fn replace(&mut self, id: u64) {
+        self.replaced.insert(id);
+        self.idle.retain(|idle| idle.member.id != id);
+    }
+
+    /// Whether an invocation waits for an environment to start that has no place, nor is about to get one.
+    fn lacks_room_for_cold(&self) -> bool {
+        self.room() == 0 && self.cold.len() > self.starting + self.replaced.len()
+    }
+
+    fn room(&self) -> usize {
+        let max = self.limits.environments_max;
+        max.saturating_sub(self.environments)
+    }
+
     /// How many environments to start now; they count as started from here on.
     fn due(&mut self) -> usize {
-        let Limits {
-            at_once,
-            environments_max,
-            slots,
-            ..
-        } = self.limits;
-        let room = environments_max.saturating_sub(self.environments);
-        let count = self
-            .hurried
-            .div_ceil(slots)
+        let Limits { at_once, slots, .. } = self.limits;
+        let wanted = self.hurried.div_ceil(slots) + self.cold.len();
+        let count = wanted
             .min(at_once)
             .saturating_sub(self.starting)
-            .min(room);
+            .min(self.room());
         self.starting += count;
         self.environments += count;
         count

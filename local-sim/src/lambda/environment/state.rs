@@ -1,6 +1,9 @@
 //! What an environment is doing.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    mem,
+    time::{Duration, Instant, SystemTime},
+};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -16,7 +19,7 @@ use crate::lambda::{
 
 /// Where an environment is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(in crate::lambda) enum Phase {
     /// Its first process starts.
     Init,
     /// It has nothing to do; where there is no process, one has failed before.
@@ -29,17 +32,41 @@ pub(crate) enum Phase {
 
 /// What is to be seen of an environment.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "for who looks at environments")]
 pub(crate) struct View {
     pub(crate) function: String,
-    pub(crate) id: u64,
-    pub(crate) phase: Phase,
-    /// Its process is stopped.
-    pub(crate) is_frozen: bool,
+    id: u64,
+    phase: Phase,
+    is_frozen: bool,
+    /// Its process was stopped on demand, whatever it does.
+    pub(crate) is_held: bool,
     /// Its process's number, where there is one.
     pub(crate) process: Option<i32>,
-    /// Invocations that it runs now.
+    /// Invocations that it has now.
     pub(crate) requests: Vec<Uuid>,
+}
+
+impl View {
+    /// What the environment is called: `message-0`.
+    pub(crate) fn name(&self) -> String {
+        name(&self.function, self.id)
+    }
+
+    /// The word for its state: `init`, `idle`, `frozen`, which is idle and stopped as Lambda does it, `busy` or
+    /// `gone`.
+    pub(crate) fn state(&self) -> &'static str {
+        match self.phase {
+            Phase::Init => "init",
+            Phase::Idle if self.is_frozen => "frozen",
+            Phase::Idle => "idle",
+            Phase::Busy => "busy",
+            Phase::Gone => "gone",
+        }
+    }
+}
+
+/// What an environment is called.
+pub(in crate::lambda) fn name(function: &str, id: u64) -> String {
+    format!("{function}-{id}")
 }
 
 /// How an invocation, or a process, came to its end.
@@ -80,7 +107,10 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// It has not asked for an invocation yet.
     pub(super) is_starting: bool,
-    pub(super) is_frozen: bool,
+    /// Its process is stopped between two invocations.
+    is_frozen: bool,
+    /// Its process is stopped on demand; where there is none, the next one is.
+    is_held: bool,
     pub(super) idle_since: Option<Instant>,
     pub(super) running: Option<Running>,
     /// How long the init took, until it is reported.
@@ -121,6 +151,7 @@ impl State {
             phase: Phase::Init,
             is_starting: true,
             is_frozen: false,
+            is_held: false,
             idle_since: None,
             running: None,
             init: None,
@@ -134,10 +165,25 @@ impl State {
     /// Says whether that is news.
     pub(super) fn enter(&mut self, phase: Phase) -> bool {
         self.idle_since = (phase == Phase::Idle).then(Instant::now);
-        std::mem::replace(&mut self.phase, phase) != phase
+        mem::replace(&mut self.phase, phase) != phase
     }
 
-    /// Stops the process, if it has nothing to do; says whether it had not been stopped before.
+    /// Takes note of a process, which is stopped at once if that was asked for.
+    pub(super) fn run(&mut self, running: Running) {
+        if self.is_held {
+            running.group.stop();
+        }
+        self.running = Some(running);
+    }
+
+    /// The process has gone, and with it why it was stopped.
+    pub(super) fn stop_running(&mut self) {
+        self.running = None;
+        self.is_frozen = false;
+        self.is_held = false;
+    }
+
+    /// Stops the process, if it has nothing to do; says whether that is news.
     pub(super) fn freeze(&mut self) -> bool {
         let Some(running) = &self.running else {
             return false;
@@ -150,17 +196,43 @@ impl State {
         true
     }
 
-    pub(super) fn thaw(&mut self) {
-        if let (true, Some(running)) = (self.is_frozen, &self.running) {
+    /// Ends what [`Self::freeze`] began; says whether that is news.
+    pub(super) fn thaw(&mut self) -> bool {
+        let was_frozen = mem::take(&mut self.is_frozen);
+        if was_frozen && !self.is_held {
+            self.go_on();
+        }
+        was_frozen
+    }
+
+    /// Stops the process whatever it does, or the next one where there is none; says whether that is news.
+    pub(super) fn hold(&mut self) -> bool {
+        if let Some(running) = &self.running {
+            running.group.stop();
+        }
+        !mem::replace(&mut self.is_held, true)
+    }
+
+    /// Ends what [`Self::hold`] began; says whether that is news.
+    pub(super) fn release(&mut self) -> bool {
+        let was_held = mem::take(&mut self.is_held);
+        if was_held && !self.is_frozen {
+            self.go_on();
+        }
+        was_held
+    }
+
+    fn go_on(&self) {
+        if let Some(running) = &self.running {
             running.group.go_on();
         }
-        self.is_frozen = false;
     }
 
     /// Asks the process to end. It goes on first: while it is stopped, any of its threads may be chosen to hear of
     /// it, and not the one that waits for it.
     pub(super) fn terminate(&mut self) {
         self.thaw();
+        self.release();
         if let Some(running) = &self.running {
             running.group.terminate();
         }
@@ -191,13 +263,16 @@ impl State {
     }
 
     pub(super) fn view(&self, environment: &Environment) -> View {
+        let given = self.given.iter().map(|(it, _)| it.request_id);
+        let taken = self.taken.iter().map(|it| it.request_id);
         View {
             function: environment.function.name().to_owned(),
             id: environment.member.id,
             phase: self.phase,
             is_frozen: self.is_frozen,
+            is_held: self.is_held,
             process: self.running.as_ref().and_then(|it| it.group.id()),
-            requests: self.taken.iter().map(|it| it.request_id).collect(),
+            requests: given.chain(taken).collect(),
         }
     }
 }

@@ -12,7 +12,7 @@ impl Environment {
     /// A process has been started.
     pub(in crate::lambda) fn runs(&self, group: Group) {
         let mut state = self.state.lock();
-        state.running = Some(Running::new(group));
+        state.run(Running::new(group));
         self.tell(&state);
     }
 
@@ -94,11 +94,11 @@ impl Environment {
         self.log.detach();
         let timeout = self.function.configuration.timeout;
         let mut state = self.state.lock();
-        state.running = None;
-        state.is_frozen = false;
+        state.stop_running();
         let mut left: Vec<Taken> = state.taken.drain(..).collect();
         let given = state.given.take();
-        self.enter(&mut state, Phase::Idle);
+        state.enter(Phase::Idle);
+        self.tell(&state);
         drop(state);
         left.extend(given.map(|(it, started)| Taken::new(it, started, timeout, None)));
         for mut taken in left {

@@ -225,3 +225,70 @@ fn in_the_place_of_an_environment_that_ends_one_is_started_for_who_waits() {
     assert_eq!(pool.ended(0, false), 1);
     assert_eq!(pool.ended(1, true), 1, "it ended before it began");
 }
+
+#[test]
+fn a_cold_start_takes_the_place_of_the_environment_that_was_used_longest_ago() {
+    let mut pool = pool(4, 10);
+    pool.environments = 2;
+    let mut oldest = poll(&mut pool, 0);
+    let mut last = poll(&mut pool, 1);
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    assert!(is_told_to_end(&mut oldest));
+    let (mut taken, _) = first(&mut pool, 2);
+    assert!(taken.try_recv().is_ok());
+    dispatch(&mut pool);
+    assert!(last.try_recv().is_ok(), "the others stay warm");
+}
+
+#[test]
+fn a_cold_start_waits_for_no_environment_that_was_used_before() {
+    let mut pool = pool(4, 10);
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    pool.environments += 1;
+    let mut used = poll(&mut pool, 7);
+    assert!(used.try_recv().is_err());
+    dispatch(&mut pool);
+    assert!(used.try_recv().is_ok());
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    for id in [0, 1] {
+        assert!(first(&mut pool, id).0.try_recv().is_ok());
+    }
+    assert_eq!((pool.starting, pool.cold.len()), (0, 0));
+}
+
+#[test]
+fn a_cold_start_without_room_gets_the_place_of_who_is_done_first() {
+    let mut pool = pool(4, 2);
+    for id in [0, 1] {
+        dispatch(&mut pool);
+        first(&mut pool, id);
+    }
+    // Both are busy, and one has replied but not asked for more.
+    assert_eq!(pool.dispatch_cold(invocation()), 0);
+    assert!(pool.poll(member(0), Ready::Warm, false).0.is_none());
+    let mut other = poll(&mut pool, 1);
+    assert!(!is_told_to_end(&mut other), "one place is enough");
+    assert_eq!(pool.ended(0, false), 1);
+    assert!(first(&mut pool, 2).0.try_recv().is_ok());
+    assert!(pool.replaced.is_empty());
+}
+
+#[test]
+fn of_an_environment_that_is_replaced_nothing_is_used_again() {
+    let mut pool = with_slots(4, 10, 2);
+    pool.environments = 1;
+    let mut free = poll(&mut pool, 7);
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    assert!(is_told_to_end(&mut free));
+    // What it was busy with is done.
+    assert!(pool.poll(member(7), Ready::Warm, false).0.is_none());
+}
+
+#[test]
+fn a_cold_start_whose_environment_fails_is_not_forgotten() {
+    let mut pool = pool(4, 10);
+    assert_eq!(pool.dispatch_cold(invocation()), 1);
+    assert_eq!(pool.ended(0, true), 1);
+    let (retried, _) = pool.poll(member(1), Ready::Cold, true);
+    assert!(retried.unwrap().try_recv().is_ok());
+}

@@ -1,0 +1,208 @@
+//! Trouble on demand: what is to go wrong with a function's invocations on their way to an environment.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use crate::faults::{Striking, Trigger};
+
+/// What is to go wrong with the invocations of one function; nothing, at first.
+///
+/// An invocation that is throttled, on demand or for real, is not asked about what would come after.
+#[derive(Debug, Default)]
+pub(crate) struct Troubles {
+    /// So that an invocation without trouble costs no more than this look.
+    is_any: AtomicBool,
+    faults: Mutex<Faults>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    throttle: Option<Striking>,
+    cold_start: Option<Striking>,
+    latency: Option<(Duration, Striking)>,
+}
+
+/// The troubles in force, each with what is left of it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct InForce {
+    pub(crate) throttle: Option<Trigger>,
+    pub(crate) cold_start: Option<Trigger>,
+    pub(crate) latency: Option<(Duration, Trigger)>,
+}
+
+/// What comes in the way of one invocation that is not throttled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Struck {
+    /// It starts an environment of its own.
+    pub(super) is_cold: bool,
+    /// It waits for so long before an environment gets it.
+    pub(super) latency: Duration,
+}
+
+impl Troubles {
+    /// Has invocations throttled, as if too many were under way; `None` ends that.
+    pub(crate) fn set_throttle(&self, throttle: Option<Striking>) {
+        self.change(|faults| faults.throttle = throttle);
+    }
+
+    /// Has invocations start an environment each, in the place of one that is free; `None` ends that.
+    pub(crate) fn set_cold_start(&self, cold_start: Option<Striking>) {
+        self.change(|faults| faults.cold_start = cold_start);
+    }
+
+    /// Has invocations wait for so long, [`LATENCY_MAX`] at most, before an environment gets them; `None` ends that
+    /// for those to come. They count as under way meanwhile, but their duration does not have it.
+    pub(crate) fn set_latency(&self, latency: Option<(Duration, Striking)>) {
+        let latency = latency.map(|(pause, striking)| (pause.min(LATENCY_MAX), striking));
+        self.change(|faults| faults.latency = latency);
+    }
+
+    /// What is in force now.
+    pub(crate) fn in_force(&self) -> InForce {
+        let faults = self.faults.lock();
+        InForce {
+            throttle: faults.throttle.as_ref().map(Striking::left),
+            cold_start: faults.cold_start.as_ref().map(Striking::left),
+            latency: faults
+                .latency
+                .as_ref()
+                .map(|(pause, striking)| (*pause, striking.left())),
+        }
+    }
+
+    /// These, if there is one among them that can strike.
+    pub(super) fn any(&self) -> Option<&Self> {
+        self.is_any.load(Ordering::Relaxed).then_some(self)
+    }
+
+    /// Whether this invocation is throttled.
+    pub(super) fn throttle(&self) -> bool {
+        self.change(|faults| faults.throttle.as_mut().is_some_and(Striking::strikes))
+    }
+
+    /// What else comes in its way.
+    pub(super) fn strike(&self) -> Struck {
+        let pause = |(pause, striking): &mut (Duration, Striking)| {
+            let strikes = striking.strikes();
+            strikes.then_some(*pause)
+        };
+        self.change(|faults| Struck {
+            is_cold: faults.cold_start.as_mut().is_some_and(Striking::strikes),
+            latency: faults.latency.as_mut().and_then(pause).unwrap_or_default(),
+        })
+    }
+
+    /// Changes them, and forgets those that are over.
+    fn change<T>(&self, change: impl FnOnce(&mut Faults) -> T) -> T {
+        let mut faults = self.faults.lock();
+        let changed = change(&mut faults);
+        let Faults {
+            throttle,
+            cold_start,
+            latency,
+        } = &mut *faults;
+        throttle.take_if(|it| it.is_over());
+        cold_start.take_if(|it| it.is_over());
+        latency.take_if(|(_, it)| it.is_over());
+        let is_any = throttle.is_some() || cold_start.is_some() || latency.is_some();
+        self.is_any.store(is_any, Ordering::Relaxed);
+        changed
+    }
+}
+
+/// No invocation is made to wait for longer: no function of Lambda's runs for longer.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub(crate) const LATENCY_MAX: Duration = Duration::from_mins(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn striking(trigger: Trigger) -> Striking {
+        Striking::new(trigger, 7, "message")
+    }
+
+    #[test]
+    fn without_trouble_there_is_nothing_to_look_at() {
+        let troubles = Troubles::default();
+        assert!(troubles.any().is_none());
+        assert_eq!(troubles.in_force(), InForce::default());
+        assert!(!troubles.throttle());
+        assert_eq!(troubles.strike(), Struck::default());
+    }
+
+    #[test]
+    fn each_trouble_is_set_and_ended_by_itself() {
+        let troubles = Troubles::default();
+        let pause = Duration::from_millis(800);
+        troubles.set_throttle(Some(striking(Trigger::Always)));
+        troubles.set_cold_start(Some(striking(Trigger::Always)));
+        troubles.set_latency(Some((pause, striking(Trigger::Share(1.0)))));
+        assert!(troubles.throttle());
+        let both = Struck {
+            is_cold: true,
+            latency: pause,
+        };
+        assert_eq!(troubles.strike(), both);
+        troubles.set_throttle(None);
+        assert!(!troubles.throttle());
+        troubles.set_cold_start(None);
+        let late = Struck {
+            is_cold: false,
+            latency: pause,
+        };
+        assert_eq!(troubles.strike(), late);
+        assert!(troubles.any().is_some());
+        troubles.set_latency(None);
+        assert!(troubles.any().is_none());
+    }
+
+    #[test]
+    fn what_is_left_can_be_seen_and_what_is_over_is_gone() {
+        let troubles = Troubles::default();
+        troubles.set_throttle(Some(striking(Trigger::Next(1))));
+        troubles.set_cold_start(Some(striking(Trigger::Next(2))));
+        assert!(troubles.throttle());
+        assert!(troubles.strike().is_cold);
+        let left = InForce {
+            cold_start: Some(Trigger::Next(1)),
+            ..InForce::default()
+        };
+        assert_eq!(troubles.in_force(), left);
+        assert!(troubles.strike().is_cold);
+        assert_eq!(troubles.in_force(), InForce::default());
+        assert!(troubles.any().is_none());
+        assert!(!troubles.throttle() && !troubles.strike().is_cold);
+    }
+
+    #[test]
+    fn what_is_thrown_for_one_trouble_is_not_for_another() {
+        let check = |is_throttled: bool| {
+            let troubles = Troubles::default();
+            let half = Trigger::Share(0.5);
+            troubles.set_cold_start(Some(striking(half)));
+            if is_throttled {
+                troubles.set_throttle(Some(striking(half)));
+            }
+            let struck = (0..64).map(|_| {
+                troubles.throttle();
+                troubles.strike().is_cold
+            });
+            struck.collect::<Vec<bool>>()
+        };
+        assert_eq!(check(false), check(true));
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_an_invocation_may_be() {
+        let troubles = Troubles::default();
+        troubles.set_latency(Some((Duration::MAX, striking(Trigger::Always))));
+        assert_eq!(troubles.strike().latency, LATENCY_MAX);
+        let shown = troubles.in_force().latency;
+        assert_eq!(shown, Some((LATENCY_MAX, Trigger::Always)));
+    }
+}
