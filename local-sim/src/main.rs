@@ -10,6 +10,9 @@ mod account;
 mod cli;
 mod console;
 mod executables;
+#[expect(unused_imports, reason = "for the gateway")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for the console"))]
+mod faults;
 mod gateway;
 mod kafka;
 mod lambda;
