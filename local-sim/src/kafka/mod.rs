@@ -6,9 +6,11 @@
 //! no security.
 //!
 //! ```text
-//! broker ───▶ connection ─▶ request ──▶ api ───────▶ cluster ─▶ store, groups
+//! broker ───▶ connection ─▶ request ──▶ api ───────▶ cluster ─▶ store, groups, faults
 //! listener    frames        bytes to    a function   what all   topics, partitions, logs, retention;
-//!                           fields      for each     share      members, offsets
+//!                           fields      for each     share ▲    members, offsets; trouble on demand
+//! control ─────────────────────────────────────────────────┘
+//! the developer's hand
 //! ```
 //! Each names only what is to its right. `limits` has every bound.
 
@@ -16,6 +18,8 @@ mod api;
 mod broker;
 mod cluster;
 mod connection;
+mod control;
+mod faults;
 mod groups;
 mod limits;
 mod request;
@@ -26,4 +30,12 @@ mod tests;
 
 pub(crate) use broker::Broker;
 pub(crate) use cluster::Options;
+#[expect(unused_imports, reason = "for the console")]
+pub(crate) use control::Control;
+#[expect(unused_imports, reason = "for the console")]
+pub(crate) use faults::{Fault, Faults, Kind};
+#[expect(unused_imports, reason = "for the console")]
+pub(crate) use limits::FAULT_WAIT_MAX;
 pub(crate) use limits::RETENTION_BYTES_DEFAULT;
+#[expect(unused_imports, reason = "for the console")]
+pub(crate) use store::recent::Place;
