@@ -21,6 +21,7 @@ mod kafka;
 #[expect(dead_code, reason = "the console is to show what happens there")]
 mod lambda;
 mod mapping;
+mod patience;
 mod simulator;
 mod topics;
 mod variables;

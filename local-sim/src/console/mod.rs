@@ -17,6 +17,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::join,
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::sleep,
@@ -24,8 +25,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use self::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT};
+use self::limits::{ACCEPT_PAUSE, ANSWER_WAIT, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT};
 use crate::gateway::Clock;
+use crate::patience::Patience;
 
 /// What can be taken hold of.
 #[derive(Debug)]
@@ -73,6 +75,8 @@ pub(crate) async fn serve(console: Console, listener: TcpListener, shutdown: Can
 async fn talk(console: &Console, socket: TcpStream) {
     let served = async {
         let own: SocketAddr = socket.local_addr()?;
+        let (read, write) = socket.into_split();
+        let write = Patience::new(write, ANSWER_WAIT);
         let service = service_fn(|request| async move {
             Ok::<_, Infallible>(router::answer(console, own.ip(), request).await)
         });
@@ -80,7 +84,7 @@ async fn talk(console: &Console, socket: TcpStream) {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_WAIT)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(socket), service)
+            .serve_connection(TokioIo::new(join(read, write)), service)
             .await?;
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     };
