@@ -1,15 +1,24 @@
 //! The console: how a developer, or a test, takes hold of the running simulator.
 //!
 //! ```text
-//! socket ─▶ guard (whose page asks?) ─▶ router ─▶ time
+//! socket ─▶ guard (whose page asks?) ─▶ router ─▶ connections, environments, invocations, stream: look, and act
+//!                                             └─▶ faults, time, reset: change what happens
 //! ```
 //!
 //! It is no part of AWS, so it listens at an address of its own.
 
 mod answer;
+mod body;
+mod connections;
+mod environments;
+mod faults;
 mod guard;
+mod invocations;
 mod limits;
+mod produced;
+mod reset;
 mod router;
+mod stream;
 mod time;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
@@ -26,20 +35,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use self::limits::{ACCEPT_PAUSE, ANSWER_WAIT, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT};
-use crate::gateway::Clock;
+use crate::faults::Switchboard;
+use crate::gateway::Gateway;
+use crate::kafka::Control;
+use crate::lambda::Lambda;
 use crate::patience::Patience;
 
 /// What can be taken hold of.
 #[derive(Debug)]
 pub(crate) struct Console {
-    clock: Arc<Clock>,
-}
-
-impl Console {
-    /// A console over these parts of the simulator.
-    pub(crate) fn new(clock: Arc<Clock>) -> Self {
-        Self { clock }
-    }
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) lambda: Arc<Lambda>,
+    /// The embedded broker, where there is one.
+    pub(crate) broker: Option<Control>,
+    pub(crate) switchboard: Switchboard,
 }
 
 /// Serves requests until `shutdown` is cancelled; those under way are dropped then.

@@ -53,7 +53,6 @@ impl Broker {
     }
 
     /// What the developer may do with it, while it is served too.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the console"))]
     pub(crate) fn control(&self) -> Control {
         Control::new(Arc::clone(&self.cluster))
     }

@@ -11,7 +11,6 @@ use super::{cluster::Cluster, faults::Faults, store::recent::Place};
 #[derive(Debug, Clone)]
 pub(crate) struct Control(Arc<Cluster>);
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the console"))]
 impl Control {
     /// A hand on the broker of this cluster.
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {

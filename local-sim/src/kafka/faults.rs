@@ -99,7 +99,6 @@ pub(crate) struct Pause {
     ended: CancellationToken,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the console"))]
 impl Faults {
     /// Puts a fault in force, in place of the one of its kind, or ends it with `None`.
     pub(crate) fn set(&self, kind: Kind, fault: Option<Fault>) {

@@ -30,12 +30,7 @@ mod tests;
 
 pub(crate) use broker::Broker;
 pub(crate) use cluster::Options;
-#[expect(unused_imports, reason = "for the console")]
 pub(crate) use control::Control;
-#[expect(unused_imports, reason = "for the console")]
-pub(crate) use faults::{Fault, Faults, Kind};
-#[expect(unused_imports, reason = "for the console")]
-pub(crate) use limits::FAULT_WAIT_MAX;
-pub(crate) use limits::RETENTION_BYTES_DEFAULT;
-#[expect(unused_imports, reason = "for the console")]
+pub(crate) use faults::{Fault, Kind};
+pub(crate) use limits::{FAULT_WAIT_MAX, RETENTION_BYTES_DEFAULT};
 pub(crate) use store::recent::Place;

@@ -41,14 +41,13 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-#[expect(unused_imports, reason = "the console is to name them")]
-pub(crate) use self::troubles::{InForce, LATENCY_MAX, Troubles};
 pub(crate) use self::{
     configuration::{Configuration, Settings},
     environment::View,
     folder::PACKAGE,
     history::{Change, Record},
     process::raise_descriptor_limit,
+    troubles::{LATENCY_MAX, Troubles},
 };
 use self::{
     environment::Environment, function::Function, history::History, invocation::Permits,

@@ -116,8 +116,11 @@ async fn run(gateway: &Arc<Gateway>, bytes: &[u8], expected: &Expected, rng: &mu
     let (client, server) = duplex(PIPE_BYTES);
     let connection = Arc::new(Connection::new(caller(gateway)));
     let talk = super::talk(gateway, &connection, server, BytesMut::new());
-    let (closed, seen) = tokio::join!(talk, speak(client, bytes, expected, rng));
-    Found { closed, seen }
+    let (ended, seen) = tokio::join!(talk, speak(client, bytes, expected, rng));
+    Found {
+        closed: ended.closed,
+        seen,
+    }
 }
 
 async fn speak(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Seen {
