@@ -24,9 +24,13 @@ pub(crate) struct Options {
     /// A custom domain: sockets and `@connections` of this `Host` name no stage in their path
     #[arg(long, value_name = "NAME", value_parser = domain_name)]
     pub(crate) domain_name: Option<String>,
-    /// Where the time can be moved; unless given, any free port where this one is taken [default: 127.0.0.1:3002]
+    /// Where all of this can be looked at and interfered with, below /api; unless given, any free port where this
+    /// one is taken [default: 127.0.0.1:3002]
     #[arg(long, value_name = "ADDR")]
     pub(crate) console: Option<SocketAddr>,
+    /// Trouble from the start: what `/api/faults` of the console takes, in YAML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
     /// How a message is read for its route: `lenient`, so that names need no quotes, or `strict`
     #[arg(long, value_name = "HOW", default_value = "lenient", value_parser = json)]
     pub(crate) json: JsonReading,

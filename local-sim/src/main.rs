@@ -4,23 +4,19 @@
 //! cli ─▶ simulator ─▶ gateway ─invoke▶ lambda ─Runtime API▶ functions ─▶ kafka
 //!                     mapping ─invoke▶   ┘                                │
 //!                        ▲───────────── records of push's topics ─────────┘
+//! console: looks at all of them, and interferes; faults: what is to go wrong with them
 //! ```
 
 mod account;
 mod cli;
 mod console;
 mod executables;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the console is to ask for them")
-)]
-#[expect(unused_imports, reason = "the gateway is to use it")]
 mod faults;
 mod gateway;
 mod kafka;
-#[expect(dead_code, reason = "the console is to show what happens there")]
 mod lambda;
 mod mapping;
+mod patience;
 mod simulator;
 mod stderr;
 mod topics;

@@ -27,6 +27,7 @@ use crate::{
     cli::Options,
     console::{self, Console},
     executables::{ExecutableError, Executables},
+    faults::{Faults, Scope, Switchboard},
     gateway::{AccessLogError, Gateway},
     kafka::{self, Broker},
     lambda::{self, Lambda},
@@ -44,6 +45,7 @@ use crate::{
 pub(crate) async fn run(options: Options, lines: Lines) -> Result<ExitCode, StartError> {
     lambda::raise_descriptor_limit();
     let contract = Contract::load(&options.contract)?;
+    let faults = faults(&options, &contract)?;
     let task_root = task_root(&options.contract).map_err(StartError::TaskRoot)?;
     let source = options.source.as_deref();
     let executables = Executables::find(&contract, &options.functions, source)?;
@@ -76,7 +78,8 @@ pub(crate) async fn run(options: Options, lines: Lines) -> Result<ExitCode, Star
     let signals = Signals::new().map_err(StartError::Signals)?;
     Simulator {
         lambda,
-        gateway,
+        gateway: Arc::new(gateway),
+        faults,
         subscription,
         listener,
         console,
@@ -118,6 +121,19 @@ async fn listen_console(
         }
         listening => listening,
     }
+}
+
+/// What is to go wrong from the start.
+fn faults(options: &Options, contract: &Contract) -> Result<Faults, StartError> {
+    let Some(path) = &options.faults else {
+        return Ok(Faults::default());
+    };
+    let functions = contract.function_names();
+    let scope = Scope {
+        functions: functions.into_iter().map(str::to_owned).collect(),
+        has_broker: options.kafka.is_none(),
+    };
+    Faults::load(path, &scope).map_err(StartError::Faults)
 }
 
 /// The folder that functions run below, with the package that each gets unpacked: the contract.
@@ -280,7 +296,9 @@ impl Subscription {
 /// Everything that runs.
 struct Simulator {
     lambda: Arc<Lambda>,
-    gateway: Gateway,
+    gateway: Arc<Gateway>,
+    /// At the start.
+    faults: Faults,
     subscription: Option<Subscription>,
     listener: TcpListener,
     console: TcpListener,
@@ -301,6 +319,7 @@ impl Simulator {
         let stop_broker = CancellationToken::new();
         let stop_console = CancellationToken::new();
         let mut broker = JoinSet::new();
+        let control = self.cluster.embedded.as_ref().map(Broker::control);
         if let Some(embedded) = self.cluster.embedded {
             broker.spawn(embedded.serve(stop_broker.clone()));
         }
@@ -317,10 +336,23 @@ impl Simulator {
             watching.spawn(watch);
         }
         let mut console = JoinSet::new();
-        let controls = Console::new(Arc::clone(self.gateway.clock()));
+        let switchboard = Switchboard::new(
+            Arc::clone(&self.lambda),
+            Arc::clone(&self.gateway),
+            control.clone(),
+            self.faults,
+        );
+        // Before the first client is let in, but not in the way of the start itself.
+        switchboard.reset();
+        let controls = Console {
+            gateway: Arc::clone(&self.gateway),
+            lambda: Arc::clone(&self.lambda),
+            broker: control,
+            switchboard,
+        };
         console.spawn(console::serve(controls, self.console, stop_console.clone()));
         let mut gateway = JoinSet::new();
-        gateway.spawn(Arc::new(self.gateway).serve(self.listener, stop.clone()));
+        gateway.spawn(self.gateway.serve(self.listener, stop.clone()));
         endpoints.print();
         signals.next().await;
         drop(watching);
@@ -420,6 +452,9 @@ pub(crate) enum StartError {
     /// The contract is wrong.
     #[error(transparent)]
     Contract(#[from] ContractError),
+    /// The faults to start with are wrong.
+    #[error(transparent)]
+    Faults(ContractError),
     /// A function has no program.
     #[error(transparent)]
     Executable(#[from] ExecutableError),

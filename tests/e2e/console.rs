@@ -1,12 +1,27 @@
-//! The console: the time can be moved, by the user and nobody else.
+//! The console: for the user and nobody else; the time can be moved.
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
+use tests::binaries;
 use tests::client::Client;
 use tests::consumer::Consumer;
 use tests::http::{Response, send};
 use tests::simulator::{Launch, Simulator};
 
+/// All that can be asked.
+const CALLS: &[(&str, &str)] = &[
+    ("GET", "/api/connections"),
+    ("GET", "/api/environments"),
+    ("GET", "/api/faults"),
+    ("GET", "/api/invocations?function=message&limit=1"),
+    ("GET", "/api/stream"),
+    ("GET", "/api/time"),
+    ("POST", "/api/connections/R1kmxc2VNjMCFIA="),
+    ("POST", "/api/environments/message-0"),
+    ("POST", "/api/faults"),
+    ("POST", "/api/reset"),
+    ("POST", "/api/time"),
+];
 /// Ten minutes, after which an idle connection is closed, less some seconds for a busy machine.
 const ALMOST_IDLE_SECONDS: u64 = 590;
 const GOING_AWAY: u16 = 1001;
@@ -110,6 +125,145 @@ async fn other_pages_and_other_forms_are_refused_by_their_status() {
     assert_eq!(answer.status, 413, "{answer:?}");
     // Nothing of that has moved the time.
     assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
+    simulator.stop().await;
+}
+
+/// Checks that a call is refused, and says why.
+async fn check(
+    simulator: &Simulator,
+    call: (&str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+    status: u16,
+) {
+    let (method, path) = call;
+    let answer = ask(simulator, method, path, headers, body).await;
+    let asked = format!("{method} {path} {headers:?}");
+    assert_eq!(answer.status, status, "{asked}: {answer:?}");
+    let json: Value = serde_json::from_str(&answer.body).unwrap();
+    assert!(json["message"].is_string(), "{asked}: {answer:?}");
+}
+
+#[tokio::test]
+async fn every_call_is_refused_from_elsewhere() {
+    let simulator = start().await;
+    for &call in CALLS {
+        for elsewhere in [
+            ("Origin", "http://evil.example"),
+            ("Origin", "http://localhost:3000"),
+            ("Origin", "null"),
+            ("Host", "evil.example"),
+            ("Host", "evil.example:3002"),
+        ] {
+            check(&simulator, call, &[JSON, elsewhere], "{}", 403).await;
+        }
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn every_change_is_said_to_be_json_and_is() {
+    let simulator = start().await;
+    let long = "x".repeat(100_000);
+    for &call in CALLS.iter().filter(|(method, _)| *method == "POST") {
+        check(&simulator, call, &[], "{}", 415).await;
+        check(
+            &simulator,
+            call,
+            &[("Content-Type", "text/plain")],
+            "{}",
+            415,
+        )
+        .await;
+        check(&simulator, call, &[JSON], "{", 400).await;
+        check(&simulator, call, &[JSON], "", 400).await;
+        check(&simulator, call, &[JSON], "[]", 400).await;
+        check(&simulator, call, &[JSON], &long, 413).await;
+    }
+    assert_eq!(simulator.look("/api/faults").await, json!({ "seed": 0 }));
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn every_path_names_its_methods() {
+    let simulator = start().await;
+    for &(_, path) in CALLS {
+        let methods = CALLS.iter().filter(|(_, other)| *other == path);
+        let allowed = Vec::from_iter(methods.map(|(method, _)| *method)).join(", ");
+        for method in ["PUT", "DELETE", "OPTIONS", "GET", "POST"] {
+            if !allowed.contains(method) {
+                let answer = ask(&simulator, method, path, &[JSON], "{}").await;
+                assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
+                assert_eq!(answer.header("Allow"), Some(allowed.as_str()), "{path}");
+            }
+        }
+    }
+    for path in [
+        "/",
+        "/api",
+        "/api/",
+        "/api/faults/",
+        "/api/connections/a/b",
+        "/api/reset/all",
+        "/API/time",
+    ] {
+        check(&simulator, ("GET", path), &[], "", 404).await;
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn every_line_of_the_readme_can_be_pasted() {
+    let simulator = start().await;
+    let mut client = Client::connect(&simulator.websocket).await;
+    client.ask("hello").await;
+    let readme = std::fs::read_to_string(binaries::root().join("README.md")).unwrap();
+    let lines = readme
+        .lines()
+        .filter(|line| line.starts_with("curl ") && line.contains("/api/"));
+    let mut asked = Vec::new();
+    for line in lines {
+        // Words in quotes are the odd ones.
+        let words: Vec<&str> = line.split('\'').collect();
+        let body = words.iter().find(|word| word.starts_with('{')).copied();
+        let url = words
+            .iter()
+            .flat_map(|word| word.split(' '))
+            .find(|word| word.starts_with("http://"));
+        let path = url.unwrap().strip_prefix("http://127.0.0.1:3002").unwrap();
+        asked.push(path.split(['?', '/']).nth(2).unwrap());
+        let Some(body) = body else {
+            if path != "/api/stream" {
+                assert_eq!(
+                    ask(&simulator, "GET", path, &[], "").await.status,
+                    200,
+                    "{line}"
+                );
+            }
+            continue;
+        };
+        assert!(
+            line.contains(" -H 'Content-Type: application/json' "),
+            "{line}"
+        );
+        // Each has its own connection, as it may end.
+        let _client = Client::connect(&simulator.websocket).await;
+        let id = simulator.connection_ids().await.pop().unwrap();
+        let path = path.replace("R1kmxc2VNjMCFIA=", &id);
+        let answer = ask(&simulator, "POST", &path, &[JSON], body).await;
+        assert_eq!(answer.status, 200, "{line}: {answer:?}");
+    }
+    for name in [
+        "connections",
+        "environments",
+        "faults",
+        "invocations",
+        "reset",
+        "stream",
+        "time",
+    ] {
+        assert!(asked.contains(&name), "no line for {name}: {asked:?}");
+    }
     simulator.stop().await;
 }
 

@@ -49,24 +49,17 @@ async fn frozen(simulator: &Simulator, client: &mut Client) -> Process {
     process
 }
 
-/// The time that a process has had so far, in ticks (fields 14 and 15 of `proc(5)`'s `stat`).
-fn ticks(process: &Process) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
-
 #[tokio::test]
 async fn between_invocations_a_process_gets_no_time_and_its_clock_jumps() {
     let (simulator, mut client) = connected(launch()).await;
     let process = frozen(&simulator, &mut client).await;
-    let (before, since) = (ticks(&process), Instant::now());
+    let (before, since) = (process.ticks(), Instant::now());
     eventually("some time", async || {
         assert!(process.is_stopped());
         (since.elapsed() > FROZEN_FOR).then_some(())
     })
     .await;
-    assert_eq!(ticks(&process), before, "it was given time");
+    assert_eq!(process.ticks(), before, "it was given time");
     let answer = client.ask(r#"{"do":"gap"}"#).await;
     assert_eq!(answer["pid"], process.pid);
     let gap = answer["gap"].as_f64().unwrap();

@@ -11,7 +11,10 @@ mod broker_away;
 mod build;
 mod connections;
 mod console;
+mod console_act;
+mod console_look;
 mod duplex_faults;
+mod faults;
 mod hints;
 mod lambda_watch;
 mod limits;
@@ -25,6 +28,8 @@ mod throttling;
 
 #[cfg(feature = "python")]
 mod authorization;
+#[cfg(feature = "python")]
+mod console_lambda;
 #[cfg(feature = "kcat")]
 mod full_duplex;
 #[cfg(any(feature = "kafka", feature = "kcat"))]

@@ -201,3 +201,29 @@ async fn where_kafka_usually_is_the_other_way_to_use_it_is_named() {
     let launch = Launch::default().option("--kafka-listen", "127.0.0.1:9092");
     check(launch, &["--kafka-listen", "--kafka uses it"]).await;
 }
+
+#[tokio::test]
+async fn the_faults_are_wrong() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("faults.yaml");
+    let name = path.display().to_string();
+    let launch = || Launch::default().option("--faults", &name);
+    check(launch(), &[&name, "found no such file"]).await;
+    for (yaml, expected) in [
+        (
+            "gateway:\n  reorder: {}\n",
+            ":2: gateway.reorder.millis: found nothing",
+        ),
+        (
+            "functions: { nobody: {} }",
+            ":1: functions.nobody: found a function",
+        ),
+        ("seed: [", "not YAML"),
+    ] {
+        fs::write(&path, yaml).unwrap();
+        check(launch(), &[&name, expected]).await;
+    }
+    fs::write(&path, "kafka: { silent: {} }").unwrap();
+    let elsewhere = launch().kafka("127.0.0.1:1");
+    check(elsewhere, &[&name, ":1: kafka: found", "--kafka"]).await;
+}

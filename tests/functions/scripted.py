@@ -6,6 +6,7 @@ A message is {"do": ..., ...}:
   reply, with       replies with exactly this text, whatever it is
   wait, path        waits for that file, then does the same as echo
   hang              never replies
+  spin, path        keeps a core busy until that file is there, then does the same as echo
   exit              ends the process in the middle of the invocation
   fail              reports an error to Lambda
   print, with       prints these bytes (a list of numbers), then does the same as echo
@@ -100,6 +101,8 @@ def answer(event, request_id, watch):
         return body({"pid": os.getpid(), "gap": watch.longest()})
     if told == "call":
         return body(call(script["method"], script["path"].replace("{id}", request_id), script.get("body")))
+    while told == "spin" and not os.path.exists(script["path"]):
+        pass
     while told == "hang" or told == "wait" and not os.path.exists(script["path"]):
         time.sleep(0.01)
     return body({"event": event, "pid": os.getpid(), "request": request_id})

@@ -24,6 +24,7 @@ pub mod certificates;
 pub mod client;
 pub mod clock;
 pub mod cluster;
+pub mod console;
 pub mod consumer;
 pub mod duplex;
 pub mod echo;

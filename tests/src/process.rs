@@ -75,6 +75,13 @@ impl Process {
         }
     }
 
+    /// The time that it has had so far, in ticks (fields 14 and 15 of `proc(5)`'s `stat`).
+    pub fn ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
     /// The memory that it has in use, in KiB; none where it is gone.
     pub fn resident_kib(&self) -> Option<u64> {
         self.now()?;

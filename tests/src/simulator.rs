@@ -6,13 +6,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
+use crate::binaries;
 use crate::net::Url;
 use crate::process::{self, Process};
 use crate::wait::eventually;
-use crate::{binaries, http};
 
 /// How soon `local-sim` ends after a signal, as its documentation promises.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
@@ -195,7 +196,7 @@ pub struct Simulator {
     pub connections: String,
     /// The broker: its own, or the one it was given.
     pub kafka: String,
-    /// Where its time can be moved.
+    /// Where it can be looked at and interfered with.
     pub console: String,
 }
 
@@ -267,11 +268,7 @@ impl Simulator {
     /// # Panics
     /// Panics where the console refuses that.
     pub async fn advance(&self, seconds: u64) {
-        let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
-        let body = format!(r#"{{"advance":{seconds}}}"#);
-        let url = format!("{}/api/time", self.console);
-        let answer = http::send("POST", &url, &headers, body.as_bytes()).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        self.act("/api/time", json!({ "advance": seconds })).await;
     }
 
     /// How many of the gateway's sockets are open: one that is closed belongs to no file.

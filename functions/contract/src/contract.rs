@@ -42,7 +42,7 @@ impl Contract {
     /// Where the file cannot be read, or [`Contract::parse`] refuses its text.
     pub fn load(path: &Path) -> Result<Self, ContractError> {
         let name = path.display().to_string();
-        Self::parse(&name, &file::read(path, &name)?)
+        Self::parse(&name, &file::read(path, &name, "the contract")?)
     }
 
     /// Reads a text; `file` is its name in errors.
@@ -51,7 +51,8 @@ impl Contract {
     /// With the line, the field, what was found and what was expected, for the
     /// first fault.
     pub fn parse(file: &str, text: &str) -> Result<Self, ContractError> {
-        let contract = yaml::read(text).and_then(|root| Self::from_root(file, &root));
+        let root = yaml::read(text, "the fields of a contract");
+        let contract = root.and_then(|root| Self::from_root(file, &root));
         contract.map_err(|refusal| refusal.in_file(file))
     }
 

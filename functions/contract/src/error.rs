@@ -1,9 +1,9 @@
-//! What is wrong with a contract, in one line.
+//! What is wrong with a contract, or with another document, in one line.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
-/// A contract that is refused.
+/// A file that is refused: the contract, or one that is read like it.
 ///
 /// Its text is one line, `gateway.yaml:6: routes.chat.topic: found …, expected …`;
 /// the file is named as the caller named it.
@@ -37,8 +37,10 @@ impl Display for ContractError {
 impl Error for ContractError {}
 
 /// A [`ContractError`] in the making: the readers know lines, not files.
-#[derive(Debug)]
-pub(crate) struct Refusal {
+///
+/// Its text is `routes.chat.topic: found …, expected …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
     pub(crate) line: usize,
     pub(crate) text: String,
 }
@@ -61,6 +63,14 @@ impl Refusal {
         }
     }
 }
+
+impl Display for Refusal {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Refusal {}
 
 /// A text from the contract as an error shows it: in backticks, on one line, cut short.
 pub(crate) fn shown(text: &str) -> String {

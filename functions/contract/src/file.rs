@@ -1,4 +1,4 @@
-//! The contract's file as text.
+//! A file as text: the contract's, or another one's.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,14 +6,14 @@ use std::path::Path;
 
 use crate::error::{ContractError, Refusal};
 
-/// Reads a file of bounded size, whose errors call it `name`.
-pub(crate) fn read(path: &Path, name: &str) -> Result<String, ContractError> {
+/// Reads a file of bounded size, whose errors call it `name`; `what` should be there.
+pub(crate) fn read(path: &Path, name: &str, what: &str) -> Result<String, ContractError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|err| {
             let text = match err.kind() {
-                io::ErrorKind::NotFound => "found no such file, expected the contract".to_owned(),
+                io::ErrorKind::NotFound => format!("found no such file, expected {what}"),
                 _ => format!("cannot be read: {err}"),
             };
             ContractError::of_file(name, text)
@@ -31,5 +31,5 @@ pub(crate) fn read(path: &Path, name: &str) -> Result<String, ContractError> {
 }
 
 /// Room for 300 routes of 800 bytes, far more than any needs; a file above it
-/// is not a contract.
+/// is not a contract, nor anything else that is read here.
 pub(crate) const BYTES_MAX: u64 = 256 * 1024;

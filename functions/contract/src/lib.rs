@@ -10,10 +10,13 @@
 //! The functions, the simulator and Terraform read the same file. YAML itself
 //! lets readers disagree (is `no` a word or a boolean?), so whatever another
 //! reader could understand differently is refused here.
+//!
+//! [`Document`] reads another file in the same way: as nodes that know where they stand.
 
 mod authorizer;
 mod context;
 mod contract;
+mod document;
 mod error;
 mod expression;
 mod file;
@@ -32,9 +35,11 @@ mod yaml;
 
 pub use crate::authorizer::{Authorizer, IdentitySource};
 pub use crate::contract::Contract;
-pub use crate::error::ContractError;
+pub use crate::document::Document;
+pub use crate::error::{ContractError, Refusal};
 pub use crate::expression::{Expression, ExpressionError};
 pub use crate::function::Function;
+pub use crate::node::{Fields, Node};
 pub use crate::push::{Push, StartingPosition};
 pub use crate::route::Route;
 pub use crate::stage::{Stage, Throttling};

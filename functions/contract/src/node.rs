@@ -1,4 +1,4 @@
-//! A value of the contract that knows its field's path and its line.
+//! A value of a document that knows its field's path and its line.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +7,7 @@ use crate::scalar::Plain;
 
 /// A value, where it stands.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub struct Node {
     /// The field's name, such as `routes.chat.topic`; empty for the whole file.
     pub(crate) path: String,
     /// The line of the field's name, or of a list item's first character; from 1.
@@ -24,7 +24,7 @@ pub(crate) enum Value {
 
 impl Node {
     /// Refuses this value because of `found`, in the reader's own words.
-    pub(crate) fn refuse(&self, found: &str, expected: &str) -> Refusal {
+    pub fn refuse(&self, found: &str, expected: &str) -> Refusal {
         Refusal::new(
             self.line,
             &self.path,
@@ -33,7 +33,7 @@ impl Node {
     }
 
     /// Refuses this value, whatever it is.
-    pub(crate) fn unlike(&self, expected: &str) -> Refusal {
+    pub fn unlike(&self, expected: &str) -> Refusal {
         self.refuse(&self.description(), expected)
     }
 
@@ -85,8 +85,17 @@ impl Node {
         }
     }
 
+    /// Whether it is a null that is written out; nothing at all, as in `field:`, is none.
+    pub fn is_null(&self) -> bool {
+        self.plain()
+            .is_some_and(|text| !text.is_empty() && Plain::of(text) == Plain::Null)
+    }
+
     /// A whole number within `range`; `what` names its unit.
-    pub(crate) fn whole(&self, range: RangeInclusive<u32>, what: &str) -> Result<u32, Refusal> {
+    ///
+    /// # Errors
+    /// It is another value.
+    pub fn whole(&self, range: RangeInclusive<u32>, what: &str) -> Result<u32, Refusal> {
         self.plain()
             .filter(|text| is_whole(text))
             .and_then(|text| text.parse().ok())
@@ -111,7 +120,10 @@ impl Node {
     }
 
     /// A number that need not be whole, from 0 to `max`.
-    pub(crate) fn decimal(&self, max: f64, what: &str) -> Result<f64, Refusal> {
+    ///
+    /// # Errors
+    /// It is another value.
+    pub fn decimal(&self, max: f64, what: &str) -> Result<f64, Refusal> {
         self.plain()
             .filter(|text| {
                 let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -157,7 +169,10 @@ impl Node {
     }
 
     /// The entries of a mapping whose names are the user's own.
-    pub(crate) fn entries(&self, expected: &str) -> Result<&[(String, Self)], Refusal> {
+    ///
+    /// # Errors
+    /// It is no mapping.
+    pub fn entries(&self, expected: &str) -> Result<&[(String, Self)], Refusal> {
         match &self.value {
             Value::Mapping(entries) => Ok(entries),
             _ => Err(self.unlike(expected)),
@@ -165,7 +180,10 @@ impl Node {
     }
 
     /// The fields of a mapping whose names are ours.
-    pub(crate) fn fields(&self, known: &[&str]) -> Result<Fields<'_>, Refusal> {
+    ///
+    /// # Errors
+    /// It is no mapping, or has other fields than these.
+    pub fn fields(&self, known: &[&str]) -> Result<Fields<'_>, Refusal> {
         let Value::Mapping(entries) = &self.value else {
             return Err(self.unlike(&format!("a mapping of {}", known.join(", "))));
         };
@@ -197,15 +215,19 @@ fn is_whole(text: &str) -> bool {
 
 /// A mapping that has none but known fields.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fields<'a>(&'a Node);
+pub struct Fields<'a>(&'a Node);
 
 impl<'a> Fields<'a> {
-    pub(crate) fn find(self, name: &str) -> Option<&'a Node> {
+    /// The field of this name, where there is one.
+    pub fn find(self, name: &str) -> Option<&'a Node> {
         self.0.entry(name)
     }
 
     /// Reads a field that may be left out.
-    pub(crate) fn optional<T>(
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn optional<T>(
         self,
         name: &str,
         read: impl FnOnce(&'a Node) -> Result<T, Refusal>,
@@ -214,7 +236,10 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads a field that must be there; without it, the error is on the mapping's line.
-    pub(crate) fn required<T>(
+    ///
+    /// # Errors
+    /// Those of `read`, or that it is missing.
+    pub fn required<T>(
         self,
         name: &str,
         read: impl FnOnce(&'a Node) -> Result<T, Refusal>,

@@ -12,8 +12,9 @@ use crate::error::{Refusal, one_line};
 use crate::node::{Node, Value, child};
 use crate::scalar::Plain;
 
-/// Reads a text that holds one document.
-pub(crate) fn read(text: &str) -> Result<Node, Refusal> {
+/// Reads a text that holds one document; of one that is empty it says that `what` was expected.
+pub(crate) fn read(text: &str, what: &str) -> Result<Node, Refusal> {
+    let empty = |line| refuse(line, "", "an empty document", what);
     let mut events = Events {
         parser: Parser::new_from_str(text),
     };
@@ -38,10 +39,6 @@ pub(crate) fn read(text: &str) -> Result<Node, Refusal> {
             _ => {}
         }
     }
-}
-
-fn empty(line: usize) -> Refusal {
-    refuse(line, "", "an empty document", "the fields of a contract")
 }
 
 fn refuse(line: usize, path: &str, found: &str, expected: &str) -> Refusal {

@@ -1,19 +1,30 @@
-//! The console's answers: JSON, or why there is none.
+//! The console's answers: JSON, or why there is none, or all that happens.
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::{
     Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 use serde::Serialize;
 
-/// A whole answer.
-pub(super) type Answer = Response<Full<Bytes>>;
+use super::stream::Stream;
+
+/// A whole answer, or one that goes on.
+pub(super) type Answer = Response<Either<Full<Bytes>, Stream>>;
 
 /// A value, with 200.
 pub(super) fn ok(value: &impl Serialize) -> Answer {
     json(StatusCode::OK, value)
+}
+
+/// Events as they come, with 200.
+pub(super) fn events(stream: Stream) -> Answer {
+    let mut answer = Response::new(Either::Right(stream));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    answer
 }
 
 /// A request that is not carried out.
@@ -56,7 +67,7 @@ impl Refusal {
 
 fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(value).expect("texts and numbers are always JSON");
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Either::Left(Full::new(body.into())));
     *answer.status_mut() = status;
     answer
         .headers_mut()

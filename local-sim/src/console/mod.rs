@@ -1,15 +1,24 @@
 //! The console: how a developer, or a test, takes hold of the running simulator.
 //!
 //! ```text
-//! socket ─▶ guard (whose page asks?) ─▶ router ─▶ time
+//! socket ─▶ guard (whose page asks?) ─▶ router ─▶ connections, environments, invocations, stream: look, and act
+//!                                             └─▶ faults, time, reset: change what happens
 //! ```
 //!
 //! It is no part of AWS, so it listens at an address of its own.
 
 mod answer;
+mod body;
+mod connections;
+mod environments;
+mod faults;
 mod guard;
+mod invocations;
 mod limits;
+mod produced;
+mod reset;
 mod router;
+mod stream;
 mod time;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
@@ -17,6 +26,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::join,
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::sleep,
@@ -24,20 +34,21 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use self::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT};
-use crate::gateway::Clock;
+use self::limits::{ACCEPT_PAUSE, ANSWER_WAIT, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT};
+use crate::faults::Switchboard;
+use crate::gateway::Gateway;
+use crate::kafka::Control;
+use crate::lambda::Lambda;
+use crate::patience::Patience;
 
 /// What can be taken hold of.
 #[derive(Debug)]
 pub(crate) struct Console {
-    clock: Arc<Clock>,
-}
-
-impl Console {
-    /// A console over these parts of the simulator.
-    pub(crate) fn new(clock: Arc<Clock>) -> Self {
-        Self { clock }
-    }
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) lambda: Arc<Lambda>,
+    /// The embedded broker, where there is one.
+    pub(crate) broker: Option<Control>,
+    pub(crate) switchboard: Switchboard,
 }
 
 /// Serves requests until `shutdown` is cancelled; those under way are dropped then.
@@ -73,6 +84,8 @@ pub(crate) async fn serve(console: Console, listener: TcpListener, shutdown: Can
 async fn talk(console: &Console, socket: TcpStream) {
     let served = async {
         let own: SocketAddr = socket.local_addr()?;
+        let (read, write) = socket.into_split();
+        let write = Patience::new(write, ANSWER_WAIT);
         let service = service_fn(|request| async move {
             Ok::<_, Infallible>(router::answer(console, own.ip(), request).await)
         });
@@ -80,7 +93,7 @@ async fn talk(console: &Console, socket: TcpStream) {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_WAIT)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(socket), service)
+            .serve_connection(TokioIo::new(join(read, write)), service)
             .await?;
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     };

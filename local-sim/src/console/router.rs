@@ -1,17 +1,20 @@
 //! Which request does what.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::{Method, Request, StatusCode, body::Incoming};
+use percent_encoding::percent_decode_str;
 use tokio::time::timeout;
 
 use super::{
     Console,
-    answer::{Answer, Refusal},
-    guard,
+    answer::{self, Answer, Refusal},
+    connections, environments, faults, guard, invocations,
     limits::{BODY_BYTES_MAX, BODY_WAIT},
+    reset,
+    stream::Stream,
     time,
 };
 
@@ -29,15 +32,53 @@ async fn route(
 ) -> Result<Answer, Refusal> {
     let (head, body) = request.into_parts();
     guard::check(own, &head.method, &head.headers)?;
-    match (head.uri.path(), head.method) {
-        ("/api/time", Method::GET) => Ok(time::show(&console.clock)),
-        ("/api/time", Method::POST) => time::advance(&console.clock, &read(body).await?),
-        ("/api/time", _) => Err(Refusal::method("GET, POST")),
-        (path, _) => Err(Refusal::new(
+    let Console {
+        gateway,
+        lambda,
+        broker,
+        switchboard,
+    } = console;
+    let path = head.uri.path();
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    match (&*parts, head.method) {
+        (["api", "connections"], Method::GET) => Ok(connections::show(gateway)),
+        (["api", "connections", id], Method::POST) => {
+            connections::act(gateway, &decoded(id), &read(body).await?).await
+        }
+        (["api", "environments"], Method::GET) => Ok(environments::show(lambda)),
+        (["api", "environments", id], Method::POST) => {
+            environments::act(lambda, &decoded(id), &read(body).await?)
+        }
+        (["api", "invocations"], Method::GET) => {
+            invocations::show(lambda, broker.as_ref(), head.uri.query()).await
+        }
+        (["api", "stream"], Method::GET) => Ok(answer::events(Stream::new(console))),
+        (["api", "faults"], Method::GET) => Ok(faults::show(switchboard)),
+        (["api", "faults"], Method::POST) => faults::change(switchboard, &read(body).await?),
+        (["api", "time"], Method::GET) => Ok(time::show(gateway.clock())),
+        (["api", "time"], Method::POST) => time::advance(gateway.clock(), &read(body).await?),
+        (["api", "reset"], Method::POST) => reset::reset(console, &read(body).await?),
+        (
+            [
+                "api",
+                "connections" | "environments" | "invocations" | "stream",
+            ],
+            _,
+        ) => Err(Refusal::method("GET")),
+        (["api", "connections" | "environments", _] | ["api", "reset"], _) => {
+            Err(Refusal::method("POST"))
+        }
+        (["api", "faults" | "time"], _) => Err(Refusal::method("GET, POST")),
+        _ => Err(Refusal::new(
             StatusCode::NOT_FOUND,
-            format!("{path}: no such path, expected /api/time"),
+            format!("{path}: no such path, expected {PATHS}"),
         )),
     }
+}
+
+/// A part of a path, whose `=` may be escaped.
+fn decoded(part: &str) -> Cow<'_, str> {
+    percent_decode_str(part).decode_utf8_lossy()
 }
 
 async fn read(body: Incoming) -> Result<Bytes, Refusal> {
@@ -61,3 +102,6 @@ async fn read(body: Incoming) -> Result<Bytes, Refusal> {
         )),
     }
 }
+
+const PATHS: &str = "/api/connections, /api/environments, /api/invocations, /api/stream, /api/faults, /api/time or \
+                     /api/reset";

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::{self, Answer, Refusal};
+use super::{
+    answer::{self, Answer, Refusal},
+    body::{Body, bad},
+};
 use crate::gateway::Clock;
 
 /// How far the clock has been moved, as JSON.
@@ -40,27 +42,14 @@ fn told(advanced: Duration) -> Answer {
 }
 
 fn parse(body: &[u8]) -> Result<Duration, Refusal> {
-    const BODY: &str = r#"expected {"advance": seconds}"#;
-    const EXPECTED: &str = "expected a number of seconds, not less than 0";
-    let body: Value = serde_json::from_slice(body)
-        .map_err(|error| bad(format!("the body is no JSON ({error}), {BODY}")))?;
-    let Value::Object(fields) = body else {
-        return Err(bad(format!("the body is no object, {BODY}")));
-    };
-    if let Some(name) = fields.keys().find(|name| *name != "advance") {
-        return Err(bad(format!("{name}: an unknown field, expected advance")));
-    }
-    let Some(value) = fields.get("advance") else {
-        return Err(bad(format!("advance: missing, {EXPECTED}")));
-    };
-    value
-        .as_f64()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| bad(format!("advance: found {value}, {EXPECTED}")))
+    let body = Body::read(body, r#"{"advance": seconds}"#)?;
+    body.only(&["advance"])?;
+    let expected = "a number of seconds, not less than 0";
+    body.required("advance", seconds, expected)
 }
 
-fn bad(message: String) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, message)
+fn seconds(value: &Value) -> Option<Duration> {
+    Duration::try_from_secs_f64(value.as_f64()?).ok()
 }
 
 #[cfg(test)]

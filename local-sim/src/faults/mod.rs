@@ -1,5 +1,19 @@
 //! Trouble on demand: what is to go wrong, and when.
+//!
+//! ```text
+//! --faults FILE ─┐
+//! POST /api/faults ─▶ reader ─document▶ switchboard ─▶ the faults of the gateway, of Lambda's functions, of the broker
+//!                                                 └─ each asks its trigger whether it strikes this time
+//! ```
 
+mod document;
+mod reader;
+mod switchboard;
 mod trigger;
 
-pub(crate) use self::trigger::{Striking, Trigger, chance};
+pub(crate) use self::{
+    document::Faults,
+    reader::Scope,
+    switchboard::Switchboard,
+    trigger::{Striking, Trigger, chance},
+};

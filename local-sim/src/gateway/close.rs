@@ -53,6 +53,15 @@ impl Closed {
         ))
     }
 
+    /// As the console asked.
+    pub(super) fn asked(code: u16, reason: String) -> Self {
+        Self {
+            code,
+            reason,
+            why: None,
+        }
+    }
+
     /// `DELETE @connections`.
     pub(super) fn deleted() -> Self {
         Self::new(CloseCode::Normal, "Connection Closed Normally")

@@ -7,11 +7,13 @@ use std::sync::{
 
 use bytes::BytesMut;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::Notify, time::timeout};
+use tracing::warn;
 
 use super::{
     Gateway,
     access_log::{Entry, Steps},
     close::Closed,
+    control::ConnectionChange,
     event::{self, Caller},
     frames,
     id::Id,
@@ -19,6 +21,7 @@ use super::{
     outbound::Outbound,
     throttle::{Throttle, Throttled},
     time::now_ms,
+    unplugged::Plug,
     variables::Variables,
 };
 
@@ -30,7 +33,10 @@ pub(super) struct Connection {
     pub(super) outbound: Outbound,
     /// How the gateway wants it to end, if it does.
     end: OnceLock<Closed>,
-    ending: Notify,
+    /// Where its plug was pulled.
+    plug: OnceLock<Plug>,
+    /// One of these two has come.
+    turning: Notify,
     /// By how much its throttled messages outnumber the others.
     flood: AtomicI32,
     /// Milliseconds since the epoch.
@@ -43,7 +49,8 @@ impl Connection {
             caller,
             outbound: Outbound::new(),
             end: OnceLock::new(),
-            ending: Notify::new(),
+            plug: OnceLock::new(),
+            turning: Notify::new(),
             flood: AtomicI32::new(0),
             last_active_at: AtomicI64::new(now_ms()),
         }
@@ -88,7 +95,19 @@ impl Connection {
     pub(super) fn close(&self, closed: Closed) {
         // Somebody else was first.
         let _ = self.end.set(closed);
-        self.ending.notify_one();
+        self.turning.notify_one();
+    }
+
+    /// Has its socket be left alone from now on.
+    pub(super) fn unplug(&self, plug: Plug) {
+        // Somebody else was first.
+        let _ = self.plug.set(plug);
+        self.turning.notify_one();
+    }
+
+    /// Whether its plug was pulled.
+    pub(super) fn is_unplugged(&self) -> bool {
+        self.plug.get().is_some()
     }
 
     /// Waits until somebody wants the connection closed.
@@ -97,9 +116,32 @@ impl Connection {
             if let Some(closed) = self.end.get() {
                 return closed.clone();
             }
-            self.ending.notified().await;
+            self.turning.notified().await;
         }
     }
+
+    /// Waits until somebody wants the connection closed, or pulls its plug.
+    pub(super) async fn turn(&self) -> Turn {
+        loop {
+            // Who did either has left word of it: there is nothing to look at before.
+            self.turning.notified().await;
+            if let Some(plug) = self.plug.get() {
+                return Turn::Unplug(plug.clone());
+            }
+            if let Some(closed) = self.end.get() {
+                return Turn::Close(closed.clone());
+            }
+        }
+    }
+}
+
+/// What somebody else does to a connection.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// It is to be closed so.
+    Close(Closed),
+    /// Its socket is to be left alone.
+    Unplug(Plug),
 }
 
 /// Serves an open connection from its 101, which is `response`, until it is closed and its `$disconnect` has run.
@@ -115,13 +157,22 @@ pub(super) async fn run(
     let written = timeout(ANSWER_WAIT, socket.write_all(response.as_bytes())).await;
     drop(response);
     let closed = if let Ok(Ok(())) = written {
-        frames::talk(&gateway, &connection, socket, early).await
+        let ended = frames::talk(&gateway, &connection, socket, early).await;
+        if let Some((socket, plug)) = ended.unplugged {
+            gateway.unplugged.keep(socket, plug);
+        }
+        ended.closed
     } else {
         // It is gone by now, or reads nothing; its `$disconnect` is due all the same.
         gateway.connections.remove(connection.id());
         connection.outbound.close();
         Closed::lost()
     };
+    gateway.tell(|| ConnectionChange::Closed {
+        view: connection.view(),
+        code: closed.code,
+        reason: closed.reason.clone(),
+    });
     disconnect(&gateway, &connection.caller, &closed).await;
 }
 
@@ -145,6 +196,11 @@ async fn disconnect(gateway: &Gateway, caller: &Caller, closed: &Closed) {
         gateway.access_log.write(&entry);
         return;
     };
+    if gateway.faults.drops_disconnect() {
+        let id = &caller.connection_id;
+        warn!("the $disconnect of {id} does not run, as was asked for");
+        return;
+    }
     let event = event::disconnect(&gateway.stage, caller, &request, closed);
     let integration = gateway.integrate(route, event).await;
     gateway.access_log.write(&Entry {

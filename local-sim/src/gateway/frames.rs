@@ -28,7 +28,7 @@ use self::metered::Metered;
 use super::{
     Gateway,
     close::Closed,
-    connection::Connection,
+    connection::{Connection, Turn},
     limits::{
         CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_UNDER_WAY_MAX,
         READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT, WRITE_BUFFER_BYTES_MAX,
@@ -36,9 +36,19 @@ use super::{
     message,
     outbound::{Outbound, cost},
     timers::Timers,
+    unplugged::Plug,
 };
 
-/// Moves frames until one side ends the connection; says how it ended once the socket is closed.
+/// How a connection has ended.
+#[derive(Debug)]
+pub(super) struct Ended<S> {
+    /// What its `$disconnect` is told.
+    pub(super) closed: Closed,
+    /// Its socket, where its plug was pulled: open still, and to stay so.
+    pub(super) unplugged: Option<(S, Plug)>,
+}
+
+/// Moves frames until one side ends the connection; says how it ended once the socket is closed, or left alone.
 ///
 /// `early` is what the client sent behind its handshake.
 pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
@@ -46,7 +56,7 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     connection: &Arc<Connection>,
     socket: S,
     early: BytesMut,
-) -> Closed {
+) -> Ended<S> {
     let mut talk = Talk {
         gateway,
         connection,
@@ -76,7 +86,11 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     };
     // Whoever does not close in time is cut off.
     let _ = timeout(wait, end.carry_out(&mut talk.socket, &connection.outbound)).await;
-    end.into_closed()
+    let (closed, plug) = end.into_closed();
+    Ended {
+        closed,
+        unplugged: plug.map(|plug| (talk.socket.into_inner().into_inner(), plug)),
+    }
 }
 
 async fn web_socket<S: AsyncRead + AsyncWrite + Unpin>(
@@ -133,10 +147,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 },
                 text = connection.outbound.next(), if is_flushed => self.send(text).await,
                 () = self.timers.alarm() => self.in_time(),
-                closed = connection.closing() => Err(End::Gateway(closed)),
+                turn = connection.turn() => match turn {
+                    Turn::Close(closed) => Err(End::Gateway(closed)),
+                    // Apart, which takes less memory: few connections come here.
+                    Turn::Unplug(plug) => return Err(Box::pin(self.unplugged(plug)).await),
+                },
                 () = gateway.shutdown.cancelled() => Err(End::Gateway(Closed::service_restart())),
             };
             moved?;
+        }
+    }
+
+    /// Leaves the socket alone until the connection is over.
+    async fn unplugged(&mut self, plug: Plug) -> End {
+        plug.pull();
+        loop {
+            let closed = tokio::select! {
+                () = self.timers.alarm() => {
+                    if !self.timers.is_over() {
+                        continue;
+                    }
+                    Closed::lost()
+                }
+                () = plug.given_up() => Closed::lost(),
+                closed = self.connection.closing() => closed,
+                () = self.gateway.shutdown.cancelled() => Closed::service_restart(),
+            };
+            return End::Unplugged(closed, plug);
         }
     }
 
@@ -153,8 +190,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         if let Some(place) = self.next.take() {
             let request = self.gateway.request();
             let (gateway, connection) = (Arc::clone(self.gateway), Arc::clone(self.connection));
-            let task = message::answer(gateway, connection, request, text, place);
-            self.gateway.tasks.spawn(task);
+            let tasks = &self.gateway.tasks;
+            match self.gateway.faults.wait() {
+                None => tasks.spawn(message::answer(gateway, connection, request, text, place)),
+                Some(wait) => tasks.spawn(message::answer_late(
+                    gateway, connection, request, text, place, wait,
+                )),
+            };
         }
         Ok(())
     }
@@ -232,6 +274,8 @@ enum End {
     Broken(Closed),
     /// The socket is gone.
     Lost,
+    /// The socket is left alone: nobody is told.
+    Unplugged(Closed, Plug),
 }
 
 impl End {
@@ -271,14 +315,15 @@ impl End {
                     drain(socket.get_mut()).await;
                 }
             }
-            Self::Lost => {}
+            Self::Lost | Self::Unplugged(..) => {}
         }
     }
 
-    fn into_closed(self) -> Closed {
+    fn into_closed(self) -> (Closed, Option<Plug>) {
         match self {
-            Self::Client(closed) | Self::Gateway(closed) | Self::Broken(closed) => closed,
-            Self::Lost => Closed::lost(),
+            Self::Client(closed) | Self::Gateway(closed) | Self::Broken(closed) => (closed, None),
+            Self::Lost => (Closed::lost(), None),
+            Self::Unplugged(closed, plug) => (closed, Some(plug)),
         }
     }
 }

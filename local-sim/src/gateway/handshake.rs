@@ -16,6 +16,7 @@ use super::{
     access_log::{Entry, Steps},
     authorizer,
     connection::{self, Connection},
+    control::ConnectionChange,
     event::{self, Caller, Request, Upgrade},
     head::Head,
     limits::SUB_PROTOCOL_BYTES_MAX,
@@ -49,6 +50,7 @@ pub(super) async fn run(
             // Whoever has read the 101 may rely on it that the connection can be posted to.
             gateway.connections.insert(Arc::clone(&connection));
             drop(opening);
+            gateway.tell(|| ConnectionChange::Opened(connection.view()));
             let gateway = Arc::clone(&gateway);
             tasks.spawn(connection::run(
                 gateway, socket, connection, response, early,

@@ -63,5 +63,13 @@ pub(super) const OUTBOUND_MESSAGE_BYTES: usize = 64;
 pub(super) const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 /// A socket's read buffer, in bytes: small, because most connections are idle.
 pub(super) const READ_BUFFER_BYTES: usize = 2048;
+/// Sockets that stay open with their plug pulled, whether their connections have ended or not.
+pub(super) const UNPLUGGED_MAX: usize = 1000;
+/// Whoever pulls a plug waits for this long at most until the socket is left alone: it may close at this moment.
+pub(super) const UNPLUG_WAIT: Duration = Duration::from_secs(1);
+/// A message waits for this long at most to be overtaken by others: as long as an integration may take, too.
+pub(crate) const REORDER_MAX: Duration = Duration::from_secs(29);
+/// Who watches connections may be behind by so many changes.
+pub(super) const CHANGES_MAX: usize = 1024;
 /// How long the listener waits after it could not accept, most likely for want of descriptors.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -4,7 +4,6 @@
 
 mod answer;
 mod path;
-mod patience;
 mod refusal;
 
 use std::{convert::Infallible, error::Error, io::Cursor, sync::Arc};
@@ -27,7 +26,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use self::{answer::Answer, path::Target, patience::Patience, refusal::Refusal};
+use self::{answer::Answer, path::Target, refusal::Refusal};
 use super::{
     Gateway,
     close::Closed,
@@ -38,6 +37,7 @@ use super::{
     signature::{self, Signature},
     time::now,
 };
+use crate::patience::Patience;
 
 /// Serves requests on a socket of which `read` has been read already.
 pub(super) async fn serve(gateway: Arc<Gateway>, socket: TcpStream, read: BytesMut) {

@@ -1,9 +1,9 @@
 //! One message: an invocation of its own, which waits for no other.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sluice_contract::Route;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::warn;
 
@@ -19,6 +19,20 @@ use super::{
     reply::Reply,
     variables::Variables,
 };
+
+/// Answers a message, at first after a wait, so that others overtake it.
+pub(super) async fn answer_late(
+    gateway: Arc<Gateway>,
+    connection: Arc<Connection>,
+    request: Request,
+    text: Utf8Bytes,
+    place: OwnedSemaphorePermit,
+    wait: Duration,
+) {
+    // When the gateway ends, nobody waits any more.
+    gateway.shutdown.run_until_cancelled(sleep(wait)).await;
+    answer(gateway, connection, request, text, place).await;
+}
 
 /// Answers a message. Its `place` among those under way is free again once the answer is queued.
 pub(super) async fn answer(

@@ -5,15 +5,17 @@
 //!           └──▶ management (@connections)            └─close─▶ $disconnect
 //! ```
 //!
-//! Of Lambda it knows only how to invoke a function with an event.
+//! Of Lambda it knows only how to invoke a function with an event. `control` is for who looks on, or interferes.
 
 mod access_log;
 mod authorizer;
 mod clock;
 mod close;
 mod connection;
+mod control;
 mod domain;
 mod event;
+mod faults;
 mod frames;
 mod handshake;
 mod head;
@@ -35,29 +37,38 @@ mod signature;
 mod throttle;
 mod time;
 mod timers;
+mod unplugged;
 mod variables;
 
 use std::sync::Arc;
 
 use sluice_contract::{Contract, Route};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, broadcast},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     access_log::AccessLog,
     event::{Request, Stage},
+    faults::Faults,
     hints::Hints,
     id::Ids,
-    limits::PENDING_MAX,
+    limits::{CHANGES_MAX, PENDING_MAX},
     registry::Registry,
     throttle::Throttle,
     time::now_ms,
+    unplugged::Unplugged,
 };
 use crate::lambda::Lambda;
 
 pub(crate) use self::{
     access_log::AccessLogError,
     clock::Clock,
+    control::{ConnectionChange, View},
+    faults::Reorder,
+    limits::REORDER_MAX,
     options::{AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, Options, PlainGet},
 };
 
@@ -72,6 +83,9 @@ pub(crate) struct Gateway {
     lambda: Arc<Lambda>,
     ids: Ids,
     connections: Registry,
+    unplugged: Unplugged,
+    faults: Faults,
+    changes: broadcast::Sender<ConnectionChange>,
     access_log: AccessLog,
     hints: Hints,
     /// A place for each socket that is no WebSocket yet.
@@ -110,6 +124,9 @@ impl Gateway {
             lambda,
             ids: Ids::new(),
             connections: Registry::default(),
+            unplugged: Unplugged::new(),
+            faults: Faults::default(),
+            changes: broadcast::Sender::new(CHANGES_MAX),
             places: Arc::new(Semaphore::new(PENDING_MAX)),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),

@@ -15,6 +15,16 @@ pub(super) enum Principal {
     Iam(User),
 }
 
+impl Principal {
+    /// What it is called: the authorizer's word for it, or the user's ARN.
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Self::Custom(custom) => &custom.principal_id,
+            Self::Iam(user) => user.user_arn,
+        }
+    }
+}
+
 /// What a Lambda authorizer said.
 #[derive(Debug)]
 pub(super) struct Custom {

@@ -39,6 +39,11 @@ impl Registry {
         self.open.read().get(id).cloned()
     }
 
+    /// All open connections.
+    pub(super) fn all(&self) -> Vec<Arc<Connection>> {
+        self.open.read().values().cloned().collect()
+    }
+
     /// Forgets a connection that has closed.
     pub(super) fn remove(&self, id: &Id) {
         self.open.write().remove(id);

@@ -13,7 +13,9 @@ use tracing::{debug, warn};
 use super::{
     cluster::{Cluster, Options},
     connection::{self, ConnectionError},
+    control::Control,
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX},
+    request::RequestError,
     store::topics::TopicError,
 };
 
@@ -50,17 +52,27 @@ impl Broker {
         self.cluster.topics.create(name, partitions).map(drop)
     }
 
+    /// What the developer may do with it, while it is served too.
+    pub(crate) fn control(&self) -> Control {
+        Control::new(Arc::clone(&self.cluster))
+    }
+
     /// Serves clients until `shutdown`, then drops their connections and all records.
     pub(crate) async fn serve(self, shutdown: CancellationToken) {
         let connections = TaskTracker::new();
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        self.cluster.faults.follow(&shutdown);
         shutdown
             .run_until_cancelled(async {
                 loop {
                     let permit = admit(&room).await;
                     let client = accept(&self.listener).await;
+                    let Some(closing) = self.cluster.faults.welcome() else {
+                        debug!(peer = %client.1, "connection closed by a fault");
+                        continue;
+                    };
                     let served = serve_client(client, Arc::clone(&self.cluster), permit);
-                    connections.spawn(shutdown.clone().run_until_cancelled_owned(served));
+                    connections.spawn(closing.run_until_cancelled_owned(served));
                 }
             })
             .await;
@@ -101,6 +113,9 @@ async fn serve_client(
     match connection::serve(socket, &cluster).await {
         Ok(()) => debug!(%peer, "connection ended"),
         Err(ConnectionError::Io(err)) => debug!(%peer, %err, "connection broke"),
+        Err(ConnectionError::Request(RequestError::Closed)) => {
+            debug!(%peer, "connection closed by a fault");
+        }
         Err(err) => warn!(%peer, err = &err as &dyn Error, "connection closed"),
     }
 }

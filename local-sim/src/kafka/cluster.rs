@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{groups::Groups, store::topics::Topics};
+use super::{faults::Faults, groups::Groups, store::topics::Topics};
 
 /// The id of the only node.
 pub(crate) const NODE_ID: i32 = 1;
@@ -20,6 +20,8 @@ pub(crate) struct Cluster {
     pub(crate) topics: Topics,
     /// The consumer groups.
     pub(crate) groups: Groups,
+    /// What is wrong with the node.
+    pub(crate) faults: Faults,
     /// How many partitions a topic gets that nobody gave a number.
     pub(crate) partitions_default: i32,
     producer_ids: AtomicI64,
@@ -45,6 +47,10 @@ pub(crate) struct Context<'a> {
     pub(crate) client_id: &'a str,
     /// The version of the API that the client speaks.
     pub(crate) version: i16,
+    /// Whether partitions have no leader.
+    pub(crate) leaderless: bool,
+    /// How long the client is to wait before it asks again.
+    pub(crate) throttle_time_ms: i32,
 }
 
 /// The two ends of a connection.
@@ -62,6 +68,7 @@ impl Cluster {
         Self {
             topics: Topics::new(options.retention_bytes),
             groups: Groups::default(),
+            faults: Faults::default(),
             partitions_default: options.partitions_default,
             producer_ids: AtomicI64::new(first_producer_id(SystemTime::now())),
         }

@@ -46,12 +46,16 @@ pub(crate) async fn serve(mut socket: TcpStream, cluster: &Cluster) -> Result<()
     };
     let mut unread = BytesMut::new();
     while let Some(request) = read_request(&mut socket, &mut unread).await? {
-        if let Some(response) = request::answer(cluster, ends, request).await? {
+        let answer = request::answer(cluster, ends, request).await?;
+        if let Some(response) = answer.response {
             let written = timeout(RESPONSE_WAIT, socket.write_all(&response)).await;
             written.map_err(|_| ConnectionError::Stalled {
                 what: "taking a response",
                 limit: RESPONSE_WAIT,
             })??;
+        }
+        if let Some(muted) = answer.muted {
+            muted.pass().await;
         }
     }
     Ok(())

@@ -76,6 +76,17 @@ pub(crate) const FETCH_WAIT_MAX: Duration = Duration::from_secs(60);
 /// How long the listener waits after it could not accept, most likely for want of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// A fault holds an answer back, or a client off, for at most this long: longer than any client's patience.
+pub(crate) const FAULT_WAIT_MAX: Duration = Duration::from_mins(15);
+/// This many batches, the newest of all partitions, are looked through for a record: more than invocations are
+/// remembered, and a function stores a batch or so in each.
+pub(crate) const RECENT_BATCHES_MAX: usize = 4_096;
+/// The batches that are looked through take this many bytes. Retention may have dropped some of them already, so this
+/// comes on top of what it allows.
+pub(crate) const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A compressed batch whose records may take more bytes than this is not looked into.
+pub(crate) const DECOMPRESSED_BYTES_MAX: usize = 128 * 1024 * 1024;
+
 /// The least room for a read, in bytes: small, because most requests are.
 pub(crate) const READ_BYTES_MIN: usize = 4 * 1024;
 /// The most room for a read, in bytes: memory grows with what a client sent, not with what it announced.

@@ -6,9 +6,11 @@
 //! no security.
 //!
 //! ```text
-//! broker ───▶ connection ─▶ request ──▶ api ───────▶ cluster ─▶ store, groups
+//! broker ───▶ connection ─▶ request ──▶ api ───────▶ cluster ─▶ store, groups, faults
 //! listener    frames        bytes to    a function   what all   topics, partitions, logs, retention;
-//!                           fields      for each     share      members, offsets
+//!                           fields      for each     share ▲    members, offsets; trouble on demand
+//! control ─────────────────────────────────────────────────┘
+//! the developer's hand
 //! ```
 //! Each names only what is to its right. `limits` has every bound.
 
@@ -16,6 +18,8 @@ mod api;
 mod broker;
 mod cluster;
 mod connection;
+mod control;
+mod faults;
 mod groups;
 mod limits;
 mod request;
@@ -26,4 +30,7 @@ mod tests;
 
 pub(crate) use broker::Broker;
 pub(crate) use cluster::Options;
-pub(crate) use limits::RETENTION_BYTES_DEFAULT;
+pub(crate) use control::Control;
+pub(crate) use faults::{Fault, Kind};
+pub(crate) use limits::{FAULT_WAIT_MAX, RETENTION_BYTES_DEFAULT};
+pub(crate) use store::recent::Place;

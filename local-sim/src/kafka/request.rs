@@ -15,6 +15,7 @@ use super::{
         produce, sasl, topics,
     },
     cluster::{Cluster, Context, Ends},
+    faults::{Pause, Struck},
     shape::{self, ShapeError},
 };
 
@@ -49,6 +50,9 @@ pub(crate) const SERVED: [(ApiKey, RangeInclusive<i16>); 21] = [
 /// Why a request is answered by closing the connection.
 #[derive(Debug, Error)]
 pub(crate) enum RequestError {
+    /// The broker is to be closed to this request.
+    #[error("closed by a fault that is in force")]
+    Closed,
     /// A response that its version of the API cannot express.
     #[error("cannot write the response to {api:?} version {version}")]
     Encode {
@@ -88,16 +92,48 @@ pub(crate) enum RequestError {
     },
 }
 
-/// Answers one request; `None` where the client wants no answer.
+/// What a client gets for a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The response with its length; `None` where the client wants none.
+    pub(crate) response: Option<Bytes>,
+    /// How long nothing more is read from the client, once it has the response.
+    pub(crate) muted: Option<Pause>,
+}
+
+/// Answers one request.
 ///
 /// Every request passes here, and nowhere else: a broker that is slow, silent or without leaders begins here.
 pub(crate) async fn answer(
     cluster: &Cluster,
     ends: Ends,
     bytes: Bytes,
+) -> Result<Answer, RequestError> {
+    let parsed = Request::parse(bytes)?;
+    let struck = cluster.faults.meet(parsed.api()).await;
+    if struck.closed {
+        return Err(RequestError::Closed);
+    }
+    let response = respond(cluster, ends, &struck, parsed).await?;
+    if let Some(slow) = struck.slow
+        && response.is_some()
+    {
+        slow.pass().await;
+    }
+    Ok(Answer {
+        response,
+        muted: struck.throttling,
+    })
+}
+
+async fn respond(
+    cluster: &Cluster,
+    ends: Ends,
+    struck: &Struck,
+    parsed: Parsed,
 ) -> Result<Option<Bytes>, RequestError> {
-    match Request::parse(bytes)? {
-        Parsed::Request(request) => dispatch(cluster, ends, request).await,
+    match parsed {
+        Parsed::Request(request) => dispatch(cluster, ends, struck, request).await,
         Parsed::UnknownApiVersions { correlation_id } => {
             let oldest = Request {
                 api: ApiKey::ApiVersions,
@@ -128,9 +164,19 @@ enum Parsed {
     },
 }
 
+impl Parsed {
+    fn api(&self) -> ApiKey {
+        match self {
+            Self::Request(request) => request.api,
+            Self::UnknownApiVersions { .. } => ApiKey::ApiVersions,
+        }
+    }
+}
+
 async fn dispatch(
     cluster: &Cluster,
     ends: Ends,
+    struck: &Struck,
     request: Request,
 ) -> Result<Option<Bytes>, RequestError> {
     let context = Context {
@@ -138,6 +184,8 @@ async fn dispatch(
         ends,
         client_id: &request.client_id,
         version: request.version,
+        leaderless: struck.leaderless,
+        throttle_time_ms: struck.throttling.as_ref().map_or(0, Pause::millis),
     };
     match request.api {
         ApiKey::ApiVersions => request.reply(&api_versions::api_versions(&SERVED)),

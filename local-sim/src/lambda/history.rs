@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     mem,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, SystemTime},
 };
 
@@ -59,8 +59,8 @@ impl Record {
 pub(crate) enum Change {
     /// An environment is in another state.
     Environment(View),
-    /// An invocation is over.
-    Invocation(Arc<Record>),
+    /// An invocation is over. It is there as long as it is kept, so that who watches and never looks holds none.
+    Invocation(Weak<Record>),
 }
 
 /// The last invocations of all functions, within a bound.
@@ -99,7 +99,7 @@ impl History {
             dropped.push(oldest);
         }
         drop(kept);
-        self.tell(|| Change::Invocation(record));
+        self.tell(|| Change::Invocation(Arc::downgrade(&record)));
     }
 
     /// Tells who watches, if anybody does.
@@ -219,7 +219,10 @@ mod tests {
         let mut changes = history.watch();
         history.add(record("after", 1));
         match changes.try_recv() {
-            Ok(Change::Invocation(record)) => assert_eq!(record.function, "after"),
+            Ok(Change::Invocation(record)) => {
+                let record = record.upgrade().expect("it is kept");
+                assert_eq!(record.function, "after");
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -41,8 +41,6 @@ use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-#[expect(unused_imports, reason = "the console is to name them")]
-pub(crate) use self::troubles::{InForce, LATENCY_MAX, Troubles};
 use self::{
     concurrency::Concurrency, environment::Environment, function::Function, history::History,
     process::Guardian,
@@ -53,6 +51,7 @@ pub(crate) use self::{
     folder::PACKAGE,
     history::{Change, Record},
     process::raise_descriptor_limit,
+    troubles::{LATENCY_MAX, Troubles},
 };
 use crate::stderr::Lines;
 

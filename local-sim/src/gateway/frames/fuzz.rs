@@ -122,8 +122,11 @@ async fn run(gateway: &Arc<Gateway>, bytes: &[u8], expected: &Expected, rng: &mu
     };
     let (early, bytes) = bytes.split_at(early);
     let talk = super::talk(gateway, &connection, server, early.into());
-    let (closed, seen) = tokio::join!(talk, speak(client, bytes, expected, rng));
-    Found { closed, seen }
+    let (ended, seen) = tokio::join!(talk, speak(client, bytes, expected, rng));
+    Found {
+        closed: ended.closed,
+        seen,
+    }
 }
 
 async fn speak(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Seen {

@@ -13,13 +13,13 @@ use kafka_protocol::{
 };
 use tokio::{sync::watch, time::timeout};
 
+use super::{Unserved, led};
 use crate::kafka::{
     cluster::Context,
     limits::{FETCH_BYTES_MAX, FETCH_WAIT_MAX},
     store::{
         log::OutOfRange,
         partition::{Partition, Read},
-        topics::Topics,
     },
 };
 
@@ -39,11 +39,13 @@ pub(crate) async fn fetch(context: Context<'_>, request: FetchRequest) -> FetchR
     let topics: Vec<_> = request
         .topics
         .into_iter()
-        .map(|topic| Topic::find(&context.cluster.topics, topic))
+        .map(|topic| Topic::find(context, topic))
         .collect();
     // Whichever comes first: the client gets what is there.
     let _ = timeout(wait, readable(&topics, bytes_min)).await;
-    FetchResponse::default().with_responses(read(topics, bytes_max, context.version))
+    FetchResponse::default()
+        .with_responses(read(topics, bytes_max, context.version))
+        .with_throttle_time_ms(context.throttle_time_ms)
 }
 
 /// A topic that the client wants to read.
@@ -55,16 +57,16 @@ struct Topic {
 /// Where in a partition the client is.
 struct Position {
     index: i32,
-    partition: Option<Arc<Partition>>,
+    partition: Result<Arc<Partition>, Unserved>,
     offset: i64,
     bytes_max: usize,
 }
 
 impl Topic {
-    fn find(topics: &Topics, topic: FetchTopic) -> Self {
+    fn find(context: Context<'_>, topic: FetchTopic) -> Self {
         let position = |partition: &FetchPartition| Position {
             index: partition.partition,
-            partition: topics.partition(&topic.topic, partition.partition),
+            partition: led(context, &topic.topic, partition.partition),
             offset: partition.fetch_offset,
             bytes_max: size(partition.partition_max_bytes),
         };
@@ -80,7 +82,7 @@ async fn readable(topics: &[Topic], bytes_min: usize) {
     let positions = || topics.iter().flat_map(|topic| &topic.positions);
     // Before the first look, or an append in between would go unnoticed.
     let mut ends: Vec<_> = positions()
-        .filter_map(|position| position.partition.as_ref())
+        .filter_map(|position| position.partition.as_ref().ok())
         .map(|partition| partition.subscribe())
         .collect();
     while let Ok(bytes) = positions()
@@ -135,7 +137,7 @@ fn read(topics: Vec<Topic>, bytes_max: usize, version: i16) -> Vec<FetchableTopi
 /// Why a position cannot be read.
 enum Unreadable {
     OutOfRange,
-    UnknownPartition,
+    Unserved(Unserved),
 }
 
 impl Position {
@@ -152,7 +154,7 @@ impl Position {
     fn partition(&self) -> Result<&Partition, Unreadable> {
         self.partition
             .as_deref()
-            .ok_or(Unreadable::UnknownPartition)
+            .map_err(|unserved| Unreadable::Unserved(*unserved))
     }
 }
 
@@ -171,7 +173,7 @@ fn respond(index: i32, found: Result<Read, Unreadable>, version: i16) -> Partiti
         Err(unreadable) => {
             let error = match unreadable {
                 Unreadable::OutOfRange => ResponseError::OffsetOutOfRange,
-                Unreadable::UnknownPartition => ResponseError::UnknownTopicOrPartition,
+                Unreadable::Unserved(unserved) => unserved.code(),
             };
             return response
                 .with_error_code(error.code())

@@ -38,7 +38,7 @@ pub(crate) fn metadata(context: Context<'_>, request: &MetadataRequest) -> Metad
             .topics
             .list()
             .iter()
-            .map(|topic| describe(topic, context.version))
+            .map(|topic| describe(context, topic))
             .collect()
     } else {
         asked
@@ -72,21 +72,28 @@ fn find(context: Context<'_>, name: &str, create: bool) -> MetadataResponseTopic
             .ok_or(ResponseError::UnknownTopicOrPartition)
     };
     match found {
-        Ok(topic) => describe(&topic, context.version),
+        Ok(topic) => describe(context, &topic),
         Err(error) => MetadataResponseTopic::default()
             .with_name(Some(topic_name(name)))
             .with_error_code(error.code()),
     }
 }
 
-fn describe(topic: &Arc<Topic>, version: i16) -> MetadataResponseTopic {
+fn describe(context: Context<'_>, topic: &Arc<Topic>) -> MetadataResponseTopic {
     let partitions = (0..).zip(&topic.partitions).map(|(index, _)| {
         let partition = MetadataResponsePartition::default()
             .with_partition_index(index)
             .with_leader_id(BrokerId(NODE_ID))
             .with_replica_nodes(vec![BrokerId(NODE_ID)])
             .with_isr_nodes(vec![BrokerId(NODE_ID)]);
-        if version < 7 {
+        let partition = if context.leaderless {
+            partition
+                .with_leader_id(BrokerId(NO_NODE))
+                .with_error_code(ResponseError::LeaderNotAvailable.code())
+        } else {
+            partition
+        };
+        if context.version < 7 {
             partition
         } else {
             partition.with_leader_epoch(LEADER_EPOCH)
@@ -96,3 +103,5 @@ fn describe(topic: &Arc<Topic>, version: i16) -> MetadataResponseTopic {
         .with_name(Some(topic_name(&topic.name)))
         .with_partitions(partitions.collect())
 }
+
+const NO_NODE: i32 = -1;

@@ -13,7 +13,41 @@ pub(crate) mod produce;
 pub(crate) mod sasl;
 pub(crate) mod topics;
 
+use std::sync::Arc;
+
 use kafka_protocol::{ResponseError, messages::TopicName, protocol::StrBytes};
+use thiserror::Error;
+
+use super::{cluster::Context, store::partition::Partition};
+
+/// Why a partition is not served here.
+#[derive(Debug, Clone, Copy, Error, PartialEq, Eq)]
+enum Unserved {
+    #[error("the partition has no leader")]
+    Leaderless,
+    #[error("this broker has no such topic, or no such partition of it")]
+    Unknown,
+}
+
+impl Unserved {
+    /// The error of Kafka's protocol that says so.
+    fn code(self) -> ResponseError {
+        match self {
+            Self::Leaderless => ResponseError::NotLeaderOrFollower,
+            Self::Unknown => ResponseError::UnknownTopicOrPartition,
+        }
+    }
+}
+
+/// The partition of a topic, for those that only its leader serves.
+fn led(context: Context<'_>, topic: &str, index: i32) -> Result<Arc<Partition>, Unserved> {
+    let partition = context.cluster.topics.partition(topic, index);
+    let partition = partition.ok_or(Unserved::Unknown)?;
+    if context.leaderless {
+        return Err(Unserved::Leaderless);
+    }
+    Ok(partition)
+}
 
 /// A text of ours as the protocol's type.
 fn text(value: &(impl ToString + ?Sized)) -> StrBytes {

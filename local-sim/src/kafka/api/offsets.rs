@@ -9,6 +9,7 @@ use kafka_protocol::{
     },
 };
 
+use super::{Unserved, led};
 use crate::kafka::{
     cluster::Context,
     store::{partition::Partition, topics::LEADER_EPOCH},
@@ -23,8 +24,9 @@ pub(crate) fn list_offsets(
         let partitions = topic.partitions.iter().map(|partition| {
             let index = partition.partition_index;
             let response = ListOffsetsPartitionResponse::default().with_partition_index(index);
-            let Some(found) = context.cluster.topics.partition(&topic.name, index) else {
-                return response.with_error_code(ResponseError::UnknownTopicOrPartition.code());
+            let found = match led(context, &topic.name, index) {
+                Ok(found) => found,
+                Err(unserved) => return response.with_error_code(unserved.code().code()),
             };
             let (timestamp, offset) = locate(&found, partition.timestamp);
             let response = response.with_timestamp(timestamp).with_offset(offset);
@@ -49,12 +51,13 @@ pub(crate) fn delete_records(
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             let index = partition.partition_index;
-            let found = context.cluster.topics.partition(&topic.name, index);
-            let (low_watermark, error_code) =
-                match delete_before(found.as_deref(), partition.offset) {
-                    Ok(start) => (start, 0),
-                    Err(error) => (UNKNOWN, error.code()),
-                };
+            let deleted = led(context, &topic.name, index)
+                .map_err(Unserved::code)
+                .and_then(|found| delete_before(&found, partition.offset));
+            let (low_watermark, error_code) = match deleted {
+                Ok(start) => (start, 0),
+                Err(error) => (UNKNOWN, error.code()),
+            };
             DeleteRecordsPartitionResult::default()
                 .with_partition_index(index)
                 .with_low_watermark(low_watermark)
@@ -76,8 +79,7 @@ fn locate(partition: &Partition, timestamp: i64) -> (i64, i64) {
     }
 }
 
-fn delete_before(partition: Option<&Partition>, offset: i64) -> Result<i64, ResponseError> {
-    let partition = partition.ok_or(ResponseError::UnknownTopicOrPartition)?;
+fn delete_before(partition: &Partition, offset: i64) -> Result<i64, ResponseError> {
     let offset = if offset == HIGH_WATERMARK {
         partition.offsets().end
     } else {

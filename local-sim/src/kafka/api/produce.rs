@@ -11,13 +11,12 @@ use kafka_protocol::{
 use thiserror::Error;
 use tracing::debug;
 
-use super::text;
+use super::{Unserved, led, text};
 use crate::kafka::{
     cluster::Context,
     store::{
         batch::{Batch, BatchError},
         producers::SequenceError,
-        topics::Topics,
     },
 };
 
@@ -41,12 +40,7 @@ pub(crate) fn produce(context: Context<'_>, request: ProduceRequest) -> Outcome 
     let topics = request.topic_data.into_iter().map(|topic| {
         let partitions = topic.partition_data.into_iter().map(|partition| {
             let appended = if ACKS.contains(&acks) {
-                append(
-                    &context.cluster.topics,
-                    &topic.name,
-                    partition.index,
-                    partition.records,
-                )
+                append(context, &topic.name, partition.index, partition.records)
             } else {
                 Err(Refusal::Acks(acks))
             };
@@ -57,7 +51,9 @@ pub(crate) fn produce(context: Context<'_>, request: ProduceRequest) -> Outcome 
             .with_partition_responses(partitions.collect())
             .with_name(topic.name.clone())
     });
-    let response = ProduceResponse::default().with_responses(topics.collect());
+    let response = ProduceResponse::default()
+        .with_responses(topics.collect())
+        .with_throttle_time_ms(context.throttle_time_ms);
     context.cluster.topics.enforce_retention();
     match acks {
         NO_ACKS if failed => Outcome::Disconnect,
@@ -80,19 +76,17 @@ enum Refusal {
     Batch(#[from] BatchError),
     #[error(transparent)]
     Sequence(#[from] SequenceError),
-    #[error("this broker has no such topic, or no such partition of it")]
-    UnknownPartition,
+    #[error(transparent)]
+    Unserved(#[from] Unserved),
 }
 
 fn append(
-    topics: &Topics,
+    context: Context<'_>,
     topic: &str,
     partition: i32,
     records: Option<Bytes>,
 ) -> Result<Appended, Refusal> {
-    let partition = topics
-        .partition(topic, partition)
-        .ok_or(Refusal::UnknownPartition)?;
+    let partition = led(context, topic, partition)?;
     let batch = Batch::parse(records.unwrap_or_default())?;
     let base_offset = partition.append(&batch)?;
     Ok(Appended {
@@ -138,7 +132,7 @@ impl Refusal {
             Self::Acks(_) => ResponseError::InvalidRequiredAcks,
             Self::Batch(err) => err.code(),
             Self::Sequence(err) => err.code(),
-            Self::UnknownPartition => ResponseError::UnknownTopicOrPartition,
+            Self::Unserved(unserved) => unserved.code(),
         }
     }
 }

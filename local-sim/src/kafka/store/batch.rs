@@ -168,6 +168,12 @@ impl BatchError {
     }
 }
 
+/// The codec of a batch's records; none of a batch that is cut short.
+pub(super) fn codec(batch: &[u8]) -> Option<i16> {
+    let attributes = batch.get(CRC_COVERS_FROM..)?.first_chunk()?;
+    Some(i16::from_be_bytes(*attributes) & CODEC_MASK)
+}
+
 /// Adds to a sequence number, which goes on from 0 after the largest.
 pub(crate) fn wrapping_add(sequence: i32, delta: i32) -> i32 {
     sequence.wrapping_add(delta) & i32::MAX
@@ -224,7 +230,8 @@ const LEADER_EPOCH: Range<usize> = 12..16;
 const MAGIC_AT: usize = 16;
 const CRC_AT: usize = 17;
 const CRC_COVERS_FROM: usize = 21;
-const HEADER_BYTES: usize = 61;
+/// The records, or what they are compressed to, come after so many bytes.
+pub(super) const HEADER_BYTES: usize = 61;
 
 /// The one format since Kafka 0.11.
 const MAGIC: i8 = 2;

@@ -56,8 +56,8 @@ impl Log {
         self.cost
     }
 
-    /// Appends a batch and returns the offset of its first record.
-    pub(crate) fn append(&mut self, batch: &Batch) -> i64 {
+    /// Appends a batch and returns the offset of its first record, and the batch as it is stored.
+    pub(crate) fn append(&mut self, batch: &Batch) -> (i64, Bytes) {
         let base_offset = self.end;
         let bytes = batch.placed_at(base_offset);
         self.end += i64::from(batch.count);
@@ -67,12 +67,12 @@ impl Log {
             base_timestamp: batch.base_timestamp,
             max_timestamp: batch.max_timestamp,
             position: self.appended,
-            bytes,
+            bytes: bytes.clone(),
         };
         self.appended += entry.bytes.len() as u64;
         self.cost += entry.cost();
         self.entries.push_back(entry);
-        base_offset
+        (base_offset, bytes)
     }
 
     /// The batches from the one with `offset` on, as many whole ones as `bytes_max` holds.
@@ -303,7 +303,7 @@ mod tests {
                 let (start, end, cost) = (log.start(), log.end(), log.cost());
                 match step {
                     Step::Append { count, filling } => {
-                        let base_offset = log.append(&Sample { filling, ..records(count) }.batch());
+                        let (base_offset, _) = log.append(&Sample { filling, ..records(count) }.batch());
                         prop_assert_eq!(base_offset, end);
                         prop_assert_eq!(log.end(), end + i64::from(count));
                     }

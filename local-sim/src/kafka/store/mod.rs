@@ -1,9 +1,12 @@
 //! What the broker keeps: topics of partitions of record batches. No sockets, no requests.
 
 pub(crate) mod batch;
+mod codec;
 pub(crate) mod log;
 pub(crate) mod partition;
 pub(crate) mod producers;
+pub(crate) mod recent;
+pub(crate) mod records;
 pub(crate) mod retention;
 #[cfg(test)]
 pub(crate) mod sample;

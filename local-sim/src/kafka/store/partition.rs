@@ -10,6 +10,7 @@ use super::{
     batch::Batch,
     log::{Log, OutOfRange},
     producers::{Producers, SequenceError},
+    recent::{Home, Recent},
     retention::Retention,
 };
 
@@ -19,6 +20,8 @@ pub(crate) struct Partition {
     contents: Mutex<Contents>,
     end: watch::Sender<i64>,
     retention: Arc<Retention>,
+    recent: Arc<Recent>,
+    home: Home,
 }
 
 #[derive(Debug, Default)]
@@ -37,12 +40,14 @@ pub(crate) struct Read {
 }
 
 impl Partition {
-    /// An empty partition whose memory is accounted for in `retention`.
-    pub(crate) fn new(retention: Arc<Retention>) -> Self {
+    /// An empty partition whose memory is accounted for in `retention`, and whose batches are put in `recent` too.
+    pub(crate) fn new(home: Home, retention: Arc<Retention>, recent: Arc<Recent>) -> Self {
         Self {
             contents: Mutex::default(),
             end: watch::Sender::new(0),
             retention,
+            recent,
+            home,
         }
     }
 
@@ -54,11 +59,13 @@ impl Partition {
         {
             return Ok(base_offset);
         }
-        let base_offset = self.change(&mut contents.log, |log| log.append(batch));
+        let (base_offset, bytes) = self.change(&mut contents.log, |log| log.append(batch));
         if let Some(sequence) = batch.sequence {
             contents.producers.remember(sequence, base_offset);
         }
         self.end.send_replace(contents.log.end());
+        drop(contents);
+        self.recent.push(&self.home, bytes);
         Ok(base_offset)
     }
 

@@ -6,7 +6,11 @@ use kafka_protocol::ResponseError;
 use parking_lot::{Mutex, RwLock};
 use thiserror::Error;
 
-use super::{partition::Partition, retention::Retention};
+use super::{
+    partition::Partition,
+    recent::{Home, Recent},
+    retention::Retention,
+};
 use crate::kafka::limits::{PARTITIONS_MAX, TOPIC_NAME_LENGTH_MAX, TOPICS_MAX};
 
 /// Partitions have one leader for ever: this is its epoch.
@@ -17,6 +21,7 @@ pub(crate) const LEADER_EPOCH: i32 = 0;
 pub(crate) struct Topics {
     by_name: RwLock<BTreeMap<String, Arc<Topic>>>,
     retention: Arc<Retention>,
+    recent: Arc<Recent>,
     /// Held by the one that makes room, while others go on.
     making_room: Mutex<()>,
 }
@@ -64,6 +69,7 @@ impl Topics {
         Self {
             by_name: RwLock::default(),
             retention: Arc::new(Retention::new(retention_bytes)),
+            recent: Arc::default(),
             making_room: Mutex::default(),
         }
     }
@@ -93,11 +99,13 @@ impl Topics {
     pub(crate) fn create(&self, name: &str, partitions: i32) -> Result<Arc<Topic>, TopicError> {
         let mut by_name = self.by_name.write();
         let count = vet(&by_name, name, partitions)?;
+        let partition = |home| {
+            let (retention, recent) = (Arc::clone(&self.retention), Arc::clone(&self.recent));
+            Arc::new(Partition::new(home, retention, recent))
+        };
         let topic = Arc::new(Topic {
             name: name.to_owned(),
-            partitions: (0..count)
-                .map(|_| Arc::new(Partition::new(Arc::clone(&self.retention))))
-                .collect(),
+            partitions: Home::of_topic(name).take(count).map(partition).collect(),
         });
         by_name.insert(name.to_owned(), Arc::clone(&topic));
         Ok(topic)
@@ -127,6 +135,11 @@ impl Topics {
     /// Deletes a topic with its records; `false` where there is none.
     pub(crate) fn delete(&self, name: &str) -> bool {
         self.by_name.write().remove(name).is_some()
+    }
+
+    /// The newest batches of all topics.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Drops the oldest batches of the largest partitions until the records are within their bound.

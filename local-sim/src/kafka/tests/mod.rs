@@ -1,6 +1,8 @@
 //! The broker as clients see it, over a socket.
 
 mod client;
+mod control;
+mod faults;
 mod fetch;
 mod groups;
 mod produce;
@@ -18,11 +20,12 @@ use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::wire::Wire;
-use super::{Broker, Options, RETENTION_BYTES_DEFAULT};
+use super::{Broker, Options, RETENTION_BYTES_DEFAULT, control::Control};
 
 /// A broker that runs until it is dropped.
 struct Running {
     address: SocketAddr,
+    control: Control,
     shutdown: CancellationToken,
     serving: JoinSet<()>,
 }
@@ -45,11 +48,13 @@ impl Running {
         let broker = Broker::bind(ANY_PORT, options).await.unwrap();
         broker.create_topic("t", 2).unwrap();
         let address = broker.local_addr();
+        let control = broker.control();
         let shutdown = CancellationToken::new();
         let mut serving = JoinSet::new();
         serving.spawn(broker.serve(shutdown.clone()));
         Self {
             address,
+            control,
             shutdown,
             serving,
         }

@@ -226,6 +226,7 @@ fn answer(request: Bytes) -> Result<Option<Bytes>, RequestError> {
         timeout(PATIENCE, answered)
             .await
             .expect("an answer in time")
+            .map(|answer| answer.response)
     })
 }
 

@@ -1,6 +1,6 @@
 //! A client that speaks the protocol request by request.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{
@@ -72,6 +72,11 @@ impl Wire {
             .expect("a frame or the end, in time")
     }
 
+    /// Whether nothing comes, not even the end, for as long as one waits for that.
+    pub(super) async fn is_kept_waiting(&self) -> bool {
+        timeout(A_WHILE, self.0.peek(&mut [0])).await.is_err()
+    }
+
     pub(super) async fn is_closed(&mut self) -> bool {
         self.receive_frame().await.is_none()
     }
@@ -121,3 +126,6 @@ pub(super) fn frame(parts: impl FnOnce(&mut BytesMut)) -> Bytes {
     parts(&mut bytes);
     bytes.freeze()
 }
+
+/// What comes at once comes in far less.
+const A_WHILE: Duration = Duration::from_millis(200);

@@ -14,7 +14,7 @@ use tokio::{
 
 /// Writes; where nothing is taken for a while, it fails.
 #[derive(Debug)]
-pub(super) struct Patience<W> {
+pub(crate) struct Patience<W> {
     write: W,
     wait: Duration,
     /// Set while something waits to be taken.
@@ -22,7 +22,8 @@ pub(super) struct Patience<W> {
 }
 
 impl<W> Patience<W> {
-    pub(super) fn new(write: W, wait: Duration) -> Self {
+    /// Waits for so long at most until some of what is written is taken.
+    pub(crate) fn new(write: W, wait: Duration) -> Self {
         Self {
             write,
             wait,

@@ -1,0 +1,173 @@
+//! Reads faults: a file in YAML, or a request's body in JSON.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use serde_json::value::RawValue;
+use sluice_contract::{ContractError, Document, Fields, Node, Refusal};
+use thiserror::Error;
+
+use super::{
+    Trigger,
+    document::{Faults, OfFunction, OfGateway, OfKafka, Said, Timed},
+};
+use crate::gateway::REORDER_MAX;
+use crate::kafka::FAULT_WAIT_MAX;
+use crate::lambda::LATENCY_MAX;
+
+/// What faults there can be here.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    /// The contract's functions.
+    pub(crate) functions: Vec<String>,
+    /// Whether the broker is the embedded one.
+    pub(crate) has_broker: bool,
+}
+
+impl Faults {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// With the file, the line, the field, what was found and what was expected, for the first fault of it.
+    pub(crate) fn load(path: &Path, scope: &Scope) -> Result<Self, ContractError> {
+        FAULTS.load(path, |root| Self::read(root, scope))
+    }
+
+    /// Reads a request's body.
+    ///
+    /// # Errors
+    /// The same without the line, or that it is no JSON.
+    pub(crate) fn parse(body: &[u8], scope: &Scope) -> Result<Self, ParseError> {
+        let json: &RawValue = serde_json::from_slice(body).map_err(ParseError::NoJson)?;
+        let read = FAULTS.parse(json.get(), |root| Self::read(root, scope));
+        read.map_err(ParseError::Refused)
+    }
+
+    fn read(root: &Node, scope: &Scope) -> Result<Self, Refusal> {
+        let fields = root.fields(&["seed", "functions", "gateway", "kafka"])?;
+        let functions = fields.optional("functions", |node| functions(node, scope))?;
+        let gateway = fields.optional("gateway", OfGateway::read)?;
+        let kafka = fields.optional("kafka", |node| OfKafka::read(node, scope))?;
+        Ok(Self {
+            seed: fields.optional("seed", |node| node.whole(0..=u32::MAX, "a whole number"))?,
+            functions: functions.unwrap_or_default(),
+            gateway: gateway.unwrap_or_default(),
+            kafka: kafka.unwrap_or_default(),
+        })
+    }
+}
+
+fn functions(node: &Node, scope: &Scope) -> Result<BTreeMap<String, OfFunction>, Refusal> {
+    let entries = node.entries("a mapping of functions' names to their faults")?;
+    let read = entries.iter().map(|(name, node)| {
+        if !scope.functions.contains(name) {
+            let expected = format!("one of {}", scope.functions.join(", "));
+            return Err(node.refuse("a function that the contract does not have", &expected));
+        }
+        Ok((name.clone(), OfFunction::read(node)?))
+    });
+    read.collect()
+}
+
+impl OfFunction {
+    fn read(node: &Node) -> Result<Self, Refusal> {
+        let fields = node.fields(&["throttle", "coldStart", "latency"])?;
+        Ok(Self {
+            throttle: said(fields, "throttle", plain)?,
+            cold_start: said(fields, "coldStart", plain)?,
+            latency: said(fields, "latency", |node| timed(node, LATENCY_MAX))?,
+        })
+    }
+}
+
+impl OfGateway {
+    fn read(node: &Node) -> Result<Self, Refusal> {
+        let fields = node.fields(&["reorder", "dropDisconnect"])?;
+        Ok(Self {
+            reorder: said(fields, "reorder", |node| timed(node, REORDER_MAX))?,
+            drop_disconnect: said(fields, "dropDisconnect", plain)?,
+        })
+    }
+}
+
+impl OfKafka {
+    fn read(node: &Node, scope: &Scope) -> Result<Self, Refusal> {
+        if !scope.has_broker {
+            let expected = "none: with `--kafka` there is no embedded broker";
+            return Err(node.refuse("faults of the embedded broker", expected));
+        }
+        let fields = node.fields(&["slow", "silent", "closed", "throttling", "leaderless"])?;
+        Ok(Self {
+            slow: said(fields, "slow", |node| timed(node, FAULT_WAIT_MAX))?,
+            silent: said(fields, "silent", plain)?,
+            closed: said(fields, "closed", plain)?,
+            throttling: said(fields, "throttling", |node| timed(node, FAULT_WAIT_MAX))?,
+            leaderless: said(fields, "leaderless", plain)?,
+        })
+    }
+}
+
+/// What a field says of a fault.
+fn said<T>(
+    fields: Fields<'_>,
+    name: &str,
+    read: impl FnOnce(&Node) -> Result<T, Refusal>,
+) -> Result<Said<T>, Refusal> {
+    match fields.find(name) {
+        None => Ok(Said::Nothing),
+        Some(node) if node.is_null() => Ok(Said::Over),
+        Some(node) => read(node).map(Said::InForce),
+    }
+}
+
+fn plain(node: &Node) -> Result<Trigger, Refusal> {
+    trigger(node.fields(&["next", "share"])?)
+}
+
+fn timed(node: &Node, max: Duration) -> Result<Timed, Refusal> {
+    let fields = node.fields(&["millis", "next", "share"])?;
+    let max = u32::try_from(max.as_millis()).unwrap_or(u32::MAX);
+    let millis = fields.required(
+        "millis",
+        |node| node.whole(1..=max, MILLIS),
+        &format!("{MILLIS} from 1 to {max}"),
+    )?;
+    Ok(Timed {
+        time: Duration::from_millis(millis.into()),
+        trigger: trigger(fields)?,
+    })
+}
+
+fn trigger(fields: Fields<'_>) -> Result<Trigger, Refusal> {
+    match (fields.find("next"), fields.find("share")) {
+        (None, None) => Ok(Trigger::Always),
+        (Some(next), None) => {
+            let count = next.whole(1..=u32::MAX, "a whole number of times")?;
+            Ok(Trigger::Next(count.into()))
+        }
+        (None, Some(share)) => share
+            .decimal(1.0, SHARE)
+            .ok()
+            .filter(|share| *share > 0.0)
+            .map(Trigger::Share)
+            .ok_or_else(|| share.unlike(SHARE)),
+        (Some(_), Some(share)) => Err(share.refuse("`share` beside `next`", "one of the two")),
+    }
+}
+
+/// Why a body is refused.
+#[derive(Debug, Error)]
+pub(crate) enum ParseError {
+    /// It is something else.
+    #[error("the body is no JSON ({0}), expected faults")]
+    NoJson(serde_json::Error),
+    /// It says what cannot be.
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+const FAULTS: Document = Document { what: "faults" };
+const MILLIS: &str = "a whole number of milliseconds";
+const SHARE: &str = "a number above 0, at most 1";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! Puts faults in force, wherever they are.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+
+use super::{
+    Faults, Scope, Striking, Trigger,
+    document::{OfFunction, OfGateway, OfKafka, Said, Timed},
+};
+use crate::gateway::{Gateway, Reorder};
+use crate::kafka::{Control, Fault, Kind};
+use crate::lambda::Lambda;
+
+/// A hand on the faults of all parts of the simulator.
+#[derive(Debug)]
+pub(crate) struct Switchboard {
+    lambda: Arc<Lambda>,
+    gateway: Arc<Gateway>,
+    /// The embedded broker, where there is one.
+    broker: Option<Control>,
+    /// What is in force at the start.
+    start: Faults,
+    /// Of all choices by chance. Held while anything changes.
+    seed: Mutex<u32>,
+}
+
+impl Switchboard {
+    /// A hand on these parts. Nothing is in force before [`Self::reset`].
+    pub(crate) fn new(
+        lambda: Arc<Lambda>,
+        gateway: Arc<Gateway>,
+        broker: Option<Control>,
+        start: Faults,
+    ) -> Self {
+        Self {
+            lambda,
+            gateway,
+            broker,
+            start,
+            seed: Mutex::default(),
+        }
+    }
+
+    /// What faults there can be.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            functions: self.lambda.functions().map(str::to_owned).collect(),
+            has_broker: self.broker.is_some(),
+        }
+    }
+
+    /// Puts in force what is said, ends what is said to be over, and lets the rest be. A seed restarts every choice.
+    pub(crate) fn apply(&self, faults: &Faults) {
+        let mut seed = self.seed.lock();
+        if let Some(given) = faults.seed {
+            *seed = given;
+            self.restart(given);
+        }
+        self.set(faults, *seed);
+    }
+
+    /// Puts in force what is so at the start, from its beginning, and nothing else.
+    pub(crate) fn reset(&self) {
+        let mut seed = self.seed.lock();
+        *seed = self.start.seed.unwrap_or_default();
+        self.set(&self.nothing(), *seed);
+        self.restart(*seed);
+        self.set(&self.start, *seed);
+    }
+
+    /// What is in force now, with what is left of it.
+    pub(crate) fn in_force(&self) -> Faults {
+        self.in_force_with(*self.seed.lock())
+    }
+
+    fn in_force_with(&self, seed: u32) -> Faults {
+        let functions = self.lambda.functions().filter_map(|name| {
+            let of_function = self.of_function(name)?;
+            (of_function != OfFunction::default()).then(|| (name.to_owned(), of_function))
+        });
+        let gateway = self.gateway.faults().in_force();
+        Faults {
+            seed: Some(seed),
+            functions: functions.collect(),
+            gateway: OfGateway {
+                reorder: gateway.reorder.map(Timed::from).into(),
+                drop_disconnect: gateway.drop_disconnect.into(),
+            },
+            kafka: self.of_kafka(),
+        }
+    }
+
+    fn of_function(&self, name: &str) -> Option<OfFunction> {
+        let in_force = self.lambda.troubles(name)?.in_force();
+        Some(OfFunction {
+            throttle: in_force.throttle.into(),
+            cold_start: in_force.cold_start.into(),
+            latency: in_force.latency.map(Timed::from).into(),
+        })
+    }
+
+    fn of_kafka(&self) -> OfKafka {
+        let get = |kind| self.broker.as_ref()?.faults().get(kind);
+        let plain = |kind| get(kind).map(|fault| fault.trigger).into();
+        let timed = |kind| {
+            get(kind)
+                .map(|it| Timed::from((it.wait, it.trigger)))
+                .into()
+        };
+        OfKafka {
+            slow: timed(Kind::Slow),
+            silent: plain(Kind::Silent),
+            closed: plain(Kind::Closed),
+            throttling: timed(Kind::Throttling),
+            leaderless: plain(Kind::Leaderless),
+        }
+    }
+
+    /// All faults are over.
+    fn nothing(&self) -> Faults {
+        let nothing = OfFunction {
+            throttle: Said::Over,
+            cold_start: Said::Over,
+            latency: Said::Over,
+        };
+        let functions = self.lambda.functions();
+        Faults {
+            seed: None,
+            functions: functions
+                .map(|name| (name.to_owned(), nothing.clone()))
+                .collect(),
+            gateway: OfGateway {
+                reorder: Said::Over,
+                drop_disconnect: Said::Over,
+            },
+            kafka: OfKafka {
+                slow: Said::Over,
+                silent: Said::Over,
+                closed: Said::Over,
+                throttling: Said::Over,
+                leaderless: Said::Over,
+            },
+        }
+    }
+
+    /// Begins the choices of what is in force anew.
+    fn restart(&self, seed: u32) {
+        let in_force = self.in_force_with(seed);
+        for (name, of_function) in &in_force.functions {
+            self.set_function(name, of_function, seed.into());
+        }
+        self.set_gateway(&in_force.gateway, seed.into());
+        if let Some(broker) = &self.broker {
+            broker.faults().restart(seed.into());
+        }
+    }
+
+    fn set(&self, faults: &Faults, seed: u32) {
+        for (name, of_function) in &faults.functions {
+            self.set_function(name, of_function, seed.into());
+        }
+        self.set_gateway(&faults.gateway, seed.into());
+        self.set_kafka(&faults.kafka);
+    }
+
+    fn set_function(&self, name: &str, faults: &OfFunction, seed: u64) {
+        let Some(troubles) = self.lambda.troubles(name) else {
+            return;
+        };
+        let striking = |trigger, what| Striking::new(trigger, seed, &format!("{name} {what}"));
+        faults.throttle.tell(|throttle| {
+            troubles.set_throttle(throttle.map(|it| striking(it, "throttle")));
+        });
+        faults.cold_start.tell(|cold_start| {
+            troubles.set_cold_start(cold_start.map(|it| striking(it, "coldStart")));
+        });
+        faults.latency.tell(|latency| {
+            troubles.set_latency(latency.map(|it| (it.time, striking(it.trigger, "latency"))));
+        });
+    }
+
+    fn set_gateway(&self, faults: &OfGateway, seed: u64) {
+        let gateway = self.gateway.faults();
+        faults.reorder.tell(|reorder| {
+            gateway.set_reorder(reorder.map(|it| Reorder::new(it.time, it.trigger, seed)));
+        });
+        faults.drop_disconnect.tell(|drop| {
+            let striking = |trigger| Striking::new(trigger, seed, "gateway dropDisconnect");
+            gateway.set_drop_disconnect(drop.map(striking));
+        });
+    }
+
+    /// The broker knows the seed.
+    fn set_kafka(&self, faults: &OfKafka) {
+        let Some(broker) = &self.broker else {
+            return;
+        };
+        let broker = broker.faults();
+        let plain = |kind, said: Said<Trigger>| {
+            let fault = |trigger| Fault {
+                trigger,
+                wait: Duration::ZERO,
+            };
+            said.tell(|said| broker.set(kind, said.map(fault)));
+        };
+        let timed = |kind, said: Said<Timed>| {
+            let fault = |it: Timed| Fault {
+                trigger: it.trigger,
+                wait: it.time,
+            };
+            said.tell(|said| broker.set(kind, said.map(fault)));
+        };
+        timed(Kind::Slow, faults.slow);
+        plain(Kind::Silent, faults.silent);
+        plain(Kind::Closed, faults.closed);
+        timed(Kind::Throttling, faults.throttling);
+        plain(Kind::Leaderless, faults.leaderless);
+    }
+}
+
+impl<T: Copy> Said<T> {
+    /// Tells who it concerns, unless nothing is said.
+    fn tell(&self, change: impl FnOnce(Option<T>)) {
+        match self {
+            Self::Nothing => {}
+            Self::Over => change(None),
+            Self::InForce(fault) => change(Some(*fault)),
+        }
+    }
+}
+
+impl From<(Duration, Trigger)> for Timed {
+    fn from((time, trigger): (Duration, Trigger)) -> Self {
+        Self { time, trigger }
+    }
+}

@@ -1,0 +1,148 @@
+//! The console of a simulator: what it shows, what it is told to do, and its stream of events.
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use crate::http::{self, Response};
+use crate::net::Url;
+use crate::simulator::Simulator;
+use crate::wait::{eventually, within};
+
+impl Simulator {
+    /// What the console shows at this path.
+    ///
+    /// # Panics
+    /// Panics where it shows nothing.
+    pub async fn look(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.console);
+        ok(&http::request("GET", &url, "").await)
+    }
+
+    /// Has the console do what the body says, and returns its answer.
+    ///
+    /// # Panics
+    /// Panics where it does not.
+    pub async fn act(&self, path: &str, body: Value) -> Value {
+        ok(&self.post(path, &body).await)
+    }
+
+    /// Has the console do what it refuses; returns the status and the message.
+    ///
+    /// # Panics
+    /// Panics where it does it all the same.
+    pub async fn refused(&self, path: &str, body: Value) -> (u16, String) {
+        let answer = self.post(path, &body).await;
+        assert_ne!(answer.status, 200, "{answer:?}");
+        let json: Value = serde_json::from_str(&answer.body).unwrap();
+        (answer.status, json["message"].as_str().unwrap().to_owned())
+    }
+
+    /// The connection ids of all clients, in the order in which they came.
+    pub async fn connection_ids(&self) -> Vec<String> {
+        let shown = self.look("/api/connections").await;
+        let connections = shown["connections"].as_array().unwrap().iter();
+        connections
+            .map(|it| it["connectionId"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Waits until the environment of this id has nothing to do; it says so some time after its client is answered.
+    pub async fn idle(&self, id: &str) {
+        eventually(&format!("{id} to be idle"), async || {
+            let shown = self.look("/api/environments").await;
+            let mut environments = shown["environments"].as_array().unwrap().iter();
+            let environment = environments.find(|it| it["id"] == id)?;
+            (environment["state"] == "idle" || environment["state"] == "frozen").then_some(())
+        })
+        .await;
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Response {
+        let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
+        let url = format!("{}{path}", self.console);
+        http::send("POST", &url, &headers, body.to_string().as_bytes()).await
+    }
+}
+
+fn ok(answer: &Response) -> Value {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+/// A reader of the console's stream.
+#[derive(Debug)]
+pub struct Events {
+    stream: BufReader<TcpStream>,
+}
+
+impl Events {
+    /// Opens it; what happens from now on is told.
+    ///
+    /// # Panics
+    /// Panics where it is no stream.
+    pub async fn open(simulator: &Simulator) -> Self {
+        let host = Url::parse(&simulator.console).host;
+        let mut stream = TcpStream::connect(&host).await.unwrap();
+        // In HTTP/1.0 an answer that goes on comes in no chunks.
+        let request = format!("GET /api/stream HTTP/1.0\r\nHost: {host}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut events = Self {
+            stream: BufReader::new(stream),
+        };
+        let status = events.line().await;
+        assert!(status.ends_with(" 200 OK"), "{status}");
+        let mut line = status;
+        while !line.is_empty() {
+            line = events.line().await;
+        }
+        assert_eq!(events.comment().await, "");
+        events
+    }
+
+    /// The next event: its name and what it tells. Comments are passed over.
+    pub async fn next(&mut self) -> (String, Value) {
+        let mut name = String::new();
+        let mut data = String::new();
+        loop {
+            let line = self.line().await;
+            match line.split_once(": ") {
+                Some(("event", value)) => name = value.to_owned(),
+                Some(("data", value)) => data.push_str(value),
+                _ if line.is_empty() && !name.is_empty() => {
+                    return (name, serde_json::from_str(&data).unwrap());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The next event of this name that is as expected.
+    pub async fn find(&mut self, name: &str, expected: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let (found, value) = self.next().await;
+            if found == name && expected(&value) {
+                return value;
+            }
+        }
+    }
+
+    /// The text of the comment that comes next.
+    ///
+    /// # Panics
+    /// Panics where something else comes.
+    pub async fn comment(&mut self) -> String {
+        let line = self.line().await;
+        let comment = line.strip_prefix(':');
+        let comment = comment.unwrap_or_else(|| panic!("a comment was expected, not {line}"));
+        assert_eq!(self.line().await, "");
+        comment.trim().to_owned()
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = within("a line", self.stream.read_line(&mut line)).await;
+        assert_ne!(read.unwrap(), 0, "the stream has ended");
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    }
+}
