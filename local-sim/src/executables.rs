@@ -7,11 +7,12 @@ use std::{
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus},
+    process::ExitStatus,
 };
 
 use sluice_contract::{Contract, ContractError};
 use thiserror::Error;
+use tokio::process::Command;
 
 /// The program of each function that the contract names.
 #[derive(Debug)]
@@ -69,18 +70,19 @@ impl Executables {
     ///
     /// # Errors
     /// The build failed; cargo has said why.
-    pub(crate) fn build(&self) -> Result<(), ExecutableError> {
+    pub(crate) async fn build(&self) -> Result<(), ExecutableError> {
         let Some(mut command) = self.build_command() else {
             return Ok(());
         };
-        match command.status() {
+        match command.status().await {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(ExecutableError::Build(status)),
             Err(error) => Err(ExecutableError::Cargo(error)),
         }
     }
 
-    /// What builds ours, in the profile of this program; `None` where the contract names none of them.
+    /// What builds ours, in the profile of this program; `None` where the contract names none of them. It ends with
+    /// who no longer waits for it.
     pub(crate) fn build_command(&self) -> Option<Command> {
         if self.ours.is_empty() {
             return None;
@@ -104,6 +106,7 @@ impl Executables {
         for name in &self.ours {
             command.args(["--bin", name]);
         }
+        command.kill_on_drop(true);
         Some(command)
     }
 

@@ -10,6 +10,7 @@
 mod account;
 mod cli;
 mod console;
+mod decompress;
 mod executables;
 mod faults;
 mod gateway;

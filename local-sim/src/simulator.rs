@@ -38,11 +38,31 @@ use crate::{
     watch::{Programs, Watch},
 };
 
-/// Runs the simulator until a signal ends it.
+/// Runs the simulator until a signal ends it, which may come while it still starts.
 ///
 /// # Errors
 /// Whatever keeps it from starting.
 pub(crate) async fn run(options: Options, lines: Lines) -> Result<ExitCode, StartError> {
+    let mut signals = Signals::new().map_err(StartError::Signals)?;
+    let (simulator, endpoints, watch) = tokio::select! {
+        ready = make_ready(options, lines) => ready?,
+        () = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
+    simulator.serve(&endpoints, signals, watch).await
+}
+
+/// Makes everything ready to be served; what watches the functions' programs has begun.
+async fn make_ready(
+    options: Options,
+    lines: Lines,
+) -> Result<
+    (
+        Simulator,
+        Endpoints,
+        Option<impl Future<Output = ()> + Send + 'static>,
+    ),
+    StartError,
+> {
     lambda::raise_descriptor_limit();
     let contract = Contract::load(&options.contract)?;
     let faults = faults(&options, &contract)?;
@@ -53,7 +73,7 @@ pub(crate) async fn run(options: Options, lines: Lines) -> Result<ExitCode, Star
     let (console, console_address) = listen_console(options.console).await?;
     let cluster = Cluster::start(&options, &contract).await?;
     if !options.no_build {
-        executables.build()?;
+        executables.build().await?;
     }
     let root = task_root.path().to_owned();
     let programs = options.watch.then(|| Programs::new(root.join("programs")));
@@ -75,8 +95,7 @@ pub(crate) async fn run(options: Options, lines: Lines) -> Result<ExitCode, Star
     });
     let subscription = Subscription::find(&options, &contract, &cluster)?;
     let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda))?;
-    let signals = Signals::new().map_err(StartError::Signals)?;
-    Simulator {
+    let simulator = Simulator {
         lambda,
         gateway: Arc::new(gateway),
         faults,
@@ -85,9 +104,8 @@ pub(crate) async fn run(options: Options, lines: Lines) -> Result<ExitCode, Star
         console,
         cluster,
         _task_root: task_root,
-    }
-    .serve(&endpoints, signals, watch)
-    .await
+    };
+    Ok((simulator, endpoints, watch))
 }
 
 async fn listen(

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{process::Command, time::sleep};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::{executables::Executables, lambda::Lambda};
@@ -62,11 +62,11 @@ impl Watch {
 
     /// Builds ours; the programs that this changes are found as all others are.
     async fn build(&self) {
-        let Some(command) = self.executables.build_command() else {
+        let Some(mut command) = self.executables.build_command() else {
             return;
         };
         info!("the source has changed: building");
-        let built = Command::from(command).kill_on_drop(true).status().await;
+        let built = command.status().await;
         match built {
             Ok(status) if status.success() => {}
             outcome => warn!(

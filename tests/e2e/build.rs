@@ -4,8 +4,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tests::binaries;
+use tests::process::Process;
+use tests::simulator::none_left;
+use tests::wait::eventually;
 
 /// Runs a copy of the simulator, in a release folder of its own, with nothing but this `cargo` to call.
 fn run_with(cargo: Option<&str>) -> Output {
@@ -18,6 +22,11 @@ fn run_with(cargo: Option<&str>) -> Output {
 /// The same, with this contract.
 fn run_contract(cargo: Option<&str>, contract: &str) -> Output {
     let folder = TempDir::new().unwrap();
+    command(&folder, cargo, contract).output().unwrap()
+}
+
+/// The simulator as it is to be run, below a folder of its own.
+fn command(folder: &TempDir, cargo: Option<&str>, contract: &str) -> Command {
     let release = folder.path().join("release");
     fs::create_dir(&release).unwrap();
     let program = release.join("local-sim");
@@ -29,14 +38,14 @@ fn run_contract(cargo: Option<&str>, contract: &str) -> Output {
     }
     let path = folder.path().join("gateway.yaml");
     fs::write(&path, contract).unwrap();
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .arg("--contract")
         .arg(&path)
         .args(["--listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0"])
         .current_dir(binaries::root())
-        .env("PATH", folder.path())
-        .output()
-        .unwrap()
+        .env("PATH", folder.path());
+    command
 }
 
 fn stderr(output: &Output) -> String {
@@ -100,4 +109,24 @@ fn without_cargo_the_way_out_is_named() {
     let stderr = stderr(&run_with(None));
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.contains("--no-build"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_signal_ends_the_build_and_leaves_nothing_behind() {
+    let (folder, left) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let contract = fs::read_to_string(binaries::root().join("gateway.yaml")).unwrap();
+    let cargo = "#!/bin/sh\nexec /bin/sleep 60\n";
+    let mut command = command(&folder, Some(cargo), &contract);
+    let mut child = command.env("TMPDIR", left.path()).spawn().unwrap();
+    let building = eventually("a build", async || {
+        let building = Process::descendants(child.id());
+        let has_begun = building.iter().any(|it| it.command.contains("sleep"));
+        has_begun.then_some(building)
+    })
+    .await;
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let status = eventually("the end", async || child.try_wait().unwrap()).await;
+    assert_eq!(status.code(), Some(0));
+    none_left(&building).await;
+    assert_eq!(fs::read_dir(left.path()).unwrap().count(), 0);
 }

@@ -328,11 +328,8 @@ impl Simulator {
     /// The memory that it has in use itself, in KiB, and how many files it has open.
     pub fn holds(&self) -> (u64, usize) {
         let pid = self.child.id();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let memory = line.unwrap().split_whitespace().next().unwrap();
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
-        (memory.parse().unwrap(), descriptors)
+        (self.resident_kib(), descriptors)
     }
 
     /// Sends it a signal.

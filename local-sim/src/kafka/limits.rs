@@ -84,8 +84,6 @@ pub(crate) const RECENT_BATCHES_MAX: usize = 4_096;
 /// The batches that are looked through take this many bytes. Retention may have dropped some of them already, so this
 /// comes on top of what it allows.
 pub(crate) const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// A compressed batch whose records may take more bytes than this is not looked into.
-pub(crate) const DECOMPRESSED_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// The least room for a read, in bytes: small, because most requests are.
 pub(crate) const READ_BYTES_MIN: usize = 4 * 1024;

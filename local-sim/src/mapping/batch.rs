@@ -10,7 +10,8 @@ use kafka_protocol::records::{
     TimestampType,
 };
 
-use super::{decompress::decompress, record::Record};
+use super::record::Record;
+use crate::decompress::decompress;
 
 /// What a fetch brought.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Lambda's event source mapping for Kafka: hands batches of records to a function.
 //!
 //! ```text
-//!            ┌─ source, one for each partition (batch, decompress, record) ◀── cluster: leaders, connections (wire)
+//!            ┌─ source, one for each partition (batch, record) ◀── cluster: leaders, connections (wire)
 //!  poller ◀──┤
 //!    │  ▲    └─ group: the offsets committed, ours to go on from (join)
 //!    │  └────── schedule: which records go out together, which again, which are given up (no I/O, no clock)
@@ -14,7 +14,6 @@
 mod batch;
 mod cluster;
 mod dead_letter;
-mod decompress;
 mod event;
 mod group;
 mod guarded;

@@ -15,7 +15,7 @@
 use std::ops::Range;
 
 use bytes::{Buf, Bytes};
-use kafka_protocol::ResponseError;
+use kafka_protocol::{ResponseError, records::Compression};
 use thiserror::Error;
 
 use crate::kafka::limits::MESSAGE_BYTES_MAX;
@@ -168,10 +168,17 @@ impl BatchError {
     }
 }
 
-/// The codec of a batch's records; none of a batch that is cut short.
-pub(super) fn codec(batch: &[u8]) -> Option<i16> {
+/// The codec of a batch's records, if it is one of Kafka's; none of a batch that is cut short.
+pub(super) fn codec(batch: &[u8]) -> Option<Compression> {
     let attributes = batch.get(CRC_COVERS_FROM..)?.first_chunk()?;
-    Some(i16::from_be_bytes(*attributes) & CODEC_MASK)
+    match i16::from_be_bytes(*attributes) & CODEC_MASK {
+        0 => Some(Compression::None),
+        1 => Some(Compression::Gzip),
+        2 => Some(Compression::Snappy),
+        3 => Some(Compression::Lz4),
+        4 => Some(Compression::Zstd),
+        _ => None,
+    }
 }
 
 /// Adds to a sequence number, which goes on from 0 after the largest.

@@ -1,7 +1,6 @@
 //! What the broker keeps: topics of partitions of record batches. No sockets, no requests.
 
 pub(crate) mod batch;
-mod codec;
 pub(crate) mod log;
 pub(crate) mod partition;
 pub(crate) mod producers;

@@ -5,10 +5,8 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{
-    batch::{self, HEADER_BYTES},
-    codec::decompress,
-};
+use super::batch::{self, HEADER_BYTES};
+use crate::decompress::decompress;
 
 /// Calls `each` with the offset of every record that has a header of this name, and with the header's value.
 ///
@@ -19,7 +17,7 @@ pub(crate) fn each_header(batch: &Bytes, name: &str, each: impl FnMut(i64, &[u8]
     };
     let records = batch::codec(batch)
         .filter(|_| batch.len() >= HEADER_BYTES)
-        .and_then(|codec| decompress(codec, batch.slice(HEADER_BYTES..)));
+        .and_then(|codec| decompress(codec, batch.slice(HEADER_BYTES..)).ok());
     if let Some(records) = records {
         // What was read before the end came early counts all the same.
         let _ = walk(&records, base_offset, name, each);

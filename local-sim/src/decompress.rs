@@ -10,7 +10,7 @@ use kafka_protocol::records::Compression;
 ///
 /// # Errors
 /// They are not what that makes, or are more than [`RECORDS_BYTES_MAX`].
-pub(super) fn decompress(compression: Compression, bytes: Bytes) -> io::Result<Bytes> {
+pub(crate) fn decompress(compression: Compression, bytes: Bytes) -> io::Result<Bytes> {
     match compression {
         Compression::None => Ok(bytes),
         Compression::Gzip => bounded(MultiGzDecoder::new(bytes.reader())),
@@ -85,6 +85,7 @@ mod tests {
     use std::io::Write as _;
 
     use flate2::write::GzEncoder;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -144,6 +145,26 @@ mod tests {
         let bytes = framed(&blocks);
         for length in [3, 8, 15, 18, 22, bytes.len() - 1] {
             assert!(snappy(bytes.slice(..length)).is_err(), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_producer_sends_ends_the_simulator(
+            damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            noise in prop::collection::vec(any::<u8>(), 0..50),
+        ) {
+            for compression in ALL {
+                let compressed = compress(compression, b"records and records and records");
+                let mut bytes = [&compressed[..], &noise].concat();
+                for (at, byte) in &damages {
+                    let at = at.index(bytes.len());
+                    bytes[at] = *byte;
+                }
+                // Whatever comes of it.
+                let _ = decompress(compression, bytes.into());
+                let _ = decompress(compression, noise.clone().into());
+            }
         }
     }
 
