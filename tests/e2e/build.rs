@@ -1,7 +1,6 @@
 //! Building the functions before they run, with a cargo that the test makes.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::process::{Command, Output};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,11 +29,9 @@ fn command(folder: &TempDir, cargo: Option<&str>, contract: &str) -> Command {
     let release = folder.path().join("release");
     fs::create_dir(&release).unwrap();
     let program = release.join("local-sim");
-    fs::copy(binaries::local_sim(), &program).unwrap();
+    binaries::copy(binaries::local_sim(), &program);
     if let Some(script) = cargo {
-        let path = folder.path().join("cargo");
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        binaries::script(script, &folder.path().join("cargo"));
     }
     let path = folder.path().join("gateway.yaml");
     fs::write(&path, contract).unwrap();

@@ -1,9 +1,8 @@
 //! Hot reload: programs are replaced while messages come in.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use tests::binaries;
@@ -116,10 +115,9 @@ async fn a_change_of_the_source_is_built_and_where_that_fails_the_old_programs_s
     fs::create_dir(&release).unwrap();
     fs::create_dir_all(&programs).unwrap();
     let program = release.join("local-sim");
-    fs::copy(binaries::local_sim(), &program).unwrap();
+    binaries::copy(binaries::local_sim(), &program);
     let cargo = folder.path().join("cargo");
-    fs::write(&cargo, CARGO).unwrap();
-    fs::set_permissions(&cargo, Permissions::from_mode(0o755)).unwrap();
+    binaries::script(CARGO, &cargo);
     fs::write(source.join("program"), numbered()).unwrap();
     fs::write(programs.join("message.rs"), "1").unwrap();
     let path = format!("{}:/usr/bin:/bin", folder.path().display());

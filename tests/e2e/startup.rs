@@ -184,7 +184,7 @@ async fn a_given_function_is_not_executable() {
 async fn there_are_no_binaries_and_none_may_be_built() {
     let empty = tempfile::TempDir::new().unwrap();
     let program = empty.path().join("local-sim");
-    fs::copy(binaries::local_sim(), &program).unwrap();
+    binaries::copy(binaries::local_sim(), &program);
     check(Launch::default().program(&program), &["--no-build"]).await;
 }
 

@@ -1,5 +1,7 @@
 //! The release binaries under test, built once per test process.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -37,6 +39,23 @@ pub fn local_sim() -> &'static Path {
         assert!(status.success(), "cargo build: {status}");
         target().join("release/local-sim")
     })
+}
+
+/// Copies a program, or a script, to where it is to be run from.
+///
+/// Another process does it: one of ours that is being started meanwhile would have the copy open for writing, and
+/// nothing runs a file that is.
+pub fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(status.success(), "cp: {status}");
+}
+
+/// Makes a program of a script.
+pub fn script(text: &str, to: &Path) {
+    let draft = to.with_extension("draft");
+    fs::write(&draft, text).unwrap();
+    fs::set_permissions(&draft, Permissions::from_mode(0o755)).unwrap();
+    copy(&draft, to);
 }
 
 /// A function of `tests/functions`, which is any program that speaks the Runtime API.

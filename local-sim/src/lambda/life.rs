@@ -86,7 +86,8 @@ async fn start(environment: &Environment, folder: &io::Result<Folder>) -> io::Re
         &environment.instance,
         api.local_addr()?,
     );
-    let (child, output) = process::spawn(&environment.executable, &folder.task(), variables)?;
+    let (child, output) =
+        process::spawn(&environment.executable, &folder.task(), &variables).await?;
     let output = Arc::new(output);
     environment.log.attach(Arc::clone(&output));
     Ok(Process { child, api, output })

@@ -7,27 +7,51 @@ use std::{
     os::unix::process::CommandExt as _,
     path::Path,
     process::{ChildStdin, Command, Stdio},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
-use tokio::{net::unix::pipe, process::Child};
+use tokio::{net::unix::pipe, process::Child, time::sleep};
 use tracing::warn;
 
 pub(super) use self::proc::Ticks;
 
 /// Starts a process in a group of its own, so that its children end with it; gives what it prints, too.
-pub(super) fn spawn(
+///
+/// A program that was written a moment ago may still be open in a process that was being started then, and nothing
+/// runs a file that is open for writing: it is tried again.
+pub(super) async fn spawn(
     executable: &Path,
     folder: &Path,
-    variables: Vec<(String, String)>,
+    variables: &[(String, String)],
+) -> io::Result<(Child, pipe::Receiver)> {
+    let mut attempts = 1;
+    loop {
+        match try_spawn(executable, folder, variables) {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && attempts < BUSY_ATTEMPTS_MAX =>
+            {
+                attempts += 1;
+                sleep(BUSY_PAUSE).await;
+            }
+            spawned => return spawned,
+        }
+    }
+}
+
+fn try_spawn(
+    executable: &Path,
+    folder: &Path,
+    variables: &[(String, String)],
 ) -> io::Result<(Child, pipe::Receiver)> {
     let (printed, output) = pipe::pipe()?;
     let printed = printed.into_blocking_fd()?;
     let child = tokio::process::Command::new(executable)
         .current_dir(folder)
         .env_clear()
-        .envs(variables)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         // One pipe for both, which keeps the order of lines.
         .stdout(printed.try_clone()?)
@@ -147,6 +171,11 @@ while IFS= read -r line; do
 done
 for id in $groups; do kill -s KILL -- "-$id"; done
 rm -rf -- "$1""#;
+
+/// A program that is busy is tried so often …
+const BUSY_ATTEMPTS_MAX: u32 = 20;
+/// … with this pause between two attempts: far more than the start of another process takes.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 impl Group {
