@@ -164,6 +164,33 @@ async fn an_invocation_is_late() {
 }
 
 #[tokio::test]
+async fn whoever_waits_goes_on_when_the_fault_is_over() {
+    let (simulator, mut client) = warm().await;
+    let latency = of_message(&json!({"latency": {"millis": 60_000}}));
+    let once = of_message(&json!({"latency": {"millis": 60_000, "next": 1}}));
+    let reorder = json!({"seed": SEED, "gateway": {"reorder": {"millis": 29_000}}});
+    let none = of_message(&json!({"latency": null}));
+    let not_reordered = json!({"gateway": {"reorder": null}});
+    for (faults, path, end) in [
+        (&latency, "/api/reset", json!({})),
+        (&once, "/api/reset", json!({})),
+        (&latency, FAULTS, none),
+        (&reorder, "/api/reset", json!({})),
+        (&reorder, FAULTS, not_reordered),
+    ] {
+        simulator.act(FAULTS, faults.clone()).await;
+        let late = client.try_ask(r#"{"id":1}"#, QUIET).await;
+        assert_eq!(late, Err(Silence::Late), "{faults}");
+        simulator.act(path, end).await;
+        let start = Instant::now();
+        assert_eq!(client.next_json().await["type"], "ack");
+        let elapsed = start.elapsed();
+        assert!(elapsed < Duration::from_secs(5), "{faults}: {elapsed:?}");
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
 async fn messages_overtake_each_other_in_the_seeds_order() {
     let (simulator, mut client) = warm().await;
     let faults = json!({"seed": SEED, "gateway": {"reorder": {"millis": 1500}}});

@@ -1,14 +1,16 @@
 //! Trouble on demand: what is to go wrong between a client and its functions.
 
 use std::{
+    mem,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::limits::REORDER_MAX;
-use crate::faults::{Striking, Trigger, chance};
+use crate::faults::{Pause, Striking, Trigger, chance};
 
 /// What is to go wrong with messages and disconnects; nothing, at first.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(crate) struct Faults {
 #[derive(Debug, Default)]
 struct State {
     reorder: Option<Reorder>,
+    /// For those that wait because of a reordering, which may have struck its last time.
+    reorder_ended: CancellationToken,
     drop_disconnect: Option<Striking>,
 }
 
@@ -65,9 +69,13 @@ impl Reorder {
 }
 
 impl Faults {
-    /// Has messages overtake each other; `None` ends that for those to come.
+    /// Has messages overtake each other; `None` ends that. Those that wait already go on at once.
     pub(crate) fn set_reorder(&self, reorder: Option<Reorder>) {
-        self.change(|state| state.reorder = reorder);
+        let ended = self.change(|state| {
+            state.reorder = reorder;
+            mem::take(&mut state.reorder_ended)
+        });
+        ended.cancel();
     }
 
     /// Has `$disconnect`s not run; `None` ends that.
@@ -86,9 +94,12 @@ impl Faults {
     }
 
     /// How long the message that has just come waits, if it does.
-    pub(super) fn wait(&self) -> Option<Duration> {
-        self.is_any()
-            .then(|| self.change(|state| state.reorder.as_mut()?.wait()))?
+    pub(super) fn wait(&self) -> Option<Pause> {
+        let wait = |state: &mut State| {
+            let length = state.reorder.as_mut()?.wait()?;
+            Some(Pause::new(length, state.reorder_ended.clone()))
+        };
+        self.is_any().then(|| self.change(wait))?
     }
 
     /// Whether the `$disconnect` that is due now does not run.
@@ -118,6 +129,8 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     const MAX: Duration = Duration::from_millis(50);
@@ -126,7 +139,24 @@ mod tests {
     fn check(trigger: Trigger, seed: u64, count: usize) -> Vec<Option<Duration>> {
         let faults = Faults::default();
         faults.set_reorder(Some(Reorder::new(MAX, trigger, seed)));
-        (0..count).map(|_| faults.wait()).collect()
+        (0..count).map(|_| wait(&faults)).collect()
+    }
+
+    fn wait(faults: &Faults) -> Option<Duration> {
+        faults.wait().as_ref().map(Pause::length)
+    }
+
+    #[tokio::test]
+    async fn who_waits_goes_on_when_the_reordering_ends() {
+        let faults = Faults::default();
+        let start = Instant::now();
+        for trigger in [Trigger::Next(1), Trigger::Always] {
+            faults.set_reorder(Some(Reorder::new(REORDER_MAX, trigger, 7)));
+            let pause = faults.wait().unwrap();
+            assert!(!pause.length().is_zero());
+            tokio::join!(pause.pass(), async { faults.set_reorder(None) });
+        }
+        assert!(start.elapsed() < REORDER_MAX);
     }
 
     #[test]
@@ -152,7 +182,7 @@ mod tests {
     #[test]
     fn a_fault_that_is_over_or_ended_is_gone() {
         let faults = Faults::default();
-        assert_eq!((faults.wait(), faults.drops_disconnect()), (None, false));
+        assert_eq!((wait(&faults), faults.drops_disconnect()), (None, false));
         let next = |count| Some(Striking::new(Trigger::Next(count), 0, "x"));
         faults.set_drop_disconnect(next(2));
         assert!(faults.drops_disconnect());

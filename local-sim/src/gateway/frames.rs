@@ -193,8 +193,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             let tasks = &self.gateway.tasks;
             match self.gateway.faults.wait() {
                 None => tasks.spawn(message::answer(gateway, connection, request, text, place)),
-                Some(wait) => tasks.spawn(message::answer_late(
-                    gateway, connection, request, text, place, wait,
+                Some(pause) => tasks.spawn(message::answer_late(
+                    gateway, connection, request, text, place, pause,
                 )),
             };
         }
