@@ -58,6 +58,12 @@ impl Reorder {
         }
     }
 
+    fn restart(&mut self, seed: u64) {
+        self.striking.restart(seed);
+        self.seed = seed;
+        self.waited = 0;
+    }
+
     fn wait(&mut self) -> Option<Duration> {
         if !self.striking.strikes() {
             return None;
@@ -81,6 +87,18 @@ impl Faults {
     /// Has `$disconnect`s not run; `None` ends that.
     pub(crate) fn set_drop_disconnect(&self, striking: Option<Striking>) {
         self.change(|state| state.drop_disconnect = striking);
+    }
+
+    /// Begins every choice by chance anew.
+    pub(crate) fn restart(&self, seed: u64) {
+        self.change(|state| {
+            if let Some(reorder) = &mut state.reorder {
+                reorder.restart(seed);
+            }
+            if let Some(striking) = &mut state.drop_disconnect {
+                striking.restart(seed);
+            }
+        });
     }
 
     /// What is in force now.
@@ -169,6 +187,18 @@ mod tests {
         let some = check(Trigger::Share(0.5), 7, 100);
         let count = some.iter().flatten().count();
         assert!((30..70).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn what_begins_anew_chooses_as_at_first() {
+        let faults = Faults::default();
+        faults.set_reorder(Some(Reorder::new(MAX, Trigger::Share(0.5), 8)));
+        let waits = || Vec::from_iter((0..100).map(|_| wait(&faults)));
+        let first = waits();
+        faults.restart(7);
+        assert_eq!(waits(), check(Trigger::Share(0.5), 7, 100));
+        faults.restart(8);
+        assert_eq!(waits(), first);
     }
 
     #[test]

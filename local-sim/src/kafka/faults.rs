@@ -129,8 +129,8 @@ impl Faults {
     pub(crate) fn restart(&self, seed: u64) {
         let mut settings = self.settings.lock();
         settings.seed = seed;
-        for (kind, in_force) in &mut settings.faults {
-            in_force.striking = Striking::new(in_force.striking.left(), seed, kind.seeded());
+        for in_force in settings.faults.values_mut() {
+            in_force.striking.restart(seed);
         }
     }
 }

@@ -69,6 +69,15 @@ impl Troubles {
         ended.cancel();
     }
 
+    /// Begins every choice by chance anew.
+    pub(crate) fn restart(&self, seed: u64) {
+        self.change(|faults| {
+            let latency = faults.latency.as_mut().map(|(_, striking)| striking);
+            let others = faults.throttle.iter_mut().chain(&mut faults.cold_start);
+            others.chain(latency).for_each(|it| it.restart(seed));
+        });
+    }
+
     /// What is in force now.
     pub(crate) fn in_force(&self) -> InForce {
         let faults = self.faults.lock();
@@ -133,6 +142,8 @@ pub(crate) const LATENCY_MAX: Duration = Duration::from_mins(15);
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
+
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -221,6 +232,23 @@ mod tests {
             }
         }
         assert!(start.elapsed() < LATENCY_MAX);
+    }
+
+    #[tokio::test]
+    async fn what_begins_anew_has_nobody_go_on() {
+        let troubles = Troubles::default();
+        let half = Trigger::Share(0.5);
+        troubles.set_throttle(Some(striking(half)));
+        troubles.set_latency(Some((LATENCY_MAX, striking(Trigger::Next(2)))));
+        let choices = || Vec::from_iter((0..64).map(|_| troubles.throttle()));
+        let first = choices();
+        let pause = troubles.strike().latency.unwrap();
+        troubles.restart(7);
+        assert_eq!(choices(), first);
+        let left = (LATENCY_MAX, Trigger::Next(1));
+        assert_eq!(troubles.in_force().latency, Some(left));
+        let waits = timeout(Duration::from_millis(20), pause.pass()).await;
+        assert!(waits.is_err(), "it has gone on");
     }
 
     #[test]
