@@ -256,6 +256,22 @@ async fn a_broker_that_was_silent_is_well_again() {
 }
 
 #[tokio::test]
+async fn what_is_shown_can_be_put_in_force() {
+    let (simulator, mut client) = warm().await;
+    let once = json!({"kafka": {"silent": {"next": 1}}});
+    simulator.act(FAULTS, once).await;
+    let late = client.try_ask(r#"{"id":1}"#, QUIET).await;
+    assert_eq!(late, Err(Silence::Late));
+    let shown = simulator.look(FAULTS).await;
+    assert_eq!(shown, json!({"seed": 0, "kafka": {"silent": {"next": 0}}}));
+    // It is another silence, which strikes nobody.
+    assert_eq!(simulator.act(FAULTS, shown.clone()).await, shown);
+    assert_eq!(client.next_json().await["id"], 1);
+    assert_eq!(client.ask(r#"{"id":2}"#).await["type"], "ack");
+    simulator.stop().await;
+}
+
+#[tokio::test]
 async fn a_broker_that_closed_connections_is_well_again() {
     check_broker("closed").await;
 }
@@ -306,7 +322,7 @@ async fn what_cannot_be_is_refused_whole() {
         (json!({"speed": 1}), "speed"),
         (json!({"functions": {"nobody": {}}}), "functions.nobody"),
         (
-            of_message(&json!({"throttle": {"next": 0}})),
+            of_message(&json!({"throttle": {"next": -1}})),
             "functions.message.throttle.next",
         ),
         (

@@ -141,7 +141,7 @@ fn trigger(fields: Fields<'_>) -> Result<Trigger, Refusal> {
     match (fields.find("next"), fields.find("share")) {
         (None, None) => Ok(Trigger::Always),
         (Some(next), None) => {
-            let count = next.whole(1..=u32::MAX, "a whole number of times")?;
+            let count = next.whole(0..=u32::MAX, "a whole number of times")?;
             Ok(Trigger::Next(count.into()))
         }
         (None, Some(share)) => share

@@ -28,7 +28,7 @@ fn full() -> Value {
         },
         "kafka": {
             "slow": { "millis": 300, "next": 4_294_967_295_u32 },
-            "silent": {},
+            "silent": { "next": 0 },
             "closed": { "share": 1.0 },
             "throttling": { "millis": 900_000 },
             "leaderless": {},
@@ -83,9 +83,9 @@ fn what_cannot_be_is_refused_by_its_path() {
             "functions.message.throttle: found the boolean `true`, expected a mapping of next, share",
         ),
         (
-            r#"{"functions":{"message":{"throttle":{"next":0}}}}"#,
-            "functions.message.throttle.next: found the number `0`, expected a whole number of times \
-             from 1 to 4294967295",
+            r#"{"functions":{"message":{"throttle":{"next":-1}}}}"#,
+            "functions.message.throttle.next: found the number `-1`, expected a whole number of times \
+             from 0 to 4294967295",
         ),
         (
             r#"{"functions":{"message":{"throttle":{"share":0}}}}"#,
@@ -160,7 +160,7 @@ gateway:
   dropDisconnect: { next: 1 }
 kafka:
   slow: { millis: 300, next: 4294967295 }
-  silent: {}
+  silent: { next: 0 }
   closed: { share: 1 }
   throttling: { millis: 900000 }
   leaderless: {}
