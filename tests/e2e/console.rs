@@ -58,6 +58,7 @@ async fn the_time_is_moved_and_shown() {
         for answer in [answer, shown] {
             let json: Value = serde_json::from_str(&answer.body).unwrap();
             assert_eq!(json, json!({ "advanced": advanced }));
+            assert!(answer.body.ends_with("}\n"), "{answer:?}");
         }
     }
     simulator.stop().await;

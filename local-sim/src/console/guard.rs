@@ -27,10 +27,12 @@ pub(super) fn check(own: IpAddr, method: &Method, headers: &HeaderMap) -> Result
         return Err(foreign("Origin", origin, "the console's own"));
     }
     let is_change = !matches!(*method, Method::GET | Method::HEAD);
-    if is_change && !is_json(single(headers, &CONTENT_TYPE)?.unwrap_or_default()) {
+    let content_type = single(headers, &CONTENT_TYPE)?;
+    if is_change && !content_type.is_some_and(is_json) {
+        let found = content_type.map_or_else(|| "none".to_owned(), |it| format!("{it:?}"));
         return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "Content-Type: expected application/json",
+            format!("Content-Type: found {found}, expected application/json"),
         ));
     }
     Ok(())
@@ -183,11 +185,16 @@ mod tests {
         }
         for other in ["text/plain", "application/x-www-form-urlencoded", ""] {
             let given = [host.clone(), (CONTENT_TYPE, other)];
-            assert!(check(&Method::POST, &given).is_err(), "{other}");
+            let refusal = check(&Method::POST, &given).unwrap_err();
+            let found = format!("found {other:?}, expected")
+                .escape_debug()
+                .to_string();
+            assert!(refusal.contains(&found), "{refusal}");
         }
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             let refusal = check(&method, &[(HOST, "localhost")]).unwrap_err();
             assert!(refusal.contains("415"), "{refusal}");
+            assert!(refusal.contains("found none, expected"), "{refusal}");
         }
     }
 }
