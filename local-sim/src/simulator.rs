@@ -362,12 +362,12 @@ impl Simulator {
         );
         // Before the first client is let in, but not in the way of the start itself.
         switchboard.reset();
-        let controls = Console {
-            gateway: Arc::clone(&self.gateway),
-            lambda: Arc::clone(&self.lambda),
-            broker: control,
+        let controls = Console::new(
+            Arc::clone(&self.gateway),
+            Arc::clone(&self.lambda),
+            control,
             switchboard,
-        };
+        );
         console.spawn(console::serve(controls, self.console, stop_console.clone()));
         let mut gateway = JoinSet::new();
         gateway.spawn(self.gateway.serve(self.listener, stop.clone()));

@@ -221,7 +221,10 @@ async fn an_environment_that_is_ended_is_replaced() {
     let ended = simulator
         .act("/api/environments/message-0", json!({"action": "end"}))
         .await;
-    assert_eq!(ended["id"], "message-0");
+    let expected = json!({
+        "id": "message-0", "function": "message", "state": "gone", "stopped": false, "requestIds": [],
+    });
+    assert_eq!(ended, expected);
     eventually("its end", async || (!process.is_alive()).then_some(())).await;
     assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
     eventually("the new one in its place", async || {

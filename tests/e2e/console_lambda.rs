@@ -84,6 +84,26 @@ async fn an_environment_that_is_ended_in_mid_invocation_is_an_internal_server_er
     simulator.stop().await;
 }
 
+#[tokio::test]
+async fn an_environment_with_an_extension_is_ended_as_suddenly() {
+    let (simulator, mut client) = connected(CONTRACT).await;
+    let files = tempfile::TempDir::new().unwrap();
+    let last_will = files.path().join("last will");
+    client
+        .ask(&json!({"do": "register", "path": last_will}).to_string())
+        .await;
+    client.send(r#"{"do":"hang"}"#).await;
+    let environment = busy(&simulator).await;
+    let process = process(&simulator, &environment);
+    simulator
+        .act(&path(&environment), json!({"action": "end"}))
+        .await;
+    check_frame(&client.next().await, "Internal server error");
+    assert!(!process.is_alive());
+    assert!(!last_will.exists(), "it was told before");
+    simulator.stop().await;
+}
+
 /// The invocation of an answer.
 async fn busy_once(simulator: &Simulator, answer: &Value) -> Value {
     eventually("an invocation that is over", async || {

@@ -14,6 +14,9 @@ use tokio::time::timeout;
 /// With one environment, what is asked one after the other is over in the same order.
 const ONE: &str = "functions: { message: { reservedConcurrentExecutions: 1 } }\n";
 
+/// Readers of the stream that there may be.
+const STREAMS_MAX: usize = 64;
+
 /// Messages that fill the socket of who does not read, and its queue of changes.
 const FLOOD: usize = 1500;
 /// Of such a length that each is one frame still.
@@ -244,6 +247,34 @@ async fn the_stream_tells_of_a_connection_from_its_opening_to_its_end() {
         .find("invocation", |it| it["function"] == "disconnect")
         .await;
     assert_eq!(disconnect["record"]["topic"], "ws.connections");
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn readers_of_the_stream_leave_room_for_others() {
+    let simulator = Launch::default().start(&[]).await;
+    let mut readers = Vec::new();
+    for _ in 0..STREAMS_MAX {
+        readers.push(Events::open(&simulator).await);
+    }
+    let url = format!("{}/api/stream", simulator.console);
+    let answer = tests::http::request("GET", &url, "").await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(
+        answer.body.contains("read the stream already"),
+        "{answer:?}"
+    );
+    assert_eq!(simulator.connection_ids().await, [""; 0]);
+    readers.pop();
+    // Whoever wants to read has a place as soon as somebody has left.
+    eventually("a place", async || {
+        let opened = timeout(
+            Duration::from_millis(100),
+            tests::http::request("GET", &url, ""),
+        );
+        opened.await.is_err().then_some(())
+    })
+    .await;
     simulator.stop().await;
 }
 

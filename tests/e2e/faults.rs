@@ -164,6 +164,33 @@ async fn an_invocation_is_late() {
 }
 
 #[tokio::test]
+async fn whoever_waits_goes_on_when_the_fault_is_over() {
+    let (simulator, mut client) = warm().await;
+    let latency = of_message(&json!({"latency": {"millis": 60_000}}));
+    let once = of_message(&json!({"latency": {"millis": 60_000, "next": 1}}));
+    let reorder = json!({"seed": SEED, "gateway": {"reorder": {"millis": 29_000}}});
+    let none = of_message(&json!({"latency": null}));
+    let not_reordered = json!({"gateway": {"reorder": null}});
+    for (faults, path, end) in [
+        (&latency, "/api/reset", json!({})),
+        (&once, "/api/reset", json!({})),
+        (&latency, FAULTS, none),
+        (&reorder, "/api/reset", json!({})),
+        (&reorder, FAULTS, not_reordered),
+    ] {
+        simulator.act(FAULTS, faults.clone()).await;
+        let late = client.try_ask(r#"{"id":1}"#, QUIET).await;
+        assert_eq!(late, Err(Silence::Late), "{faults}");
+        simulator.act(path, end).await;
+        let start = Instant::now();
+        assert_eq!(client.next_json().await["type"], "ack");
+        let elapsed = start.elapsed();
+        assert!(elapsed < Duration::from_secs(5), "{faults}: {elapsed:?}");
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
 async fn messages_overtake_each_other_in_the_seeds_order() {
     let (simulator, mut client) = warm().await;
     let faults = json!({"seed": SEED, "gateway": {"reorder": {"millis": 1500}}});
@@ -229,6 +256,22 @@ async fn a_broker_that_was_silent_is_well_again() {
 }
 
 #[tokio::test]
+async fn what_is_shown_can_be_put_in_force() {
+    let (simulator, mut client) = warm().await;
+    let once = json!({"kafka": {"silent": {"next": 1}}});
+    simulator.act(FAULTS, once).await;
+    let late = client.try_ask(r#"{"id":1}"#, QUIET).await;
+    assert_eq!(late, Err(Silence::Late));
+    let shown = simulator.look(FAULTS).await;
+    assert_eq!(shown, json!({"seed": 0, "kafka": {"silent": {"next": 0}}}));
+    // It is another silence, which strikes nobody.
+    assert_eq!(simulator.act(FAULTS, shown.clone()).await, shown);
+    assert_eq!(client.next_json().await["id"], 1);
+    assert_eq!(client.ask(r#"{"id":2}"#).await["type"], "ack");
+    simulator.stop().await;
+}
+
+#[tokio::test]
 async fn a_broker_that_closed_connections_is_well_again() {
     check_broker("closed").await;
 }
@@ -279,7 +322,7 @@ async fn what_cannot_be_is_refused_whole() {
         (json!({"speed": 1}), "speed"),
         (json!({"functions": {"nobody": {}}}), "functions.nobody"),
         (
-            of_message(&json!({"throttle": {"next": 0}})),
+            of_message(&json!({"throttle": {"next": -1}})),
             "functions.message.throttle.next",
         ),
         (

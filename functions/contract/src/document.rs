@@ -109,6 +109,17 @@ mod tests {
     }
 
     #[test]
+    fn what_yaml_does_not_read_is_told_apart() {
+        let is_not_yaml = |text| {
+            let refusal = NUMBERS.parse(text, numbers).expect_err("a refusal");
+            refusal.is_not_yaml()
+        };
+        assert!(is_not_yaml(r#"{"\ud83d\ude00":1}"#));
+        assert!(!is_not_yaml(r#"{"a":"not YAML: "}"#));
+        assert!(!is_not_yaml("a: b"));
+    }
+
+    #[test]
     fn a_file_is_named_with_the_line() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("numbers.yaml");

@@ -55,6 +55,16 @@ impl Refusal {
         Self { line, text }
     }
 
+    /// Refuses a text that is no YAML, because of `why`.
+    pub(crate) fn not_yaml(line: usize, why: impl Display) -> Self {
+        Self::new(line, "", format_args!("{NOT_YAML}{why}"))
+    }
+
+    /// Whether it is the whole text that is no YAML.
+    pub fn is_not_yaml(&self) -> bool {
+        self.text.starts_with(NOT_YAML)
+    }
+
     pub(crate) fn in_file(self, file: &str) -> ContractError {
         ContractError {
             file: file.to_owned(),
@@ -71,6 +81,8 @@ impl Display for Refusal {
 }
 
 impl Error for Refusal {}
+
+const NOT_YAML: &str = "not YAML: ";
 
 /// A text from the contract as an error shows it: in backticks, on one line, cut short.
 pub(crate) fn shown(text: &str) -> String {

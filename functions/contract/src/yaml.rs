@@ -128,11 +128,7 @@ fn not_yaml(err: &ScanError) -> Refusal {
         true => " (text with braces or brackets needs quotes here)",
         false => "",
     };
-    Refusal::new(
-        err.marker().line(),
-        "",
-        format_args!("not YAML: {info}{hint}"),
-    )
+    Refusal::not_yaml(err.marker().line(), format_args!("{info}{hint}"))
 }
 
 /// Reads a mapping's key, which must be text to every reader.

@@ -66,7 +66,9 @@ impl Refusal {
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).expect("texts and numbers are always JSON");
+    let mut body = serde_json::to_vec(value).expect("texts and numbers are always JSON");
+    // So that a terminal's prompt is on a line of its own.
+    body.push(b'\n');
     let mut answer = Response::new(Either::Left(Full::new(body.into())));
     *answer.status_mut() = status;
     answer

@@ -96,11 +96,10 @@ pub(super) fn show(gateway: &Gateway) -> Answer {
 pub(super) async fn act(gateway: &Gateway, id: &str, body: &[u8]) -> Result<Answer, Refusal> {
     let acted = match parse(body)? {
         Action::Close { code, reason } => gateway.close(id, code, reason),
-        Action::Unplug => gateway
-            .unplug(id)
-            .await
-            .transpose()
-            .map_err(|error| Refusal::new(StatusCode::CONFLICT, format!("unplug: {error}")))?,
+        Action::Unplug => gateway.unplug(id).await.transpose().map_err(|error| {
+            let message = format!("unplug: {error}; POST /api/reset gives them up");
+            Refusal::new(StatusCode::CONFLICT, message)
+        })?,
     };
     let none = || {
         Refusal::new(

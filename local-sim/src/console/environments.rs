@@ -58,22 +58,12 @@ pub(super) fn show(lambda: &Lambda) -> Answer {
 pub(super) fn act(lambda: &Lambda, id: &str, body: &[u8]) -> Result<Answer, Refusal> {
     let action = parse(body)?;
     let none = || Refusal::new(StatusCode::NOT_FOUND, format!("no environment {id:?}"));
-    let find = || {
-        let mut environments = lambda.environments().into_iter();
-        environments.find(|it| it.name() == id)
-    };
-    let before = find().ok_or_else(none)?;
-    let acted = match action {
+    let view = match action {
         Action::End => lambda.end_environment(id),
         Action::Freeze => lambda.freeze_environment(id),
         Action::Thaw => lambda.thaw_environment(id),
     };
-    if !acted {
-        return Err(none());
-    }
-    // One that is ended may have gone by now.
-    let view = find().unwrap_or(before);
-    Ok(answer::ok(&Environment::from(view)))
+    Ok(answer::ok(&Environment::from(view.ok_or_else(none)?)))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

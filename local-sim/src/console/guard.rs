@@ -27,10 +27,12 @@ pub(super) fn check(own: IpAddr, method: &Method, headers: &HeaderMap) -> Result
         return Err(foreign("Origin", origin, "the console's own"));
     }
     let is_change = !matches!(*method, Method::GET | Method::HEAD);
-    if is_change && !is_json(single(headers, &CONTENT_TYPE)?.unwrap_or_default()) {
+    let content_type = single(headers, &CONTENT_TYPE)?;
+    if is_change && !content_type.is_some_and(is_json) {
+        let found = content_type.map_or_else(|| "none".to_owned(), |it| format!("{it:?}"));
         return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "Content-Type: expected application/json",
+            format!("Content-Type: found {found}, expected application/json"),
         ));
     }
     Ok(())
@@ -60,7 +62,11 @@ fn is_own(own: IpAddr, host: &str) -> bool {
         Err(_) => name.trim_matches(['[', ']']).parse().ok(),
     };
     match address {
-        Some(address) => address == own || address.is_loopback(),
+        Some(address) => {
+            let address = address.to_canonical();
+            // Of a socket that listens on `[::]`, an IPv4 address is mapped to one of IPv6.
+            address == own.to_canonical() || address.is_loopback()
+        }
         None => name.eq_ignore_ascii_case("localhost"),
     }
 }
@@ -79,7 +85,7 @@ fn foreign(name: &str, found: &str, expected: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use hyper::header::HeaderValue;
 
@@ -136,9 +142,20 @@ mod tests {
 
     #[test]
     fn an_address_that_is_listened_on_is_its_own() {
-        let own = Ipv4Addr::new(192, 0, 2, 1).into();
-        let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("192.0.2.1:3002"))]);
-        assert_eq!(super::check(own, &Method::GET, &headers), Ok(()));
+        let v4 = Ipv4Addr::new(192, 0, 2, 1);
+        let check = |own: IpAddr, host| {
+            let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
+            super::check(own, &Method::GET, &headers).is_ok()
+        };
+        for own in [v4.into(), v4.to_ipv6_mapped().into()] {
+            for host in ["192.0.2.1:3002", "192.0.2.1", "[::ffff:192.0.2.1]:3002"] {
+                assert!(check(own, host), "{own} {host}");
+            }
+            assert!(!check(own, "192.0.2.2:3002"), "{own}");
+        }
+        let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+        assert!(check(v6.into(), "[2001:db8::1]:3002"));
+        assert!(!check(v6.into(), "192.0.2.1:3002"));
     }
 
     #[test]
@@ -168,11 +185,16 @@ mod tests {
         }
         for other in ["text/plain", "application/x-www-form-urlencoded", ""] {
             let given = [host.clone(), (CONTENT_TYPE, other)];
-            assert!(check(&Method::POST, &given).is_err(), "{other}");
+            let refusal = check(&Method::POST, &given).unwrap_err();
+            let found = format!("found {other:?}, expected")
+                .escape_debug()
+                .to_string();
+            assert!(refusal.contains(&found), "{refusal}");
         }
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             let refusal = check(&method, &[(HOST, "localhost")]).unwrap_err();
             assert!(refusal.contains("415"), "{refusal}");
+            assert!(refusal.contains("found none, expected"), "{refusal}");
         }
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Connections at once: a page, a script, a test and many more.
 pub(super) const CONNECTIONS_MAX: usize = 256;
+/// Readers of the stream at once, so that they leave connections to others.
+pub(super) const STREAMS_MAX: usize = 64;
 /// The head of a request may be this long, in bytes.
 pub(super) const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// A client has this long to send the head of its next request.

@@ -34,7 +34,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use self::limits::{ACCEPT_PAUSE, ANSWER_WAIT, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT};
+use self::limits::{
+    ACCEPT_PAUSE, ANSWER_WAIT, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT, STREAMS_MAX,
+};
 use crate::faults::Switchboard;
 use crate::gateway::Gateway;
 use crate::kafka::Control;
@@ -44,11 +46,30 @@ use crate::patience::Patience;
 /// What can be taken hold of.
 #[derive(Debug)]
 pub(crate) struct Console {
-    pub(crate) gateway: Arc<Gateway>,
-    pub(crate) lambda: Arc<Lambda>,
-    /// The embedded broker, where there is one.
-    pub(crate) broker: Option<Control>,
-    pub(crate) switchboard: Switchboard,
+    gateway: Arc<Gateway>,
+    lambda: Arc<Lambda>,
+    broker: Option<Control>,
+    switchboard: Switchboard,
+    /// A place for each reader of the stream.
+    streams: Arc<Semaphore>,
+}
+
+impl Console {
+    /// What takes hold of these; `broker` is the embedded one, where there is one.
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        lambda: Arc<Lambda>,
+        broker: Option<Control>,
+        switchboard: Switchboard,
+    ) -> Self {
+        Self {
+            gateway,
+            lambda,
+            broker,
+            switchboard,
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        }
+    }
 }
 
 /// Serves requests until `shutdown` is cancelled; those under way are dropped then.

@@ -37,6 +37,7 @@ async fn route(
         lambda,
         broker,
         switchboard,
+        streams: _,
     } = console;
     let path = head.uri.path();
     let parts: Vec<&str> = path.split('/').skip(1).collect();
@@ -52,7 +53,7 @@ async fn route(
         (["api", "invocations"], Method::GET) => {
             invocations::show(lambda, broker.as_ref(), head.uri.query()).await
         }
-        (["api", "stream"], Method::GET) => Ok(answer::events(Stream::new(console))),
+        (["api", "stream"], Method::GET) => Stream::open(console).map(answer::events),
         (["api", "faults"], Method::GET) => Ok(faults::show(switchboard)),
         (["api", "faults"], Method::POST) => faults::change(switchboard, &read(body).await?),
         (["api", "time"], Method::GET) => Ok(time::show(gateway.clock())),

@@ -17,13 +17,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame};
+use hyper::{
+    StatusCode,
+    body::{Body, Frame},
+};
 use serde::Serialize;
 use serde_json::json;
 use tokio::{
-    sync::broadcast::{
-        Receiver,
-        error::{RecvError, TryRecvError},
+    sync::{
+        OwnedSemaphorePermit,
+        broadcast::{
+            Receiver,
+            error::{RecvError, TryRecvError},
+        },
     },
     task::spawn_blocking,
     time::{Instant, Interval, MissedTickBehavior, interval_at},
@@ -31,10 +37,11 @@ use tokio::{
 
 use super::{
     Console,
+    answer::Refusal,
     connections::Connection,
     environments::Environment,
     invocations::Invocation,
-    limits::{EVENTS_AT_ONCE_MAX, HEARTBEAT},
+    limits::{EVENTS_AT_ONCE_MAX, HEARTBEAT, STREAMS_MAX},
     produced::Produced,
 };
 use crate::gateway::ConnectionChange;
@@ -56,7 +63,15 @@ struct Told {
 
 impl Stream {
     /// Everything that happens from now on.
-    pub(super) fn new(console: &Console) -> Self {
+    ///
+    /// # Errors
+    /// 503 where as many read it as may.
+    pub(super) fn open(console: &Console) -> Result<Self, Refusal> {
+        let place = Arc::clone(&console.streams).try_acquire_owned();
+        let place = place.map_err(|_| {
+            let message = format!("as many as {STREAMS_MAX} read the stream already");
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
+        })?;
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let feed = Feed {
@@ -64,12 +79,13 @@ impl Stream {
             gateway: console.gateway.watch(),
             broker: console.broker.clone(),
             heartbeat,
+            _place: place,
         };
         // So that a client knows when it has begun.
         let begun = feed.told(Bytes::from_static(COMMENT));
-        Self {
+        Ok(Self {
             next: Box::pin(ready(Some(begun))),
-        }
+        })
     }
 }
 
@@ -101,6 +117,8 @@ struct Feed {
     gateway: Receiver<ConnectionChange>,
     broker: Option<Control>,
     heartbeat: Interval,
+    /// Among those who read.
+    _place: OwnedSemaphorePermit,
 }
 
 /// Something to tell.

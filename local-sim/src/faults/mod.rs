@@ -7,12 +7,14 @@
 //! ```
 
 mod document;
+mod pause;
 mod reader;
 mod switchboard;
 mod trigger;
 
 pub(crate) use self::{
     document::Faults,
+    pause::Pause,
     reader::Scope,
     switchboard::Switchboard,
     trigger::{Striking, Trigger, chance},

@@ -39,7 +39,10 @@ impl Faults {
     pub(crate) fn parse(body: &[u8], scope: &Scope) -> Result<Self, ParseError> {
         let json: &RawValue = serde_json::from_slice(body).map_err(ParseError::NoJson)?;
         let read = FAULTS.parse(json.get(), |root| Self::read(root, scope));
-        read.map_err(ParseError::Refused)
+        read.map_err(|refusal| match refusal.is_not_yaml() {
+            true => ParseError::Unread,
+            false => ParseError::Refused(refusal),
+        })
     }
 
     fn read(root: &Node, scope: &Scope) -> Result<Self, Refusal> {
@@ -120,6 +123,7 @@ fn said<T>(
 }
 
 fn plain(node: &Node) -> Result<Trigger, Refusal> {
+    node.entries("`{}`, which is always, or a mapping of next, share")?;
     trigger(node.fields(&["next", "share"])?)
 }
 
@@ -141,7 +145,7 @@ fn trigger(fields: Fields<'_>) -> Result<Trigger, Refusal> {
     match (fields.find("next"), fields.find("share")) {
         (None, None) => Ok(Trigger::Always),
         (Some(next), None) => {
-            let count = next.whole(1..=u32::MAX, "a whole number of times")?;
+            let count = next.whole(0..=u32::MAX, "a whole number of times")?;
             Ok(Trigger::Next(count.into()))
         }
         (None, Some(share)) => share
@@ -160,6 +164,12 @@ pub(crate) enum ParseError {
     /// It is something else.
     #[error("the body is no JSON ({0}), expected faults")]
     NoJson(serde_json::Error),
+    /// It is JSON that is no YAML.
+    #[error(
+        "the body has a text that is too long, or a character as two escapes such as `\\ud83d\\ude00`, expected \
+         short names in plain characters"
+    )]
+    Unread,
     /// It says what cannot be.
     #[error("{0}")]
     Refused(Refusal),

@@ -71,10 +71,7 @@ impl Switchboard {
 
     /// What is in force now, with what is left of it.
     pub(crate) fn in_force(&self) -> Faults {
-        self.in_force_with(*self.seed.lock())
-    }
-
-    fn in_force_with(&self, seed: u32) -> Faults {
+        let seed = *self.seed.lock();
         let functions = self.lambda.functions().filter_map(|name| {
             let of_function = self.of_function(name)?;
             (of_function != OfFunction::default()).then(|| (name.to_owned(), of_function))
@@ -146,11 +143,12 @@ impl Switchboard {
 
     /// Begins the choices of what is in force anew.
     fn restart(&self, seed: u32) {
-        let in_force = self.in_force_with(seed);
-        for (name, of_function) in &in_force.functions {
-            self.set_function(name, of_function, seed.into());
+        for name in self.lambda.functions() {
+            if let Some(troubles) = self.lambda.troubles(name) {
+                troubles.restart(seed.into());
+            }
         }
-        self.set_gateway(&in_force.gateway, seed.into());
+        self.gateway.faults().restart(seed.into());
         if let Some(broker) = &self.broker {
             broker.faults().restart(seed.into());
         }

@@ -15,6 +15,7 @@ pub(crate) enum Trigger {
 #[derive(Debug, Clone)]
 pub(crate) struct Striking {
     trigger: Trigger,
+    name: String,
     /// Of the choices by chance.
     seed: u64,
     asked: u64,
@@ -23,14 +24,19 @@ pub(crate) struct Striking {
 impl Striking {
     /// A trigger that was never asked. `name` tells apart what shares a seed.
     pub(crate) fn new(trigger: Trigger, seed: u64, name: &str) -> Self {
-        let seed = name
-            .bytes()
-            .fold(seed, |seed, byte| mix(seed ^ u64::from(byte)));
+        let name = name.to_owned();
         Self {
             trigger,
-            seed,
+            seed: named(seed, &name),
+            name,
             asked: 0,
         }
+    }
+
+    /// Begins its choices by chance anew; what is left of it stays.
+    pub(crate) fn restart(&mut self, seed: u64) {
+        self.seed = named(seed, &self.name);
+        self.asked = 0;
     }
 
     /// Whether the fault strikes this time; each call is one.
@@ -57,6 +63,12 @@ impl Striking {
     pub(crate) fn left(&self) -> Trigger {
         self.trigger
     }
+}
+
+/// The seed of who has this name.
+fn named(seed: u64, name: &str) -> u64 {
+    name.bytes()
+        .fold(seed, |seed, byte| mix(seed ^ u64::from(byte)))
 }
 
 /// The choice of this number: evenly from 0 to below 1, and the same in every run.
@@ -98,6 +110,21 @@ mod tests {
         let count = struck.iter().filter(|struck| **struck).count();
         assert!((2_300..2_700).contains(&count), "{count}");
         assert_eq!(check(Trigger::Share(1.0), 7, 100), [true; 100]);
+    }
+
+    #[test]
+    fn what_begins_anew_chooses_as_at_first_and_strikes_no_more_often() {
+        let choices = |striking: &mut Striking| Vec::from_iter((0..64).map(|_| striking.strikes()));
+        let mut half = Striking::new(Trigger::Share(0.5), 7, "x");
+        let first = choices(&mut half);
+        half.restart(8);
+        assert_eq!(choices(&mut half), check(Trigger::Share(0.5), 8, 64));
+        half.restart(7);
+        assert_eq!(choices(&mut half), first);
+        let mut few = Striking::new(Trigger::Next(2), 7, "x");
+        assert!(few.strikes());
+        few.restart(7);
+        assert_eq!(few.left(), Trigger::Next(1));
     }
 
     #[test]

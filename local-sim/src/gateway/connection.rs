@@ -33,7 +33,7 @@ pub(super) struct Connection {
     pub(super) outbound: Outbound,
     /// How the gateway wants it to end, if it does.
     end: OnceLock<Closed>,
-    /// Where its plug was pulled.
+    /// Where its plug was pulled, or is about to be.
     plug: OnceLock<Plug>,
     /// One of these two has come.
     turning: Notify,
@@ -98,16 +98,16 @@ impl Connection {
         self.turning.notify_one();
     }
 
-    /// Has its socket be left alone from now on.
-    pub(super) fn unplug(&self, plug: Plug) {
-        // Somebody else was first.
-        let _ = self.plug.set(plug);
+    /// Asks for its socket to be left alone; gives the plug that says when that is so. Who asks first brings it.
+    pub(super) fn unplug(&self, plug: Plug) -> Plug {
+        let plug = self.plug.get_or_init(|| plug).clone();
         self.turning.notify_one();
+        plug
     }
 
     /// Whether its plug was pulled.
     pub(super) fn is_unplugged(&self) -> bool {
-        self.plug.get().is_some()
+        self.plug.get().is_some_and(Plug::is_pulled)
     }
 
     /// Waits until somebody wants the connection closed.

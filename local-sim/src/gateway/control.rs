@@ -80,7 +80,7 @@ impl Gateway {
     }
 
     /// Pulls the plug of the connection of this id: nothing is read from its socket or written to it any more, and
-    /// neither a close frame nor a FIN is sent. `None` where none is open.
+    /// neither a close frame nor a FIN is sent. `None` where none is open, or not any more.
     ///
     /// # Errors
     /// There are too many such sockets.
@@ -92,10 +92,9 @@ impl Gateway {
         let Some(plug) = self.unplugged.plug() else {
             return Some(Err(TooMany));
         };
-        connection.unplug(plug.clone());
-        // Whatever is sent from then on is not read.
-        let _ = timeout(UNPLUG_WAIT, plug.pulled()).await;
-        self.tell(|| ConnectionChange::Unplugged(connection.view()));
+        let plug = connection.unplug(plug);
+        // Whatever is sent from then on is not read; but it may be closing at this moment.
+        timeout(UNPLUG_WAIT, plug.pulled()).await.ok()?;
         Some(Ok(connection.view()))
     }
 
@@ -131,5 +130,25 @@ impl Connection {
             principal_id: principal.map(|it| it.id().to_owned()),
             is_unplugged: self.is_unplugged(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::sample::{caller, gateway};
+
+    #[tokio::test]
+    async fn a_plug_that_nobody_pulls_any_more_is_reported_as_no_connection() {
+        let gateway = gateway();
+        let mut changes = gateway.watch();
+        let connection = Arc::new(Connection::new(caller(&gateway)));
+        gateway.connections.insert(Arc::clone(&connection));
+        let id = connection.id().to_string();
+        // Whoever comes second waits for the same plug.
+        let both = tokio::join!(gateway.unplug(&id), gateway.unplug(&id));
+        assert!(matches!(both, (None, None)), "{both:?}");
+        assert!(!connection.view().is_unplugged);
+        assert!(changes.try_recv().is_err(), "it was told");
     }
 }

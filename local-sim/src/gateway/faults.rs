@@ -1,14 +1,16 @@
 //! Trouble on demand: what is to go wrong between a client and its functions.
 
 use std::{
+    mem,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::limits::REORDER_MAX;
-use crate::faults::{Striking, Trigger, chance};
+use crate::faults::{Pause, Striking, Trigger, chance};
 
 /// What is to go wrong with messages and disconnects; nothing, at first.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(crate) struct Faults {
 #[derive(Debug, Default)]
 struct State {
     reorder: Option<Reorder>,
+    /// For those that wait because of a reordering, which may have struck its last time.
+    reorder_ended: CancellationToken,
     drop_disconnect: Option<Striking>,
 }
 
@@ -54,6 +58,12 @@ impl Reorder {
         }
     }
 
+    fn restart(&mut self, seed: u64) {
+        self.striking.restart(seed);
+        self.seed = seed;
+        self.waited = 0;
+    }
+
     fn wait(&mut self) -> Option<Duration> {
         if !self.striking.strikes() {
             return None;
@@ -65,14 +75,30 @@ impl Reorder {
 }
 
 impl Faults {
-    /// Has messages overtake each other; `None` ends that for those to come.
+    /// Has messages overtake each other; `None` ends that. Those that wait already go on at once.
     pub(crate) fn set_reorder(&self, reorder: Option<Reorder>) {
-        self.change(|state| state.reorder = reorder);
+        let ended = self.change(|state| {
+            state.reorder = reorder;
+            mem::take(&mut state.reorder_ended)
+        });
+        ended.cancel();
     }
 
     /// Has `$disconnect`s not run; `None` ends that.
     pub(crate) fn set_drop_disconnect(&self, striking: Option<Striking>) {
         self.change(|state| state.drop_disconnect = striking);
+    }
+
+    /// Begins every choice by chance anew.
+    pub(crate) fn restart(&self, seed: u64) {
+        self.change(|state| {
+            if let Some(reorder) = &mut state.reorder {
+                reorder.restart(seed);
+            }
+            if let Some(striking) = &mut state.drop_disconnect {
+                striking.restart(seed);
+            }
+        });
     }
 
     /// What is in force now.
@@ -86,9 +112,12 @@ impl Faults {
     }
 
     /// How long the message that has just come waits, if it does.
-    pub(super) fn wait(&self) -> Option<Duration> {
-        self.is_any()
-            .then(|| self.change(|state| state.reorder.as_mut()?.wait()))?
+    pub(super) fn wait(&self) -> Option<Pause> {
+        let wait = |state: &mut State| {
+            let length = state.reorder.as_mut()?.wait()?;
+            Some(Pause::new(length, state.reorder_ended.clone()))
+        };
+        self.is_any().then(|| self.change(wait))?
     }
 
     /// Whether the `$disconnect` that is due now does not run.
@@ -118,6 +147,8 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     const MAX: Duration = Duration::from_millis(50);
@@ -126,7 +157,24 @@ mod tests {
     fn check(trigger: Trigger, seed: u64, count: usize) -> Vec<Option<Duration>> {
         let faults = Faults::default();
         faults.set_reorder(Some(Reorder::new(MAX, trigger, seed)));
-        (0..count).map(|_| faults.wait()).collect()
+        (0..count).map(|_| wait(&faults)).collect()
+    }
+
+    fn wait(faults: &Faults) -> Option<Duration> {
+        faults.wait().as_ref().map(Pause::length)
+    }
+
+    #[tokio::test]
+    async fn who_waits_goes_on_when_the_reordering_ends() {
+        let faults = Faults::default();
+        let start = Instant::now();
+        for trigger in [Trigger::Next(1), Trigger::Always] {
+            faults.set_reorder(Some(Reorder::new(REORDER_MAX, trigger, 7)));
+            let pause = faults.wait().unwrap();
+            assert!(!pause.length().is_zero());
+            tokio::join!(pause.pass(), async { faults.set_reorder(None) });
+        }
+        assert!(start.elapsed() < REORDER_MAX);
     }
 
     #[test]
@@ -142,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn what_begins_anew_chooses_as_at_first() {
+        let faults = Faults::default();
+        faults.set_reorder(Some(Reorder::new(MAX, Trigger::Share(0.5), 8)));
+        let waits = || Vec::from_iter((0..100).map(|_| wait(&faults)));
+        let first = waits();
+        faults.restart(7);
+        assert_eq!(waits(), check(Trigger::Share(0.5), 7, 100));
+        faults.restart(8);
+        assert_eq!(waits(), first);
+    }
+
+    #[test]
     fn no_message_waits_for_longer_than_the_bound() {
         let faults = Faults::default();
         faults.set_reorder(Some(Reorder::new(Duration::MAX, Trigger::Always, 0)));
@@ -152,7 +212,7 @@ mod tests {
     #[test]
     fn a_fault_that_is_over_or_ended_is_gone() {
         let faults = Faults::default();
-        assert_eq!((faults.wait(), faults.drops_disconnect()), (None, false));
+        assert_eq!((wait(&faults), faults.drops_disconnect()), (None, false));
         let next = |count| Some(Striking::new(Trigger::Next(count), 0, "x"));
         faults.set_drop_disconnect(next(2));
         assert!(faults.drops_disconnect());

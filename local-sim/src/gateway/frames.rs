@@ -29,6 +29,7 @@ use super::{
     Gateway,
     close::Closed,
     connection::{Connection, Turn},
+    control::ConnectionChange,
     limits::{
         CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_UNDER_WAY_MAX,
         READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT, WRITE_BUFFER_BYTES_MAX,
@@ -161,6 +162,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     /// Leaves the socket alone until the connection is over.
     async fn unplugged(&mut self, plug: Plug) -> End {
         plug.pull();
+        let (gateway, connection) = (self.gateway, self.connection);
+        gateway.tell(|| ConnectionChange::Unplugged(connection.view()));
         loop {
             let closed = tokio::select! {
                 () = self.timers.alarm() => {
@@ -193,8 +196,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             let tasks = &self.gateway.tasks;
             match self.gateway.faults.wait() {
                 None => tasks.spawn(message::answer(gateway, connection, request, text, place)),
-                Some(wait) => tasks.spawn(message::answer_late(
-                    gateway, connection, request, text, place, wait,
+                Some(pause) => tasks.spawn(message::answer_late(
+                    gateway, connection, request, text, place, pause,
                 )),
             };
         }

@@ -1,9 +1,9 @@
 //! One message: an invocation of its own, which waits for no other.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use sluice_contract::Route;
-use tokio::{sync::OwnedSemaphorePermit, time::sleep};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::warn;
 
@@ -19,6 +19,7 @@ use super::{
     reply::Reply,
     variables::Variables,
 };
+use crate::faults::Pause;
 
 /// Answers a message, at first after a wait, so that others overtake it.
 pub(super) async fn answer_late(
@@ -27,10 +28,10 @@ pub(super) async fn answer_late(
     request: Request,
     text: Utf8Bytes,
     place: OwnedSemaphorePermit,
-    wait: Duration,
+    pause: Pause,
 ) {
     // When the gateway ends, nobody waits any more.
-    gateway.shutdown.run_until_cancelled(sleep(wait)).await;
+    gateway.shutdown.run_until_cancelled(pause.pass()).await;
     answer(gateway, connection, request, text, place).await;
 }
 

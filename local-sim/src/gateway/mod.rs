@@ -33,6 +33,8 @@ mod principal;
 mod refusal;
 mod registry;
 mod reply;
+#[cfg(test)]
+mod sample;
 mod signature;
 mod throttle;
 mod time;

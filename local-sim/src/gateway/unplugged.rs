@@ -26,7 +26,7 @@ struct Kept {
     sockets: Vec<(TcpStream, Plug)>,
 }
 
-/// A plug that was pulled: a place among them.
+/// A plug that is to be pulled, or was: a place among them.
 #[derive(Debug, Clone)]
 pub(super) struct Plug {
     /// Cancelled once the socket is left alone.
@@ -39,6 +39,11 @@ impl Plug {
     /// Takes note that the socket is left alone from now on.
     pub(super) fn pull(&self) {
         self.pulled.cancel();
+    }
+
+    /// Whether the socket is left alone.
+    pub(super) fn is_pulled(&self) -> bool {
+        self.pulled.is_cancelled()
     }
 
     /// Completes when the socket is left alone.

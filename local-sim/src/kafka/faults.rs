@@ -17,11 +17,10 @@ use std::{
 
 use kafka_protocol::messages::ApiKey;
 use parking_lot::Mutex;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::FAULT_WAIT_MAX;
-use crate::faults::{Striking, Trigger};
+use crate::faults::{Pause, Striking, Trigger};
 
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,13 +91,6 @@ pub(crate) struct Struck {
     pub(crate) throttling: Option<Pause>,
 }
 
-/// A wait because of a fault.
-#[derive(Debug)]
-pub(crate) struct Pause {
-    length: Duration,
-    ended: CancellationToken,
-}
-
 impl Faults {
     /// Puts a fault in force, in place of the one of its kind, or ends it with `None`.
     pub(crate) fn set(&self, kind: Kind, fault: Option<Fault>) {
@@ -137,8 +129,8 @@ impl Faults {
     pub(crate) fn restart(&self, seed: u64) {
         let mut settings = self.settings.lock();
         settings.seed = seed;
-        for (kind, in_force) in &mut settings.faults {
-            in_force.striking = Striking::new(in_force.striking.left(), seed, kind.seeded());
+        for in_force in settings.faults.values_mut() {
+            in_force.striking.restart(seed);
         }
     }
 }
@@ -166,7 +158,7 @@ impl Faults {
             }
             let struck = self.settings.lock().strike_request(api);
             match struck.silent {
-                Some(silence) => silence.ended.cancelled().await,
+                Some(silence) => silence.ended().await,
                 None => return struck,
             }
         }
@@ -202,10 +194,8 @@ impl Settings {
     /// The wait that a fault of this kind means, if it strikes this time.
     fn strike(&mut self, kind: Kind) -> Option<Pause> {
         let in_force = self.faults.get_mut(&kind)?;
-        in_force.striking.strikes().then(|| Pause {
-            length: in_force.wait,
-            ended: in_force.ended.clone(),
-        })
+        let strikes = in_force.striking.strikes();
+        strikes.then(|| Pause::new(in_force.wait, in_force.ended.clone()))
     }
 
     /// What ends the connections that there are, but none that comes from now on.
@@ -224,16 +214,12 @@ impl InForce {
     }
 }
 
-impl Pause {
-    /// Waits as long, or until the fault ends.
-    pub(crate) async fn pass(self) {
-        // Whichever comes first.
-        let _ = timeout(self.length, self.ended.cancelled()).await;
-    }
-
-    /// Its length as responses tell it.
-    pub(crate) fn millis(&self) -> i32 {
-        self.length.as_millis().try_into().unwrap_or(i32::MAX)
+impl Struck {
+    /// How long the client is told to wait.
+    pub(crate) fn throttle_time_ms(&self) -> i32 {
+        let wait = self.throttling.as_ref().map(Pause::length);
+        let millis = wait.unwrap_or_default().as_millis();
+        millis.try_into().unwrap_or(i32::MAX)
     }
 }
 

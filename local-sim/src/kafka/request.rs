@@ -15,9 +15,10 @@ use super::{
         produce, sasl, topics,
     },
     cluster::{Cluster, Context, Ends},
-    faults::{Pause, Struck},
+    faults::Struck,
     shape::{self, ShapeError},
 };
+use crate::faults::Pause;
 
 /// What this broker speaks. [`dispatch`] has a line for each.
 ///
@@ -185,7 +186,7 @@ async fn dispatch(
         client_id: &request.client_id,
         version: request.version,
         leaderless: struck.leaderless,
-        throttle_time_ms: struck.throttling.as_ref().map_or(0, Pause::millis),
+        throttle_time_ms: struck.throttle_time_ms(),
     };
     match request.api {
         ApiKey::ApiVersions => request.reply(&api_versions::api_versions(&SERVED)),

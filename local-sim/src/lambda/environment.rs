@@ -45,8 +45,10 @@ pub(super) struct Environment {
     /// Lambda's name for it, the end of its log stream's.
     pub(super) instance: String,
     pub(super) log: Log,
-    /// Cancelled when it is to end.
+    /// Cancelled when it is to end …
     ending: CancellationToken,
+    /// … and when its process is not even to be asked.
+    ending_at_once: CancellationToken,
     state: Mutex<State>,
 }
 
@@ -63,6 +65,7 @@ impl Environment {
             instance: Uuid::new_v4().simple().to_string(),
             log,
             ending,
+            ending_at_once: CancellationToken::new(),
             state: Mutex::new(State::new()),
         }
     }
@@ -191,8 +194,9 @@ impl Environment {
         }
     }
 
-    /// Has it end now. What it does is lost.
-    pub(super) fn end(&self) {
+    /// Has it end now, whatever wants to be told before. What it does is lost.
+    pub(super) fn end_at_once(&self) {
+        self.ending_at_once.cancel();
         self.ending.cancel();
     }
 
@@ -207,7 +211,7 @@ impl Environment {
     fn settle(&self, state: &mut State) {
         state.listen();
         if state.is_retired && state.is_free() {
-            self.end();
+            self.ending.cancel();
         }
     }
 
@@ -220,6 +224,11 @@ impl Environment {
     /// Completes when it is to end.
     pub(super) async fn ended(&self) {
         self.ending.cancelled().await;
+    }
+
+    /// Completes when its process is not, or no longer, to be given time to end.
+    pub(super) async fn ended_at_once(&self) {
+        self.ending_at_once.cancelled().await;
     }
 
     /// What is to be seen of it.

@@ -28,6 +28,7 @@ use super::{
     pool::{Dispatched, Limits, Member, Pool, Ready},
     troubles::{Struck, Troubles},
 };
+use crate::faults::Pause;
 
 /// A function and the environments that run it.
 #[derive(Debug)]
@@ -81,20 +82,21 @@ impl Function {
         struck: Struck,
     ) -> Outcome {
         let (invocation, replied) = Invocation::new(event, permit);
-        if struck.latency.is_zero() {
-            self.dispatch(invocation, struck.is_cold);
-        } else {
-            // It goes on where nobody waits for it any more, as it does without the pause.
-            let late = Arc::clone(self).dispatch_late(invocation, struck);
-            self.host.tasks.spawn(late);
+        match struck.latency {
+            None => self.dispatch(invocation, struck.is_cold),
+            Some(pause) => {
+                // It goes on where nobody waits for it any more, as it does without the pause.
+                let late = Arc::clone(self).dispatch_late(invocation, struck.is_cold, pause);
+                self.host.tasks.spawn(late);
+            }
         }
         replied.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    async fn dispatch_late(self: Arc<Self>, invocation: Invocation, struck: Struck) {
+    async fn dispatch_late(self: Arc<Self>, invocation: Invocation, is_cold: bool, pause: Pause) {
         tokio::select! {
             () = self.host.shutdown.cancelled() => {}
-            () = sleep(struck.latency) => self.dispatch(invocation, struck.is_cold),
+            () = pause.pass() => self.dispatch(invocation, is_cold),
         }
     }
 

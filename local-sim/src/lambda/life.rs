@@ -161,7 +161,10 @@ async fn serve(
             () = environment.ended() => {
                 if environment.terminate() {
                     // Whoever does not end in time is killed.
-                    let _ = timeout(terminate_max(environment), child.wait()).await;
+                    tokio::select! {
+                        _ = timeout(terminate_max(environment), child.wait()) => {}
+                        () = environment.ended_at_once() => {}
+                    }
                 }
                 return Ending::Environment;
             }

@@ -161,21 +161,29 @@ impl Lambda {
         self.host.history.watch()
     }
 
-    /// Ends the environment of this name at once, whatever it does. Says whether there is one.
-    pub(crate) fn end_environment(&self, name: &str) -> bool {
-        self.environment(name).inspect(|it| it.end()).is_some()
+    /// Kills all processes of the environment of this name, whatever they do; an extension is not told. Shows what is
+    /// then to be seen of it; `None` where there is none.
+    pub(crate) fn end_environment(&self, name: &str) -> Option<View> {
+        let environment = self.environment(name)?;
+        environment.end_at_once();
+        Some(environment.view().into_gone())
     }
 
     /// Stops all processes of the environment of this name, whatever they do, until [`Self::thaw_environment`]. An
-    /// invocation that it has, or gets, waits until its timeout, which ends the process: the next one runs. Says
-    /// whether there is one.
-    pub(crate) fn freeze_environment(&self, name: &str) -> bool {
-        self.environment(name).inspect(|it| it.hold()).is_some()
+    /// invocation that it has, or gets, waits until its timeout, which ends the process: the next one runs. Shows what
+    /// is then to be seen of it; `None` where there is none.
+    pub(crate) fn freeze_environment(&self, name: &str) -> Option<View> {
+        let environment = self.environment(name)?;
+        environment.hold();
+        Some(environment.view())
     }
 
-    /// Has the environment of this name go on, or be frozen between invocations only. Says whether there is one.
-    pub(crate) fn thaw_environment(&self, name: &str) -> bool {
-        self.environment(name).inspect(|it| it.release()).is_some()
+    /// Has the environment of this name go on, or be frozen between invocations only. Shows what is then to be seen of
+    /// it; `None` where there is none.
+    pub(crate) fn thaw_environment(&self, name: &str) -> Option<View> {
+        let environment = self.environment(name)?;
+        environment.release();
+        Some(environment.view())
     }
 
     /// What is to go wrong with a function's invocations; `None` where there is no such function.

@@ -1,13 +1,15 @@
 //! Trouble on demand: what is to go wrong with a function's invocations on their way to an environment.
 
 use std::{
+    mem,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
-use crate::faults::{Striking, Trigger};
+use crate::faults::{Pause, Striking, Trigger};
 
 /// What is to go wrong with the invocations of one function; nothing, at first.
 ///
@@ -24,6 +26,8 @@ struct Faults {
     throttle: Option<Striking>,
     cold_start: Option<Striking>,
     latency: Option<(Duration, Striking)>,
+    /// For those that wait because of a latency, which may have struck its last time.
+    latency_ended: CancellationToken,
 }
 
 /// The troubles in force, each with what is left of it.
@@ -35,12 +39,12 @@ pub(crate) struct InForce {
 }
 
 /// What comes in the way of one invocation that is not throttled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Struck {
     /// It starts an environment of its own.
     pub(super) is_cold: bool,
-    /// It waits for so long before an environment gets it.
-    pub(super) latency: Duration,
+    /// It waits before an environment gets it.
+    pub(super) latency: Option<Pause>,
 }
 
 impl Troubles {
@@ -54,11 +58,24 @@ impl Troubles {
         self.change(|faults| faults.cold_start = cold_start);
     }
 
-    /// Has invocations wait for so long, [`LATENCY_MAX`] at most, before an environment gets them; `None` ends that
-    /// for those to come. They count as under way meanwhile, but their duration does not have it.
+    /// Has invocations wait for so long, [`LATENCY_MAX`] at most, before an environment gets them; `None` ends that.
+    /// Those that wait already go on at once. They count as under way meanwhile, but their duration does not have it.
     pub(crate) fn set_latency(&self, latency: Option<(Duration, Striking)>) {
         let latency = latency.map(|(pause, striking)| (pause.min(LATENCY_MAX), striking));
-        self.change(|faults| faults.latency = latency);
+        let ended = self.change(|faults| {
+            faults.latency = latency;
+            mem::take(&mut faults.latency_ended)
+        });
+        ended.cancel();
+    }
+
+    /// Begins every choice by chance anew.
+    pub(crate) fn restart(&self, seed: u64) {
+        self.change(|faults| {
+            let latency = faults.latency.as_mut().map(|(_, striking)| striking);
+            let others = faults.throttle.iter_mut().chain(&mut faults.cold_start);
+            others.chain(latency).for_each(|it| it.restart(seed));
+        });
     }
 
     /// What is in force now.
@@ -86,13 +103,16 @@ impl Troubles {
 
     /// What else comes in its way.
     pub(super) fn strike(&self) -> Struck {
-        let pause = |(pause, striking): &mut (Duration, Striking)| {
-            let strikes = striking.strikes();
-            strikes.then_some(*pause)
-        };
-        self.change(|faults| Struck {
-            is_cold: faults.cold_start.as_mut().is_some_and(Striking::strikes),
-            latency: faults.latency.as_mut().and_then(pause).unwrap_or_default(),
+        self.change(|faults| {
+            let ended = &faults.latency_ended;
+            let pause = |(length, striking): &mut (Duration, Striking)| {
+                let strikes = striking.strikes();
+                strikes.then(|| Pause::new(*length, ended.clone()))
+            };
+            Struck {
+                is_cold: faults.cold_start.as_mut().is_some_and(Striking::strikes),
+                latency: faults.latency.as_mut().and_then(pause),
+            }
         })
     }
 
@@ -104,6 +124,7 @@ impl Troubles {
             throttle,
             cold_start,
             latency,
+            latency_ended: _,
         } = &mut *faults;
         throttle.take_if(|it| it.is_over());
         cold_start.take_if(|it| it.is_over());
@@ -120,10 +141,20 @@ pub(crate) const LATENCY_MAX: Duration = Duration::from_mins(15);
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use tokio::time::timeout;
+
     use super::*;
 
     fn striking(trigger: Trigger) -> Striking {
         Striking::new(trigger, 7, "message")
+    }
+
+    /// Whether the next invocation is cold, and how long it waits.
+    fn strike(troubles: &Troubles) -> (bool, Option<Duration>) {
+        let struck = troubles.strike();
+        (struck.is_cold, struck.latency.as_ref().map(Pause::length))
     }
 
     #[test]
@@ -132,7 +163,7 @@ mod tests {
         assert!(troubles.any().is_none());
         assert_eq!(troubles.in_force(), InForce::default());
         assert!(!troubles.throttle());
-        assert_eq!(troubles.strike(), Struck::default());
+        assert_eq!(strike(&troubles), (false, None));
     }
 
     #[test]
@@ -143,19 +174,11 @@ mod tests {
         troubles.set_cold_start(Some(striking(Trigger::Always)));
         troubles.set_latency(Some((pause, striking(Trigger::Share(1.0)))));
         assert!(troubles.throttle());
-        let both = Struck {
-            is_cold: true,
-            latency: pause,
-        };
-        assert_eq!(troubles.strike(), both);
+        assert_eq!(strike(&troubles), (true, Some(pause)));
         troubles.set_throttle(None);
         assert!(!troubles.throttle());
         troubles.set_cold_start(None);
-        let late = Struck {
-            is_cold: false,
-            latency: pause,
-        };
-        assert_eq!(troubles.strike(), late);
+        assert_eq!(strike(&troubles), (false, Some(pause)));
         assert!(troubles.any().is_some());
         troubles.set_latency(None);
         assert!(troubles.any().is_none());
@@ -197,11 +220,42 @@ mod tests {
         assert_eq!(check(false), check(true));
     }
 
+    #[tokio::test]
+    async fn who_waits_goes_on_when_the_latency_ends_or_is_another() {
+        let troubles = Troubles::default();
+        let start = Instant::now();
+        for trigger in [Trigger::Next(1), Trigger::Always] {
+            for next in [None, Some((LATENCY_MAX, striking(trigger)))] {
+                troubles.set_latency(Some((LATENCY_MAX, striking(trigger))));
+                let pause = troubles.strike().latency.unwrap();
+                tokio::join!(pause.pass(), async { troubles.set_latency(next) });
+            }
+        }
+        assert!(start.elapsed() < LATENCY_MAX);
+    }
+
+    #[tokio::test]
+    async fn what_begins_anew_has_nobody_go_on() {
+        let troubles = Troubles::default();
+        let half = Trigger::Share(0.5);
+        troubles.set_throttle(Some(striking(half)));
+        troubles.set_latency(Some((LATENCY_MAX, striking(Trigger::Next(2)))));
+        let choices = || Vec::from_iter((0..64).map(|_| troubles.throttle()));
+        let first = choices();
+        let pause = troubles.strike().latency.unwrap();
+        troubles.restart(7);
+        assert_eq!(choices(), first);
+        let left = (LATENCY_MAX, Trigger::Next(1));
+        assert_eq!(troubles.in_force().latency, Some(left));
+        let waits = timeout(Duration::from_millis(20), pause.pass()).await;
+        assert!(waits.is_err(), "it has gone on");
+    }
+
     #[test]
     fn no_pause_is_longer_than_an_invocation_may_be() {
         let troubles = Troubles::default();
         troubles.set_latency(Some((Duration::MAX, striking(Trigger::Always))));
-        assert_eq!(troubles.strike().latency, LATENCY_MAX);
+        assert_eq!(strike(&troubles), (false, Some(LATENCY_MAX)));
         let shown = troubles.in_force().latency;
         assert_eq!(shown, Some((LATENCY_MAX, Trigger::Always)));
     }

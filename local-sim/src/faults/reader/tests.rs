@@ -28,7 +28,7 @@ fn full() -> Value {
         },
         "kafka": {
             "slow": { "millis": 300, "next": 4_294_967_295_u32 },
-            "silent": {},
+            "silent": { "next": 0 },
             "closed": { "share": 1.0 },
             "throttling": { "millis": 900_000 },
             "leaderless": {},
@@ -80,12 +80,13 @@ fn what_cannot_be_is_refused_by_its_path() {
         ),
         (
             r#"{"functions":{"message":{"throttle":true}}}"#,
-            "functions.message.throttle: found the boolean `true`, expected a mapping of next, share",
+            "functions.message.throttle: found the boolean `true`, expected `{}`, which is always, or a \
+             mapping of next, share",
         ),
         (
-            r#"{"functions":{"message":{"throttle":{"next":0}}}}"#,
-            "functions.message.throttle.next: found the number `0`, expected a whole number of times \
-             from 1 to 4294967295",
+            r#"{"functions":{"message":{"throttle":{"next":-1}}}}"#,
+            "functions.message.throttle.next: found the number `-1`, expected a whole number of times \
+             from 0 to 4294967295",
         ),
         (
             r#"{"functions":{"message":{"throttle":{"share":0}}}}"#,
@@ -131,6 +132,16 @@ fn what_cannot_be_is_refused_by_its_path() {
 }
 
 #[test]
+fn a_body_is_never_said_to_be_no_yaml() {
+    let long = "x".repeat(10_000);
+    for name in [r"\ud83d\ude00", r"\ud83d", &long, "\u{7f}", "\u{feff}"] {
+        let message = parse(&format!(r#"{{"{name}":1}}"#)).unwrap_err();
+        assert!(!message.contains("YAML"), "{message}");
+        assert!(message.contains("expected"), "{message}");
+    }
+}
+
+#[test]
 fn another_broker_has_no_faults() {
     let refused = Faults::parse(br#"{"kafka":{}}"#, &scope(false)).unwrap_err();
     assert_eq!(
@@ -160,7 +171,7 @@ gateway:
   dropDisconnect: { next: 1 }
 kafka:
   slow: { millis: 300, next: 4294967295 }
-  silent: {}
+  silent: { next: 0 }
   closed: { share: 1 }
   throttling: { millis: 900000 }
   leaderless: {}
@@ -170,7 +181,8 @@ kafka:
     assert_eq!(
         load("seed: 7\ngateway:\n  dropDisconnect:\n"),
         Err(format!(
-            "{name}:3: gateway.dropDisconnect: found nothing, expected a mapping of next, share"
+            "{name}:3: gateway.dropDisconnect: found nothing, expected `{{}}`, which is always, or a mapping of next, \
+             share"
         ))
     );
     assert_eq!(

@@ -13,18 +13,18 @@ use std::{
 };
 
 use fastrand::Rng;
-use sluice_contract::Contract;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, duplex, split},
     time::timeout,
 };
-use uuid::Uuid;
 
 use self::model::Expected;
 use super::super::{
-    Gateway, close::Closed, connection::Connection, event::Caller, options::Options, time::now_ms,
+    Gateway,
+    close::Closed,
+    connection::Connection,
+    sample::{caller, gateway},
 };
-use crate::lambda::Lambda;
 
 /// How many cases are run, unless time is up before.
 const CASES: u64 = 1_000;
@@ -56,17 +56,6 @@ async fn whatever_is_sent_a_connection_ends_as_it_must() {
             found.unwrap_or_else(|_| panic!("case {case} never ends, expected {expected:?}"));
         found.check(&expected, case);
     }
-}
-
-/// A gateway of which every message gets an error frame: there is no function.
-fn gateway() -> Gateway {
-    let contract =
-        "routeSelectionExpression: $request.body.action\nroutes: { chat: { function: none } }";
-    let contract = Contract::parse("gateway.yaml", contract).expect("a contract");
-    // Lambda removes it in the end, so it must be nobody's.
-    let folder = std::env::temp_dir().join(Uuid::new_v4().to_string());
-    let lambda = Lambda::without_functions(folder).expect("Lambda");
-    Gateway::new(contract, Options::sample(), Arc::new(lambda)).expect("a gateway")
 }
 
 /// What came of a case.
@@ -187,16 +176,4 @@ async fn read_frame(read: &mut ReadHalf<DuplexStream>, seen: &mut Seen) -> Optio
         other => panic!("a frame of the gateway begins with {other:#x}"),
     }
     Some(())
-}
-
-fn caller(gateway: &Gateway) -> Caller {
-    let connected_at = now_ms();
-    Caller {
-        connection_id: gateway.ids.connection(connected_at),
-        connected_at,
-        domain_name: "localhost:3001".to_owned(),
-        source_ip: "127.0.0.1".to_owned(),
-        user_agent: None,
-        principal: None,
-    }
 }

@@ -62,6 +62,18 @@ impl View {
             Phase::Gone => "gone",
         }
     }
+
+    /// The same environment once it has ended.
+    pub(in crate::lambda) fn into_gone(self) -> Self {
+        Self {
+            phase: Phase::Gone,
+            is_frozen: false,
+            is_held: false,
+            process: None,
+            requests: Vec::new(),
+            ..self
+        }
+    }
 }
 
 /// What an environment is called.

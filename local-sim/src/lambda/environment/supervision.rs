@@ -94,14 +94,16 @@ impl Environment {
         self.state.lock().read_memory();
     }
 
-    /// Asks a process with an extension to end by itself. Says whether there is one to wait for.
+    /// Asks a process with an extension to end by itself, unless it is to end at once. Says whether there is one to
+    /// wait for.
     pub(in crate::lambda) fn terminate(&self) -> bool {
         let mut state = self.state.lock();
         let has_extension = state.running.as_ref().is_some_and(|it| it.has_extension);
-        if has_extension {
+        let is_asked = has_extension && !self.ending_at_once.is_cancelled();
+        if is_asked {
             state.terminate();
         }
-        has_extension
+        is_asked
     }
 
     /// The process has gone: nobody waits for it in vain.

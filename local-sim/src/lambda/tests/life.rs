@@ -5,6 +5,9 @@ use super::{
     *,
 };
 
+/// Registers an extension that does not heed SIGTERM.
+const DEAF_EXTENSION: &str = "trap '' TERM; call POST 2020-01-01/extension/register '{}' 'lambda-extension-name: a'; reply $$";
+
 #[tokio::test]
 async fn each_state_can_be_seen() {
     let told = Told::start(function());
@@ -94,13 +97,31 @@ async fn children_are_stopped_and_end_with_their_process() {
 #[tokio::test]
 async fn who_does_not_heed_sigterm_is_killed_two_seconds_later() {
     let told = Told::start(function());
-    let register = "trap '' TERM; call POST 2020-01-01/extension/register '{}' 'lambda-extension-name: a'; reply $$";
-    let process = told.tell_number(register).await;
+    let process = told.tell_number(DEAF_EXTENSION).await;
     let began = Instant::now();
-    told.lambda.end_environment("message-0");
+    told.reload();
     check_gone(process).await;
     assert!((2..4).contains(&began.elapsed().as_secs()));
     told.end().await;
+}
+
+#[tokio::test]
+async fn an_end_on_demand_does_not_wait_for_an_extension() {
+    for is_told_before in [false, true] {
+        let told = Told::start(function());
+        let process = told.tell_number(DEAF_EXTENSION).await;
+        if is_told_before {
+            told.reload();
+            sleep(Duration::from_millis(100)).await;
+            assert!(is_alive(process), "it has two seconds");
+        }
+        let began = Instant::now();
+        let view = told.lambda.end_environment("message-0").unwrap();
+        assert_eq!((view.state(), view.process), ("gone", None));
+        check_gone(process).await;
+        assert!(began.elapsed() < Duration::from_secs(1));
+        told.end().await;
+    }
 }
 
 #[tokio::test]
