@@ -1,6 +1,9 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{SocketAddr, SocketAddrV4},
+    path::PathBuf,
+};
 
 use clap::Parser;
 
@@ -70,7 +73,7 @@ pub(crate) struct Options {
     #[arg(long, requires = "kafka")]
     pub(crate) create_topics: bool,
     /// Where the embedded broker listens; port 0 takes any free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = kafka_listen)]
     pub(crate) kafka_listen: SocketAddr,
     /// Partitions of topics that local-sim creates
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=1000))]
@@ -198,6 +201,13 @@ fn function(text: &str) -> Result<(String, PathBuf), String> {
 
 fn variable(text: &str) -> Result<(String, String), String> {
     assignment(text, "NAME=VALUE")
+}
+
+/// Functions find no broker that goes by a bare IPv6 address.
+fn kafka_listen(text: &str) -> Result<SocketAddr, String> {
+    let address: Option<SocketAddrV4> = text.parse().ok();
+    let expected = "expected an IPv4 address and a port, such as 127.0.0.1:9092";
+    address.map(Into::into).ok_or_else(|| expected.to_owned())
 }
 
 fn concurrency(text: &str) -> Result<usize, String> {

@@ -52,14 +52,18 @@ impl Executables {
         for name in contract.function_names() {
             let path = match given.get(name) {
                 Some(&path) => runnable(name, path)?,
-                None if sources.contains(name) => {
+                None if sources.as_ref().is_some_and(|it| it.contains(name)) => {
                     contract
                         .require_topics(name)
                         .map_err(ExecutableError::Contract)?;
                     found.ours.insert(name.to_owned());
                     found.profile_folder.join(name)
                 }
-                None => return Err(unknown(contract, name, &sources, given.keys())),
+                None => {
+                    let missing = || ExecutableError::Source(source.to_owned());
+                    let sources = sources.ok_or_else(missing)?;
+                    return Err(unknown(contract, name, &sources, given.keys()));
+                }
             };
             found.paths.insert(name.to_owned(), path);
         }
@@ -182,6 +186,9 @@ pub(crate) enum ExecutableError {
     /// Two programs were given for one function.
     #[error("--function {name}: given twice, expected one program for each function")]
     Twice { name: String },
+    /// Ours are not there.
+    #[error("--source: found no functions/src/bin in {}, expected the folder that local-sim comes from", .0.display())]
+    Source(PathBuf),
     /// There is no such file.
     #[error("function {name}: {} is missing; --function {name}=PATH names another, and without --no-build ours are built", .path.display())]
     Missing { name: String, path: PathBuf },
@@ -242,13 +249,14 @@ fn package(name: &str) -> &'static str {
 }
 
 /// The functions that come with the source: those that cargo would find.
-fn sources(source: &Path) -> BTreeSet<String> {
-    let folder = source.join("functions/src/bin");
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
+fn sources(source: &Path) -> Option<BTreeSet<String>> {
+    let entries = fs::read_dir(source.join("functions/src/bin"))
+        .ok()?
+        .flatten();
+    let names = entries
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
-        .chain(OWN_PACKAGES.iter().map(|(name, _)| (*name).to_owned()))
-        .collect()
+        .chain(OWN_PACKAGES.iter().map(|(name, _)| (*name).to_owned()));
+    Some(names.collect())
 }
 
 /// Cargo puts all programs of a profile side by side.

@@ -135,7 +135,12 @@ async fn listen_console(
         Err(StartError::Listen { source, .. })
             if asked.is_none() && source.kind() == io::ErrorKind::AddrInUse =>
         {
-            listen("--console", SocketAddr::new(usual.ip(), 0)).await
+            let free = listen("--console", SocketAddr::new(usual.ip(), 0)).await?;
+            warn!(
+                "{usual} is taken, maybe by another local-sim: the console is at {}",
+                free.1
+            );
+            Ok(free)
         }
         listening => listening,
     }

@@ -84,9 +84,9 @@ impl Settings {
                 Some(sasl) => builder.sasl_config(sasl),
                 None => builder,
             };
-            builder.build().await.map_err(|source| {
+            builder.build().await.map_err(|error| {
                 let troubles = relay.seen().troubles();
-                refused(&relay).unwrap_or(ConnectError::Failed { troubles, source })
+                refused(&relay).unwrap_or(ConnectError::Failed { troubles, error })
             })
         };
         let client = timeout(within, building).await.unwrap_or_else(|_| {
@@ -138,6 +138,14 @@ impl Deref for Connection {
     }
 }
 
+fn reason(troubles: &Troubles, error: &KafkaError) -> String {
+    if troubles.is_empty() {
+        format!(": {error}")
+    } else {
+        troubles.to_string()
+    }
+}
+
 /// There is no connection to the cluster.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -146,12 +154,12 @@ pub enum ConnectError {
     #[error("no credentials for Kafka")]
     Credentials(#[from] CredentialsError),
     /// No broker could be reached, or one answered what cannot be used.
-    #[error("cannot connect to Kafka{troubles}")]
+    #[error("cannot connect to Kafka{}", reason(troubles, error))]
     Failed {
         /// What is wrong with the brokers that were tried.
         troubles: Troubles,
-        /// What the client makes of it.
-        source: KafkaError,
+        /// What the client makes of it. It is told by our relay, not by a broker: no reason beside those troubles.
+        error: KafkaError,
     },
     /// A broker does not accept who we are.
     #[error("cannot connect to Kafka")]

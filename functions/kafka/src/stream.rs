@@ -62,11 +62,11 @@ impl Settings {
             .sasl_config(sasl)
             .build()
             .await;
-        let client = client.map_err(|source| {
+        let client = client.map_err(|error| {
             handover.seen().refusal().map_or_else(
                 || ConnectError::Failed {
                     troubles: handover.seen().troubles(),
-                    source,
+                    error,
                 },
                 ConnectError::Refused,
             )

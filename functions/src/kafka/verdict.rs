@@ -45,8 +45,8 @@ pub(super) fn verdict(error: &AttemptError) -> Verdict {
         AttemptError::Connect(ConnectError::Credentials(error)) if error.is_final() => {
             Verdict::Final(Code::Unavailable)
         }
-        AttemptError::Connect(ConnectError::Failed { source, .. })
-        | AttemptError::Lookup { source, .. } => match on_client_error(source) {
+        AttemptError::Connect(ConnectError::Failed { error, .. })
+        | AttemptError::Lookup { source: error, .. } => match on_client_error(error) {
             // Nothing was sent that could have been stored.
             Verdict::Retry(_) => NOT_STORED,
             verdict => verdict,

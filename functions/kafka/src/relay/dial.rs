@@ -156,7 +156,7 @@ pub(crate) enum LinkError {
     #[error("connected, but sent no answer in {} ms", .0.as_millis())]
     Silent(Duration),
     /// As a broker does with what has been idle for long, or when it stops.
-    #[error("closed the connection with {0} requests unanswered")]
+    #[error("closed the connection, requests unanswered: {0}")]
     Closed(usize),
     /// While requests and answers went through.
     #[error("connection lost")]

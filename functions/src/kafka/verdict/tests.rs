@@ -170,7 +170,7 @@ fn what_ends_an_attempt_on_our_side_is_judged_too() {
         (
             connect(ConnectError::Failed {
                 troubles: none(),
-                source: io_error().into(),
+                error: io_error().into(),
             }),
             NOT_STORED,
         ),

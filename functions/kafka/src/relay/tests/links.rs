@@ -266,7 +266,7 @@ async fn a_broker_that_closes_instead_of_answering_is_told() {
     let (told, ()) = tokio::join!(check(&relay, "127.0.0.1", port), closing);
     assert_eq!(
         told,
-        Err(": 127.0.0.1:PORT closed the connection with 1 requests unanswered".to_owned())
+        Err(": 127.0.0.1:PORT closed the connection, requests unanswered: 1".to_owned())
     );
 }
 
