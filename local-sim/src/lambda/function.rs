@@ -137,8 +137,8 @@ impl Function {
                 };
                 sleep_until(at.into()).await;
                 let now = Instant::now();
-                let is_saturated = machine.is_saturated(now);
-                let count = self.pool.lock().scale(now, is_saturated);
+                let has_room = machine.has_room(now);
+                let count = self.pool.lock().scale(now, has_room);
                 self.start(count);
             }
         }

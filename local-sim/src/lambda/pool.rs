@@ -1,5 +1,7 @@
 //! Who is free and who waits: which environment takes an invocation, and when another one is started.
 
+mod pace;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     num::NonZero,
@@ -9,6 +11,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use self::pace::Pace;
 use super::invocation::Invocation;
 
 /// The free environments of a function, or the invocations that wait for one. Both are never the case at once.
@@ -23,8 +26,8 @@ pub(super) struct Pool {
     replaced: BTreeSet<u64>,
     /// How many of `waiting` are due an environment of their own.
     hurried: usize,
-    /// How often an environment became free since the last look at those that wait.
-    freed: usize,
+    /// How fast those that wait have their turns.
+    pace: Pace,
     /// All environments, the starting ones included.
     environments: usize,
     /// Environments that are in their init.
@@ -57,12 +60,6 @@ impl Limits {
             slots,
             scale_after,
         }
-    }
-
-    /// How many looks at those that wait come soon.
-    fn looks_soon(&self) -> usize {
-        let looks = SOON.as_nanos() / self.scale_after.as_nanos().max(1);
-        usize::try_from(looks).unwrap_or(usize::MAX)
     }
 }
 
@@ -122,7 +119,7 @@ impl Pool {
             cold: VecDeque::new(),
             replaced: BTreeSet::new(),
             hurried: 0,
-            freed: 0,
+            pace: Pace::default(),
             environments: 0,
             starting: 0,
             version: 0,
@@ -177,18 +174,15 @@ impl Pool {
 
     /// Looks at those that wait; says how many environments to start.
     ///
-    /// An invocation that has waited for a while is due an environment. But where the machine is saturated, more
-    /// processes only make it slower: then it waits on, if its turn comes soon.
-    pub(super) fn scale(&mut self, now: Instant, is_saturated: bool) -> usize {
+    /// An invocation that has waited for a while is due an environment, unless its turn comes soon: processes that
+    /// share the processors slow each other down. Where the machine has room for more, a few are started all the same.
+    pub(super) fn scale(&mut self, now: Instant, has_room: bool) -> usize {
         let has_waited = |it: &&Waiting| it.since + self.limits.scale_after <= now;
         let late = self.waiting.iter().take_while(has_waited).count();
-        let freed = std::mem::take(&mut self.freed);
-        let soon = if is_saturated {
-            freed.saturating_mul(self.limits.looks_soon())
-        } else {
-            0
-        };
-        self.hurried = late.saturating_sub(soon);
+        let oldest = self.waiting.front().map_or(now, |it| it.since);
+        let soon = self.pace.look(now, oldest).within(SOON);
+        let few = if has_room { self.limits.at_once } else { 0 };
+        self.hurried = late.saturating_sub(soon).max(few.min(late));
         self.due()
     }
 
@@ -248,7 +242,7 @@ impl Pool {
             return Some(waiting.invocation);
         }
         let waiting = self.waiting.pop_front()?;
-        self.freed += 1;
+        self.pace.turn();
         self.hurried = self.hurried.saturating_sub(1);
         Some(waiting.invocation)
     }
@@ -315,7 +309,7 @@ impl Pool {
 
 /// Environments that are started without a wait, for each core.
 const ENVIRONMENTS_PER_CORE: usize = 2;
-/// A turn comes soon if it comes within this time, at the pace of the last look.
+/// A turn comes soon if it comes within this time, at the pace of late.
 const SOON: Duration = Duration::from_secs(1);
 /// No invocation waits for longer: this is more than any integration waits, and than any init may take.
 const WAIT_MAX: Duration = Duration::from_mins(3);

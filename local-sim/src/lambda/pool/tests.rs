@@ -81,20 +81,28 @@ fn who_has_waited_is_due_an_environment_but_few_start_at_once() {
 }
 
 #[test]
-fn on_a_saturated_machine_who_has_a_turn_soon_waits_on() {
-    let mut pool = pool(1, 10);
-    let soon = pool.limits.looks_soon();
-    assert_eq!(soon, 200);
-    for _ in 0..2 + soon {
+fn who_has_a_turn_soon_waits_on_unless_the_machine_has_room() {
+    let mut pool = pool(2, 10);
+    for _ in 0..300 {
         dispatch(&mut pool);
     }
     let (_busy, _) = first(&mut pool, 0);
-    // One has come to its turn, so the others will soon, but for the last.
+    // One has come to its turn in about this time, so as many others will within a second.
     let now = Instant::now() + SCALE_AFTER;
-    pool.scale(now, true);
-    assert_eq!(pool.hurried, 1);
-    pool.scale(now, true);
-    assert_eq!(pool.hurried, 1 + soon, "no turn came since");
+    pool.scale(now, false);
+    assert!((80..150).contains(&pool.hurried), "{}", pool.hurried);
+    // The pace of that moment is not forgotten at once.
+    pool.scale(now + SCALE_AFTER, false);
+    assert!((200..299).contains(&pool.hurried), "{}", pool.hurried);
+    pool.scale(now + Duration::from_secs(1), false);
+    assert!(pool.hurried >= 298, "{}", pool.hurried);
+    for _ in 0..290 {
+        poll(&mut pool, 0);
+    }
+    pool.scale(now + Duration::from_millis(1010), false);
+    assert_eq!(pool.hurried, 0);
+    pool.scale(now + Duration::from_millis(1015), true);
+    assert_eq!(pool.hurried, 2);
 }
 
 #[test]
@@ -290,18 +298,6 @@ fn a_cold_start_whose_environment_fails_is_not_forgotten() {
     assert_eq!(pool.ended(0, true), 1);
     let (retried, _) = pool.poll(member(1), Ready::Cold, true);
     assert!(retried.unwrap().try_recv().is_ok());
-}
-
-#[test]
-fn what_is_soon_is_a_second_however_often_it_is_looked() {
-    let check = |milliseconds| {
-        let mut pool = pool(1, 1);
-        pool.limits.scale_after = Duration::from_millis(milliseconds);
-        pool.limits.looks_soon()
-    };
-    assert_eq!(check(5), 200);
-    assert_eq!(check(1000), 1);
-    assert_eq!(check(60_000), 0);
 }
 
 #[test]
