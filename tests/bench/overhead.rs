@@ -64,6 +64,8 @@ async fn main() -> ExitCode {
     let invocations = std::env::args().nth(1).map(|it| it.parse().unwrap());
     let launch = Launch::default().contract(CONTRACT);
     let launch = launch.option("--function", &format!("empty={}", empty().display()));
+    // As for the other one: here it would be hundreds of bytes for each message.
+    let launch = launch.stderr(Stdio::null());
     let simulator = launch.start(&[]).await;
     let are_met = match invocations {
         Some(count) => growth(&simulator, count).await,

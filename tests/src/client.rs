@@ -8,12 +8,16 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::wait::within;
+
+/// What is read at once.
+const READ_BUFFER_BYTES: usize = 4 << 10;
 
 /// One open connection.
 #[derive(Debug)]
@@ -51,7 +55,9 @@ impl Client {
                 .headers_mut()
                 .append(HeaderName::from_static(name), value);
         }
-        let opened = connect_async_with_config(request, None, true);
+        // It is filled with zeros for each read: 128 KiB would be most of what a small message costs.
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
+        let opened = connect_async_with_config(request, Some(config), true);
         let (socket, _) = within("the handshake", opened).await?;
         Ok(Self { socket })
     }

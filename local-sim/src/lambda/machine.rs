@@ -54,13 +54,16 @@ mod tests {
         let start = Instant::now();
         let mut machine = Machine::default();
         assert!(!machine.has_room(start));
-        // All the time since the system started, some of which was left.
-        let all = Ticks { idle: 0, all: 0 };
-        machine.last = Some((start, Some(all)));
+        // As if nothing had been done since the system started.
+        let idle = Ticks::now().map(|now| Ticks {
+            idle: 0,
+            all: now.all - now.idle,
+        });
+        machine.last = Some((start, idle));
         assert!(!machine.has_room(start + LOOK_AGAIN_AFTER / 2));
         assert!(machine.has_room(start + LOOK_AGAIN_AFTER));
         assert!(!machine.has_room(start + LOOK_AGAIN_AFTER));
-        machine.last = Some((start, Some(all)));
+        machine.last = Some((start, idle));
         assert!(!machine.has_room(start + FORGOTTEN_AFTER));
     }
 
