@@ -1,5 +1,6 @@
 //! Processes: how they are started, and how none is left behind. What differs between systems belongs here.
 
+mod batch;
 mod proc;
 
 use std::{
@@ -59,6 +60,7 @@ fn try_spawn(
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
+    batch::have_wait(Group::of(&child));
     Ok((child, output))
 }
 
