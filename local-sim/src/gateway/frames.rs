@@ -4,6 +4,7 @@ mod metered;
 
 use std::{
     future::poll_fn,
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -134,6 +135,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     /// Moves frames until the codec is to be replaced, by one that takes less memory.
     async fn until_outgrown(&mut self) -> Result<(), End> {
         let (gateway, connection) = (self.gateway, self.connection);
+        // To wait for these anew with each frame would cost more than the frame.
+        let mut alarm = pin!(self.timers.alarm());
+        let mut turn = pin!(connection.turn());
+        let mut shutdown = pin!(gateway.shutdown.cancelled());
         loop {
             let (may_read, is_flushed) = (self.next.is_some(), self.unflushed.is_none());
             let moved = tokio::select! {
@@ -147,13 +152,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                     Moved::Outgrown => return Ok(()),
                 },
                 text = connection.outbound.next(), if is_flushed => self.send(text).await,
-                () = self.timers.alarm() => self.in_time(),
-                turn = connection.turn() => match turn {
+                () = &mut alarm => self.in_time().map(|()| alarm.set(self.timers.alarm())),
+                turn = &mut turn => match turn {
                     Turn::Close(closed) => Err(End::Gateway(closed)),
                     // Apart, which takes less memory: few connections come here.
                     Turn::Unplug(plug) => return Err(Box::pin(self.unplugged(plug)).await),
                 },
-                () = gateway.shutdown.cancelled() => Err(End::Gateway(Closed::service_restart())),
+                () = &mut shutdown => Err(End::Gateway(Closed::service_restart())),
             };
             moved?;
         }

@@ -35,8 +35,8 @@ impl<'a> Timers<'a> {
     }
 
     /// Waits until it may be over.
-    pub(super) async fn alarm(&self) {
-        self.clock.sleep_until(self.alarm).await;
+    pub(super) fn alarm(&self) -> impl Future<Output = ()> + use<'a> {
+        self.clock.sleep_until(self.alarm)
     }
 
     /// Whether the connection's time is over; else the alarm is set anew.
