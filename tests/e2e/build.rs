@@ -40,6 +40,7 @@ fn command(folder: &TempDir, cargo: Option<&str>, contract: &str) -> Command {
         .arg("--contract")
         .arg(&path)
         .args(["--listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0"])
+        .args(["--console", "127.0.0.1:0"])
         .current_dir(binaries::root())
         .env("PATH", folder.path());
     command
