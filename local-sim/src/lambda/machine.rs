@@ -21,10 +21,7 @@ impl Machine {
         }
         let ticks = Ticks::now();
         let before = self.last.replace((now, ticks));
-        match before {
-            Some((at, before)) if now < at + FORGOTTEN_AFTER => is_room(before, ticks),
-            _ => false,
-        }
+        before.is_some_and(|(at, before)| now < at + FORGOTTEN_AFTER && is_room(before, ticks))
     }
 }
 

@@ -180,7 +180,7 @@ impl Pool {
         let has_waited = |it: &&Waiting| it.since + self.limits.scale_after <= now;
         let late = self.waiting.iter().take_while(has_waited).count();
         let oldest = self.waiting.front().map_or(now, |it| it.since);
-        let soon = self.pace.look(now, oldest).within(SOON);
+        let soon = self.pace.look(now, oldest, SOON);
         let few = if has_room { self.limits.at_once } else { 0 };
         self.hurried = late.saturating_sub(soon).max(few.min(late));
         self.due()

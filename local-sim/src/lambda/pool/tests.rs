@@ -87,22 +87,24 @@ fn who_has_a_turn_soon_waits_on_unless_the_machine_has_room() {
         dispatch(&mut pool);
     }
     let (_busy, _) = first(&mut pool, 0);
-    // One has come to its turn in about this time, so as many others will within a second.
-    let now = Instant::now() + SCALE_AFTER;
-    pool.scale(now, false);
-    assert!((80..150).contains(&pool.hurried), "{}", pool.hurried);
+    let start = Instant::now();
+    for waiting in &mut pool.waiting {
+        waiting.since = start;
+    }
+    let check = |pool: &mut Pool, milliseconds, has_room| {
+        pool.scale(start + Duration::from_millis(milliseconds), has_room);
+        pool.hurried
+    };
+    // One has come to its turn in this time, so 200 will within a second.
+    assert_eq!(check(&mut pool, 5, false), 99);
     // The pace of that moment is not forgotten at once.
-    pool.scale(now + SCALE_AFTER, false);
-    assert!((200..299).contains(&pool.hurried), "{}", pool.hurried);
-    pool.scale(now + Duration::from_secs(1), false);
-    assert!(pool.hurried >= 298, "{}", pool.hurried);
+    assert_eq!(check(&mut pool, 10, false), 280);
+    assert_eq!(check(&mut pool, 1005, false), 299);
     for _ in 0..290 {
         poll(&mut pool, 0);
     }
-    pool.scale(now + Duration::from_millis(1010), false);
-    assert_eq!(pool.hurried, 0);
-    pool.scale(now + Duration::from_millis(1015), true);
-    assert_eq!(pool.hurried, 2);
+    assert_eq!(check(&mut pool, 1015, false), 0);
+    assert_eq!(check(&mut pool, 1020, true), 2);
 }
 
 #[test]
