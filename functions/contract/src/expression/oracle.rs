@@ -1,5 +1,11 @@
 //! Paths once more, by plain recursion over a parsed `Value`: what the reader of raw text is held against.
 
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::Value;
 
 use super::path::{Path, Step};
@@ -112,5 +118,80 @@ fn children(value: &Value) -> Vec<&Value> {
         Value::Array(items) => items.iter().collect(),
         Value::Object(members) => members.values().collect(),
         _ => Vec::new(),
+    }
+}
+
+/// Whether the members of all objects stand in the order of their names: a `Value` has them in that order in any case,
+/// the text in its own.
+pub(super) fn keeps_order(body: &str) -> bool {
+    serde_json::from_str::<Sorted>(body).is_ok()
+}
+
+/// Any JSON that is sorted so.
+struct Sorted;
+
+impl<'de> Deserialize<'de> for Sorted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Sorted {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("members in the order of their names")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        let mut last = String::new();
+        while let Some((name, Self)) = members.next_entry::<String, Self>()? {
+            if name < last {
+                return Err(A::Error::custom(name));
+            }
+            last = name;
+        }
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while let Some(Self) = items.next_element::<Self>()? {}
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+}
+
+#[test]
+fn order_is_kept_where_members_are_sorted() {
+    for (body, expected) in [
+        (r#"{"a":[5],"n":{"a":6.5,"b":-1}}"#, true),
+        (r#"{"a":1,"a":"twice","b":[null,true]}"#, true),
+        (r#"[0,{"a":[5],"":{"a":6}}]"#, false),
+        (r#"{"a":{"n":1,"a":2}}"#, false),
+    ] {
+        assert_eq!(keeps_order(body), expected, "{body}");
     }
 }
