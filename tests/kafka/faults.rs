@@ -200,6 +200,7 @@ async fn a_mapping_misses_nothing_though_its_leader_and_its_coordinator_are_kill
     use tests::group::{committed, coordinator};
     use tests::pushed::{Pushed, contract};
     use tests::wait::eventually;
+    use tokio::sync::Notify;
 
     let mut cluster = Cluster::exclusive().await;
     let _proxies = cluster.proxies().await;
@@ -214,8 +215,9 @@ async fn a_mapping_misses_nothing_though_its_leader_and_its_coordinator_are_kill
         launch.start(&["--create-topics"]).await
     };
     let simulator = start().await;
-    let is_over = Cell::new(false);
+    let (has_begun, is_over) = (Notify::new(), Cell::new(false));
     let kill = async {
+        has_begun.notified().await;
         let leader = cluster.leader_of(&topic, 0).await;
         cluster.kill(leader).await;
         cluster.heal().await;
@@ -227,7 +229,7 @@ async fn a_mapping_misses_nothing_though_its_leader_and_its_coordinator_are_kill
         is_over.set(true);
         other
     };
-    let (simulator, ()) = tokio::join!(kill, write(&direct, &topic, &is_over));
+    let (simulator, ()) = tokio::join!(kill, write(&direct, &topic, &has_begun, &is_over));
 
     let mut stored = [const { Vec::new() }; PARTITIONS];
     let consumer = Consumer::connect(&direct).await;
@@ -253,9 +255,14 @@ async fn a_mapping_misses_nothing_though_its_leader_and_its_coordinator_are_kill
 #[cfg(feature = "python")]
 const PARTITIONS: usize = 3;
 
-/// Stores numbers in each partition, one after the other, until that is over.
+/// Stores numbers in each partition, one after the other, until that is over; tells when each has one.
 #[cfg(feature = "python")]
-async fn write(brokers: &str, topic: &str, is_over: &std::cell::Cell<bool>) {
+async fn write(
+    brokers: &str,
+    topic: &str,
+    has_begun: &tokio::sync::Notify,
+    is_over: &std::cell::Cell<bool>,
+) {
     use tests::producer::{Producer, record, store};
 
     const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
@@ -272,6 +279,7 @@ async fn write(brokers: &str, topic: &str, is_over: &std::cell::Cell<bool>) {
             let number = i64::to_string(&number);
             store(partition, vec![record(Some("k"), Some(&number), &[])]).await;
         }
+        has_begun.notify_one();
         tokio::time::sleep(PAUSE).await;
     }
 }
