@@ -8,7 +8,7 @@ use crate::error::{ContractError, Refusal};
 
 /// Reads a file of bounded size, whose errors call it `name`; `what` should be there.
 pub(crate) fn read(path: &Path, name: &str, what: &str) -> Result<String, ContractError> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(BYTES_USUAL);
     File::open(path)
         .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|err| {
@@ -33,3 +33,6 @@ pub(crate) fn read(path: &Path, name: &str, what: &str) -> Result<String, Contra
 /// Room for 300 routes of 800 bytes, far more than any needs; a file above it
 /// is not a contract, nor anything else that is read here.
 pub(crate) const BYTES_MAX: u64 = 256 * 1024;
+
+/// Most files are shorter, and so are read at once: a function reads one before its first event.
+const BYTES_USUAL: usize = 4 * 1024;

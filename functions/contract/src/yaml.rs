@@ -143,16 +143,17 @@ fn key(event: Event<'_>, line: usize, parent: &str) -> Result<String, Refusal> {
         _ => return Err(refuse(line, parent, "a mapping as a key", "text")),
     };
     let quoted = style != ScalarStyle::Plain;
-    let path = child(parent, &text);
+    let refused =
+        |found: &str, expected: &str| Err(refuse(line, &child(parent, &text), found, expected));
     match Plain::of(&text) {
         _ if quoted => Ok(text),
-        _ if text == "<<" => Err(refuse(line, &path, "a merge key", "the fields written out")),
+        _ if text == "<<" => refused("a merge key", "the fields written out"),
         Plain::Text => Ok(text),
-        _ if text.is_empty() => Err(refuse(line, &path, "no key", "a text before the colon")),
+        _ if text.is_empty() => refused("no key", "a text before the colon"),
         plain => {
             let found = format!("an unquoted key that YAML reads as {}", plain.noun());
             let expected = format!("it in quotes: \"{}\"", one_line(&text));
-            Err(refuse(line, &path, &found, &expected))
+            refused(&found, &expected)
         }
     }
 }
