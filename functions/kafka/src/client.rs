@@ -84,7 +84,8 @@ impl Settings {
                 Some(sasl) => builder.sasl_config(sasl),
                 None => builder,
             };
-            builder.build().await.map_err(|error| {
+            // Boxed, since it is large, and whatever awaits this would be as large.
+            Box::pin(builder.build()).await.map_err(|error| {
                 let troubles = relay.seen().troubles();
                 refused(&relay).unwrap_or(ConnectError::Failed { troubles, error })
             })

@@ -79,10 +79,13 @@ impl Sasl {
 
     /// What the client takes, for one session.
     pub(crate) async fn config(&self) -> Result<SaslConfig, CredentialsError> {
+        // What may fetch is boxed: it is large, and most have nothing to fetch.
         let (mechanism, login) = match self {
-            Self::MskIam(signer) => return signer.sasl().await,
+            Self::MskIam(signer) => return Box::pin(signer.sasl()).await,
             Self::Login(mechanism, Source::Environment(login)) => (mechanism, login.clone()),
-            Self::Login(mechanism, Source::Extension(secret)) => (mechanism, secret.login().await?),
+            Self::Login(mechanism, Source::Extension(secret)) => {
+                (mechanism, Box::pin(secret.login()).await?)
+            }
         };
         let credentials = Credentials::new(login.username, login.password.reveal().to_owned());
         Ok(match mechanism {

@@ -56,18 +56,18 @@ async fn up(
     mut broker: WriteHalf<impl AsyncWrite>,
     unanswered: &Unanswered,
 ) -> Result<(), LinkError> {
-    let mut buffer = vec![0; UP_BYTES];
+    let mut chunk = Vec::with_capacity(UP_BYTES);
     let mut frames = Frames::new();
     let mut requests = Requests::new(unanswered);
     loop {
+        chunk.clear();
         // rskafka is in this process: however it ends, it knows why.
-        let Ok(len @ 1..) = client.read(&mut buffer).await else {
+        let Ok(1..) = client.read_buf(&mut chunk).await else {
             return Ok(());
         };
         acknowledge_at_once(client.as_ref());
-        let chunk = &mut buffer[..len];
-        frames.follow(chunk, &mut requests)?;
-        broker.write_all(chunk).await.map_err(LinkError::Lost)?;
+        frames.follow(&mut chunk, &mut requests)?;
+        broker.write_all(&chunk).await.map_err(LinkError::Lost)?;
         broker.flush().await.map_err(LinkError::Lost)?;
     }
 }
@@ -78,25 +78,24 @@ async fn down(
     unanswered: &Unanswered,
     seen: &Seen,
 ) -> Result<(), LinkError> {
-    let mut buffer = vec![0; DOWN_BYTES];
+    let mut chunk = Vec::with_capacity(DOWN_BYTES);
     let mut frames = Frames::new();
     let mut answers = Answers::new(unanswered, seen);
     // rskafka begins with a request that each broker answers at once. Where
     // that takes long, another broker may be better.
-    let mut read = timeout(DIAL_MAX, broker.read(&mut buffer))
+    let mut read = timeout(DIAL_MAX, broker.read_buf(&mut chunk))
         .await
         .map_err(|_| LinkError::Silent(DIAL_MAX))?;
     loop {
-        let len = read.map_err(LinkError::Lost)?;
-        if len == 0 {
+        if read.map_err(LinkError::Lost)? == 0 {
             return Err(LinkError::Closed(unanswered.len()));
         }
-        let chunk = &mut buffer[..len];
-        frames.follow(chunk, &mut answers)?;
-        if client.write_all(chunk).await.is_err() {
+        frames.follow(&mut chunk, &mut answers)?;
+        if client.write_all(&chunk).await.is_err() {
             return Ok(());
         }
-        read = broker.read(&mut buffer).await;
+        chunk.clear();
+        read = broker.read_buf(&mut chunk).await;
     }
 }
 

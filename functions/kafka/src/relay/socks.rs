@@ -2,6 +2,7 @@
 
 use std::{fmt, io, net::Ipv4Addr, time::Duration};
 
+use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -11,6 +12,10 @@ use super::{link::acknowledge_at_once, literal::revealed};
 
 /// rskafka asks as soon as it is connected, in the same process.
 pub(super) const REQUEST_MAX: Duration = Duration::from_secs(1);
+
+/// What it offers and asks for: a version, a count and methods; a version, a
+/// command, and a name of at most 255 bytes with its port.
+const REQUEST_BYTES_MAX: usize = 2 + 255 + 4 + 1 + 255 + 2;
 
 const VERSION: u8 = 5;
 const NO_AUTHENTICATION: u8 = 0;
@@ -41,34 +46,38 @@ impl fmt::Display for Broker {
 
 /// Reads which broker the client wants to be connected with.
 pub(super) async fn request(client: &mut TcpStream) -> io::Result<Broker> {
-    // rskafka writes its request byte by byte, with Nagle's algorithm on.
     client.set_nodelay(true)?;
-    acknowledge_at_once(client);
-    let [version, methods] = bytes(client).await?;
+    let mut asked = Asked {
+        client,
+        read: BytesMut::with_capacity(REQUEST_BYTES_MAX),
+    };
+    let [version, methods] = asked.bytes().await?;
     expect("version", version, VERSION)?;
-    let mut offered = vec![0; usize::from(methods)];
-    client.read_exact(&mut offered).await?;
+    let offered = asked.take(methods.into()).await?;
     if !offered.contains(&NO_AUTHENTICATION) {
         return Err(invalid(format!(
-            "methods {offered:?}, none of them {NO_AUTHENTICATION}"
+            "methods {:?}, none of them {NO_AUTHENTICATION}",
+            &offered[..]
         )));
     }
-    client.write_all(&[VERSION, NO_AUTHENTICATION]).await?;
+    asked
+        .client
+        .write_all(&[VERSION, NO_AUTHENTICATION])
+        .await?;
 
-    acknowledge_at_once(client);
-    let [version, command, _, kind] = bytes(client).await?;
+    let [version, command, _, kind] = asked.bytes().await?;
     expect("version", version, VERSION)?;
     expect("command", command, CONNECT)?;
     let host = match kind {
-        IPV4 => Ipv4Addr::from(bytes::<4>(client).await?).to_string(),
+        IPV4 => Ipv4Addr::from(asked.bytes::<4>().await?).to_string(),
         DOMAIN_NAME => {
-            let mut name = vec![0; usize::from(client.read_u8().await?)];
-            client.read_exact(&mut name).await?;
-            revealed(String::from_utf8(name).map_err(invalid)?)
+            let [length] = asked.bytes().await?;
+            let name = asked.take(length.into()).await?;
+            revealed(String::from_utf8(name.into()).map_err(invalid)?)
         }
         other => return Err(invalid(format!("address type {other}"))),
     };
-    let port = client.read_u16().await?;
+    let port = u16::from_be_bytes(asked.bytes().await?);
     Ok(Broker { host, port })
 }
 
@@ -89,10 +98,32 @@ async fn reply(client: &mut TcpStream, code: u8) -> io::Result<()> {
         .await
 }
 
-async fn bytes<const N: usize>(client: &mut TcpStream) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    client.read_exact(&mut bytes).await?;
-    Ok(bytes)
+/// What the client has to say, read as it comes: it writes byte by byte, with
+/// Nagle's algorithm on, so that most of it waits until the first byte is
+/// acknowledged, and then comes at once.
+struct Asked<'a> {
+    client: &'a mut TcpStream,
+    /// What was read and not taken yet. Nothing is read too early, since the
+    /// client goes on once it is answered.
+    read: BytesMut,
+}
+
+impl Asked<'_> {
+    async fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.take(N).await?);
+        Ok(bytes)
+    }
+
+    async fn take(&mut self, count: usize) -> io::Result<BytesMut> {
+        while self.read.len() < count {
+            if self.client.read_buf(&mut self.read).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            acknowledge_at_once(self.client);
+        }
+        Ok(self.read.split_to(count))
+    }
 }
 
 fn expect(what: &str, found: u8, expected: u8) -> io::Result<()> {
