@@ -112,9 +112,8 @@ impl Producer {
             return Ok(());
         }
         let now = SystemTime::now();
-        let topics: Vec<String> = topics.iter().cloned().collect();
-        let generation = self.generation(now, &topics);
-        let warming = async { generation.outcome().await?.warm_up(&topics, now).await };
+        let generation = self.generation(now);
+        let warming = async { generation.outcome().await?.warm_up(topics, now).await };
         let warmed = timeout(INIT_MAX, warming)
             .await
             .unwrap_or_else(|_| Err(AttemptError::Late(Step::Connecting, Default::default())));
@@ -124,13 +123,11 @@ impl Producer {
         warmed
     }
 
-    /// The session to use now. A new one connects with a partition of the
-    /// topics that are known `ahead`.
-    fn generation(&self, now: SystemTime, ahead: &[String]) -> Generation<Session> {
+    /// The session to use now.
+    fn generation(&self, now: SystemTime) -> Generation<Session> {
         let begin = || {
             let (settings, client_id) = (self.settings.clone(), Arc::clone(&self.client_id));
-            let ahead = ahead.to_vec();
-            Opening::start(async move { Session::connect(&settings, &client_id, &ahead).await })
+            Opening::start(async move { Session::connect(&settings, &client_id).await })
         };
         let generation = self.current.generation(now, begin);
         let session = generation.opened();

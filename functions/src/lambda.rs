@@ -27,7 +27,8 @@ use crate::{
 /// with `unavailable`.
 pub async fn run(function: &str) -> ExitCode {
     let log = Log::stderr(Format::from_env());
-    match serve(function, log.clone()).await {
+    // Boxed, lest the stack is touched where nothing will be.
+    match Box::pin(serve(function, log.clone())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.error(error.as_ref(), &[("function", function)]);

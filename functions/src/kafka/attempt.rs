@@ -31,7 +31,7 @@ impl Producer {
             .map_err(|_| AttemptError::Busy(IN_FLIGHT_MAX))?
             .map_err(|_| AttemptError::Abandoned)?;
         let now = SystemTime::now();
-        let generation = self.generation(now, &[]);
+        let generation = self.generation(now);
         let attempt = self.attempt_in(&generation, record, now, deadline, patience);
         let result = attempt.await;
         if let Err(error) = &result {

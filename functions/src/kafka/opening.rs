@@ -30,6 +30,8 @@ impl<T: Send + Sync + 'static> Opening<T> {
     ) -> Self {
         let (tell, outcome) = channel(None);
         let mut working = JoinSet::new();
+        // Boxed, since it is moved a few times before it runs.
+        let work = Box::pin(work);
         working.spawn(async move {
             let outcome = work.await.map(Arc::new).map_err(Arc::new);
             tell.send_replace(Some(outcome));

@@ -1,7 +1,7 @@
 //! One generation of connections to the cluster.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -71,38 +71,31 @@ pub(super) struct Place {
 }
 
 impl Session {
-    /// Connects, and looks which topics there are; meanwhile it connects with
-    /// the first partition of the first topic that is known `ahead`. Where there
-    /// is no such topic, nothing comes of that.
+    /// Connects, and begins to look which topics there are.
     pub(super) async fn connect(
         settings: &Settings,
         client_id: &str,
-        ahead: &[String],
     ) -> Result<Self, AttemptError> {
-        let used = SystemTime::now();
         let connection = Arc::new(settings.connect_once(client_id, CONNECT_MAX).await?);
-        let first = ahead.first().map(|topic| {
-            let opening = Opening::start(open(Arc::clone(&connection), topic.clone(), 0));
-            let leader = Arc::new(opening);
-            ((topic.clone(), 0), Slot { leader, used })
-        });
-        let partitions = Mutex::new(first.into_iter().collect());
         Ok(Self {
-            topics: Topics::look(Arc::clone(&connection)).await?,
-            partitions,
+            topics: Topics::look(Arc::clone(&connection)),
+            partitions: Mutex::default(),
             connection,
         })
     }
 
-    /// Looks whether these topics are there, and waits for the connection that
-    /// was begun ahead: with one partition, since the others, from every
-    /// instance of a function, would be many for a cluster, and would keep a
-    /// function from its first event.
+    /// Looks whether these topics are there, and connects with one partition,
+    /// since the others, from every instance of a function, would be many for a
+    /// cluster, and would keep a function from its first event.
     pub(super) async fn warm_up(
         &self,
-        topics: &[String],
+        topics: &BTreeSet<String>,
         now: SystemTime,
     ) -> Result<(), AttemptError> {
+        // Where there is no such topic, nothing comes of that.
+        if let Some(topic) = topics.first() {
+            self.opening(topic, 0, now);
+        }
         let mut result = Ok(());
         let mut first = None;
         for topic in topics {
@@ -236,7 +229,8 @@ async fn open(
     partition: i32,
 ) -> Result<PartitionClient, AttemptError> {
     let opening = connection.partition_client(topic, partition, UnknownTopicHandling::Error);
-    timeout(CONNECT_MAX, opening)
+    // Boxed, as the client's large futures are wherever they are awaited.
+    timeout(CONNECT_MAX, Box::pin(opening))
         .await
         .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
         .map_err(|source| AttemptError::lookup(&connection, source))
@@ -282,11 +276,10 @@ mod tests {
         let broker = Broker::start(1, &[]).await;
         let address = broker.address();
         let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| address.clone()));
-        let ahead = ["new".to_owned()];
-        let connecting = Session::connect(settings.as_ref().expect("settings"), "test", &ahead);
+        let connecting = Session::connect(settings.as_ref().expect("settings"), "test");
         let session = connecting.await.expect("connected");
         let leader = || Arc::clone(&session.partitions.lock()[&("new".to_owned(), 0)].leader);
-        let first = leader();
+        let first = session.opening("new", 0, SystemTime::now());
         let failing = async {
             while first.is_under_way() {
                 sleep(Duration::from_millis(1)).await;

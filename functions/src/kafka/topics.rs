@@ -41,7 +41,7 @@ pub(super) struct Topics {
     looking: Mutex<Option<Arc<Opening<()>>>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
     counts: Mutex<Counts>,
     is_outdated: AtomicBool,
@@ -54,21 +54,30 @@ struct Counts {
     asked: SystemTime,
 }
 
+/// Of no topic, as if that were known from long ago: whoever asks waits for
+/// the look that is under way.
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            of: HashMap::new(),
+            asked: SystemTime::UNIX_EPOCH,
+        }
+    }
+}
+
 /// How many partitions a topic has; none while it is being created.
 type PartitionCount = Option<NonZeroI32>;
 
 impl Topics {
-    /// Looks which topics there are.
-    pub(super) async fn look(connection: Arc<Connection>) -> Result<Self, AttemptError> {
-        let known = Known {
-            counts: Mutex::new(list(&connection).await?),
-            is_outdated: AtomicBool::new(false),
-        };
-        Ok(Self {
+    /// Begins to look which topics there are.
+    pub(super) fn look(connection: Arc<Connection>) -> Self {
+        let topics = Self {
             connection,
-            known: Arc::new(known),
+            known: Arc::default(),
             looking: Mutex::default(),
-        })
+        };
+        topics.look_again();
+        topics
     }
 
     /// How many partitions a topic has. A topic that was not there before is
@@ -135,7 +144,7 @@ impl Known {
 /// do; and it shows whether a topic exists without touching it.
 async fn list(connection: &Connection) -> Result<Counts, AttemptError> {
     let asked = SystemTime::now();
-    let topics = timeout(LIST_MAX, connection.list_topics())
+    let topics = timeout(LIST_MAX, Box::pin(connection.list_topics()))
         .await
         .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
         .map_err(|source| AttemptError::lookup(connection, source))?;
@@ -164,7 +173,9 @@ mod tests {
         let connecting = settings.expect("settings");
         let connecting = connecting.connect_once("test", LIST_MAX);
         let connection = connecting.await.expect("connected");
-        Topics::look(Arc::new(connection)).await.expect("topics")
+        let topics = Topics::look(Arc::new(connection));
+        assert_eq!(check(&topics, Duration::ZERO).await, 1);
+        topics
     }
 
     /// The partitions of the topic `t` so long after it was looked for.
@@ -194,7 +205,8 @@ mod tests {
         let minute = Duration::from_mins(1);
 
         assert_eq!(check(&topics, minute * 4).await, 1);
-        assert!(topics.looking.lock().is_none());
+        let looking = topics.looking.lock().clone();
+        assert!(looking.is_some_and(|look| !look.is_under_way()));
         assert_eq!(check(&topics, minute * 6).await, 1);
         until(async || check(&topics, Duration::ZERO).await == 7).await;
         assert!(!topics.are_outdated());

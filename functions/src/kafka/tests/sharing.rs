@@ -129,7 +129,7 @@ async fn session(partitions: i32) -> (Broker, Session) {
     let broker = Broker::start(partitions, &[]).await;
     let address = broker.address();
     let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| address.clone()));
-    let connecting = Session::connect(settings.as_ref().expect("settings"), "test", &[]);
+    let connecting = Session::connect(settings.as_ref().expect("settings"), "test");
     let session = connecting.await.expect("connected");
     (broker, session)
 }
