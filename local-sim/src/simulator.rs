@@ -1,40 +1,46 @@
 //! Puts the parts together: starts them in order, says where they are, and ends them in order.
 
+mod cluster;
+mod endpoints;
+mod error;
+mod listen;
+mod signals;
+
 use std::{
-    error::Error,
-    io::{self, IsTerminal as _, Write as _},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::Duration,
 };
 
-use sluice_contract::{Contract, ContractError, Push};
-use sluice_kafka::{Settings, SettingsError};
+use sluice_contract::Contract;
 use tempfile::TempDir;
-use thiserror::Error;
 use tokio::{
     net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+pub(crate) use self::error::{StartError, report};
+use self::{
+    cluster::{Cluster, Subscription},
+    endpoints::Endpoints,
+    listen::{listen, listen_console},
+    signals::Signals,
+};
 use crate::{
     cli::Options,
     console::{self, Console},
-    executables::{ExecutableError, Executables},
+    executables::Executables,
     faults::{Faults, Scope, Switchboard},
-    gateway::{AccessLogError, Gateway},
-    kafka::{self, Broker},
+    gateway::Gateway,
+    kafka::Broker,
     lambda::{self, Lambda},
-    mapping::{JoinError, Mapping},
     stderr::Lines,
-    topics::{self, TopicsError},
-    variables::{NotText, Variables},
+    variables::Variables,
     watch::{Programs, Watch},
 };
 
@@ -106,44 +112,6 @@ async fn make_ready(
         _task_root: task_root,
     };
     Ok((simulator, endpoints, watch))
-}
-
-async fn listen(
-    flag: &'static str,
-    address: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    bound.await.map_err(|source| StartError::Listen {
-        flag,
-        address,
-        hint: "",
-        source,
-    })
-}
-
-/// Listens where the console was asked for, else at its usual place, else at any free port: a second simulator
-/// is no reason to refuse the start.
-async fn listen_console(
-    asked: Option<SocketAddr>,
-) -> Result<(TcpListener, SocketAddr), StartError> {
-    let usual = asked.unwrap_or(CONSOLE_DEFAULT);
-    match listen("--console", usual).await {
-        Err(StartError::Listen { source, .. })
-            if asked.is_none() && source.kind() == io::ErrorKind::AddrInUse =>
-        {
-            let free = listen("--console", SocketAddr::new(usual.ip(), 0)).await?;
-            warn!(
-                "{usual} is taken, maybe by another local-sim: the console is at {}",
-                free.1
-            );
-            Ok(free)
-        }
-        listening => listening,
-    }
 }
 
 /// What is to go wrong from the start.
@@ -223,96 +191,6 @@ fn lambda_settings(options: &Options) -> lambda::Settings {
         account_concurrency: options.account_concurrency,
         scale_after: Duration::from_millis(options.scale_after),
         reap_after: Duration::from_secs(options.reap_after),
-    }
-}
-
-/// Where records go.
-struct Cluster {
-    brokers: String,
-    variables: Variables,
-    embedded: Option<Broker>,
-}
-
-impl Cluster {
-    /// Starts the embedded broker, or finds the cluster that was asked for; the contract's topics are there then.
-    async fn start(options: &Options, contract: &Contract) -> Result<Self, StartError> {
-        let topics = contract.topics();
-        if let Some(brokers) = &options.kafka {
-            let variables = Variables::cluster(brokers)?;
-            topics::ensure(
-                brokers,
-                |name| variables.find(name, &options.environment),
-                &topics,
-                options.create_topics.then_some(options.partitions),
-            )
-            .await?;
-            return Ok(Self {
-                brokers: brokers.clone(),
-                variables,
-                embedded: None,
-            });
-        }
-        let address = options.kafka_listen;
-        let settings = kafka::Options {
-            partitions_default: options.partitions,
-            retention_bytes: kafka::RETENTION_BYTES_DEFAULT,
-        };
-        let hint = if address.port() == KAFKA_PORT {
-            "; is Kafka running there? --kafka uses it"
-        } else {
-            ""
-        };
-        let broker =
-            Broker::bind(address, settings)
-                .await
-                .map_err(|source| StartError::Listen {
-                    flag: "--kafka-listen",
-                    address,
-                    hint,
-                    source,
-                })?;
-        for topic in topics {
-            broker
-                .create_topic(topic, options.partitions)
-                .map_err(|source| StartError::Topic(source.into()))?;
-        }
-        let brokers = broker.local_addr().to_string();
-        Ok(Self {
-            variables: Variables::embedded(&brokers),
-            brokers,
-            embedded: Some(broker),
-        })
-    }
-}
-
-/// What the event source mapping reads, and as whom.
-struct Subscription {
-    push: Push,
-    group: String,
-    settings: Settings,
-}
-
-impl Subscription {
-    /// That of the contract, if it has one. The cluster is connected with as functions do.
-    fn find(
-        options: &Options,
-        contract: &Contract,
-        cluster: &Cluster,
-    ) -> Result<Option<Self>, StartError> {
-        let Some(push) = contract.push.clone() else {
-            return Ok(None);
-        };
-        let lookup = |name: &str| cluster.variables.find(name, &options.environment);
-        let settings = Settings::from_lookup(lookup).map_err(StartError::Settings)?;
-        Ok(Some(Self {
-            group: format!("local-sim-{}-{}", options.stage, push.function),
-            push,
-            settings,
-        }))
-    }
-
-    async fn join(self) -> Result<Mapping, JoinError> {
-        Mapping::join(&self.push, &self.group, self.settings).await
     }
 }
 
@@ -405,141 +283,7 @@ impl Simulator {
     }
 }
 
-/// What a user connects to.
-struct Endpoints {
-    websocket: String,
-    /// What `@connections` is below of.
-    stage: String,
-    kafka: String,
-    console: String,
-}
-
-impl Endpoints {
-    fn new(address: SocketAddr, stage: &str, cluster: &Cluster, console: SocketAddr) -> Self {
-        Self {
-            websocket: format!("ws://{address}/{stage}"),
-            stage: format!("http://{address}/{stage}"),
-            kafka: cluster.brokers.clone(),
-            console: format!("http://{console}"),
-        }
-    }
-
-    /// Prints the lines that scripts read; on a terminal, one more that a user can paste.
-    fn print(&self) {
-        let Self {
-            websocket,
-            stage,
-            kafka,
-            console,
-        } = self;
-        let mut out = io::stdout().lock();
-        let lines = format!(
-            "websocket    {websocket}\nconnections  {stage}/@connections\nkafka        {kafka}\nconsole      {console}\n"
-        );
-        // Nobody reads: then nobody misses it.
-        let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
-        if out.is_terminal() {
-            let _ = writeln!(
-                io::stderr(),
-                "\nSend a first message:\n  npx wscat --connect {websocket} --wait 1 --execute '{FIRST_MESSAGE}'"
-            );
-        }
-    }
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Why the simulator does not start.
-#[derive(Debug, Error)]
-pub(crate) enum StartError {
-    /// The contract is wrong.
-    #[error(transparent)]
-    Contract(#[from] ContractError),
-    /// The faults to start with are wrong.
-    #[error(transparent)]
-    Faults(ContractError),
-    /// A function has no program.
-    #[error(transparent)]
-    Executable(#[from] ExecutableError),
-    /// The access log cannot be written.
-    #[error(transparent)]
-    AccessLog(#[from] AccessLogError),
-    /// A port cannot be had.
-    #[error("cannot listen on {address}: {flag} takes another address{hint}")]
-    Listen {
-        flag: &'static str,
-        address: SocketAddr,
-        hint: &'static str,
-        #[source]
-        source: io::Error,
-    },
-    /// A variable cannot be handed on.
-    #[error(transparent)]
-    Variable(#[from] NotText),
-    /// The cluster is not as the contract needs it.
-    #[error(transparent)]
-    Topics(#[from] TopicsError),
-    /// The embedded broker does not take a topic.
-    #[error("cannot create a topic of the contract")]
-    Topic(#[source] Box<dyn Error + Send + Sync>),
-    /// The event source mapping has nowhere to begin.
-    #[error(transparent)]
-    Mapping(#[from] JoinError),
-    /// The event source mapping cannot connect as functions do.
-    #[error("push")]
-    Settings(#[source] SettingsError),
-    /// There is no place for the functions to run in.
-    #[error("cannot make a folder for the functions")]
-    TaskRoot(#[source] io::Error),
-    /// Lambda does not start.
-    #[error("cannot start Lambda")]
-    Lambda(#[source] io::Error),
-    /// Signals cannot be received.
-    #[error("cannot wait for signals")]
-    Signals(#[source] io::Error),
-}
-
-/// Says on standard error, in one line, why the simulator does not start.
-pub(crate) fn report(error: &dyn Error) {
-    let mut line = format!("local-sim: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Libraries often repeat their own cause.
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = error.source();
-    }
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
 /// Connections are closed and `$disconnect`s run for this long after the first signal; then functions are killed.
 const SHUTDOWN_MAX: Duration = Duration::from_millis(2200);
 /// The variable with the URL of the stage, for the function of `push`.
 const CALLBACK_URL: &str = "CALLBACK_URL";
-/// Where Kafka usually is.
-const KAFKA_PORT: u16 = 9092;
-/// Where the console usually is.
-const CONSOLE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3002);
-const FIRST_MESSAGE: &str = r#"{"action":"chat","room":"r1","text":"hi","id":"1"}"#;

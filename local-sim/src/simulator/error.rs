@@ -1,0 +1,81 @@
+//! What keeps the simulator from starting.
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    net::SocketAddr,
+};
+
+use sluice_contract::ContractError;
+use sluice_kafka::SettingsError;
+use thiserror::Error;
+
+use crate::{
+    executables::ExecutableError, gateway::AccessLogError, mapping::JoinError, topics::TopicsError,
+    variables::NotText,
+};
+
+/// Why the simulator does not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    /// The contract is wrong.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// The faults to start with are wrong.
+    #[error(transparent)]
+    Faults(ContractError),
+    /// A function has no program.
+    #[error(transparent)]
+    Executable(#[from] ExecutableError),
+    /// The access log cannot be written.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
+    /// A port cannot be had.
+    #[error("cannot listen on {address}: {flag} takes another address{hint}")]
+    Listen {
+        flag: &'static str,
+        address: SocketAddr,
+        hint: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    /// A variable cannot be handed on.
+    #[error(transparent)]
+    Variable(#[from] NotText),
+    /// The cluster is not as the contract needs it.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    /// The embedded broker does not take a topic.
+    #[error("cannot create a topic of the contract")]
+    Topic(#[source] Box<dyn Error + Send + Sync>),
+    /// The event source mapping has nowhere to begin.
+    #[error(transparent)]
+    Mapping(#[from] JoinError),
+    /// The event source mapping cannot connect as functions do.
+    #[error("push")]
+    Settings(#[source] SettingsError),
+    /// There is no place for the functions to run in.
+    #[error("cannot make a folder for the functions")]
+    TaskRoot(#[source] io::Error),
+    /// Lambda does not start.
+    #[error("cannot start Lambda")]
+    Lambda(#[source] io::Error),
+    /// Signals cannot be received.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+}
+
+/// Says on standard error, in one line, why the simulator does not start.
+pub(crate) fn report(error: &dyn Error) {
+    let mut line = format!("local-sim: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Libraries often repeat their own cause.
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    let _ = writeln!(io::stderr(), "{line}");
+}
