@@ -27,7 +27,7 @@ use crate::{
 /// with `unavailable`.
 pub async fn run(function: &str) -> ExitCode {
     let log = Log::stderr(Format::from_env());
-    // Boxed, lest the stack is touched where nothing will be.
+    // Boxed: it is large, and each page of the stack is a fault at a cold start.
     match Box::pin(serve(function, log.clone())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -92,7 +92,7 @@ impl Session {
         topics: &BTreeSet<String>,
         now: SystemTime,
     ) -> Result<(), AttemptError> {
-        // Where there is no such topic, nothing comes of that.
+        // Beside the look, not after it: where there is no such topic, nothing comes of that.
         if let Some(topic) = topics.first() {
             self.opening(topic, 0, now);
         }
@@ -229,7 +229,7 @@ async fn open(
     partition: i32,
 ) -> Result<PartitionClient, AttemptError> {
     let opening = connection.partition_client(topic, partition, UnknownTopicHandling::Error);
-    // Boxed, as the client's large futures are wherever they are awaited.
+    // Boxed: it is large, and `timeout` would be as large.
     timeout(CONNECT_MAX, Box::pin(opening))
         .await
         .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
@@ -265,19 +265,36 @@ fn kafka_record(record: &Record) -> KafkaRecord {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use sluice_kafka::BROKERS;
     use tokio::time::sleep;
 
     use super::*;
     use crate::kafka::tests::broker::Broker;
 
-    #[tokio::test]
-    async fn a_connection_that_could_not_be_opened_is_opened_anew() {
-        let broker = Broker::start(1, &[]).await;
+    async fn connect(broker: &Broker) -> Session {
         let address = broker.address();
         let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| address.clone()));
         let connecting = Session::connect(settings.as_ref().expect("settings"), "test");
-        let session = connecting.await.expect("connected");
+        connecting.await.expect("connected")
+    }
+
+    #[tokio::test]
+    async fn warming_up_does_not_wait_for_the_topics_to_begin_with_a_partition() {
+        let broker = Broker::start(1, &[]).await;
+        let session = connect(&broker).await;
+
+        let topics = ["t".to_owned()].into();
+        let warming = session.warm_up(&topics, SystemTime::now()).now_or_never();
+
+        assert!(warming.is_none());
+        assert!(session.partitions.lock().contains_key(&("t".to_owned(), 0)));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_could_not_be_opened_is_opened_anew() {
+        let broker = Broker::start(1, &[]).await;
+        let session = connect(&broker).await;
         let leader = || Arc::clone(&session.partitions.lock()[&("new".to_owned(), 0)].leader);
         let first = session.opening("new", 0, SystemTime::now());
         let failing = async {

@@ -37,7 +37,9 @@ const LIST_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Topics {
     connection: Arc<Connection>,
     known: Arc<Known>,
-    /// The last look, which all share who need one while it is under way.
+    /// The first look. Where it failed, so has the session.
+    first: Opening<()>,
+    /// The last one after it, which all share who need one while it is under way.
     looking: Mutex<Option<Arc<Opening<()>>>>,
 }
 
@@ -54,8 +56,7 @@ struct Counts {
     asked: SystemTime,
 }
 
-/// Of no topic, as if that were known from long ago: whoever asks waits for
-/// the look that is under way.
+/// Nothing yet, before the first look has come to an end.
 impl Default for Counts {
     fn default() -> Self {
         Self {
@@ -71,13 +72,13 @@ type PartitionCount = Option<NonZeroI32>;
 impl Topics {
     /// Begins to look which topics there are.
     pub(super) fn look(connection: Arc<Connection>) -> Self {
-        let topics = Self {
+        let known = Arc::default();
+        Self {
+            first: begin(&connection, &known),
             connection,
-            known: Arc::default(),
+            known,
             looking: Mutex::default(),
-        };
-        topics.look_again();
-        topics
+        }
     }
 
     /// How many partitions a topic has. A topic that was not there before is
@@ -87,6 +88,7 @@ impl Topics {
         topic: &str,
         now: SystemTime,
     ) -> Result<NonZeroI32, AttemptError> {
+        self.first.outcome().await?;
         let (count, asked) = self.known.partition_count(topic);
         if count.is_ok() {
             // No record waits for that.
@@ -111,18 +113,21 @@ impl Topics {
     fn look_again(&self) -> Arc<Opening<()>> {
         let mut looking = self.looking.lock();
         let under_way = looking.take().filter(|look| look.is_under_way());
-        let look = under_way.unwrap_or_else(|| {
-            let (connection, known) = (Arc::clone(&self.connection), Arc::clone(&self.known));
-            Arc::new(Opening::start(async move {
-                let counts = list(&connection).await;
-                known.is_outdated.store(counts.is_err(), Ordering::Relaxed);
-                *known.counts.lock() = counts?;
-                Ok(())
-            }))
-        });
+        let look = under_way.unwrap_or_else(|| Arc::new(begin(&self.connection, &self.known)));
         *looking = Some(Arc::clone(&look));
         look
     }
+}
+
+/// Begins a look, which goes on beside those who wait for it.
+fn begin(connection: &Arc<Connection>, known: &Arc<Known>) -> Opening<()> {
+    let (connection, known) = (Arc::clone(connection), Arc::clone(known));
+    Opening::start(async move {
+        let counts = list(&connection).await;
+        known.is_outdated.store(counts.is_err(), Ordering::Relaxed);
+        *known.counts.lock() = counts?;
+        Ok(())
+    })
 }
 
 impl Known {
@@ -144,6 +149,7 @@ impl Known {
 /// do; and it shows whether a topic exists without touching it.
 async fn list(connection: &Connection) -> Result<Counts, AttemptError> {
     let asked = SystemTime::now();
+    // Boxed: it is large, and `timeout` would be as large.
     let topics = timeout(LIST_MAX, Box::pin(connection.list_topics()))
         .await
         .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
@@ -167,13 +173,16 @@ mod tests {
     use super::*;
     use crate::kafka::tests::broker::Broker;
 
-    async fn topics(broker: &Broker) -> Topics {
+    async fn connect(broker: &Broker) -> Arc<Connection> {
         let brokers = broker.address();
         let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| brokers.clone()));
         let connecting = settings.expect("settings");
         let connecting = connecting.connect_once("test", LIST_MAX);
-        let connection = connecting.await.expect("connected");
-        let topics = Topics::look(Arc::new(connection));
+        Arc::new(connecting.await.expect("connected"))
+    }
+
+    async fn topics(broker: &Broker) -> Topics {
+        let topics = Topics::look(connect(broker).await);
         assert_eq!(check(&topics, Duration::ZERO).await, 1);
         topics
     }
@@ -205,11 +214,28 @@ mod tests {
         let minute = Duration::from_mins(1);
 
         assert_eq!(check(&topics, minute * 4).await, 1);
-        let looking = topics.looking.lock().clone();
-        assert!(looking.is_some_and(|look| !look.is_under_way()));
+        assert!(topics.looking.lock().is_none());
         assert_eq!(check(&topics, minute * 6).await, 1);
         until(async || check(&topics, Duration::ZERO).await == 7).await;
         assert!(!topics.are_outdated());
+    }
+
+    #[tokio::test]
+    async fn nobody_looks_again_where_the_first_look_has_failed() {
+        let broker = Broker::start(1, &[]).await;
+        let connection = connect(&broker).await;
+        let looks = || broker.state.auto_creations.lock().len();
+        let before = looks();
+
+        let topics = Topics::look(connection);
+        broker.cut().await;
+
+        for topic in ["t", "missing", "t"] {
+            let count = topics.partition_count(topic, SystemTime::now()).await;
+            let error = count.expect_err("the broker has gone").to_string();
+            assert!(!error.contains("there is no topic"), "{error}");
+        }
+        assert_eq!(looks(), before);
     }
 
     #[tokio::test]
