@@ -65,8 +65,10 @@ async fn up(
         let Ok(1..) = client.read_buf(&mut chunk).await else {
             return Ok(());
         };
-        acknowledge_at_once(client.as_ref());
         frames.follow(&mut chunk, &mut requests)?;
+        if requests.may_be_followed() {
+            acknowledge_at_once(client.as_ref());
+        }
         broker.write_all(&chunk).await.map_err(LinkError::Lost)?;
         broker.flush().await.map_err(LinkError::Lost)?;
     }

@@ -45,6 +45,8 @@ pub(super) struct Requests<'a> {
     unanswered: &'a Unanswered,
     /// In a request about topics: its last field.
     auto_creation: Option<Tail<1>>,
+    /// The last request to begin carries records.
+    is_produce: bool,
 }
 
 impl<'a> Requests<'a> {
@@ -52,7 +54,14 @@ impl<'a> Requests<'a> {
         Self {
             unanswered,
             auto_creation: None,
+            is_produce: false,
         }
+    }
+
+    /// Whether more may wait behind what went by: the rest of the records, or
+    /// the next request, which is sent without waiting for an answer.
+    pub(super) fn may_be_followed(&self) -> bool {
+        self.is_produce
     }
 }
 
@@ -66,6 +75,7 @@ impl Observer<{ REQUEST_HEAD }> for Requests<'_> {
         let ends_with_auto_creation =
             request.api == METADATA && AUTO_CREATION_LAST.contains(&request.version);
         self.auto_creation = ends_with_auto_creation.then(Tail::new);
+        self.is_produce = request.api == PRODUCE;
         self.unanswered.push(request)
     }
 

@@ -13,8 +13,8 @@ use super::{link::acknowledge_at_once, literal::revealed};
 /// rskafka asks as soon as it is connected, in the same process.
 pub(super) const REQUEST_MAX: Duration = Duration::from_secs(1);
 
-/// What it offers and asks for: a version, a count and methods; a version, a
-/// command, and a name of at most 255 bytes with its port.
+/// What rskafka can say, first and then: a version, a count and methods; a
+/// version, a command, and a name of at most 255 bytes with its port.
 const REQUEST_BYTES_MAX: usize = 2 + 255 + 4 + 1 + 255 + 2;
 
 const VERSION: u8 = 5;
@@ -49,7 +49,7 @@ pub(super) async fn request(client: &mut TcpStream) -> io::Result<Broker> {
     client.set_nodelay(true)?;
     let mut asked = Asked {
         client,
-        read: BytesMut::with_capacity(REQUEST_BYTES_MAX),
+        unread: BytesMut::with_capacity(REQUEST_BYTES_MAX),
     };
     let [version, methods] = asked.bytes().await?;
     expect("version", version, VERSION)?;
@@ -103,9 +103,9 @@ async fn reply(client: &mut TcpStream, code: u8) -> io::Result<()> {
 /// acknowledged, and then comes at once.
 struct Asked<'a> {
     client: &'a mut TcpStream,
-    /// What was read and not taken yet. Nothing is read too early, since the
+    /// What has come and was not taken yet. Nothing is read too early, since the
     /// client goes on once it is answered.
-    read: BytesMut,
+    unread: BytesMut,
 }
 
 impl Asked<'_> {
@@ -116,13 +116,13 @@ impl Asked<'_> {
     }
 
     async fn take(&mut self, count: usize) -> io::Result<BytesMut> {
-        while self.read.len() < count {
-            if self.client.read_buf(&mut self.read).await? == 0 {
+        while self.unread.len() < count {
+            if self.client.read_buf(&mut self.unread).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             acknowledge_at_once(self.client);
         }
-        Ok(self.read.split_to(count))
+        Ok(self.unread.split_to(count))
     }
 }
 
