@@ -46,7 +46,7 @@ fn main() {
     println!("message: {wall:.2} times the wall time of cold-client (goal: at most 1.25)");
 }
 
-const ROUNDS: usize = 101;
+const ROUNDS: usize = 501;
 
 /// What is started, and the packages.
 const PROGRAMS: [(&str, &str); 3] = [
