@@ -32,7 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("snap", &["decompress.rs"]),
     (
         "sluice_kafka",
-        &["mapping/", "simulator.rs", "topics.rs", "variables.rs"],
+        &["mapping/", "simulator/", "topics.rs", "variables.rs"],
     ),
     (
         "tempfile",
