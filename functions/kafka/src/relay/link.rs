@@ -105,8 +105,8 @@ async fn down(
 /// the usual delay: with Nagle's algorithm on, as rskafka leaves it, the sender
 /// waits for that before it sends the rest of a request.
 ///
-/// The kernel falls back to delays by itself, so this is done after each read.
-/// Where it cannot be done, requests are merely slower.
+/// The kernel falls back to delays by itself, so this is done after each read
+/// that more may follow. Where it cannot be done, requests are merely slower.
 pub(super) fn acknowledge_at_once(socket: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = socket.set_quickack(true);
