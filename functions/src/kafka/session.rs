@@ -266,17 +266,14 @@ fn kafka_record(record: &Record) -> KafkaRecord {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use sluice_kafka::BROKERS;
     use tokio::time::sleep;
 
     use super::*;
     use crate::kafka::tests::broker::Broker;
 
     async fn connect(broker: &Broker) -> Session {
-        let address = broker.address();
-        let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| address.clone()));
-        let connecting = Session::connect(settings.as_ref().expect("settings"), "test");
-        connecting.await.expect("connected")
+        let connected = Session::connect(&broker.settings(), "test").await;
+        connected.expect("connected")
     }
 
     #[tokio::test]

@@ -167,18 +167,14 @@ async fn list(connection: &Connection) -> Result<Counts, AttemptError> {
 #[cfg(test)]
 mod tests {
     use futures_util::future::join_all;
-    use sluice_kafka::{BROKERS, Settings};
     use tokio::time::sleep;
 
     use super::*;
     use crate::kafka::tests::broker::Broker;
 
     async fn connect(broker: &Broker) -> Arc<Connection> {
-        let brokers = broker.address();
-        let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| brokers.clone()));
-        let connecting = settings.expect("settings");
-        let connecting = connecting.connect_once("test", LIST_MAX);
-        Arc::new(connecting.await.expect("connected"))
+        let connected = broker.settings().connect_once("test", LIST_MAX).await;
+        Arc::new(connected.expect("connected"))
     }
 
     async fn topics(broker: &Broker) -> Topics {

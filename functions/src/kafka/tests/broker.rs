@@ -13,6 +13,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use sluice_kafka::{BROKERS, Settings};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
@@ -116,6 +117,12 @@ impl Broker {
 
     pub(crate) fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// What connects with it.
+    pub(crate) fn settings(&self) -> Settings {
+        let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| self.address()));
+        settings.expect("settings")
     }
 
     pub(crate) fn stored(&self) -> Vec<Stored> {

@@ -127,11 +127,8 @@ async fn a_partition_that_was_idle_too_long_is_connected_with_anew() {
 /// A session with a broker of so many partitions, and no records in it yet.
 async fn session(partitions: i32) -> (Broker, Session) {
     let broker = Broker::start(partitions, &[]).await;
-    let address = broker.address();
-    let settings = Settings::from_lookup(|name| (name == BROKERS).then(|| address.clone()));
-    let connecting = Session::connect(settings.as_ref().expect("settings"), "test");
-    let session = connecting.await.expect("connected");
-    (broker, session)
+    let connected = Session::connect(&broker.settings(), "test").await;
+    (broker, connected.expect("connected"))
 }
 
 fn open(state: &State) -> usize {
