@@ -19,12 +19,14 @@ use super::{
     seen::Seen,
 };
 
-/// Requests go up in pieces of this size: most records in one, the largest
-/// frame of a WebSocket client in five.
+/// Requests go up in pieces of this size at most: most records in one, the
+/// largest frame of a WebSocket client in five.
 const UP_BYTES: usize = 32 * 1024;
-/// Answers come down in pieces of this size. They are short, but for the list of
-/// a large cluster's topics.
+/// Answers come down in pieces of this size at most. They are short, but for the
+/// list of a large cluster's topics.
 const DOWN_BYTES: usize = 8 * 1024;
+/// What goes by before there are records fits in this, and many a link sees none.
+const FIRST_BYTES: usize = 512;
 
 /// Where nothing more can be sent to a broker, it has this long to say what it
 /// has to say about what was: as a rule that has arrived already.
@@ -56,11 +58,11 @@ async fn up(
     mut broker: WriteHalf<impl AsyncWrite>,
     unanswered: &Unanswered,
 ) -> Result<(), LinkError> {
-    let mut chunk = Vec::with_capacity(UP_BYTES);
+    let mut chunk = Vec::with_capacity(FIRST_BYTES);
     let mut frames = Frames::new();
     let mut requests = Requests::new(unanswered);
     loop {
-        chunk.clear();
+        empty(&mut chunk, UP_BYTES);
         // rskafka is in this process: however it ends, it knows why.
         let Ok(1..) = client.read_buf(&mut chunk).await else {
             return Ok(());
@@ -80,7 +82,7 @@ async fn down(
     unanswered: &Unanswered,
     seen: &Seen,
 ) -> Result<(), LinkError> {
-    let mut chunk = Vec::with_capacity(DOWN_BYTES);
+    let mut chunk = Vec::with_capacity(FIRST_BYTES);
     let mut frames = Frames::new();
     let mut answers = Answers::new(unanswered, seen);
     // rskafka begins with a request that each broker answers at once. Where
@@ -96,8 +98,18 @@ async fn down(
         if client.write_all(&chunk).await.is_err() {
             return Ok(());
         }
-        chunk.clear();
+        empty(&mut chunk, DOWN_BYTES);
         read = broker.read_buf(&mut chunk).await;
+    }
+}
+
+/// Makes room for the next piece: as much as may come at once, if the last one
+/// took all there was.
+fn empty(chunk: &mut Vec<u8>, bytes_max: usize) {
+    let is_full = chunk.len() == chunk.capacity();
+    chunk.clear();
+    if is_full {
+        chunk.reserve_exact(bytes_max);
     }
 }
 
