@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::{
-    relay::{Refusal, Relay, Troubles, disguised},
+    relay::{PartitionCounts, Refusal, Relay, Troubles, disguised},
     settings::Settings,
 };
 
@@ -26,6 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Connection {
     client: Client,
+    topics: PartitionCounts,
     relay: Relay,
 }
 
@@ -94,8 +95,11 @@ impl Settings {
             let troubles = relay.seen().troubles();
             Err(refused(&relay).unwrap_or(ConnectError::Timeout { within, troubles }))
         })?;
-        relay.seen().connected();
-        Ok(Connection { client, relay })
+        Ok(Connection {
+            client,
+            topics: relay.seen().connected(),
+            relay,
+        })
     }
 }
 
@@ -106,6 +110,12 @@ fn refused(relay: &Relay) -> Option<ConnectError> {
 }
 
 impl Connection {
+    /// The topics that we may see, as the cluster told while this was connected.
+    /// They are given away: the next call finds none.
+    pub fn take_topics(&mut self) -> PartitionCounts {
+        std::mem::take(&mut self.topics)
+    }
+
     /// Whether what is sent `now` is likely to be lost: a broker has ended its
     /// connection, or soon will, since the session that was authenticated ends.
     pub fn is_over(&self, now: SystemTime) -> bool {
@@ -183,7 +193,7 @@ pub enum ConnectError {
 
 /// A broker's answer may carry this many bytes: above the 6 MB that Lambda
 /// takes in one batch of records, and far above the metadata of large clusters.
-const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The first retry comes after this time: long enough for a broker that just
 /// closed an idle connection, too short for a person to notice.

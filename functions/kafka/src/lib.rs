@@ -21,7 +21,7 @@ mod security;
 mod tls;
 
 pub use client::{ConnectError, Connection};
-pub use relay::{Refusal, Troubles};
+pub use relay::{PartitionCounts, Refusal, Troubles};
 pub use security::{Remedy, Security};
 pub use settings::{BROKERS, Settings};
 pub use stream::{BrokerStream, Duplex};

@@ -4,7 +4,7 @@
 //! ```text
 //! rskafka ─SOCKS5▶ Relay ─TCP, NODELAY─[TLS]▶ broker
 //!                    │ tells: throttled until, credentials refused or how long
-//!                    │ they last, what broke
+//!                    │ they last, what broke, which topics there are
 //!                    ▼
 //!                   Seen
 //! ```
@@ -15,7 +15,9 @@
 //! has stored before it throttles (KIP-219), for one to be sent again. It lets
 //! brokers create each topic that it asks about. And of what a broker says
 //! about refused credentials it passes nothing on. All of this is cured here,
-//! on the way, where rskafka offers the one seam it has: a proxy.
+//! on the way, where rskafka offers the one seam it has: a proxy. What it hears
+//! of topics as it connects, and keeps to itself, is told as well, so that nobody
+//! has to ask for all of them once more.
 //!
 //! Any process of the machine may use the relay while it lives. It reaches
 //! nothing through it that it could not reach itself: what authenticates a
@@ -29,6 +31,7 @@ mod frames;
 mod handover;
 mod link;
 mod literal;
+mod metadata;
 mod requests;
 mod sasl;
 mod seen;
@@ -48,7 +51,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub use self::seen::{Refusal, Troubles};
 use self::{
     dial::{Dialler, LinkError},
     socks::Broker,
@@ -58,6 +60,10 @@ pub(crate) use self::{
     handover::Handover,
     literal::disguised,
     seen::Seen,
+};
+pub use self::{
+    metadata::PartitionCounts,
+    seen::{Refusal, Troubles},
 };
 
 /// Relays until it is dropped, and all of its sockets with it.

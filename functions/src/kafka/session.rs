@@ -71,14 +71,17 @@ pub(super) struct Place {
 }
 
 impl Session {
-    /// Connects, and begins to look which topics there are.
+    /// Connects, which tells which topics there are.
     pub(super) async fn connect(
         settings: &Settings,
         client_id: &str,
     ) -> Result<Self, AttemptError> {
-        let connection = Arc::new(settings.connect_once(client_id, CONNECT_MAX).await?);
+        let asked = SystemTime::now();
+        let mut connection = settings.connect_once(client_id, CONNECT_MAX).await?;
+        let told = connection.take_topics();
+        let connection = Arc::new(connection);
         Ok(Self {
-            topics: Topics::look(Arc::clone(&connection)),
+            topics: Topics::new(Arc::clone(&connection), told, asked),
             partitions: Mutex::default(),
             connection,
         })
@@ -92,10 +95,6 @@ impl Session {
         topics: &BTreeSet<String>,
         now: SystemTime,
     ) -> Result<(), AttemptError> {
-        // Beside the look, not after it: where there is no such topic, nothing comes of that.
-        if let Some(topic) = topics.first() {
-            self.opening(topic, 0, now);
-        }
         let mut result = Ok(());
         let mut first = None;
         for topic in topics {
@@ -265,7 +264,6 @@ fn kafka_record(record: &Record) -> KafkaRecord {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
     use tokio::time::sleep;
 
     use super::*;
@@ -274,18 +272,6 @@ mod tests {
     async fn connect(broker: &Broker) -> Session {
         let connected = Session::connect(&broker.settings(), "test").await;
         connected.expect("connected")
-    }
-
-    #[tokio::test]
-    async fn warming_up_does_not_wait_for_the_topics_to_begin_with_a_partition() {
-        let broker = Broker::start(1, &[]).await;
-        let session = connect(&broker).await;
-
-        let topics = ["t".to_owned()].into();
-        let warming = session.warm_up(&topics, SystemTime::now()).now_or_never();
-
-        assert!(warming.is_none());
-        assert!(session.partitions.lock().contains_key(&("t".to_owned(), 0)));
     }
 
     #[tokio::test]

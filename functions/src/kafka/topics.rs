@@ -1,7 +1,6 @@
 //! Which topics there are, and how many partitions they have.
 
 use std::{
-    collections::HashMap,
     num::NonZeroI32,
     sync::{
         Arc,
@@ -11,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sluice_kafka::Connection;
+use sluice_kafka::{Connection, PartitionCounts};
 use tokio::time::timeout;
 
 use super::{
@@ -37,13 +36,11 @@ const LIST_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Topics {
     connection: Arc<Connection>,
     known: Arc<Known>,
-    /// The first look. Where it failed, so has the session.
-    first: Opening<()>,
-    /// The last one after it, which all share who need one while it is under way.
+    /// The last look, which all share who need one while it is under way.
     looking: Mutex<Option<Arc<Opening<()>>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
     counts: Mutex<Counts>,
     is_outdated: AtomicBool,
@@ -51,32 +48,25 @@ struct Known {
 
 #[derive(Debug)]
 struct Counts {
-    of: HashMap<String, PartitionCount>,
+    of: PartitionCounts,
     /// By the wall clock, which goes on while a function is frozen.
     asked: SystemTime,
 }
 
-/// Nothing yet, before the first look has come to an end.
-impl Default for Counts {
-    fn default() -> Self {
-        Self {
-            of: HashMap::new(),
-            asked: SystemTime::UNIX_EPOCH,
-        }
-    }
-}
-
-/// How many partitions a topic has; none while it is being created.
-type PartitionCount = Option<NonZeroI32>;
-
 impl Topics {
-    /// Begins to look which topics there are.
-    pub(super) fn look(connection: Arc<Connection>) -> Self {
-        let known = Arc::default();
+    /// As the cluster told while it was connected with, and was `asked` then.
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        told: PartitionCounts,
+        asked: SystemTime,
+    ) -> Self {
+        let counts = Counts { of: told, asked };
         Self {
-            first: begin(&connection, &known),
             connection,
-            known,
+            known: Arc::new(Known {
+                counts: Mutex::new(counts),
+                is_outdated: AtomicBool::new(false),
+            }),
             looking: Mutex::default(),
         }
     }
@@ -88,7 +78,6 @@ impl Topics {
         topic: &str,
         now: SystemTime,
     ) -> Result<NonZeroI32, AttemptError> {
-        self.first.outcome().await?;
         let (count, asked) = self.known.partition_count(topic);
         if count.is_ok() {
             // No record waits for that.
@@ -113,21 +102,21 @@ impl Topics {
     fn look_again(&self) -> Arc<Opening<()>> {
         let mut looking = self.looking.lock();
         let under_way = looking.take().filter(|look| look.is_under_way());
-        let look = under_way.unwrap_or_else(|| Arc::new(begin(&self.connection, &self.known)));
+        let look = under_way.unwrap_or_else(|| Arc::new(self.look()));
         *looking = Some(Arc::clone(&look));
         look
     }
-}
 
-/// Begins a look, which goes on beside those who wait for it.
-fn begin(connection: &Arc<Connection>, known: &Arc<Known>) -> Opening<()> {
-    let (connection, known) = (Arc::clone(connection), Arc::clone(known));
-    Opening::start(async move {
-        let counts = list(&connection).await;
-        known.is_outdated.store(counts.is_err(), Ordering::Relaxed);
-        *known.counts.lock() = counts?;
-        Ok(())
-    })
+    /// Begins a look, which goes on beside those who wait for it.
+    fn look(&self) -> Opening<()> {
+        let (connection, known) = (Arc::clone(&self.connection), Arc::clone(&self.known));
+        Opening::start(async move {
+            let counts = list(&connection).await;
+            known.is_outdated.store(counts.is_err(), Ordering::Relaxed);
+            *known.counts.lock() = counts?;
+            Ok(())
+        })
+    }
 }
 
 impl Known {
@@ -149,8 +138,7 @@ impl Known {
 /// do; and it shows whether a topic exists without touching it.
 async fn list(connection: &Connection) -> Result<Counts, AttemptError> {
     let asked = SystemTime::now();
-    // Boxed: it is large, and `timeout` would be as large.
-    let topics = timeout(LIST_MAX, Box::pin(connection.list_topics()))
+    let topics = timeout(LIST_MAX, connection.list_topics())
         .await
         .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
         .map_err(|source| AttemptError::lookup(connection, source))?;
@@ -172,13 +160,11 @@ mod tests {
     use super::*;
     use crate::kafka::tests::broker::Broker;
 
-    async fn connect(broker: &Broker) -> Arc<Connection> {
-        let connected = broker.settings().connect_once("test", LIST_MAX).await;
-        Arc::new(connected.expect("connected"))
-    }
-
     async fn topics(broker: &Broker) -> Topics {
-        let topics = Topics::look(connect(broker).await);
+        let connected = broker.settings().connect_once("test", LIST_MAX).await;
+        let mut connection = connected.expect("connected");
+        let told = connection.take_topics();
+        let topics = Topics::new(Arc::new(connection), told, SystemTime::now());
         assert_eq!(check(&topics, Duration::ZERO).await, 1);
         topics
     }
@@ -214,24 +200,6 @@ mod tests {
         assert_eq!(check(&topics, minute * 6).await, 1);
         until(async || check(&topics, Duration::ZERO).await == 7).await;
         assert!(!topics.are_outdated());
-    }
-
-    #[tokio::test]
-    async fn nobody_looks_again_where_the_first_look_has_failed() {
-        let broker = Broker::start(1, &[]).await;
-        let connection = connect(&broker).await;
-        let looks = || broker.state.auto_creations.lock().len();
-        let before = looks();
-
-        let topics = Topics::look(connection);
-        broker.cut().await;
-
-        for topic in ["t", "missing", "t"] {
-            let count = topics.partition_count(topic, SystemTime::now()).await;
-            let error = count.expect_err("the broker has gone").to_string();
-            assert!(!error.contains("there is no topic"), "{error}");
-        }
-        assert_eq!(looks(), before);
     }
 
     #[tokio::test]

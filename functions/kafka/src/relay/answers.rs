@@ -1,17 +1,19 @@
 //! The way down: what the answers say that rskafka would misunderstand or keep
 //! to itself.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     api_versions::{self, throttle_time_at},
     frames::{FrameError, Observer, Start, Tail, field},
+    metadata::{self, partition_counts},
     requests::{
         API_VERSIONS, METADATA, PRODUCE, Request, SASL_AUTHENTICATE, SASL_HANDSHAKE, Unanswered,
     },
     sasl::{self, Word},
     seen::Seen,
 };
+use crate::client::RESPONSE_BYTES_MAX;
 
 /// Follows what a broker answers. A frame is known by its length and
 /// correlation id.
@@ -27,8 +29,12 @@ pub(super) struct Answers<'a> {
 enum Answer {
     /// Where a produce answer ends: `throttle_time_ms`.
     Produce(Tail<4>),
-    /// Where an answer about topics begins: `throttle_time_ms` too.
-    Metadata(Start<4>),
+    /// Where an answer about topics begins: `throttle_time_ms` too, in some
+    /// versions; and all of it, where it is about all topics.
+    Metadata {
+        throttle_time_ms: Option<Start<4>>,
+        topics: Option<Topics>,
+    },
     /// An answer about versions from where it begins, and the same in it.
     Versions {
         version: i16,
@@ -39,6 +45,13 @@ enum Answer {
     Sasl { request: Request, start: Vec<u8> },
     /// Nothing.
     Other,
+}
+
+/// As much of an answer about all topics as went by.
+#[derive(Debug)]
+struct Topics {
+    version: i16,
+    answer: Vec<u8>,
 }
 
 impl<'a> Answers<'a> {
@@ -69,11 +82,15 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
                 return Err(FrameError::Version {
                     api: request.api,
                     version: request.version,
+                    understood: THROTTLE_TIME_LAST,
                 });
             }
-            METADATA if THROTTLE_TIME_FIRST.contains(&request.version) => {
-                Answer::Metadata(Start::new())
-            }
+            METADATA => Answer::Metadata {
+                throttle_time_ms: THROTTLE_TIME_FIRST
+                    .contains(&request.version)
+                    .then(Start::new),
+                topics: self.topics(request.version)?,
+            },
             API_VERSIONS if api_versions::THROTTLE_TIME.contains(&request.version) => {
                 Answer::Versions {
                     version: request.version,
@@ -100,8 +117,19 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
                 }
             }
             // Likewise: rskafka would throw the topics away, wait and ask again.
-            Answer::Metadata(throttle_time_ms) => {
-                if let Some(time) = throttle_time_ms.take(part) {
+            Answer::Metadata {
+                throttle_time_ms,
+                topics,
+            } => {
+                let time = throttle_time_ms.as_mut().and_then(|time| time.take(part));
+                if let Some(topics) = topics {
+                    extend(&mut topics.answer, part, RESPONSE_BYTES_MAX);
+                    if left == 0 {
+                        let counts = partition_counts(topics.version, &topics.answer);
+                        self.seen.listed(counts.ok_or(FrameError::Topics)?);
+                    }
+                }
+                if let Some(time) = time {
                     self.throttled(i32::from_be_bytes(time));
                 }
             }
@@ -137,6 +165,24 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
 }
 
 impl Answers<'_> {
+    /// Where an answer about topics is collected, if it is about all of them.
+    fn topics(&self, version: i16) -> Result<Option<Topics>, FrameError> {
+        if !self.seen.is_connecting() {
+            return Ok(None);
+        }
+        if !metadata::UNDERSTOOD.contains(&version) {
+            return Err(FrameError::Version {
+                api: METADATA,
+                version,
+                understood: metadata::UNDERSTOOD,
+            });
+        }
+        Ok(Some(Topics {
+            version,
+            answer: Vec::new(),
+        }))
+    }
+
     fn throttled(&self, milliseconds: i32) {
         let time = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
         if !time.is_zero() {
@@ -156,11 +202,11 @@ pub(super) const ANSWER_HEAD: usize = 8;
 
 /// The versions of Produce whose answers end with `throttle_time_ms`: before
 /// them it is missing, after them tagged fields follow. rskafka speaks 3 to 7.
-const THROTTLE_TIME_LAST: std::ops::RangeInclusive<i16> = 1..=8;
+const THROTTLE_TIME_LAST: RangeInclusive<i16> = 1..=8;
 
 /// The versions of Metadata whose answers begin with `throttle_time_ms`: before
 /// them it is missing, after them tagged fields precede. rskafka speaks up to 4.
-const THROTTLE_TIME_FIRST: std::ops::RangeInclusive<i16> = 3..=8;
+const THROTTLE_TIME_FIRST: RangeInclusive<i16> = 3..=8;
 
 /// No throttling counts for longer. Brokers ask for at most the span of their
 /// quota windows, 11 s by default; a wrong number must not silence a function.

@@ -27,6 +27,10 @@ impl<'a> Fields<'a> {
         (self.take(len).len() == len).then_some(())
     }
 
+    pub(super) fn int8(&mut self) -> Option<i8> {
+        Some(i8::from_be_bytes(self.take(1).try_into().ok()?))
+    }
+
     pub(super) fn int16(&mut self) -> Option<i16> {
         Some(i16::from_be_bytes(self.take(2).try_into().ok()?))
     }
@@ -42,6 +46,12 @@ impl<'a> Fields<'a> {
     pub(super) fn string(&mut self) -> Option<&'a [u8]> {
         let len = usize::try_from(self.int16()?).ok()?;
         Some(self.take(len))
+    }
+
+    /// Goes past a string, or none.
+    pub(super) fn skip_nullable_string(&mut self) -> Option<()> {
+        let len = usize::try_from(self.int16()?).unwrap_or(0);
+        self.skip(len)
     }
 
     pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {

@@ -3,6 +3,8 @@
 //! Nothing is collected and nothing is held back: a frame of any size goes
 //! through in whatever pieces it comes.
 
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
 /// The length that stands before each frame, and does not count itself.
@@ -160,11 +162,16 @@ pub(crate) enum FrameError {
         expected: Option<i32>,
     },
     /// A version in which the fields are elsewhere than they are looked for.
-    #[error("version {version} of API {api}, expected one of 1 to 8")]
+    #[error("version {version} of API {api}, expected one of {} to {}", .understood.start(), .understood.end())]
     Version {
         /// The request's API.
         api: i16,
         /// And its version.
         version: i16,
+        /// Those in which it is known where they are.
+        understood: RangeInclusive<i16>,
     },
+    /// An answer about topics that is none.
+    #[error("an answer about topics that ends too early")]
+    Topics,
 }

@@ -14,7 +14,7 @@ use std::{
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use super::{dial::LinkError, socks::Broker};
+use super::{dial::LinkError, metadata::PartitionCounts, socks::Broker};
 
 /// Written by the relay's links, read by whoever holds the connection.
 #[derive(Debug, Default)]
@@ -24,6 +24,9 @@ pub(crate) struct Seen {
     /// By the wall clock, which goes on while a function is frozen.
     expires: Mutex<Option<SystemTime>>,
     is_cut: AtomicBool,
+    is_connected: AtomicBool,
+    /// What was last said of all topics.
+    topics: Mutex<PartitionCounts>,
     /// By broker; as many as a cluster has.
     broken: Mutex<BTreeMap<String, Arc<LinkError>>>,
 }
@@ -56,9 +59,22 @@ impl Seen {
     }
 
     /// What went wrong until now is none of this connection's, which is there.
-    pub(crate) fn connected(&self) {
+    /// Returns the topics that there were as it came to be.
+    pub(crate) fn connected(&self) -> PartitionCounts {
         *self.refusal.lock() = None;
         self.is_cut.store(false, Ordering::Relaxed);
+        self.is_connected.store(true, Ordering::Relaxed);
+        std::mem::take(&mut *self.topics.lock())
+    }
+
+    /// Whether rskafka is connecting: then what it asks for is all topics.
+    pub(super) fn is_connecting(&self) -> bool {
+        !self.is_connected.load(Ordering::Relaxed)
+    }
+
+    /// These are all topics that we may see.
+    pub(super) fn listed(&self, topics: PartitionCounts) {
+        *self.topics.lock() = topics;
     }
 
     /// A broker asked for no more records for so long.

@@ -5,6 +5,7 @@ use proptest::{collection::vec, prelude::*};
 use crate::relay::{
     answers::Answers,
     frames::{FrameError, Frames},
+    metadata::PartitionCounts,
     requests::{API_VERSIONS, METADATA, PRODUCE, Requests, Unanswered},
     seen::Seen,
 };
@@ -36,7 +37,19 @@ fn check(
     answers: &[Vec<u8>],
     pieces: &[usize],
 ) -> Result<(Vec<u8>, Vec<u8>, bool), FrameError> {
-    let (unanswered, seen) = (Unanswered::default(), Seen::default());
+    let seen = Seen::default();
+    seen.connected();
+    let (up, down) = follow(requests, answers, pieces, &seen)?;
+    Ok((up, down, seen.throttled_until().is_some()))
+}
+
+fn follow(
+    requests: &[Vec<u8>],
+    answers: &[Vec<u8>],
+    pieces: &[usize],
+    seen: &Seen,
+) -> Result<(Vec<u8>, Vec<u8>), FrameError> {
+    let unanswered = Unanswered::default();
     let (mut up, mut down) = (requests.concat(), answers.concat());
 
     let mut frames = Frames::new();
@@ -45,11 +58,11 @@ fn check(
         frames.follow(piece, &mut following)?;
     }
     let mut frames = Frames::new();
-    let mut following = Answers::new(&unanswered, &seen);
+    let mut following = Answers::new(&unanswered, seen);
     for piece in cut(&mut down, pieces) {
         frames.follow(piece, &mut following)?;
     }
-    Ok((up, down, seen.throttled_until().is_some()))
+    Ok((up, down))
 }
 
 /// Pieces of these sizes, over and over; all in one where there are none.
@@ -96,7 +109,11 @@ fn a_produce_answer_without_a_throttle_time_is_left_as_it_is() {
 #[test]
 fn a_produce_answer_that_ends_otherwise_is_not_touched_but_refused() {
     for version in [0, 9, 10] {
-        let refused = FrameError::Version { api: 0, version };
+        let refused = FrameError::Version {
+            api: PRODUCE,
+            version,
+            understood: 1..=8,
+        };
         assert_eq!(produced(version, b"results\0\0\0\0"), Err(refused));
     }
 }
@@ -122,6 +139,40 @@ fn a_throttle_time_is_taken_out_of_an_answer_about_topics_and_told() {
     }
     let unthrottled = b"\0\0\0\0topics";
     assert_eq!(described(4, unthrottled), (answer(7, unthrottled), false));
+}
+
+/// The topics that an answer about them tells while rskafka connects.
+fn listed(version: i16, body: &[u8], pieces: &[usize]) -> Result<PartitionCounts, FrameError> {
+    let seen = Seen::default();
+    let requests = [request(METADATA, version, 7, b"all")];
+    follow(&requests, &[answer(7, body)], pieces, &seen)?;
+    Ok(seen.connected())
+}
+
+#[test]
+fn topics_are_told_while_the_client_connects() {
+    let body = b"\0\0\0\0\0\0\0\0\xff\xff\0\0\0\x01\0\0\0\x01\0\0\0\x01t\0\0\0\0\0";
+    let expected = PartitionCounts::from([("t".to_owned(), None)]);
+    for pieces in [&[][..], &[1], &[2, 3]] {
+        assert_eq!(listed(4, body, pieces), Ok(expected.clone()));
+    }
+    // Afterwards it asks for some of them.
+    let seen = Seen::default();
+    seen.connected();
+    let requests = [request(METADATA, 4, 7, b"some")];
+    assert!(follow(&requests, &[answer(7, body)], &[], &seen).is_ok());
+    assert!(seen.connected().is_empty());
+}
+
+#[test]
+fn an_answer_that_does_not_tell_topics_is_refused_while_the_client_connects() {
+    assert_eq!(listed(4, b"\0\0\0\0topics", &[]), Err(FrameError::Topics));
+    let refused = FrameError::Version {
+        api: METADATA,
+        version: 5,
+        understood: 0..=4,
+    };
+    assert_eq!(listed(5, b"\0\0\0\0topics", &[]), Err(refused));
 }
 
 #[test]
