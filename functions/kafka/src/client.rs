@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::{
-    relay::{PartitionCounts, Refusal, Relay, Troubles, disguised},
+    relay::{ANSWER_BYTES_MAX, PartitionCounts, Refusal, Relay, Troubles, disguised},
     settings::Settings,
 };
 
@@ -78,7 +78,7 @@ impl Settings {
         let building = async {
             let builder = ClientBuilder::new(brokers)
                 .client_id(client_id)
-                .max_message_size(RESPONSE_BYTES_MAX)
+                .max_message_size(ANSWER_BYTES_MAX)
                 .backoff_config(backoff(retrying))
                 .socks5_proxy(relay.address().to_string());
             let builder = match self.security.sasl().await? {
@@ -190,10 +190,6 @@ pub enum ConnectError {
         troubles: Troubles,
     },
 }
-
-/// A broker's answer may carry this many bytes: above the 6 MB that Lambda
-/// takes in one batch of records, and far above the metadata of large clusters.
-pub(crate) const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The first retry comes after this time: long enough for a broker that just
 /// closed an idle connection, too short for a person to notice.

@@ -51,15 +51,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::{
-    dial::{Dialler, LinkError},
-    socks::Broker,
-};
 pub(crate) use self::{
+    answers::ANSWER_BYTES_MAX,
     dial::{Upstream, open},
     handover::Handover,
     literal::disguised,
     seen::Seen,
+};
+use self::{
+    dial::{Dialler, LinkError},
+    socks::Broker,
 };
 pub use self::{
     metadata::PartitionCounts,

@@ -13,7 +13,6 @@ use super::{
     sasl::{self, Word},
     seen::Seen,
 };
-use crate::client::RESPONSE_BYTES_MAX;
 
 /// Follows what a broker answers. A frame is known by its length and
 /// correlation id.
@@ -123,7 +122,7 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
             } => {
                 let time = throttle_time_ms.as_mut().and_then(|time| time.take(part));
                 if let Some(topics) = topics {
-                    extend(&mut topics.answer, part, RESPONSE_BYTES_MAX);
+                    extend(&mut topics.answer, part, ANSWER_BYTES_MAX);
                     if left == 0 {
                         let counts = partition_counts(topics.version, &topics.answer);
                         self.seen.listed(counts.ok_or(FrameError::Topics)?);
@@ -196,6 +195,11 @@ fn extend(start: &mut Vec<u8>, part: &[u8], bytes_max: usize) {
     let room = bytes_max.saturating_sub(start.len());
     start.extend_from_slice(&part[..room.min(part.len())]);
 }
+
+/// A broker's answer may carry this many bytes: above the 6 MB that Lambda
+/// takes in one batch of records, and far above the metadata of large clusters.
+/// rskafka takes no larger one.
+pub(crate) const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The bytes of length and correlation id.
 pub(super) const ANSWER_HEAD: usize = 8;
