@@ -51,16 +51,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub(crate) use self::{
-    answers::ANSWER_BYTES_MAX,
-    dial::{Upstream, open},
-    handover::Handover,
-    literal::disguised,
-    seen::Seen,
-};
 use self::{
     dial::{Dialler, LinkError},
     socks::Broker,
+};
+pub(crate) use self::{
+    dial::{Upstream, open},
+    frames::ANSWER_BYTES_MAX,
+    handover::Handover,
+    literal::disguised,
+    seen::Seen,
 };
 pub use self::{
     metadata::PartitionCounts,

@@ -6,7 +6,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use super::{
     api_versions::{self, throttle_time_at},
     frames::{FrameError, Observer, Start, Tail, field},
-    metadata::{self, partition_counts},
+    metadata::Listing,
     requests::{
         API_VERSIONS, METADATA, PRODUCE, Request, SASL_AUTHENTICATE, SASL_HANDSHAKE, Unanswered,
     },
@@ -32,7 +32,7 @@ enum Answer {
     /// versions; and all of it, where it is about all topics.
     Metadata {
         throttle_time_ms: Option<Start<4>>,
-        topics: Option<Topics>,
+        listing: Option<Listing>,
     },
     /// An answer about versions from where it begins, and the same in it.
     Versions {
@@ -44,13 +44,6 @@ enum Answer {
     Sasl { request: Request, start: Vec<u8> },
     /// Nothing.
     Other,
-}
-
-/// As much of an answer about all topics as went by.
-#[derive(Debug)]
-struct Topics {
-    version: i16,
-    answer: Vec<u8>,
 }
 
 impl<'a> Answers<'a> {
@@ -88,7 +81,11 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
                 throttle_time_ms: THROTTLE_TIME_FIRST
                     .contains(&request.version)
                     .then(Start::new),
-                topics: self.topics(request.version)?,
+                listing: self
+                    .seen
+                    .is_connecting()
+                    .then(|| Listing::new(request.version))
+                    .transpose()?,
             },
             API_VERSIONS if api_versions::THROTTLE_TIME.contains(&request.version) => {
                 Answer::Versions {
@@ -118,17 +115,16 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
             // Likewise: rskafka would throw the topics away, wait and ask again.
             Answer::Metadata {
                 throttle_time_ms,
-                topics,
+                listing,
             } => {
-                let time = throttle_time_ms.as_mut().and_then(|time| time.take(part));
-                if let Some(topics) = topics {
-                    extend(&mut topics.answer, part, ANSWER_BYTES_MAX);
-                    if left == 0 {
-                        let counts = partition_counts(topics.version, &topics.answer);
-                        self.seen.listed(counts.ok_or(FrameError::Topics)?);
-                    }
+                if let Some(listing) = listing
+                    && let Some(topics) = listing.take(part, left)?
+                {
+                    self.seen.listed(topics);
                 }
-                if let Some(time) = time {
+                if let Some(time) = throttle_time_ms
+                    && let Some(time) = time.take(part)
+                {
                     self.throttled(i32::from_be_bytes(time));
                 }
             }
@@ -164,24 +160,6 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
 }
 
 impl Answers<'_> {
-    /// Where an answer about topics is collected, if it is about all of them.
-    fn topics(&self, version: i16) -> Result<Option<Topics>, FrameError> {
-        if !self.seen.is_connecting() {
-            return Ok(None);
-        }
-        if !metadata::UNDERSTOOD.contains(&version) {
-            return Err(FrameError::Version {
-                api: METADATA,
-                version,
-                understood: metadata::UNDERSTOOD,
-            });
-        }
-        Ok(Some(Topics {
-            version,
-            answer: Vec::new(),
-        }))
-    }
-
     fn throttled(&self, milliseconds: i32) {
         let time = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
         if !time.is_zero() {
@@ -195,11 +173,6 @@ fn extend(start: &mut Vec<u8>, part: &[u8], bytes_max: usize) {
     let room = bytes_max.saturating_sub(start.len());
     start.extend_from_slice(&part[..room.min(part.len())]);
 }
-
-/// A broker's answer may carry this many bytes: above the 6 MB that Lambda
-/// takes in one batch of records, and far above the metadata of large clusters.
-/// rskafka takes no larger one.
-pub(crate) const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The bytes of length and correlation id.
 pub(super) const ANSWER_HEAD: usize = 8;

@@ -7,6 +7,11 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
+/// A broker's answer may carry this many bytes: above the 6 MB that Lambda
+/// takes in one batch of records, and far above the metadata of large clusters.
+/// rskafka takes no larger one.
+pub(crate) const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The length that stands before each frame, and does not count itself.
 const LENGTH_BYTES: usize = 4;
 
@@ -174,4 +179,7 @@ pub(crate) enum FrameError {
     /// An answer about topics that is none.
     #[error("an answer about topics that ends too early")]
     Topics,
+    /// One that rskafka would not take.
+    #[error("an answer about topics of {0} bytes, expected at most {ANSWER_BYTES_MAX}")]
+    TooManyTopics(usize),
 }

@@ -4,19 +4,66 @@
 
 use std::{collections::HashMap, num::NonZeroI32, ops::RangeInclusive};
 
-use super::fields::Fields;
+use super::{
+    fields::Fields,
+    frames::{ANSWER_BYTES_MAX, FrameError},
+    requests::METADATA,
+};
 
 /// How many partitions each topic has; none while it is being created.
 pub type PartitionCounts = HashMap<String, Option<NonZeroI32>>;
 
+/// An answer about all topics, of which a part went by.
+#[derive(Debug)]
+pub(super) struct Listing {
+    version: i16,
+    answer: Vec<u8>,
+}
+
+impl Listing {
+    /// None of an answer in that version has gone by.
+    pub(super) fn new(version: i16) -> Result<Self, FrameError> {
+        if !UNDERSTOOD.contains(&version) {
+            return Err(FrameError::Version {
+                api: METADATA,
+                version,
+                understood: UNDERSTOOD,
+            });
+        }
+        Ok(Self {
+            version,
+            answer: Vec::new(),
+        })
+    }
+
+    /// Takes the next part, which `left` bytes follow. The last one makes out
+    /// the topics.
+    pub(super) fn take(
+        &mut self,
+        part: &[u8],
+        left: usize,
+    ) -> Result<Option<PartitionCounts>, FrameError> {
+        let bytes = self.answer.len() + part.len() + left;
+        if bytes > ANSWER_BYTES_MAX {
+            return Err(FrameError::TooManyTopics(bytes));
+        }
+        self.answer.extend_from_slice(part);
+        if left > 0 {
+            return Ok(None);
+        }
+        let topics = partition_counts(self.version, &self.answer);
+        topics.map(Some).ok_or(FrameError::Topics)
+    }
+}
+
 /// The versions that are understood: all that rskafka speaks.
-pub(super) const UNDERSTOOD: RangeInclusive<i16> = 0..=4;
+const UNDERSTOOD: RangeInclusive<i16> = 0..=4;
 
 /// The topics of an answer, from behind its correlation id to its end; none
 /// where it ends too early.
 ///
 /// Kafka's own are left out: they are not written to.
-pub(super) fn partition_counts(version: i16, answer: &[u8]) -> Option<PartitionCounts> {
+fn partition_counts(version: i16, answer: &[u8]) -> Option<PartitionCounts> {
     let mut fields = Fields::new(answer);
     if version >= 3 {
         // throttle_time_ms
@@ -142,6 +189,16 @@ mod tests {
             let counts = partition_counts(version, &answer(version));
             assert_eq!(counts, Some(expected), "{version}");
         }
+    }
+
+    #[test]
+    fn an_answer_larger_than_the_client_takes_is_refused_before_it_is_there() {
+        let part = [0; 10];
+        let mut listing = Listing::new(4).unwrap();
+        assert_eq!(listing.take(&part, ANSWER_BYTES_MAX - 10), Ok(None));
+        let mut listing = Listing::new(4).unwrap();
+        let refused = FrameError::TooManyTopics(ANSWER_BYTES_MAX + 1);
+        assert_eq!(listing.take(&part, ANSWER_BYTES_MAX - 9), Err(refused));
     }
 
     #[test]
