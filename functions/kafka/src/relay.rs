@@ -21,7 +21,9 @@
 //!
 //! Any process of the machine may use the relay while it lives. It reaches
 //! nothing through it that it could not reach itself: what authenticates a
-//! client is sent by rskafka, never by the relay.
+//! client is sent by rskafka, never by the relay. What a broker of its choice
+//! says to it is taken for the cluster's word, though, on throttles and, while
+//! rskafka connects, on topics: who runs beside a function is trusted so far.
 
 mod answers;
 mod api_versions;
@@ -81,7 +83,7 @@ impl Relay {
     pub(crate) async fn start(tls: Option<Arc<ClientConfig>>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let seen = Arc::new(Seen::default());
+        let seen = Arc::new(Seen::listing());
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Dialler::new(tls), Arc::clone(&seen)));
         Ok(Self {

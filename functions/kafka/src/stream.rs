@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     client::{ConnectError, backoff},
-    relay::{Handover, disguised, open},
+    relay::{ANSWER_BYTES_MAX, Handover, disguised, open},
     settings::Settings,
 };
 
@@ -57,6 +57,7 @@ impl Settings {
         let handover = Handover::start(tls).await.map_err(ConnectError::Relay)?;
         let client = ClientBuilder::new(vec![disguised(broker)])
             .client_id(client_id)
+            .max_message_size(ANSWER_BYTES_MAX)
             .backoff_config(backoff(Duration::ZERO))
             .socks5_proxy(handover.address().to_string())
             .sasl_config(sasl)

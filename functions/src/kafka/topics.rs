@@ -164,6 +164,7 @@ mod tests {
         let connected = broker.settings().connect_once("test", LIST_MAX).await;
         let mut connection = connected.expect("connected");
         let told = connection.take_topics();
+        assert!(connection.take_topics().is_empty(), "they were given away");
         let topics = Topics::new(Arc::new(connection), told, SystemTime::now());
         assert_eq!(check(&topics, Duration::ZERO).await, 1);
         topics

@@ -83,7 +83,7 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
                     .then(Start::new),
                 listing: self
                     .seen
-                    .is_connecting()
+                    .is_listing()
                     .then(|| Listing::new(request.version))
                     .transpose()?,
             },
@@ -117,15 +117,13 @@ impl Observer<{ ANSWER_HEAD }> for Answers<'_> {
                 throttle_time_ms,
                 listing,
             } => {
-                if let Some(listing) = listing
-                    && let Some(topics) = listing.take(part, left)?
-                {
-                    self.seen.listed(topics);
-                }
-                if let Some(time) = throttle_time_ms
-                    && let Some(time) = time.take(part)
-                {
+                let time = throttle_time_ms.as_mut().and_then(|time| time.take(part));
+                let topics = listing.as_mut().map(|listing| listing.take(part, left));
+                if let Some(time) = time {
                     self.throttled(i32::from_be_bytes(time));
+                }
+                if let Some(topics) = topics.transpose()?.flatten() {
+                    self.seen.listed(topics);
                 }
             }
             // Likewise: rskafka would ask again, as often as it is throttled.

@@ -1,6 +1,6 @@
 //! Kafka's framing, followed while the bytes go by.
 //!
-//! Nothing is collected and nothing is held back: a frame of any size goes
+//! Nothing is collected here and nothing is held back: a frame of any size goes
 //! through in whatever pieces it comes.
 
 use std::ops::RangeInclusive;
@@ -177,7 +177,7 @@ pub(crate) enum FrameError {
         understood: RangeInclusive<i16>,
     },
     /// An answer about topics that is none.
-    #[error("an answer about topics that ends too early")]
+    #[error("an answer about topics that cannot be read")]
     Topics,
     /// One that rskafka would not take.
     #[error("an answer about topics of {0} bytes, expected at most {ANSWER_BYTES_MAX}")]

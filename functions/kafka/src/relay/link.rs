@@ -25,8 +25,9 @@ const UP_BYTES: usize = 32 * 1024;
 /// Answers come down in pieces of this size at most. They are short, but for the
 /// list of a large cluster's topics.
 const DOWN_BYTES: usize = 8 * 1024;
-/// What goes by before there are records fits in this, and many a link sees none.
-const FIRST_BYTES: usize = 512;
+/// What goes by before there are records fits in this as a rule, and many a link
+/// sees none.
+const FIRST_BYTES: usize = 1024;
 
 /// Where nothing more can be sent to a broker, it has this long to say what it
 /// has to say about what was: as a rule that has arrived already.

@@ -51,7 +51,9 @@ impl Listing {
         if left > 0 {
             return Ok(None);
         }
-        let topics = partition_counts(self.version, &self.answer);
+        // The next answer may be long in coming: nothing is kept until then.
+        let answer = std::mem::take(&mut self.answer);
+        let topics = partition_counts(self.version, &answer);
         topics.map(Some).ok_or(FrameError::Topics)
     }
 }
@@ -60,7 +62,7 @@ impl Listing {
 const UNDERSTOOD: RangeInclusive<i16> = 0..=4;
 
 /// The topics of an answer, from behind its correlation id to its end; none
-/// where it ends too early.
+/// where it cannot be read.
 ///
 /// Kafka's own are left out: they are not written to.
 fn partition_counts(version: i16, answer: &[u8]) -> Option<PartitionCounts> {
@@ -141,6 +143,8 @@ fn skip_partition(fields: &mut Fields<'_>) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     const THROTTLE: &[u8] = b"\0\0\0\0";
@@ -189,6 +193,30 @@ mod tests {
             let counts = partition_counts(version, &answer(version));
             assert_eq!(counts, Some(expected), "{version}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_read_or_is_not(
+            version in UNDERSTOOD,
+            begin in 0..80_usize,
+            bytes in vec(any::<u8>(), 0..80),
+        ) {
+            let answer = answer(version);
+            let begin = &answer[..begin.min(answer.len())];
+            let _ = partition_counts(version, &[begin, &bytes].concat());
+        }
+    }
+
+    #[test]
+    fn counts_that_the_answer_does_not_have_room_for_are_not_believed() {
+        let no_brokers = b"\0\0\0\0\xff\xff\0\0\0\x01";
+        for count in [i32::MAX, 1] {
+            let answer = [no_brokers.as_slice(), &count.to_be_bytes()].concat();
+            assert_eq!(partition_counts(2, &answer), None);
+        }
+        let answer = [no_brokers.as_slice(), &i32::MIN.to_be_bytes()].concat();
+        assert_eq!(partition_counts(2, &answer), Some(PartitionCounts::new()));
     }
 
     #[test]

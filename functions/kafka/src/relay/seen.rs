@@ -24,14 +24,22 @@ pub(crate) struct Seen {
     /// By the wall clock, which goes on while a function is frozen.
     expires: Mutex<Option<SystemTime>>,
     is_cut: AtomicBool,
-    is_connected: AtomicBool,
-    /// What was last said of all topics.
+    is_listing: AtomicBool,
+    /// What was last said of all topics, while that was wanted.
     topics: Mutex<PartitionCounts>,
     /// By broker; as many as a cluster has.
     broken: Mutex<BTreeMap<String, Arc<LinkError>>>,
 }
 
 impl Seen {
+    /// For a client that is about to connect, and whose topics are wanted.
+    pub(super) fn listing() -> Self {
+        Self {
+            is_listing: AtomicBool::new(true),
+            ..Self::default()
+        }
+    }
+
     /// Until when brokers asked for no more records.
     pub(crate) fn throttled_until(&self) -> Option<Instant> {
         let throttle = (*self.throttle.lock())?;
@@ -63,13 +71,14 @@ impl Seen {
     pub(crate) fn connected(&self) -> PartitionCounts {
         *self.refusal.lock() = None;
         self.is_cut.store(false, Ordering::Relaxed);
-        self.is_connected.store(true, Ordering::Relaxed);
+        self.is_listing.store(false, Ordering::Relaxed);
         std::mem::take(&mut *self.topics.lock())
     }
 
-    /// Whether rskafka is connecting: then what it asks for is all topics.
-    pub(super) fn is_connecting(&self) -> bool {
-        !self.is_connected.load(Ordering::Relaxed)
+    /// Whether topics are wanted: while rskafka connects, when it asks for all
+    /// of them and for nothing less.
+    pub(super) fn is_listing(&self) -> bool {
+        self.is_listing.load(Ordering::Relaxed)
     }
 
     /// These are all topics that we may see.

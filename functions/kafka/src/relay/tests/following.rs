@@ -38,7 +38,6 @@ fn check(
     pieces: &[usize],
 ) -> Result<(Vec<u8>, Vec<u8>, bool), FrameError> {
     let seen = Seen::default();
-    seen.connected();
     let (up, down) = follow(requests, answers, pieces, &seen)?;
     Ok((up, down, seen.throttled_until().is_some()))
 }
@@ -143,7 +142,7 @@ fn a_throttle_time_is_taken_out_of_an_answer_about_topics_and_told() {
 
 /// The topics that an answer about them tells while rskafka connects.
 fn listed(version: i16, body: &[u8], pieces: &[usize]) -> Result<PartitionCounts, FrameError> {
-    let seen = Seen::default();
+    let seen = Seen::listing();
     let requests = [request(METADATA, version, 7, b"all")];
     follow(&requests, &[answer(7, body)], pieces, &seen)?;
     Ok(seen.connected())
@@ -157,11 +156,28 @@ fn topics_are_told_while_the_client_connects() {
         assert_eq!(listed(4, body, pieces), Ok(expected.clone()));
     }
     // Afterwards it asks for some of them.
-    let seen = Seen::default();
+    let seen = Seen::listing();
     seen.connected();
     let requests = [request(METADATA, 4, 7, b"some")];
     assert!(follow(&requests, &[answer(7, body)], &[], &seen).is_ok());
     assert!(seen.connected().is_empty());
+}
+
+#[test]
+fn topics_and_a_throttle_time_are_told_of_one_answer_and_the_last_answer_counts() {
+    let body = |topic: &[u8]| {
+        let brokers = b"\0\0\x01\x2c\0\0\0\0\xff\xff\0\0\0\x01\0\0\0\x01\0\0\0\x01";
+        [brokers, topic, b"\0\0\0\0\0"].concat()
+    };
+    let requests = [1, 2].map(|id| request(METADATA, 4, id, b"all"));
+    let answers = [answer(1, &body(b"a")), answer(2, &body(b"b"))];
+    for pieces in [&[][..], &[1], &[2, 3]] {
+        let seen = Seen::listing();
+        follow(&requests, &answers, pieces, &seen).unwrap();
+        assert!(seen.throttled_until().is_some());
+        let expected = PartitionCounts::from([("b".to_owned(), None)]);
+        assert_eq!(seen.connected(), expected);
+    }
 }
 
 #[test]
