@@ -46,6 +46,11 @@ impl<const HEAD: usize> Frames<HEAD> {
         }
     }
 
+    /// Whether a frame has begun of which it is not known yet what it is.
+    pub(super) fn is_in_head(&self) -> bool {
+        (1..HEAD).contains(&self.known)
+    }
+
     /// Tells `observer` what goes by in `chunk`, the bytes after the last chunk's.
     pub(super) fn follow(
         &mut self,

@@ -69,7 +69,8 @@ async fn up(
             return Ok(());
         };
         frames.follow(&mut chunk, &mut requests)?;
-        if requests.may_be_followed() {
+        // rskafka writes the length of a large request by itself.
+        if frames.is_in_head() || requests.may_be_followed() {
             acknowledge_at_once(client.as_ref());
         }
         broker.write_all(&chunk).await.map_err(LinkError::Lost)?;

@@ -32,6 +32,9 @@ const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/ca.pem");
 /// A produce request and its answer, which throttles.
 const REQUEST: &[u8] = b"\0\0\0\x0c\0\0\0\x07\0\0\0\x01body";
 const ANSWER: &[u8] = b"\0\0\0\x0f\0\0\0\x01results\0\0\0\x05";
+/// Another request and its answer, in which nothing is of interest.
+const OTHER_REQUEST: &[u8] = b"\0\0\0\x08\0\x01\0\x04\0\0\0\x02";
+const OTHER_ANSWER: &[u8] = b"\0\0\0\x04\0\0\0\x02";
 const UNTHROTTLED: &[u8] = b"\0\0\0\x0f\0\0\0\x01results\0\0\0\0";
 
 /// A broker that answers that one request, in TLS where it has a certificate.
@@ -181,8 +184,19 @@ async fn each_piece_of_a_request_is_acknowledged_at_once() {
     let (upstream, mut broker) = tokio::io::duplex(REQUEST.len());
     let seen = Seen::default();
     let talking = async {
+        // What came before says nothing of what comes.
+        client.write_all(OTHER_REQUEST).await.unwrap();
+        broker
+            .read_exact(&mut vec![0; OTHER_REQUEST.len()])
+            .await
+            .unwrap();
+        broker.write_all(OTHER_ANSWER).await.unwrap();
+        client
+            .read_exact(&mut [0; OTHER_ANSWER.len()])
+            .await
+            .unwrap();
         for _ in 0..3 {
-            for piece in [&REQUEST[..10], &REQUEST[10..]] {
+            for piece in [&REQUEST[..4], &REQUEST[4..]] {
                 client.write_all(piece).await.unwrap();
                 broker.read_exact(&mut vec![0; piece.len()]).await.unwrap();
                 assert!(watched.quickack().unwrap(), "{piece:?}");
