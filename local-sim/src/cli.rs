@@ -6,105 +6,104 @@ use std::{
 };
 
 use clap::Parser;
-
-use crate::gateway::{
-    self, AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, PlainGet,
+use local_sim_gateway::{
+    self as gateway, AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, PlainGet,
 };
 
 /// Runs API Gateway's WebSocket APIs, Lambda and Kafka on this machine, for the functions of a contract.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
-pub(crate) struct Options {
+pub struct Options {
     /// The contract: which routes there are, and what serves them
     #[arg(long, value_name = "PATH", default_value = "gateway.yaml")]
-    pub(crate) contract: PathBuf,
+    pub contract: PathBuf,
     /// Where WebSockets and `@connections` are served; port 0 takes any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3001")]
-    pub(crate) listen: SocketAddr,
+    pub listen: SocketAddr,
     /// The API's stage
     #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
-    pub(crate) stage: String,
+    pub stage: String,
     /// A custom domain: sockets and `@connections` of this `Host` name no stage in their path
     #[arg(long, value_name = "NAME", value_parser = domain_name)]
-    pub(crate) domain_name: Option<String>,
+    pub domain_name: Option<String>,
     /// Where all of this can be looked at and interfered with, below /api; unless given, any free port where this
     /// one is taken [default: 127.0.0.1:3002]
     #[arg(long, value_name = "ADDR")]
-    pub(crate) console: Option<SocketAddr>,
+    pub console: Option<SocketAddr>,
     /// Trouble from the start: what `/api/faults` of the console takes, in YAML
     #[arg(long, value_name = "FILE")]
-    pub(crate) faults: Option<PathBuf>,
+    pub faults: Option<PathBuf>,
     /// How a message is read for its route: `lenient`, so that names need no quotes, or `strict`
     #[arg(long, value_name = "HOW", default_value = "lenient", value_parser = json)]
-    pub(crate) json: JsonReading,
+    pub json: JsonReading,
     /// What numbers and booleans of an authorizer's context are in events: `strings` or `typed`
     #[arg(long, value_name = "AS", default_value = "strings", value_parser = authorizer_context)]
-    pub(crate) authorizer_context: AuthorizerContext,
+    pub authorizer_context: AuthorizerContext,
     /// Who may use `@connections`: `signed`, whose signature is well-formed and fresh, and right if it is by our
     /// own key; `strict`, our own key only; `off`, anybody
     #[arg(long, value_name = "MODE", default_value = "signed", value_parser = connections_auth)]
-    pub(crate) connections_auth: ConnectionsAuth,
+    pub connections_auth: ConnectionsAuth,
     /// Enforces an account's quotas too: 500 new connections a second, and 10,000 requests with a burst of 5,000
     #[arg(long)]
-    pub(crate) account_quotas: bool,
+    pub account_quotas: bool,
     /// Writes a line for each event to this file; `-` is standard error
     #[arg(long, value_name = "PATH")]
-    pub(crate) access_log: Option<PathBuf>,
+    pub access_log: Option<PathBuf>,
     /// The text of such a line, with `$context` variables; JSON unless given
     #[arg(long, value_name = "FORMAT", requires = "access_log")]
-    pub(crate) access_log_format: Option<String>,
+    pub access_log_format: Option<String>,
     /// Whether a client's pings and pongs keep its connection from being idle
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
-    pub(crate) ping_resets_idle: bool,
+    pub ping_resets_idle: bool,
     /// What a client is told whose message is throttled
     #[arg(long, value_name = "TEXT", default_value = "Too Many Requests")]
-    pub(crate) throttled_message: String,
+    pub throttled_message: String,
     /// What becomes of bytes posted to a client that are not UTF-8: `replace` (by U+FFFD) or `refuse` (400)
     #[arg(long, value_name = "HOW", default_value = "replace", value_parser = invalid_utf8)]
-    pub(crate) invalid_utf8: InvalidUtf8,
+    pub invalid_utf8: InvalidUtf8,
     /// The status of a GET of the socket's URL that asks for no WebSocket: 426 or 403
     #[arg(long, value_name = "STATUS", default_value = "426", value_parser = plain_get)]
-    pub(crate) plain_get: PlainGet,
+    pub plain_get: PlainGet,
     /// Uses this cluster instead of the embedded broker, with the `KAFKA_…` settings of --env, else of
     /// the environment
     #[arg(long, value_name = "HOST:PORT,...", conflicts_with_all = ["kafka_listen"])]
-    pub(crate) kafka: Option<String>,
+    pub kafka: Option<String>,
     /// Creates the contract's topics on that cluster where they are missing (its default replication)
     #[arg(long, requires = "kafka")]
-    pub(crate) create_topics: bool,
+    pub create_topics: bool,
     /// Where the embedded broker listens; port 0 takes any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = kafka_listen)]
-    pub(crate) kafka_listen: SocketAddr,
+    pub kafka_listen: SocketAddr,
     /// Partitions of topics that local-sim creates
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=1000))]
-    pub(crate) partitions: i32,
+    pub partitions: i32,
     /// Runs this executable as function NAME: one of ours, or a new name for the contract to use
     /// (any program that speaks the Runtime API; repeatable)
     #[arg(long = "function", value_name = "NAME=PATH", value_parser = function)]
-    pub(crate) functions: Vec<(String, PathBuf)>,
+    pub functions: Vec<(String, PathBuf)>,
     /// An environment variable for every function; wins over what local-sim itself would set, AWS_* too (repeatable)
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
-    pub(crate) environment: Vec<(String, String)>,
+    pub environment: Vec<(String, String)>,
     /// Invocations that may be under way at once, of all functions; beyond, they are throttled
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = concurrency)]
-    pub(crate) account_concurrency: usize,
+    pub account_concurrency: usize,
     /// Where a few environments are busy, an invocation waits this long for one of them before another is
     /// started; 0 starts one at once, as Lambda does
     #[arg(long, value_name = "MS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=60_000))]
-    pub(crate) scale_after: u64,
+    pub scale_after: u64,
     /// Ends an environment that is idle for so long
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) reap_after: u64,
+    pub reap_after: u64,
     /// The folder that our functions are built from; unless given, what local-sim itself was built from
     #[arg(long, value_name = "PATH")]
-    pub(crate) source: Option<PathBuf>,
+    pub source: Option<PathBuf>,
     /// Uses the functions' binaries that are there
     #[arg(long)]
-    pub(crate) no_build: bool,
+    pub no_build: bool,
     /// Reloads functions while it runs: ours when their source has changed, which builds them (but with
     /// --no-build), others when their executable has
     #[arg(long)]
-    pub(crate) watch: bool,
+    pub watch: bool,
 }
 
 impl Options {
@@ -124,6 +123,13 @@ impl Options {
             invalid_utf8: self.invalid_utf8,
             plain_get: self.plain_get,
         }
+    }
+}
+
+impl Default for Options {
+    /// The options of a command line without arguments.
+    fn default() -> Self {
+        Self::parse_from(["local-sim"])
     }
 }
 

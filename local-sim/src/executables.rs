@@ -176,7 +176,7 @@ fn given_by_name<'a>(
 
 /// Why there is no program for a function.
 #[derive(Debug, Error)]
-pub(crate) enum ExecutableError {
+pub enum ExecutableError {
     /// Nobody provides the function, or it lacks a topic.
     #[error(transparent)]
     Contract(ContractError),

@@ -77,7 +77,7 @@ async fn bounded<T, E: Error + Send + Sync + 'static>(
 
 /// Why the contract's topics cannot be used.
 #[derive(Debug, Error)]
-pub(crate) enum TopicsError {
+pub enum TopicsError {
     /// A variable is missing, or cannot be used.
     #[error("--kafka")]
     Settings(#[source] SettingsError),

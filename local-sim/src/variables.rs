@@ -65,7 +65,7 @@ impl Variables {
 /// A variable that no function could be given. Its value may be secret, and is not shown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}, in the environment, is not UTF-8, expected a text")]
-pub(crate) struct NotText(String);
+pub struct NotText(String);
 
 fn text(name: &str, value: &OsStr) -> Result<String, NotText> {
     value

@@ -13,10 +13,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use local_sim_lambda::Lambda;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::{executables::Executables, lambda::Lambda};
+use crate::executables::Executables;
 
 /// Looks after the programs of functions.
 #[derive(Debug)]
@@ -24,20 +25,28 @@ pub(crate) struct Watch {
     executables: Executables,
     programs: Programs,
     lambda: Arc<Lambda>,
+    /// Whether our functions are built when their source changes.
+    builds: bool,
 }
 
 impl Watch {
     /// Reloads functions of `lambda` when their programs change.
-    pub(crate) fn new(executables: Executables, programs: Programs, lambda: Arc<Lambda>) -> Self {
+    pub(crate) fn new(
+        executables: Executables,
+        programs: Programs,
+        lambda: Arc<Lambda>,
+        builds: bool,
+    ) -> Self {
         Self {
             executables,
             programs,
             lambda,
+            builds,
         }
     }
 
-    /// Builds ours where `builds` says so, and reloads what has changed since this call, until it is dropped.
-    pub(crate) fn run(mut self, builds: bool) -> impl Future<Output = ()> {
+    /// Builds ours, if asked to, and reloads what has changed since this call, until it is dropped.
+    pub(crate) fn run(mut self) -> impl Future<Output = ()> {
         let source = self.executables.source().to_owned();
         let mut sources = Changes::new(move || Executables::source_files(&source));
         let paths = self.executables.paths().clone();
@@ -48,7 +57,7 @@ impl Watch {
         async move {
             loop {
                 sleep(LOOK_AGAIN_AFTER).await;
-                if builds && sources.have_come() {
+                if self.builds && sources.have_come() {
                     self.build().await;
                 }
                 for (name, file) in &mut files {

@@ -1,6 +1,6 @@
 //! Events of the real gateway, made again from the same inputs: their keys, and the order of these.
 //!
-//! Where each comes from is told beside it, in `local-sim/tests/events`.
+//! Where each comes from is told beside it, in `local-sim/gateway/tests/events`.
 
 use serde_json::json;
 use tests::probe::Step;
@@ -24,7 +24,11 @@ pub(crate) fn tests() -> Vec<Test> {
 
 macro_rules! recorded {
     ($name:literal) => {
-        include_str!(concat!("../../local-sim/tests/events/", $name, ".json"))
+        include_str!(concat!(
+            "../../local-sim/gateway/tests/events/",
+            $name,
+            ".json"
+        ))
     };
 }
 

@@ -7,7 +7,7 @@ use serde::{
     ser::{SerializeMap, SerializeStruct as _},
 };
 
-use super::Trigger;
+use local_sim_faults::Trigger;
 
 /// What is said of the faults: some begin, others end, and of the rest nothing is said.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,10 +25,10 @@ pub(crate) struct Faults {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OfFunction {
     /// They are throttled.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
+    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
     pub(crate) throttle: Said<Trigger>,
     /// They start an environment each.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
+    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
     pub(crate) cold_start: Said<Trigger>,
     /// They wait before they get to an environment.
     #[serde(skip_serializing_if = "Said::is_nothing")]
@@ -43,7 +43,7 @@ pub(crate) struct OfGateway {
     #[serde(skip_serializing_if = "Said::is_nothing")]
     pub(crate) reorder: Said<Timed>,
     /// A `$disconnect` does not run.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
+    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
     pub(crate) drop_disconnect: Said<Trigger>,
 }
 
@@ -55,16 +55,16 @@ pub(crate) struct OfKafka {
     #[serde(skip_serializing_if = "Said::is_nothing")]
     pub(crate) slow: Said<Timed>,
     /// Requests are not answered.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
+    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
     pub(crate) silent: Said<Trigger>,
     /// Connections are closed.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
+    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
     pub(crate) closed: Said<Trigger>,
     /// Clients are told to wait.
     #[serde(skip_serializing_if = "Said::is_nothing")]
     pub(crate) throttling: Said<Timed>,
     /// No partition has a leader.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
+    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
     pub(crate) leaderless: Said<Trigger>,
 }
 
@@ -128,12 +128,14 @@ impl<T: Serialize> Serialize for Said<T> {
     }
 }
 
-impl Serialize for Trigger {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        add(&mut map, *self)?;
-        map.end()
-    }
+/// A fault that takes no time of its own.
+fn plain<S: Serializer>(said: &Said<Trigger>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Said::InForce(trigger) = said else {
+        return serializer.serialize_none();
+    };
+    let mut map = serializer.serialize_map(None)?;
+    add(&mut map, *trigger)?;
+    map.end()
 }
 
 impl Serialize for Timed {

@@ -1,4 +1,4 @@
-//! Trouble on demand: what is to go wrong, and when.
+//! Faults on demand, for all parts of the simulator: read from a file or a request, and put in force.
 //!
 //! ```text
 //! --faults FILE ─┐
@@ -7,15 +7,7 @@
 //! ```
 
 mod document;
-mod pause;
 mod reader;
 mod switchboard;
-mod trigger;
 
-pub(crate) use self::{
-    document::Faults,
-    pause::Pause,
-    reader::Scope,
-    switchboard::Switchboard,
-    trigger::{Striking, Trigger, chance},
-};
+pub(crate) use self::{document::Faults, reader::Scope, switchboard::Switchboard};

@@ -3,14 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    Faults, Scope, Striking, Trigger,
-    document::{OfFunction, OfGateway, OfKafka, Said, Timed},
+    document::{Faults, OfFunction, OfGateway, OfKafka, Said, Timed},
+    reader::Scope,
 };
-use crate::gateway::{Gateway, Reorder};
-use crate::kafka::{Control, Fault, Kind};
-use crate::lambda::Lambda;
+use local_sim_broker::{Control, Fault, Kind};
+use local_sim_console::FaultControl;
+use local_sim_faults::{Striking, Trigger};
+use local_sim_gateway::{Gateway, Reorder};
+use local_sim_lambda::Lambda;
 
 /// A hand on the faults of all parts of the simulator.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ impl Switchboard {
     }
 
     /// What faults there can be.
-    pub(crate) fn scope(&self) -> Scope {
+    fn scope(&self) -> Scope {
         Scope {
             functions: self.lambda.functions().map(str::to_owned).collect(),
             has_broker: self.broker.is_some(),
@@ -51,7 +54,7 @@ impl Switchboard {
     }
 
     /// Puts in force what is said, ends what is said to be over, and lets the rest be. A seed restarts every choice.
-    pub(crate) fn apply(&self, faults: &Faults) {
+    fn apply(&self, faults: &Faults) {
         let mut seed = self.seed.lock();
         if let Some(given) = faults.seed {
             *seed = given;
@@ -60,17 +63,7 @@ impl Switchboard {
         self.set(faults, *seed);
     }
 
-    /// Puts in force what is so at the start, from its beginning, and nothing else.
-    pub(crate) fn reset(&self) {
-        let mut seed = self.seed.lock();
-        *seed = self.start.seed.unwrap_or_default();
-        self.set(&self.nothing(), *seed);
-        self.restart(*seed);
-        self.set(&self.start, *seed);
-    }
-
-    /// What is in force now, with what is left of it.
-    pub(crate) fn in_force(&self) -> Faults {
+    fn faults_in_force(&self) -> Faults {
         let seed = *self.seed.lock();
         let functions = self.lambda.functions().filter_map(|name| {
             let of_function = self.of_function(name)?;
@@ -214,6 +207,26 @@ impl Switchboard {
         plain(Kind::Closed, faults.closed);
         timed(Kind::Throttling, faults.throttling);
         plain(Kind::Leaderless, faults.leaderless);
+    }
+}
+
+impl FaultControl for Switchboard {
+    fn in_force(&self) -> Box<RawValue> {
+        to_raw_value(&self.faults_in_force()).expect("names and numbers are always JSON")
+    }
+
+    fn change(&self, body: &[u8]) -> Result<(), String> {
+        let faults = Faults::parse(body, &self.scope()).map_err(|error| error.to_string())?;
+        self.apply(&faults);
+        Ok(())
+    }
+
+    fn reset(&self) {
+        let mut seed = self.seed.lock();
+        *seed = self.start.seed.unwrap_or_default();
+        self.set(&self.nothing(), *seed);
+        self.restart(*seed);
+        self.set(&self.start, *seed);
     }
 }
 

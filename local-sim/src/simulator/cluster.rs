@@ -1,16 +1,12 @@
 //! Where records go, and where those that are pushed come from.
 
+use local_sim_broker::{self as broker, Broker};
+use local_sim_mapping::{JoinError, Mapping};
 use sluice_contract::{Contract, Push};
 use sluice_kafka::Settings;
 
-use super::StartError;
-use crate::{
-    cli::Options,
-    kafka::{self, Broker},
-    mapping::{JoinError, Mapping},
-    topics,
-    variables::Variables,
-};
+use super::error::StartError;
+use crate::{cli::Options, topics, variables::Variables};
 
 /// Where records go.
 pub(super) struct Cluster {
@@ -39,9 +35,9 @@ impl Cluster {
             });
         }
         let address = options.kafka_listen;
-        let settings = kafka::Options {
+        let settings = broker::Options {
             partitions_default: options.partitions,
-            retention_bytes: kafka::RETENTION_BYTES_DEFAULT,
+            retention_bytes: broker::RETENTION_BYTES_DEFAULT,
         };
         let hint = if address.port() == KAFKA_PORT {
             "; is Kafka running there? --kafka uses it"

@@ -8,12 +8,16 @@ use std::{
 use super::cluster::Cluster;
 
 /// What a user connects to.
-pub(super) struct Endpoints {
-    websocket: String,
-    /// What `@connections` is below of.
-    pub(super) stage: String,
-    kafka: String,
-    console: String,
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// The URL of the stage, for WebSocket clients.
+    pub websocket: String,
+    /// The URL of the stage, for `@connections`.
+    pub stage: String,
+    /// The bootstrap brokers: `host:port,…`.
+    pub kafka: String,
+    /// The URL of the console.
+    pub console: String,
 }
 
 impl Endpoints {
@@ -32,7 +36,7 @@ impl Endpoints {
     }
 
     /// Prints the lines that scripts read; on a terminal, one more that a user can paste.
-    pub(super) fn print(&self) {
+    pub fn print(&self) {
         let Self {
             websocket,
             stage,

@@ -1,23 +1,18 @@
 //! What keeps the simulator from starting.
 
-use std::{
-    error::Error,
-    io::{self, Write as _},
-    net::SocketAddr,
-};
+use std::{error::Error, io, net::SocketAddr};
 
+use local_sim_gateway::AccessLogError;
+use local_sim_mapping::JoinError;
 use sluice_contract::ContractError;
 use sluice_kafka::SettingsError;
 use thiserror::Error;
 
-use crate::{
-    executables::ExecutableError, gateway::AccessLogError, mapping::JoinError, topics::TopicsError,
-    variables::NotText,
-};
+use crate::{executables::ExecutableError, topics::TopicsError, variables::NotText};
 
 /// Why the simulator does not start.
 #[derive(Debug, Error)]
-pub(crate) enum StartError {
+pub enum StartError {
     /// The contract is wrong.
     #[error(transparent)]
     Contract(#[from] ContractError),
@@ -33,9 +28,13 @@ pub(crate) enum StartError {
     /// A port cannot be had.
     #[error("cannot listen on {address}: {flag} takes another address{hint}")]
     Listen {
+        /// The option that takes another address.
         flag: &'static str,
+        /// The address that was asked for.
         address: SocketAddr,
+        /// What else may help, or nothing.
         hint: &'static str,
+        /// Why not.
         #[source]
         source: io::Error,
     },
@@ -60,22 +59,4 @@ pub(crate) enum StartError {
     /// Lambda does not start.
     #[error("cannot start Lambda")]
     Lambda(#[source] io::Error),
-    /// Signals cannot be received.
-    #[error("cannot wait for signals")]
-    Signals(#[source] io::Error),
-}
-
-/// Says on standard error, in one line, why the simulator does not start.
-pub(crate) fn report(error: &dyn Error) {
-    let mut line = format!("local-sim: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Libraries often repeat their own cause.
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = error.source();
-    }
-    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -8,7 +8,7 @@ use std::{
 use tokio::net::TcpListener;
 use tracing::warn;
 
-use super::StartError;
+use super::error::StartError;
 
 /// Listens at an address that `flag` can change.
 pub(super) async fn listen(

@@ -1,0 +1,30 @@
+//! What a developer may do with the broker while it runs, beside what clients may.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{cluster::Cluster, faults::Faults, store::recent::Place};
+
+/// A hand on a broker; it does not keep it running.
+#[derive(Debug, Clone)]
+pub struct Control(Arc<Cluster>);
+
+impl Control {
+    /// A hand on the broker of this cluster.
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
+        Self(cluster)
+    }
+
+    /// What is wrong with the broker, for every client.
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    /// Where the records are whose header `ce_id` is one of these, as far as they are among the newest: see
+    /// [`super::store::recent::Recent::find`].
+    pub fn find(&self, ce_ids: &BTreeSet<String>) -> BTreeMap<String, Place> {
+        self.0.topics.recent().find(ce_ids)
+    }
+}

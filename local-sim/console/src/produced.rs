@@ -1,0 +1,103 @@
+//! The records that invocations led to: found by the id that our functions give them.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+
+use local_sim_broker::{Control, Place};
+use local_sim_lambda::Record;
+
+/// Where the records of some invocations are.
+#[derive(Debug, Default)]
+pub(super) struct Produced(BTreeMap<String, Place>);
+
+impl Produced {
+    /// Looks for the records of these invocations in the embedded broker, where there is one. That takes a while.
+    pub(super) fn find(invocations: &[Arc<Record>], broker: Option<&Control>) -> Self {
+        let Some(broker) = broker else {
+            return Self::default();
+        };
+        let ids = invocations.iter().filter_map(|it| id(it));
+        let ids: BTreeSet<String> = ids.collect();
+        Self(if ids.is_empty() {
+            BTreeMap::new()
+        } else {
+            broker.find(&ids)
+        })
+    }
+
+    /// The record of this invocation.
+    pub(super) fn of(&self, invocation: &Record) -> Option<&Place> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&id(invocation)?)
+    }
+}
+
+/// The `ce_id` of the record that our functions make of an event; `None` where they make none.
+fn id(invocation: &Record) -> Option<String> {
+    of_event(&invocation.event)
+}
+
+fn of_event(event: &[u8]) -> Option<String> {
+    let event: Event<'_> = serde_json::from_slice(event).ok()?;
+    let context = event.request_context;
+    let connection_id = context.connection_id;
+    match &*context.event_type {
+        "CONNECT" => Some(format!("{connection_id}:connect")),
+        "DISCONNECT" => Some(format!("{connection_id}:disconnect")),
+        "MESSAGE" => context.message_id.map(Cow::into_owned),
+        _ => None,
+    }
+}
+
+/// As much of an event as it takes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    #[serde(borrow)]
+    request_context: Context<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'a> {
+    #[serde(borrow)]
+    event_type: Cow<'a, str>,
+    #[serde(borrow)]
+    connection_id: Cow<'a, str>,
+    #[serde(borrow)]
+    message_id: Option<Cow<'a, str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(event: &str) -> Option<String> {
+        of_event(event.as_bytes())
+    }
+
+    #[test]
+    fn an_id_is_what_our_functions_give_a_record() {
+        let event = |kind: &str| {
+            format!(
+                r#"{{"requestContext":{{"eventType":"{kind}","connectionId":"c=","messageId":"m=","x":1}},"body":""}}"#
+            )
+        };
+        assert_eq!(check(&event("CONNECT")).as_deref(), Some("c=:connect"));
+        assert_eq!(check(&event("MESSAGE")).as_deref(), Some("m="));
+        assert_eq!(
+            check(&event("DISCONNECT")).as_deref(),
+            Some("c=:disconnect")
+        );
+        assert_eq!(check(&event("OTHER")), None);
+        assert_eq!(check(r#"{"eventSource":"SelfManagedKafka"}"#), None);
+        assert_eq!(check("no JSON"), None);
+    }
+}

@@ -1,0 +1,279 @@
+//! What an authorizer answers, strictly read.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::policy::Policy;
+use crate::{limits::AUTHORIZER_ANSWER_BYTES_MAX, options::AuthorizerContext, principal::Scalar};
+
+/// Who it is, and what they may.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) principal_id: String,
+    pub(super) policy: Policy,
+    pub(super) context: Vec<(String, Scalar)>,
+    /// Keys that are not an authorizer's.
+    pub(super) unknown: Vec<String>,
+}
+
+impl Answer {
+    /// Reads an answer. Properties become text, unless `typing` leaves them as they are.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the developer.
+    pub(super) fn parse(payload: &[u8], typing: AuthorizerContext) -> Result<Self, AnswerError> {
+        if payload.len() > AUTHORIZER_ANSWER_BYTES_MAX {
+            return Err(AnswerError::TooLong(payload.len()));
+        }
+        if payload.trim_ascii_start().first() != Some(&b'{') {
+            return Err(AnswerError::NoObject);
+        }
+        let Members(members) = serde_json::from_slice(payload)?;
+        let (mut principal_id, mut policy) = (None, None);
+        let (mut context, mut unknown) = (Vec::new(), Vec::new());
+        for (name, value) in members {
+            match name.as_str() {
+                "principalId" => principal_id = Some(text(&name, &value)?),
+                "policyDocument" => {
+                    let read = serde_json::from_str(value.get());
+                    policy = Some(read.map_err(AnswerError::Policy)?);
+                }
+                "context" => context = properties(&value, typing)?,
+                "usageIdentifierKey" => drop(text(&name, &value)?),
+                _ => unknown.push(name),
+            }
+        }
+        Ok(Self {
+            principal_id: principal_id.ok_or(AnswerError::Missing("principalId"))?,
+            policy: policy.ok_or(AnswerError::Missing("policyDocument"))?,
+            context,
+            unknown,
+        })
+    }
+}
+
+fn text(name: &str, value: &RawValue) -> Result<String, AnswerError> {
+    serde_json::from_str(value.get()).map_err(|_| AnswerError::property(name, value, "a text"))
+}
+
+/// The context, without the two names that are the gateway's own.
+fn properties(
+    context: &RawValue,
+    typing: AuthorizerContext,
+) -> Result<Vec<(String, Scalar)>, AnswerError> {
+    if context.get() == "null" {
+        return Ok(Vec::new());
+    }
+    let Members(members) = serde_json::from_str(context.get())
+        .map_err(|_| AnswerError::property("context", context, "an object"))?;
+    members
+        .into_iter()
+        .filter(|(name, _)| !["principalId", "integrationLatency"].contains(&name.as_str()))
+        .map(|(name, value)| {
+            let scalar = scalar(&value, typing).ok_or_else(|| {
+                AnswerError::property(
+                    &format!("context.{name}"),
+                    &value,
+                    "a text, a number or a boolean",
+                )
+            })?;
+            Ok((name, scalar))
+        })
+        .collect()
+}
+
+fn scalar(value: &RawValue, typing: AuthorizerContext) -> Option<Scalar> {
+    let json = value.get();
+    match (json.as_bytes().first()?, typing) {
+        (b'"', _) => serde_json::from_str(json).ok().map(Scalar::Text),
+        (b'-' | b'0'..=b'9' | b't' | b'f', AuthorizerContext::Strings) => {
+            Some(Scalar::Text(json.to_owned()))
+        }
+        (b'-' | b'0'..=b'9' | b't' | b'f', AuthorizerContext::Typed) => {
+            Some(Scalar::Bare(json.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// An object's members in its order; the last one of a name counts, in the first one's place.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members: Vec<(String, Box<RawValue>)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    match members.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, earlier)) => *earlier = value,
+                        None => members.push((name, value)),
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, Error)]
+pub(super) enum AnswerError {
+    #[error("{0} bytes, at most {AUTHORIZER_ANSWER_BYTES_MAX} are allowed")]
+    TooLong(usize),
+    #[error("it is no object")]
+    NoObject,
+    #[error("it is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    #[error("policyDocument: {0}")]
+    Policy(serde_json::Error),
+    #[error("{name} is {found}, expected {expected}")]
+    Property {
+        name: String,
+        found: &'static str,
+        expected: &'static str,
+    },
+}
+
+impl AnswerError {
+    /// Names the kind of a value only: it may be a credential.
+    fn property(name: &str, value: &RawValue, expected: &'static str) -> Self {
+        Self::Property {
+            name: name.to_owned(),
+            found: match value.get().as_bytes().first() {
+                Some(b'{') => "an object",
+                Some(b'[') => "a list",
+                Some(b'"') => "a text",
+                Some(b'n') => "null",
+                Some(b't' | b'f') => "a boolean",
+                _ => "a number",
+            },
+            expected,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#""policyDocument":{"Version":"2012-10-17","Statement":[]}"#;
+
+    fn parse(context: &str, typing: AuthorizerContext) -> Result<Answer, AnswerError> {
+        let json = format!(r#"{{"principalId":"me",{POLICY},"context":{context}}}"#);
+        Answer::parse(json.as_bytes(), typing)
+    }
+
+    /// What functions then see, in order.
+    fn check(context: &str, typing: AuthorizerContext) -> String {
+        let context = parse(context, typing).unwrap().context;
+        let fields: Vec<String> = context
+            .iter()
+            .map(|(name, value)| format!("{name}={}", serde_json::to_string(value).unwrap()))
+            .collect();
+        fields.join(" ")
+    }
+
+    fn error(json: &str) -> String {
+        Answer::parse(json.as_bytes(), AuthorizerContext::Strings)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn properties_become_text_in_their_order() {
+        let context = r#"{"z":"ž","number":1.50,"flag":true,"a":"5"}"#;
+        assert_eq!(
+            check(context, AuthorizerContext::Strings),
+            r#"z="ž" number="1.50" flag="true" a="5""#
+        );
+        assert_eq!(
+            check(context, AuthorizerContext::Typed),
+            r#"z="ž" number=1.50 flag=true a="5""#
+        );
+        assert_eq!(check("{}", AuthorizerContext::Strings), "");
+        assert_eq!(check("null", AuthorizerContext::Strings), "");
+    }
+
+    #[test]
+    fn the_gateways_own_names_cannot_be_taken() {
+        let context = r#"{"principalId":"other","integrationLatency":1,"a":"1","a":"2"}"#;
+        assert_eq!(check(context, AuthorizerContext::Strings), r#"a="2""#);
+    }
+
+    #[test]
+    fn what_is_malformed_is_named() {
+        for json in ["", "null", "[]", r#""Allow""#] {
+            assert_eq!(error(json), "it is no object", "{json}");
+        }
+        assert_eq!(error(r#"{"statusCode":401}"#), "principalId is missing");
+        assert_eq!(
+            error(r#"{"principalId":"me"}"#),
+            "policyDocument is missing"
+        );
+        assert_eq!(
+            error(&format!(r#"{{"principalId":5,{POLICY}}}"#)),
+            "principalId is a number, expected a text"
+        );
+        assert!(error(r#"{"principalId":"me","policyDocument":{}}"#).contains("Statement"));
+        assert!(error("{").starts_with("it is not JSON: "));
+        for (context, told) in [
+            (
+                r#"{"a":{}}"#,
+                "context.a is an object, expected a text, a number or a boolean",
+            ),
+            (
+                r#"{"a":[1]}"#,
+                "context.a is a list, expected a text, a number or a boolean",
+            ),
+            (
+                r#"{"a":null}"#,
+                "context.a is null, expected a text, a number or a boolean",
+            ),
+            ("5", "context is a number, expected an object"),
+        ] {
+            let error = parse(context, AuthorizerContext::Strings).unwrap_err();
+            assert_eq!(error.to_string(), told);
+        }
+    }
+
+    #[test]
+    fn an_answer_has_eight_kilobytes() {
+        let answer = |bytes: usize| {
+            let json = format!(r#"{{"principalId":"",{POLICY},"context":{{"a":""}}}}"#);
+            let filler = "x".repeat(bytes - json.len());
+            let json = json.replace(r#""a":"""#, &format!(r#""a":"{filler}""#));
+            Answer::parse(json.as_bytes(), AuthorizerContext::Strings)
+        };
+        assert!(answer(8192).is_ok());
+        assert_eq!(
+            answer(8193).unwrap_err().to_string(),
+            "8193 bytes, at most 8192 are allowed"
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_not_an_authorizers_is_noticed() {
+        let json = format!(
+            r#"{{"principalId":"me",{POLICY},"isAuthorized":true,"usageIdentifierKey":"k"}}"#
+        );
+        let answer = Answer::parse(json.as_bytes(), AuthorizerContext::Strings).unwrap();
+        assert_eq!(answer.unknown, ["isAuthorized"]);
+    }
+}

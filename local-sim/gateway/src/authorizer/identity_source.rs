@@ -1,0 +1,60 @@
+//! What a request must carry for an authorizer to be asked.
+
+use std::fmt;
+
+use sluice_contract::IdentitySource;
+
+use crate::{event::Upgrade, variables::Variables};
+
+/// The first source that a request lacks, or has empty.
+pub(super) fn first_missing<'a>(
+    sources: &'a [IdentitySource],
+    variables: &Variables<'_>,
+    upgrade: &Upgrade,
+) -> Option<Name<'a>> {
+    sources
+        .iter()
+        .find(|source| !is_there(source, variables, upgrade))
+        .map(Name)
+}
+
+fn is_there(source: &IdentitySource, variables: &Variables<'_>, upgrade: &Upgrade) -> bool {
+    match source {
+        IdentitySource::Header(name) => upgrade
+            .headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .is_some_and(|(_, values)| is_any(values)),
+        IdentitySource::QueryString(name) => upgrade
+            .query
+            .iter()
+            .find(|(known, _)| known == name)
+            .is_some_and(|(_, values)| is_any(values)),
+        IdentitySource::StageVariable(name) => variables
+            .stage
+            .variables
+            .get(name)
+            .is_some_and(|value| !value.is_empty()),
+        IdentitySource::Context(name) => {
+            variables.find(name).is_some_and(|value| !value.is_empty())
+        }
+    }
+}
+
+fn is_any(values: &[String]) -> bool {
+    values.iter().any(|value| !value.is_empty())
+}
+
+/// A source, as the contract names it.
+pub(super) struct Name<'a>(&'a IdentitySource);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IdentitySource::Header(name) => write!(f, "route.request.header.{name}"),
+            IdentitySource::QueryString(name) => write!(f, "route.request.querystring.{name}"),
+            IdentitySource::StageVariable(name) => write!(f, "stageVariables.{name}"),
+            IdentitySource::Context(name) => write!(f, "context.{name}"),
+        }
+    }
+}

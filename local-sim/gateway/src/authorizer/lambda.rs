@@ -1,0 +1,162 @@
+//! A Lambda authorizer: a function of type REQUEST, which answers with a policy.
+//!
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sluice_contract::IdentitySource;
+use thiserror::Error;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::{
+    answer::{Answer, AnswerError},
+    identity_source,
+    policy::{Decision, Policy},
+};
+use crate::{
+    Gateway,
+    access_log::{Step, Steps},
+    event::{self, Caller, Request, Upgrade},
+    integration::lambda_status,
+    limits::AUTHORIZER_WAIT,
+    principal::Custom,
+    refusal::Refusal,
+    variables::Variables,
+};
+use local_sim_lambda::InvokeError;
+
+/// Checks that a handshake carries what the authorizer is to look at; else it is not even asked.
+pub(super) fn check_identity(
+    gateway: &Gateway,
+    caller: &Caller,
+    request: &Request,
+    upgrade: &Upgrade,
+    sources: &[IdentitySource],
+    steps: &mut Steps,
+) -> Result<(), Refusal> {
+    let variables = Variables {
+        stage: &gateway.stage,
+        caller,
+        request,
+        event_type: "CONNECT",
+        route_key: Some("$connect"),
+        message_id: None,
+    };
+    let Some(missing) = identity_source::first_missing(sources, &variables, upgrade) else {
+        return Ok(());
+    };
+    steps.authorizer = Step::of(401, Some(UNAUTHORIZED.to_owned()));
+    let why = format!(
+        "the identity source {missing} is missing or empty, so the authorizer was not asked"
+    );
+    Err(Refusal::new(401, UNAUTHORIZED, why))
+}
+
+/// Asks the authorizer, and goes by its policy.
+pub(super) async fn ask(
+    gateway: &Gateway,
+    function: &str,
+    caller: &Caller,
+    request: &Request,
+    upgrade: &Upgrade,
+    steps: &mut Steps,
+) -> Result<Custom, Refusal> {
+    let event = event::authorizer(&gateway.stage, caller, request, upgrade);
+    let (answer, step) = invoke(gateway, function, event).await;
+    let latency = step.latency.unwrap_or_default();
+    steps.authorizer = step;
+    let answer = answer.map_err(|failure| failure.refuse(function))?;
+    let decided = decide(&answer.policy, &gateway.stage.method_arn());
+    steps.authorize = match &decided {
+        Ok(()) => Step::of(200, None),
+        Err(_) => Step::of(403, Some(NOT_AUTHORIZED.to_owned())),
+    };
+    decided.map_err(|why| Refusal::new(403, "Forbidden", format!("{function}: {why}")))?;
+    for name in &answer.unknown {
+        warn!("{function}: the key {name:?} of the answer means nothing to API Gateway");
+    }
+    Ok(Custom {
+        principal_id: answer.principal_id,
+        context: answer.context,
+        latency,
+    })
+}
+
+async fn invoke(
+    gateway: &Gateway,
+    function: &str,
+    event: Bytes,
+) -> (Result<Answer, Failure>, Step) {
+    let started = Instant::now();
+    let invoked = timeout(AUTHORIZER_WAIT, gateway.lambda.invoke(function, event)).await;
+    let latency = u64::try_from(started.elapsed().as_millis()).ok();
+    let (integration_status, answer) = match invoked {
+        Err(_) => (None, Err(Failure::Late)),
+        Ok(Err(error)) => (Some(lambda_status(&error)), Err(Failure::of(error))),
+        Ok(Ok(payload)) => {
+            let answer = Answer::parse(&payload, gateway.options.authorizer_context);
+            (Some(200), answer.map_err(Failure::Malformed))
+        }
+    };
+    let step = Step {
+        status: Some(answer.as_ref().map_or_else(Failure::status, |_| 200)),
+        integration_status,
+        latency,
+        error: answer.as_ref().err().map(Failure::to_string),
+    };
+    (answer, step)
+}
+
+/// Whether a policy allows to connect; else why not, for the developer.
+fn decide(policy: &Policy, arn: &str) -> Result<(), String> {
+    match policy.decide(arn) {
+        Decision::Allow => Ok(()),
+        Decision::Deny => Err(format!("the policy denies execute-api:Invoke on {arn}")),
+        Decision::NoMatch => Err(format!(
+            "no statement of the policy allows execute-api:Invoke on {arn}; its resources: {}",
+            policy.resources()
+        )),
+    }
+}
+
+/// Why an authorizer's word is missing.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error("failed with the message {UNAUTHORIZED:?}")]
+    Unauthorized,
+    #[error("no answer within {} s", AUTHORIZER_WAIT.as_secs())]
+    Late,
+    #[error("{0}")]
+    Invoke(InvokeError),
+    #[error("malformed answer: {0}; {EXPECTED}")]
+    Malformed(AnswerError),
+}
+
+impl Failure {
+    fn of(error: InvokeError) -> Self {
+        match error {
+            InvokeError::Function { message, .. } if message == UNAUTHORIZED => Self::Unauthorized,
+            error => Self::Invoke(error),
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Unauthorized => 401,
+            Self::Late | Self::Invoke(_) | Self::Malformed(_) => 500,
+        }
+    }
+
+    fn refuse(&self, function: &str) -> Refusal {
+        Refusal::of_status(self.status(), format!("{function}: {self}"))
+    }
+}
+
+/// With exactly this error message, an authorizer says that it does not know the client.
+const UNAUTHORIZED: &str = "Unauthorized";
+/// What an access log says of a policy that does not allow to connect.
+const NOT_AUTHORIZED: &str = "The client is not authorized to perform this operation";
+const EXPECTED: &str = "expected {\"principalId\":…,\"policyDocument\":{\"Version\":\"2012-10-17\",\"Statement\":[…]},\
+     \"context\":{…}}; a refusal is a policy that denies, or an error with the message \"Unauthorized\"";

@@ -1,0 +1,39 @@
+//! Names with several values: headers, and the query.
+
+use serde::{Serialize, Serializer};
+
+/// Names with all their values, in the order in which an event shows them.
+pub(crate) type MultiMap = Vec<(String, Vec<String>)>;
+
+/// Puts values under their names, in the order in which names come first.
+pub(crate) fn group(
+    pairs: impl Iterator<Item = (String, String)>,
+    same: fn(&str, &str) -> bool,
+) -> MultiMap {
+    let mut grouped = MultiMap::new();
+    for (name, value) in pairs {
+        match grouped.iter_mut().find(|(known, _)| same(known, &name)) {
+            Some((_, values)) => values.push(value),
+            None => grouped.push((name, vec![value])),
+        }
+    }
+    grouped
+}
+
+/// `{name: last value}`.
+pub(super) struct Last<'a>(pub(super) &'a MultiMap);
+
+impl Serialize for Last<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, values)| (name, values.last())))
+    }
+}
+
+/// `{name: [value, …]}`.
+pub(super) struct All<'a>(pub(super) &'a MultiMap);
+
+impl Serialize for All<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, values)| (name, values)))
+    }
+}

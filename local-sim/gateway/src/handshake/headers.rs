@@ -1,0 +1,134 @@
+//! A handshake's headers and query, as functions see them.
+
+use crate::{
+    event::{self, Caller, MultiMap, group},
+    head::Head,
+};
+
+/// The headers: by name in any case, without the hop's own, with the gateway's.
+pub(super) fn seen(head: &Head, caller: &Caller) -> MultiMap {
+    let is_own = |name: &str| OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
+    let passed = head
+        .headers
+        .iter()
+        .filter(|(name, _)| !is_own(name))
+        .cloned();
+    let forwarded: Vec<&str> = head
+        .values("x-forwarded-for")
+        .chain([caller.source_ip.as_str()])
+        .collect();
+    let added = [
+        ("X-Amzn-Trace-Id", trace_id(caller.connected_at)),
+        ("X-Forwarded-For", forwarded.join(", ")),
+        ("X-Forwarded-Port", "443".to_owned()),
+        ("X-Forwarded-Proto", "https".to_owned()),
+    ];
+    let all = passed.chain(added.map(|(name, value)| (name.to_owned(), value)));
+    let mut headers = group(all, str::eq_ignore_ascii_case);
+    event::sort(&mut headers);
+    headers
+}
+
+/// What is of the connection to the gateway, and what the gateway sets itself.
+const OWN: [&str; 7] = [
+    "connection",
+    "upgrade",
+    "content-length",
+    "x-amzn-trace-id",
+    "x-forwarded-for",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+];
+
+/// `Root=1-{8 hex digits of the second}-{24 random ones}`.
+fn trace_id(ms: i64) -> String {
+    format!("Root=1-{:08x}-{:024x}", ms / 1000, fastrand::u128(..) >> 32)
+}
+
+/// The query string's values, decoded, by name.
+pub(super) fn parameters(query: &str) -> MultiMap {
+    group(
+        form_urlencoded::parse(query.as_bytes()).into_owned(),
+        |one, other| one == other,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    fn owned(expected: &[(&str, &[&str])]) -> MultiMap {
+        expected
+            .iter()
+            .map(|(name, values)| {
+                let values = values.iter().map(|value| (*value).to_owned());
+                ((*name).to_owned(), values.collect())
+            })
+            .collect()
+    }
+
+    fn check(query: &str, expected: &[(&str, &[&str])]) {
+        assert_eq!(parameters(query), owned(expected), "{query}");
+    }
+
+    #[test]
+    fn query_values_are_decoded_and_grouped() {
+        check("", &[]);
+        check("a", &[("a", &[""])]);
+        check(
+            "a=1+2&A=&b=%C3%A9&a=x%3Dy",
+            &[("a", &["1 2", "x=y"]), ("A", &[""]), ("b", &["\u{e9}"])],
+        );
+        check("%61=%zz&=1", &[("a", &["%zz"]), ("", &["1"])]);
+    }
+
+    #[test]
+    fn headers_keep_their_case_and_their_values_and_come_in_order() {
+        let caller = Caller {
+            connection_id: Id::parse("R1kmxc2VNjMCFIA=").unwrap(),
+            connected_at: 1_689_794_896_145,
+            domain_name: "h".into(),
+            source_ip: "10.0.0.1".into(),
+            user_agent: None,
+            principal: None,
+        };
+        let headers = [
+            ("x-b", "1"),
+            ("Host", "h"),
+            ("Connection", "Upgrade"),
+            ("X-B", "2"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("X-Forwarded-Proto", "http"),
+            ("Cookie", "a=b"),
+        ];
+        let head = Head {
+            method: "GET".into(),
+            target: "/".into(),
+            headers: headers
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
+        };
+        let mut seen = seen(&head, &caller);
+        let trace = seen.remove(2);
+        assert_eq!(trace.0, "X-Amzn-Trace-Id");
+        assert!(trace.1[0].starts_with("Root=1-64b83950-"), "{trace:?}");
+        assert_eq!(
+            seen,
+            owned(&[
+                ("Cookie", &["a=b"]),
+                ("Host", &["h"]),
+                ("x-b", &["1", "2"]),
+                ("X-Forwarded-For", &["1.1.1.1, 10.0.0.1"]),
+                ("X-Forwarded-Port", &["443"]),
+                ("X-Forwarded-Proto", &["https"]),
+            ])
+        );
+    }
+
+    #[test]
+    fn a_trace_id_has_the_length_of_a_recorded_one() {
+        let id = trace_id(1_689_794_896_145);
+        assert_eq!(id.len(), "Root=1-64b83950-42de8e247b4c2b43091ef67c".len());
+    }
+}

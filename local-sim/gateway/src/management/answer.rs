@@ -1,0 +1,73 @@
+//! What `@connections` answers where all is well.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use serde::Serialize;
+
+use crate::{connection::Connection, time::iso_8601};
+
+/// A whole answer.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// A message is on its way; that the client reads it is not said.
+pub(super) fn accepted() -> Answer {
+    with_body(StatusCode::OK, Bytes::new())
+}
+
+/// A connection is being closed.
+pub(super) fn no_content() -> Answer {
+    with_body(StatusCode::NO_CONTENT, Bytes::new())
+}
+
+/// What there is to know of a connection.
+pub(super) fn description(connection: &Connection) -> Answer {
+    let caller = &connection.caller;
+    json(
+        StatusCode::OK,
+        &Description {
+            connected_at: iso_8601(caller.connected_at),
+            identity: Identity {
+                source_ip: &caller.source_ip,
+                user_agent: caller.user_agent.as_deref(),
+            },
+            last_active_at: iso_8601(connection.last_active_at()),
+        },
+    )
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Description<'a> {
+    connected_at: String,
+    identity: Identity<'a>,
+    last_active_at: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity<'a> {
+    source_ip: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+}
+
+/// An answer with this value.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let body = serde_json::to_vec(value).expect("strings are always JSON");
+    let mut answer = with_body(status, body.into());
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// An answer with these bytes.
+pub(super) fn with_body(status: StatusCode, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    answer
+}

@@ -1,0 +1,73 @@
+//! Why a signature is refused, in AWS's words.
+
+use thiserror::Error;
+
+/// A refusal, whose status is 403 whatever it says.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub(crate) struct SignatureError {
+    /// What `x-amzn-ErrorType` says.
+    pub(crate) error_type: &'static str,
+    /// What the client is told.
+    pub(crate) message: String,
+}
+
+impl SignatureError {
+    fn new(error_type: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            error_type,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn missing() -> Self {
+        Self::new(
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token",
+        )
+    }
+
+    pub(super) fn incomplete(message: String) -> Self {
+        Self::new("IncompleteSignatureException", message)
+    }
+
+    pub(super) fn bad_date(found: &str) -> Self {
+        Self::incomplete(format!(
+            "Date must be in ISO-8601 'basic format'. Got '{found}'. See http://en.wikipedia.org/wiki/ISO_8601"
+        ))
+    }
+
+    pub(super) fn bad_scope(message: String) -> Self {
+        Self::new("InvalidSignatureException", message)
+    }
+
+    pub(super) fn host_not_signed() -> Self {
+        Self::new(
+            "InvalidSignatureException",
+            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
+        )
+    }
+
+    pub(super) fn stale(message: String) -> Self {
+        Self::new("InvalidSignatureException", message)
+    }
+
+    pub(super) fn unknown_key() -> Self {
+        Self::new(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    }
+
+    pub(super) fn mismatch(canonical: &str, to_sign: &str) -> Self {
+        Self::new(
+            "InvalidSignatureException",
+            format!(
+                "The request signature we calculated does not match the signature you provided. Check your AWS \
+                 Secret Access Key and signing method. Consult the service documentation for details.\n\n\
+                 The Canonical String for this request should have been\n'{canonical}'\n\n\
+                 The String-to-Sign should have been\n'{to_sign}'\n"
+            ),
+        )
+    }
+}

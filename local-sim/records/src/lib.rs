@@ -1,0 +1,5 @@
+//! Kafka's record batches.
+
+mod decompress;
+
+pub use self::decompress::decompress;

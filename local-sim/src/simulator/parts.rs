@@ -1,0 +1,115 @@
+//! The parts of the simulator, ready to be served.
+
+use std::sync::Arc;
+
+use local_sim_gateway::Gateway;
+use local_sim_lambda::{self as lambda, Lambda, Lines};
+use sluice_contract::Contract;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::{
+    cluster::{Cluster, Subscription},
+    endpoints::Endpoints,
+    error::StartError,
+    functions,
+    listen::{listen, listen_console},
+};
+use crate::{
+    cli::Options,
+    executables::Executables,
+    faults::{Faults, Scope},
+    watch::{Programs, Watch},
+};
+
+/// The parts of the simulator: made, but not served.
+pub(super) struct Parts {
+    pub(super) lambda: Arc<Lambda>,
+    pub(super) gateway: Arc<Gateway>,
+    /// Those of the start.
+    pub(super) faults: Faults,
+    pub(super) subscription: Option<Subscription>,
+    pub(super) listener: TcpListener,
+    pub(super) console: TcpListener,
+    pub(super) cluster: Cluster,
+    /// With `--watch`.
+    pub(super) watch: Option<Watch>,
+    /// Removed when it is dropped.
+    pub(super) task_root: TempDir,
+}
+
+impl Parts {
+    /// Reads the contract, listens, finds or starts the cluster, and builds the functions.
+    ///
+    /// # Errors
+    /// Where one of these cannot be done.
+    pub(super) async fn prepare(
+        options: &Options,
+        lines: Lines,
+    ) -> Result<(Self, Endpoints), StartError> {
+        lambda::raise_descriptor_limit();
+        let contract = Contract::load(&options.contract)?;
+        let faults = faults(options, &contract)?;
+        let task_root = functions::task_root(&options.contract).map_err(StartError::TaskRoot)?;
+        let source = options.source.as_deref();
+        let executables = Executables::find(&contract, &options.functions, source)?;
+        let (listener, address) = listen("--listen", options.listen).await?;
+        let (console, console_address) = listen_console(options.console).await?;
+        let cluster = Cluster::start(options, &contract).await?;
+        if !options.no_build {
+            executables.build().await?;
+        }
+        let root = task_root.path().to_owned();
+        let programs = options
+            .watch
+            .then(|| Programs::new(root.join("programs")))
+            .transpose();
+        let mut programs = programs.map_err(StartError::TaskRoot)?;
+        let paths = functions::paths(&executables, programs.as_mut())?;
+        let endpoints = Endpoints::new(address, &options.stage, &cluster, console_address);
+        let configurations = functions::configurations(
+            options,
+            &contract,
+            paths,
+            &cluster.variables,
+            &endpoints.stage,
+        );
+        let lambda = Lambda::start(configurations, functions::settings(options), root, lines);
+        let lambda = Arc::new(lambda.map_err(StartError::Lambda)?);
+        let watch = programs.map(|programs| {
+            Watch::new(
+                executables,
+                programs,
+                Arc::clone(&lambda),
+                !options.no_build,
+            )
+        });
+        let subscription = Subscription::find(options, &contract, &cluster)?;
+        let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda))?;
+        let parts = Self {
+            lambda,
+            gateway: Arc::new(gateway),
+            faults,
+            subscription,
+            listener,
+            console,
+            cluster,
+            watch,
+            task_root,
+        };
+        Ok((parts, endpoints))
+    }
+}
+
+/// The faults of the start.
+fn faults(options: &Options, contract: &Contract) -> Result<Faults, StartError> {
+    let Some(path) = &options.faults else {
+        return Ok(Faults::default());
+    };
+    let functions = contract.function_names();
+    let scope = Scope {
+        functions: functions.into_iter().map(str::to_owned).collect(),
+        has_broker: options.kafka.is_none(),
+    };
+    Faults::load(path, &scope).map_err(StartError::Faults)
+}
