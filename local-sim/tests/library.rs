@@ -1,0 +1,103 @@
+//! A simulator in a test's own process.
+
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _};
+
+use local_sim::{Endpoints, Options, Simulator};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+const CONTRACT: &str =
+    "routeSelectionExpression: $request.body.action\nroutes: { chat: { function: mine } }\n";
+
+/// A simulator with a route whose function never answers, on free ports.
+async fn start() -> (Simulator, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let contract = folder.path().join("gateway.yaml");
+    fs::write(&contract, CONTRACT).expect("a contract");
+    let program = folder.path().join("mine");
+    fs::write(&program, "#!/bin/sh\nexec sleep 60\n").expect("a program");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    let simulator = Simulator::start(Options {
+        contract,
+        listen: free,
+        console: Some(free),
+        kafka_listen: free,
+        functions: vec![("mine".to_owned(), program)],
+        ..Options::default()
+    })
+    .await
+    .expect("a simulator");
+    (simulator, folder)
+}
+
+fn address(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").expect("a URL");
+    rest.split('/').next().expect("an address")
+}
+
+/// Opens a WebSocket, as far as the answer's head goes.
+async fn connect(endpoints: &Endpoints) -> TcpStream {
+    let address = address(&endpoints.websocket);
+    let mut socket = TcpStream::connect(address).await.expect("a gateway");
+    let request = format!(
+        "GET /dev HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).await.expect("sent");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.expect("an answer"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{head:?}");
+    socket
+}
+
+/// Everything until the end of the connection.
+async fn rest(mut socket: TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    let _ = socket.read_to_end(&mut rest).await;
+    rest
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_serves_until_it_is_told_to_end() {
+    let (simulator, _folder) = start().await;
+    let endpoints = simulator.endpoints().clone();
+    let socket = connect(&endpoints).await;
+    TcpStream::connect(&endpoints.kafka)
+        .await
+        .expect("a broker");
+    TcpStream::connect(address(&endpoints.console))
+        .await
+        .expect("a console");
+    simulator.end().await;
+    // A close frame with 1012.
+    assert_eq!(rest(socket).await, b"\x88\x11\x03\xf4Service restart");
+    for address in [
+        address(&endpoints.websocket),
+        &endpoints.kafka,
+        address(&endpoints.console),
+    ] {
+        TcpStream::connect(address).await.expect_err(address);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_ends_when_it_is_dropped() {
+    let (simulator, _folder) = start().await;
+    let socket = connect(simulator.endpoints()).await;
+    drop(simulator);
+    assert!(rest(socket).await.starts_with(b"\x88"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_them_do_not_get_in_each_others_way() {
+    let ((one, _folder), (other, _other)) = tokio::join!(start(), start());
+    connect(one.endpoints()).await;
+    one.end().await;
+    connect(other.endpoints()).await;
+    other.end().await;
+}
