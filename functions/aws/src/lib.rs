@@ -17,6 +17,7 @@ mod credentials;
 mod fetch;
 mod file;
 mod secret;
+mod source;
 
 mod log;
 
@@ -24,10 +25,11 @@ mod log;
 pub mod fake;
 
 pub use container::{FULL_URI as CONTAINER_CREDENTIALS, TOKEN as CONTAINER_TOKEN};
-pub use credentials::{AwsCredentials, AwsCredentialsSource, CredentialsError, SESSION_TOKEN};
+pub use credentials::{AwsCredentials, CredentialsError};
 pub use fetch::{FetchError, fetch};
 pub use file::read_text;
 pub use lambda::{NotInLambda, NotText, function_name, require_text, variable};
 pub use log::{Format, Log};
 pub use secret::Secret;
+pub use source::{AwsCredentialsSource, SESSION_TOKEN};
 pub use variables::{SettingsError, Variables, one_of};
