@@ -15,7 +15,8 @@ use thiserror::Error;
 
 use crate::{
     address::Header,
-    batch::{Batch, Order, Partition, Poison, Record},
+    batch::{Batch, Order, Partition, Record},
+    poison::Poison,
     report::Report,
 };
 

@@ -4,7 +4,7 @@
 //! event JSON ─parse▶ Batch ─plan▶ Work ⇄ Connections ─▶ Report ─render▶ response JSON
 //!   event            batch        work    connections    report            event
 //!                    address      verdict sdk, http
-//!                                 backoff
+//!                    poison       backoff
 //! ```
 //!
 //! What goes out next, what an answer means and what is reported is decided
@@ -18,6 +18,7 @@
 // What a batch asks for …
 pub mod address;
 pub mod batch;
+pub mod poison;
 
 // … what is to be done next …
 mod backoff;

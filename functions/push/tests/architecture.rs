@@ -37,6 +37,7 @@ const CORE: &[&str] = &[
     "connections.rs",
     "deadline.rs",
     "memory.rs",
+    "poison.rs",
     "report.rs",
     "verdict.rs",
     "work.rs",
