@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use sluice_contract::{Expression, Route};
 
 use crate::{
-    document,
+    document::{self, rfc3339},
     event::{Event, Kind},
 };
 
@@ -139,9 +139,4 @@ fn value(event: Event, credentials: &BTreeSet<&str>) -> Vec<u8> {
             reason,
         } => document::disconnect(&connection, at, status_code, reason),
     }
-}
-
-/// A time as CloudEvents writes it, with milliseconds.
-pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
