@@ -8,11 +8,10 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_aws::Log;
+use sluice_aws::{Log, time_for_work};
 use sluice_contract::{Contract, Route};
 
 use crate::{
-    deadline::deadline,
     event::Event,
     failure::{Code, Failure},
     gateway::{self, Refused},
@@ -37,8 +36,8 @@ pub struct Invocation {
     pub request_id: String,
     /// When it reached us.
     pub received: Instant,
-    /// How long Lambda lets it run from then on, where that is known.
-    pub remaining: Option<Duration>,
+    /// How long Lambda lets it run from then on.
+    pub time_left: Duration,
     /// The X-Ray trace header.
     pub trace: Option<String>,
 }
@@ -89,8 +88,10 @@ impl<S: Sink> Handler<S> {
             &self.contract.credential_query_names(),
             invocation.trace.as_deref().and_then(traceparent),
         );
-        let deadline = deadline(invocation.received, invocation.remaining, route.timeout);
-        self.sink.publish(record, deadline).await
+        // The client is answered before Lambda ends the invocation and before
+        // the gateway stops waiting for it.
+        let time = time_for_work(invocation.time_left.min(route.timeout));
+        self.sink.publish(record, invocation.received + time).await
     }
 
     fn route(&self, key: &str) -> Result<(&Route, String), Failure> {

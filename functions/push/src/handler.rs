@@ -5,14 +5,13 @@ use std::{
     time::Duration,
 };
 
-use sluice_aws::Log;
+use sluice_aws::{Log, time_for_work};
 use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::{
     batch::Batch,
     connections::Connections,
-    deadline::time_for_posts,
     delivery::deliver,
     event::{self, EventError, Response},
     memory::Memory,
@@ -33,8 +32,8 @@ pub struct Handler<C> {
 pub struct Invocation {
     /// Lambda's id of it, for the log.
     pub request_id: String,
-    /// How long Lambda lets it run, where that is known.
-    pub remaining: Option<Duration>,
+    /// How long Lambda lets it run.
+    pub time_left: Duration,
 }
 
 impl<C: Connections> Handler<C> {
@@ -56,7 +55,7 @@ impl<C: Connections> Handler<C> {
         json: &str,
         invocation: &Invocation,
     ) -> Result<Response, EventError> {
-        let deadline = Instant::now() + time_for_posts(invocation.remaining);
+        let deadline = Instant::now() + time_for_work(invocation.time_left);
         let batch = event::parse(json).inspect_err(|error| {
             let request_id = ("requestId", &*invocation.request_id);
             self.log.error(error, &[request_id]);

@@ -5,10 +5,11 @@ use std::{error::Error, process::ExitCode, sync::Arc, time::SystemTime};
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
-use sluice_aws::{Format, Log};
+use sluice_aws::{Format, Log, time_left};
 
 use crate::{
     config::Config,
+    connections::Connections,
     event::{EventError, Response},
     handler::{Handler, Invocation},
     sdk::Stage,
@@ -40,7 +41,7 @@ async fn serve(log: Log) -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 async fn answer(
-    handler: &Handler<Stage>,
+    handler: &Handler<impl Connections>,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Response, Diagnostic> {
     let invocation = invocation(event.context);
@@ -53,8 +54,11 @@ async fn answer(
 
 fn invocation(context: Context) -> Invocation {
     Invocation {
-        // Some emulators send a deadline that has long passed, which tells nothing.
-        remaining: context.deadline().duration_since(SystemTime::now()).ok(),
+        time_left: time_left(context.deadline(), SystemTime::now()),
         request_id: context.request_id,
     }
 }
+
+#[cfg(test)]
+#[path = "lambda/tests.rs"]
+mod tests;

@@ -27,7 +27,6 @@ pub mod work;
 
 // … doing it …
 pub mod connections;
-mod deadline;
 mod delivery;
 pub mod handler;
 pub mod memory;

@@ -35,7 +35,6 @@ const CORE: &[&str] = &[
     "backoff.rs",
     "batch.rs",
     "connections.rs",
-    "deadline.rs",
     "memory.rs",
     "poison.rs",
     "report.rs",
