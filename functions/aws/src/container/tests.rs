@@ -1,6 +1,8 @@
 //! Which endpoints are asked, when, and what becomes of their answers.
 
-use std::fs;
+use std::{fs, time::Duration};
+
+use tokio::time::timeout;
 
 use super::*;
 use crate::fake::{Answer, Fake};
@@ -193,6 +195,46 @@ async fn credentials_that_were_refused_are_asked_for_anew_once() {
         assert_eq!(current().await, "new");
     }
     assert_eq!(fake.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_fetch_that_is_cancelled_does_not_keep_refused_credentials() {
+    let expiration = "2026-01-01T01:00:00Z";
+    let (_fake, container) = asking(
+        [
+            credentials("old", expiration),
+            Answer::Silence,
+            credentials("new", expiration),
+        ],
+        &[],
+    );
+    let current = || container.current(at("2026-01-01T00:00:00Z"));
+    assert_eq!(current().await.unwrap().access_key_id, "old");
+    container.forget();
+    let cancelled = timeout(Duration::from_millis(50), current()).await;
+    assert!(cancelled.is_err(), "{cancelled:?}");
+    assert_eq!(current().await.unwrap().access_key_id, "new");
+}
+
+#[tokio::test]
+async fn a_fetch_that_fails_does_not_keep_refused_credentials() {
+    let expiration = "2026-01-01T01:00:00Z";
+    let (_fake, container) = asking(
+        [
+            credentials("old", expiration),
+            Answer::status(500),
+            credentials("new", expiration),
+        ],
+        &[],
+    );
+    let current = async || {
+        let current = container.current(at("2026-01-01T00:00:00Z")).await;
+        current.unwrap().access_key_id
+    };
+    assert_eq!(current().await, "old");
+    container.forget();
+    assert_eq!(current().await, "old");
+    assert_eq!(current().await, "new");
 }
 
 /// What is wrong with an answer, as a log would have it.
