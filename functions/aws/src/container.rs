@@ -180,6 +180,14 @@ fn parse(document: &[u8]) -> Result<Kept, FetchError> {
     let Ok(expiration) = DateTime::parse_from_rfc3339(&document.expiration) else {
         return Err(unexpected);
     };
+    let texts = [
+        &document.access_key_id,
+        &document.secret_access_key,
+        &document.token,
+    ];
+    if texts.iter().any(|text| text.is_empty()) {
+        return Err(unexpected);
+    }
     Ok(Kept {
         credentials: AwsCredentials {
             access_key_id: document.access_key_id,

@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::*;
@@ -259,4 +260,13 @@ async fn an_answer_without_credentials_names_the_variable() {
         unexpected
     );
     assert_eq!(check(credentials("id", "tomorrow")).await, unexpected);
+    let expiration = "2026-01-01T01:00:00Z";
+    assert_eq!(check(credentials("", expiration)).await, unexpected);
+    for empty in ["SecretAccessKey", "Token"] {
+        let mut document = json!({
+            "AccessKeyId": "id", "SecretAccessKey": "hunter2", "Token": "t", "Expiration": expiration,
+        });
+        document[empty] = json!("");
+        assert_eq!(check(Answer::ok(&document.to_string())).await, unexpected);
+    }
 }
