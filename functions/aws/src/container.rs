@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     credentials::{AwsCredentials, CredentialsError},
-    fetch::{FetchError, fetch},
+    fetch::{FetchError, fetch, has_usable_port},
     file::read_text,
     secret::Secret,
     variables::{SettingsError, Variables},
@@ -134,17 +134,13 @@ const LINK_LOCAL: [IpAddr; 3] = [
 
 /// Whether credentials may be fetched from there.
 fn may_be_asked(uri: &Uri) -> bool {
-    let Some(authority) = uri.authority() else {
-        return false;
-    };
-    let host = authority.host();
-    let port_is_usable = authority.port().is_some() || authority.as_str().ends_with(host);
+    let host = uri.host().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let host_is_near = match bare.parse::<IpAddr>() {
         Ok(address) => address.is_loopback() || LINK_LOCAL.contains(&address),
         Err(_) => host == "localhost",
     };
-    uri.scheme_str() == Some("http") && port_is_usable && host_is_near
+    uri.scheme_str() == Some("http") && has_usable_port(uri) && host_is_near
 }
 
 /// A token has at most this many bytes; EKS's have about 1,000.

@@ -115,6 +115,19 @@ fn request(
     Ok(request)
 }
 
+/// Whether the port of a URI, if it names one, is from 1 to 65535.
+///
+/// [`Uri`] accepts any other number as well, and then finds no port: the
+/// scheme's default would be used in its place.
+pub fn has_usable_port(uri: &Uri) -> bool {
+    match uri.port() {
+        Some(port) => port.as_u16() != 0,
+        None => uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().ends_with(authority.host())),
+    }
+}
+
 /// `HOST:PORT`.
 fn authority(uri: &Uri) -> String {
     let port = uri.port_u16().unwrap_or(HTTP_PORT);

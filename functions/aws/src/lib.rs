@@ -29,7 +29,7 @@ pub mod fake;
 pub use container::{FULL_URI as CONTAINER_CREDENTIALS, TOKEN as CONTAINER_TOKEN};
 pub use credentials::{AwsCredentials, CredentialsError};
 pub use deadline::{time_for_work, time_left};
-pub use fetch::{FetchError, fetch};
+pub use fetch::{FetchError, fetch, has_usable_port};
 pub use file::read_text;
 pub use lambda::{NotInLambda, NotText, function_name, require_text, variable};
 pub use log::{Format, Log};

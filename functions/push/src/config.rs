@@ -3,7 +3,7 @@
 use hyper::Uri;
 use sluice_aws::{
     AwsCredentialsSource, NotInLambda, NotText, SettingsError, Variables, function_name,
-    require_text, variable,
+    has_usable_port, require_text, variable,
 };
 use thiserror::Error;
 
@@ -91,6 +91,7 @@ fn is_callback_url(url: &str) -> bool {
     };
     matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.host().is_some_and(|host| !host.is_empty())
+        && has_usable_port(&uri)
         && uri.query().is_none()
         && !url.contains(['#', '@'])
 }
@@ -149,6 +150,11 @@ mod tests {
             "https://ws.example.com/a#b",
             "https://ws.example.com/prod/@connections",
             "https://ws.example.com/a b",
+            "http://127.0.0.1:65536/dev",
+            "http://localhost:/dev",
+            "http://localhost:x/dev",
+            "http://[::1]:65536/dev",
+            "http://localhost:0/dev",
         ] {
             assert_eq!(
                 url(bad),

@@ -61,6 +61,7 @@ fn only_this_machine_and_the_containers_host_are_asked() {
         "http://localhost.example.com/",
         "http://127.0.0.1@example.com/",
         "http://127.0.0.1:65536/",
+        "http://127.0.0.1:0/",
         "http://localhost:/",
         "localhost:80",
         "/v1/credentials",
