@@ -69,6 +69,16 @@ async fn a_server_with_a_trusted_certificate_is_asked() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_not_in_memory_is_an_error() {
+    let mut tasks = JoinSet::new();
+    let (url, _) = server(&mut tasks).await;
+    let mut request = request(&url);
+    *request.body_mut() = SdkBody::taken();
+    let error = Http::new().send(request).await.expect_err("no body");
+    assert!(error.is_user(), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_server_with_any_other_certificate_is_not() {
     let mut tasks = JoinSet::new();
     let (url, _) = server(&mut tasks).await;
