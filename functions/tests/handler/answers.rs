@@ -172,7 +172,7 @@ struct Deadline(Mutex<Option<Instant>>);
 
 impl Sink for Deadline {
     async fn publish(&self, _record: Record, deadline: Instant) -> Result<Receipt, Failure> {
-        *self.0.lock().unwrap() = Some(deadline);
+        *self.0.lock().expect("a sink") = Some(deadline);
         Err(Failure::new(Code::Unavailable, "not stored"))
     }
 }
@@ -186,7 +186,7 @@ async fn time_to_store(route: &str, time_left: u64) -> u128 {
     };
     let event = message(route, "").to_string();
     handler(&sink).handle(&event, &invocation).await;
-    let deadline = sink.0.lock().unwrap().expect("a deadline");
+    let deadline = sink.0.lock().expect("a sink").expect("a deadline");
     (deadline - invocation.received).as_millis()
 }
 
