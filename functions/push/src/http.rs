@@ -3,7 +3,14 @@
 //! The SDK's own client either brings AWS-LC or reads the system's certificates
 //! at every start. Each takes longer than the rest of a cold start.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+mod pool_timer;
+
+use std::{
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_smithy_runtime_api::client::{
     http::{
@@ -19,10 +26,11 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector as TcpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::TokioExecutor,
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
+use self::pool_timer::PoolTimer;
 use crate::delivery::POSTS_MAX;
 
 /// Connections that were idle this long are not used again. The server may have
@@ -39,11 +47,11 @@ impl Http {
     /// A client that trusts Mozilla's authorities.
     pub(crate) fn new() -> Self {
         let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
-        Self::trusting(RootCertStore { roots })
+        Self::build(RootCertStore { roots }, PoolTimer::new(SystemTime::now))
     }
 
-    /// A client that trusts these authorities.
-    fn trusting(roots: RootCertStore) -> Self {
+    /// A client that trusts these authorities, with this clock for its pool.
+    fn build(roots: RootCertStore, timer: PoolTimer) -> Self {
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
@@ -61,7 +69,7 @@ impl Http {
             Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(IDLE_MAX)
                 .pool_max_idle_per_host(POSTS_MAX)
-                .pool_timer(TokioTimer::new())
+                .pool_timer(timer)
                 .build(connector),
         )
     }

@@ -16,9 +16,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("base64", &["event.rs"]),
     ("fastrand", &["delivery.rs"]),
     ("futures_util", &["delivery.rs"]),
-    ("hyper", &["config.rs", "http.rs"]),
+    ("hyper", &["config.rs", "http.rs", "http/pool_timer.rs"]),
     ("hyper_rustls", &["http.rs"]),
-    ("hyper_util", &["http.rs"]),
+    ("hyper_util", &["http.rs", "http/pool_timer.rs"]),
     ("lambda_runtime", &["lambda.rs"]),
     ("rustls", &["http.rs"]),
     (
