@@ -29,10 +29,10 @@ pub struct Handler<S> {
     log: Log,
 }
 
-/// What Lambda says about one invocation.
+/// One invocation, as Lambda describes it.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Lambda's id of it, for the log.
+    /// Lambda's id for it, for the log.
     pub request_id: String,
     /// When it reached us.
     pub received: Instant,
@@ -108,11 +108,11 @@ impl<S: Sink> Handler<S> {
         Ok((route, topic))
     }
 
-    /// Whether the client is told: on a message's route with a route response.
+    /// Whether the client gets a frame: on a message's route with a route response.
     ///
-    /// On a route that the contract does not know there may be one. Without
-    /// one, API Gateway drops the frame; with one, it would send an empty
-    /// frame in its place.
+    /// A route that the contract lacks may have a route response too. If it has
+    /// none, API Gateway drops the frame; if it has one, API Gateway would send
+    /// an empty frame instead.
     fn has_frame(&self, route_key: Option<&str>) -> bool {
         match route_key {
             Some("$connect" | "$disconnect") => false,

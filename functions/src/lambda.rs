@@ -1,4 +1,5 @@
-//! Lambda's side: start-up, then one invocation after the other, or as many at once as a Managed Instance takes.
+//! Starts a function, then handles its invocations: one at a time, or many at
+//! once on Managed Instances.
 
 use std::{
     collections::BTreeSet,
@@ -22,12 +23,11 @@ use crate::{
 
 /// Runs the function of this name until Lambda ends the process.
 ///
-/// Whatever is wrong with the configuration ends it at once, with one line on
-/// standard error. A broker that is away does not: events are then answered
-/// with `unavailable`.
+/// A wrong configuration ends it at once, with one line on standard error. A
+/// broker that cannot be reached does not: events are answered with `unavailable`.
 pub async fn run(function: &str) -> ExitCode {
     let log = Log::stderr(Format::from_env());
-    // Boxed: it is large, and each page of the stack is a fault at a cold start.
+    // Boxed: it is large, and each page of stack costs a page fault at a cold start.
     match Box::pin(serve(function, log.clone())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,7 +46,7 @@ async fn serve(function: &str, log: Log) -> Result<(), Box<dyn Error + Send + Sy
         log.error(&error, &[("function", function)]);
     }
 
-    // Where AWS_LAMBDA_MAX_CONCURRENCY says so, that many events are handled at once, with this one producer.
+    // With AWS_LAMBDA_MAX_CONCURRENCY, many events share this one producer.
     let handler = Arc::new(Handler::new(contract, producer, log));
     Runtime::new(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = Arc::clone(&handler);
@@ -61,7 +61,7 @@ async fn answer(handler: &Handler<Producer>, event: LambdaEvent<Box<RawValue>>) 
     handler.handle(event.payload.get(), &invocation).await
 }
 
-/// The topics that the routes of a function store in.
+/// The topics of a function's routes.
 fn topics(contract: &Contract, function: &str) -> BTreeSet<String> {
     contract
         .routes

@@ -1,5 +1,5 @@
-//! Lambda's side: start-up, then one invocation after the other, or many at
-//! once where the function is on Managed Instances.
+//! Starts the function, then handles its invocations: one at a time, or many at
+//! once on Managed Instances.
 
 use std::{error::Error, process::ExitCode, sync::Arc, time::SystemTime};
 
@@ -17,8 +17,7 @@ use crate::{
 
 /// Runs the function until Lambda ends the process.
 ///
-/// Whatever is wrong with the configuration ends it at once, with one line on
-/// standard error.
+/// A wrong configuration ends it at once, with one line on standard error.
 pub async fn run() -> ExitCode {
     let log = Log::stderr(Format::from_env());
     match serve(log.clone()).await {

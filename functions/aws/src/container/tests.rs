@@ -1,4 +1,4 @@
-//! Which endpoints are asked, when, and what becomes of their answers.
+//! Which endpoints are asked, when, and how their answers are used.
 
 use std::{fs, time::Duration};
 
@@ -79,7 +79,7 @@ fn only_this_machine_and_the_containers_host_are_asked() {
 }
 
 #[tokio::test]
-async fn credentials_are_what_the_endpoint_says() {
+async fn the_endpoints_answer_is_the_credentials() {
     let (fake, container) = asking(
         [credentials("id", "2026-01-01T01:00:00Z")],
         &[(TOKEN, "Basic abc")],
@@ -178,7 +178,7 @@ async fn without_newer_ones_credentials_are_used_until_they_expire() {
 }
 
 #[tokio::test]
-async fn credentials_that_were_refused_are_asked_for_anew_once() {
+async fn refused_credentials_are_fetched_again_once() {
     let expiration = "2026-01-01T01:00:00Z";
     let (fake, container) = asking(
         [
@@ -239,7 +239,7 @@ async fn a_fetch_that_fails_does_not_keep_refused_credentials() {
     assert_eq!(current().await, "new");
 }
 
-/// What is wrong with an answer, as a log would have it.
+/// The error that an answer leads to, as the log shows it.
 async fn check(answer: Answer) -> String {
     let (_fake, container) = asking([answer], &[]);
     let error = container.current(at("2026-01-01T00:00:00Z")).await;
