@@ -51,11 +51,17 @@ enum Token {
 struct Kept {
     credentials: AwsCredentials,
     expiration: DateTime<Utc>,
+    /// When a fetch of newer ones last failed.
+    failed: Option<DateTime<Utc>>,
 }
 
 /// Credentials are replaced this long before they expire, so that a token that
 /// they signed does not outlive them by much.
 const REFRESH_BEFORE: TimeDelta = TimeDelta::minutes(5);
+
+/// A fetch that failed is not repeated for this long while there are credentials
+/// to use: one after the other, all callers would wait for it to time out.
+const RETRY_AFTER: TimeDelta = TimeDelta::seconds(1);
 
 impl Container {
     /// The endpoint, if the environment names one.
@@ -95,20 +101,24 @@ impl Container {
     ) -> Result<AwsCredentials, CredentialsError> {
         let mut kept = self.kept.lock().await;
         let refused = self.refused.load(Ordering::Relaxed);
-        match &*kept {
-            Some(fresh) if !refused && now < fresh.expiration - REFRESH_BEFORE => {
-                return Ok(fresh.credentials.clone());
-            }
-            _ => {}
+        if let Some(last) = &*kept
+            && (!refused && last.is_fresh(now) || last.has_just_failed(now))
+        {
+            return Ok(last.credentials.clone());
         }
-        match (self.fetch().await, &*kept) {
-            (Ok(fetched), _) => {
+        match self.fetch().await {
+            Ok(fetched) => {
                 // Not before: a fetch that fails or is cancelled has to be repeated.
                 self.refused.store(false, Ordering::Relaxed);
                 Ok(kept.insert(fetched).credentials.clone())
             }
-            (Err(_), Some(old)) if now < old.expiration => Ok(old.credentials.clone()),
-            (Err(cause), _) => Err(CredentialsError::new(FULL_URI, cause)),
+            Err(cause) => match &mut *kept {
+                Some(last) if now < last.expiration => {
+                    last.failed = Some(now);
+                    Ok(last.credentials.clone())
+                }
+                _ => Err(CredentialsError::new(FULL_URI, cause)),
+            },
         }
     }
 
@@ -120,6 +130,19 @@ impl Container {
         };
         let header = token.as_ref().map(|token| (AUTHORIZATION, token));
         parse(&fetch(&self.uri, header).await?)
+    }
+}
+
+impl Kept {
+    /// Whether these are far from expiring.
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        now < self.expiration - REFRESH_BEFORE
+    }
+
+    /// Whether a fetch failed less than a second ago and these are still valid.
+    fn has_just_failed(&self, now: DateTime<Utc>) -> bool {
+        let failed = self.failed.filter(|_| now < self.expiration);
+        failed.is_some_and(|failed| (now - failed).abs() < RETRY_AFTER)
     }
 }
 
@@ -191,6 +214,7 @@ fn parse(document: &[u8]) -> Result<Kept, FetchError> {
             session_token: Some(Secret::new(document.token)),
         },
         expiration: expiration.to_utc(),
+        failed: None,
     })
 }
 

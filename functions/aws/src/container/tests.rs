@@ -229,14 +229,36 @@ async fn a_fetch_that_fails_does_not_keep_refused_credentials() {
         ],
         &[],
     );
-    let current = async || {
-        let current = container.current(at("2026-01-01T00:00:00Z")).await;
-        current.unwrap().access_key_id
-    };
-    assert_eq!(current().await, "old");
+    let current = async |time| container.current(at(time)).await.unwrap().access_key_id;
+    assert_eq!(current("2026-01-01T00:00:00Z").await, "old");
     container.forget();
-    assert_eq!(current().await, "old");
-    assert_eq!(current().await, "new");
+    assert_eq!(current("2026-01-01T00:00:00Z").await, "old");
+    assert_eq!(current("2026-01-01T00:00:01Z").await, "new");
+}
+
+#[tokio::test]
+async fn a_fetch_that_fails_is_repeated_after_a_second_and_not_by_all_who_wait() {
+    let (fake, container) = asking(
+        [
+            credentials("old", "2026-01-01T01:00:00Z"),
+            Answer::status(500),
+            Answer::status(500),
+        ],
+        &[],
+    );
+    for (time, fetches) in [
+        ("2026-01-01T00:00:00.000Z", 1),
+        ("2026-01-01T00:55:00.000Z", 2),
+        ("2026-01-01T00:55:00.000Z", 2),
+        // Called earlier, and waited for the lock.
+        ("2026-01-01T00:54:59.900Z", 2),
+        ("2026-01-01T00:55:00.999Z", 2),
+        ("2026-01-01T00:55:01.000Z", 3),
+    ] {
+        let current = container.current(at(time)).await.unwrap();
+        assert_eq!(current.access_key_id, "old", "{time}");
+        assert_eq!(fake.requests().len(), fetches, "{time}");
+    }
 }
 
 /// The error that an answer leads to, as the log shows it.
