@@ -12,16 +12,16 @@ const CALLBACK_URL: &str = "CALLBACK_URL";
 /// The variable with the region to sign requests for.
 const REGION: &str = "AWS_REGION";
 
-/// What the environment says.
+/// The function's configuration.
 #[derive(Debug)]
 pub struct Config {
     /// `AWS_LAMBDA_FUNCTION_NAME`: for the log.
     pub function: String,
-    /// `CALLBACK_URL`: where the stage is that the connections belong to.
+    /// `CALLBACK_URL`: the URL of the connections' stage.
     pub callback_url: String,
     /// `AWS_REGION`: the API's region.
     pub region: String,
-    /// `AWS_ACCESS_KEY_ID` and the like, or the endpoint of a container: who posts.
+    /// `AWS_ACCESS_KEY_ID` and the like, or a container's endpoint: they sign posts.
     pub credentials: AwsCredentialsSource,
 }
 
@@ -56,7 +56,7 @@ pub enum ConfigError {
     /// This is not Lambda.
     #[error(transparent)]
     NotInLambda(#[from] NotInLambda),
-    /// A variable is no text.
+    /// A variable is not text.
     #[error(transparent)]
     NotText(#[from] NotText),
     /// A variable about the gateway.
