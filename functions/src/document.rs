@@ -1,13 +1,13 @@
-//! What a record says about a connection that was opened or closed.
+//! The JSON value of a record about a connection that was opened or closed.
 //!
-//! What is unknown is left out.
+//! Fields that are not known are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Serialize;
 
-use crate::{credentials::is_credential, event::Connection, record::rfc3339};
+use crate::{credentials::is_credential, event::Connection};
 
 /// API Gateway ends every connection after this time
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
@@ -48,6 +48,11 @@ pub(crate) fn disconnect(
         disconnect_reason: reason,
         principal_id: connection.principal_id(),
     })
+}
+
+/// A time as CloudEvents and the documents write it, with milliseconds.
+pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 #[derive(Serialize)]

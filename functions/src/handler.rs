@@ -8,11 +8,10 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_aws::Log;
+use sluice_aws::{Log, time_for_work};
 use sluice_contract::{Contract, Route};
 
 use crate::{
-    deadline::deadline,
     event::Event,
     failure::{Code, Failure},
     gateway::{self, Refused},
@@ -30,15 +29,15 @@ pub struct Handler<S> {
     log: Log,
 }
 
-/// What Lambda says about one invocation.
+/// One invocation, as Lambda describes it.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Lambda's id of it, for the log.
+    /// Lambda's id for it, for the log.
     pub request_id: String,
     /// When it reached us.
     pub received: Instant,
-    /// How long Lambda lets it run from then on, where that is known.
-    pub remaining: Option<Duration>,
+    /// How long Lambda lets it run from then on.
+    pub time_left: Duration,
     /// The X-Ray trace header.
     pub trace: Option<String>,
 }
@@ -89,8 +88,10 @@ impl<S: Sink> Handler<S> {
             &self.contract.credential_query_names(),
             invocation.trace.as_deref().and_then(traceparent),
         );
-        let deadline = deadline(invocation.received, invocation.remaining, route.timeout);
-        self.sink.publish(record, deadline).await
+        // The client is answered before Lambda ends the invocation and before
+        // the gateway stops waiting for it.
+        let time = time_for_work(invocation.time_left.min(route.timeout));
+        self.sink.publish(record, invocation.received + time).await
     }
 
     fn route(&self, key: &str) -> Result<(&Route, String), Failure> {
@@ -107,11 +108,11 @@ impl<S: Sink> Handler<S> {
         Ok((route, topic))
     }
 
-    /// Whether the client is told: on a message's route with a route response.
+    /// Whether the client gets a frame: on a message's route with a route response.
     ///
-    /// On a route that the contract does not know there may be one. Without
-    /// one, API Gateway drops the frame; with one, it would send an empty
-    /// frame in its place.
+    /// A route that the contract lacks may have a route response too. If it has
+    /// none, API Gateway drops the frame; if it has one, API Gateway would send
+    /// an empty frame instead.
     fn has_frame(&self, route_key: Option<&str>) -> bool {
         match route_key {
             Some("$connect" | "$disconnect") => false,

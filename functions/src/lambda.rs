@@ -1,16 +1,17 @@
-//! Lambda's side: start-up, then one invocation after the other, or as many at once as a Managed Instance takes.
+//! Starts a function, then handles its invocations: one at a time, or many at
+//! once on Managed Instances.
 
 use std::{
     collections::BTreeSet,
     error::Error,
     process::ExitCode,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use lambda_runtime::{Context, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
-use sluice_aws::{Format, Log};
+use sluice_aws::{Format, Log, time_left};
 use sluice_contract::Contract;
 
 use crate::{
@@ -22,12 +23,11 @@ use crate::{
 
 /// Runs the function of this name until Lambda ends the process.
 ///
-/// Whatever is wrong with the configuration ends it at once, with one line on
-/// standard error. A broker that is away does not: events are then answered
-/// with `unavailable`.
+/// A wrong configuration ends it at once, with one line on standard error. A
+/// broker that cannot be reached does not: events are answered with `unavailable`.
 pub async fn run(function: &str) -> ExitCode {
     let log = Log::stderr(Format::from_env());
-    // Boxed: it is large, and each page of the stack is a fault at a cold start.
+    // Boxed: it is large, and each page of stack costs a page fault at a cold start.
     match Box::pin(serve(function, log.clone())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,7 +46,7 @@ async fn serve(function: &str, log: Log) -> Result<(), Box<dyn Error + Send + Sy
         log.error(&error, &[("function", function)]);
     }
 
-    // Where AWS_LAMBDA_MAX_CONCURRENCY says so, that many events are handled at once, with this one producer.
+    // With AWS_LAMBDA_MAX_CONCURRENCY, many events share this one producer.
     let handler = Arc::new(Handler::new(contract, producer, log));
     Runtime::new(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = Arc::clone(&handler);
@@ -61,7 +61,7 @@ async fn answer(handler: &Handler<Producer>, event: LambdaEvent<Box<RawValue>>) 
     handler.handle(event.payload.get(), &invocation).await
 }
 
-/// The topics that the routes of a function store in.
+/// The topics of a function's routes.
 fn topics(contract: &Contract, function: &str) -> BTreeSet<String> {
     contract
         .routes
@@ -74,46 +74,8 @@ fn topics(contract: &Contract, function: &str) -> BTreeSet<String> {
 fn invocation(context: Context) -> Invocation {
     Invocation {
         received: Instant::now(),
-        remaining: remaining(context.deadline(), SystemTime::now()),
+        time_left: time_left(context.deadline(), SystemTime::now()),
         request_id: context.request_id,
         trace: context.xray_trace_id,
-    }
-}
-
-/// An invocation's deadline that has passed by more is none. The clocks of two
-/// machines differ by less, and no invocation waits for so long; some emulators
-/// send 0, or the same deadline each time.
-const PASSED_MAX: Duration = Duration::from_mins(5);
-
-/// How long the invocation may go on, where its deadline tells.
-fn remaining(deadline: SystemTime, now: SystemTime) -> Option<Duration> {
-    match deadline.duration_since(now) {
-        Ok(remaining) => Some(remaining),
-        Err(passed) => (passed.duration() <= PASSED_MAX).then_some(Duration::ZERO),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What remains at that time, in seconds, of an invocation that has until 1,000.
-    fn check_remaining(now: u64) -> Option<u64> {
-        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        remaining(at(1_000), at(now)).map(|remaining| remaining.as_secs())
-    }
-
-    #[test]
-    fn no_time_remains_after_the_deadline() {
-        assert_eq!(check_remaining(990), Some(10));
-        assert_eq!(check_remaining(1_000), Some(0));
-        assert_eq!(check_remaining(1_001), Some(0));
-        assert_eq!(check_remaining(1_300), Some(0));
-    }
-
-    #[test]
-    fn a_deadline_that_has_long_passed_tells_nothing() {
-        assert_eq!(check_remaining(1_301), None);
-        assert_eq!(remaining(SystemTime::UNIX_EPOCH, SystemTime::now()), None);
     }
 }

@@ -31,7 +31,6 @@ pub mod failure;
 pub mod sink;
 
 // … and the answer.
-mod deadline;
 pub mod handler;
 pub mod reply;
 

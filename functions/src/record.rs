@@ -1,14 +1,14 @@
-//! What is stored of an event: a CloudEvent in Kafka's binary binding.
+//! The record of an event: a CloudEvent in Kafka's binary binding.
 //!
 //! The binding: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md>
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use sluice_contract::{Expression, Route};
 
 use crate::{
-    document,
+    document::{self, rfc3339},
     event::{Event, Kind},
 };
 
@@ -17,9 +17,9 @@ use crate::{
 pub struct Record {
     /// The topic it goes to.
     pub topic: String,
-    /// Records of one key stay in order.
+    /// Its key. Records with the same key stay in order.
     pub key: String,
-    /// The event's data; none is a tombstone, for a compacted topic.
+    /// The event's data. A record without it is a tombstone, for a compacted topic.
     pub value: Option<Vec<u8>>,
     /// The event's attributes.
     pub headers: BTreeMap<&'static str, String>,
@@ -30,8 +30,8 @@ pub struct Record {
 impl Record {
     /// The record of an event on its route.
     ///
-    /// `credentials` names the query parameters that the authorizer looks at,
-    /// `traceparent` is the invocation's, where it has one.
+    /// `credentials` are the query parameters that the authorizer reads,
+    /// `traceparent` is the invocation's.
     pub fn new(
         event: Event,
         topic: String,
@@ -44,7 +44,7 @@ impl Record {
         headers.extend(traceparent.map(|parent| ("traceparent", parent)));
         let timestamp = event.at;
         let value = if route.tombstone {
-            // CloudEvents: an event without data has no content type either.
+            // In CloudEvents, an event without data has no content type either.
             None
         } else {
             headers.insert("content-type", content_type(&event.kind).to_owned());
@@ -60,7 +60,7 @@ impl Record {
     }
 }
 
-/// The value of the route's expression; the connection id where it has none.
+/// The value of the route's key expression, or else the connection id.
 fn key(event: &Event, expression: Option<&Expression>) -> String {
     expression
         .map(|expression| {
@@ -74,8 +74,8 @@ fn key(event: &Event, expression: Option<&Expression>) -> String {
         .unwrap_or_else(|| event.connection.id.clone())
 }
 
-/// The event's attributes as headers. Their names are lower-case letters and
-/// digits, as CloudEvents demands, behind the binding's prefix.
+/// The event's attributes as headers. Their names are the binding's prefix and
+/// lower-case letters and digits, as CloudEvents demands.
 fn attributes(event: &Event) -> BTreeMap<&'static str, String> {
     let connection = &event.connection;
     let (id, kind, client_message_id) = match &event.kind {
@@ -139,9 +139,4 @@ fn value(event: Event, credentials: &BTreeSet<&str>) -> Vec<u8> {
             reason,
         } => document::disconnect(&connection, at, status_code, reason),
     }
-}
-
-/// A time as CloudEvents writes it, with milliseconds.
-pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -41,7 +41,7 @@ async fn check(file: &str) -> (Record, Value) {
     let invocation = Invocation {
         request_id: "r-1".to_owned(),
         received: Instant::now(),
-        remaining: Some(Duration::from_secs(10)),
+        time_left: Duration::from_secs(10),
         trace: Some(
             "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1".to_owned(),
         ),

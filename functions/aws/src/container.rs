@@ -1,6 +1,6 @@
 //! AWS credentials from an endpoint that the environment names.
 //!
-//! Which hosts may be asked, and how the answer looks:
+//! The hosts that may be asked, and the format of the answer:
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 
 use std::{
@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     credentials::{AwsCredentials, CredentialsError},
-    fetch::{FetchError, fetch},
+    fetch::{FetchError, fetch, has_usable_port},
     file::read_text,
     secret::Secret,
     variables::{SettingsError, Variables},
@@ -24,18 +24,19 @@ use crate::{
 
 /// The variable with the endpoint.
 pub const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-/// The variable with the token that the endpoint asks for.
+/// The variable with the token that the endpoint requires.
 pub const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
-/// The variable with the file that has this token, which then may change.
+/// The variable with a file that holds this token. The file may change.
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-/// An endpoint, and what it said last.
+/// An endpoint, and the credentials that it returned last.
 #[derive(Debug)]
 pub struct Container {
     uri: Uri,
     token: Token,
     /// Locked during a fetch, so that connections opened together share it.
     kept: Mutex<Option<Kept>>,
+    /// Whether `kept` was refused and nothing newer has been fetched since.
     refused: AtomicBool,
 }
 
@@ -50,14 +51,20 @@ enum Token {
 struct Kept {
     credentials: AwsCredentials,
     expiration: DateTime<Utc>,
+    /// When a fetch of newer ones last failed.
+    failed: Option<DateTime<Utc>>,
 }
 
-/// Credentials are replaced this long before they expire, so that those which
-/// signed a token live about as long as it does.
+/// Credentials are replaced this long before they expire, so that a token that
+/// they signed does not outlive them by much.
 const REFRESH_BEFORE: TimeDelta = TimeDelta::minutes(5);
 
+/// A fetch that failed is not repeated for this long while there are credentials
+/// to use: one after the other, all callers would wait for it to time out.
+const RETRY_AFTER: TimeDelta = TimeDelta::seconds(1);
+
 impl Container {
-    /// The endpoint, where the environment names one.
+    /// The endpoint, if the environment names one.
     pub(crate) fn from_variables(variables: &Variables<'_>) -> Result<Option<Self>, SettingsError> {
         let Some(found) = variables.find(FULL_URI) else {
             return Ok(None);
@@ -79,30 +86,39 @@ impl Container {
         }))
     }
 
-    /// Has the endpoint asked anew: what it said last was refused.
+    /// Tells that the credentials were refused, so that new ones are fetched.
     pub(crate) fn forget(&self) {
         self.refused.store(true, Ordering::Relaxed);
     }
 
-    /// The credentials to use at this time: those of last time until shortly
-    /// before they expire or until they are refused, and until they do expire
-    /// where there are no newer ones.
+    /// The credentials to use at this time.
+    ///
+    /// New ones are fetched shortly before the last ones expire, or once these
+    /// were refused. If the fetch fails, the last ones are used until they expire.
     pub(crate) async fn current(
         &self,
         now: DateTime<Utc>,
     ) -> Result<AwsCredentials, CredentialsError> {
         let mut kept = self.kept.lock().await;
-        let refused = self.refused.swap(false, Ordering::Relaxed);
-        match &*kept {
-            Some(fresh) if !refused && now < fresh.expiration - REFRESH_BEFORE => {
-                return Ok(fresh.credentials.clone());
-            }
-            _ => {}
+        let refused = self.refused.load(Ordering::Relaxed);
+        if let Some(last) = &*kept
+            && (!refused && last.is_fresh(now) || last.has_just_failed(now))
+        {
+            return Ok(last.credentials.clone());
         }
-        match (self.fetch().await, &*kept) {
-            (Ok(fetched), _) => Ok(kept.insert(fetched).credentials.clone()),
-            (Err(_), Some(old)) if now < old.expiration => Ok(old.credentials.clone()),
-            (Err(cause), _) => Err(CredentialsError::new(FULL_URI, cause)),
+        match self.fetch().await {
+            Ok(fetched) => {
+                // Not before: a fetch that fails or is cancelled has to be repeated.
+                self.refused.store(false, Ordering::Relaxed);
+                Ok(kept.insert(fetched).credentials.clone())
+            }
+            Err(cause) => match &mut *kept {
+                Some(last) if now < last.expiration => {
+                    last.failed = Some(now);
+                    Ok(last.credentials.clone())
+                }
+                _ => Err(CredentialsError::new(FULL_URI, cause)),
+            },
         }
     }
 
@@ -117,31 +133,40 @@ impl Container {
     }
 }
 
+impl Kept {
+    /// Whether these are far from expiring.
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        now < self.expiration - REFRESH_BEFORE
+    }
+
+    /// Whether a fetch failed less than a second ago and these are still valid.
+    fn has_just_failed(&self, now: DateTime<Utc>) -> bool {
+        let failed = self.failed.filter(|_| now < self.expiration);
+        failed.is_some_and(|failed| (now - failed).abs() < RETRY_AFTER)
+    }
+}
+
 const FULL_URI_EXPECTED: &str = "http://HOST:PORT/PATH, where the host is loopback, 169.254.170.2, 169.254.170.23 or [fd00:ec2::23]";
 
-/// Hosts beyond this machine that answer without TLS: those of ECS and of EKS.
+/// Hosts beyond loopback that answer without TLS: those of ECS and of EKS.
 const LINK_LOCAL: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
 ];
 
-/// Whether credentials may come from there.
+/// Whether credentials may be fetched from there.
 fn may_be_asked(uri: &Uri) -> bool {
-    let Some(authority) = uri.authority() else {
-        return false;
-    };
-    let host = authority.host();
-    let port_is_usable = authority.port().is_some() || authority.as_str().ends_with(host);
+    let host = uri.host().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let host_is_near = match bare.parse::<IpAddr>() {
         Ok(address) => address.is_loopback() || LINK_LOCAL.contains(&address),
         Err(_) => host == "localhost",
     };
-    uri.scheme_str() == Some("http") && port_is_usable && host_is_near
+    uri.scheme_str() == Some("http") && has_usable_port(uri) && host_is_near
 }
 
-/// A token may be this long; EKS's are about 1 KB.
+/// A token has at most this many bytes; EKS's have about 1,000.
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 
 fn token_of(path: &str) -> Result<Secret, FetchError> {
@@ -163,7 +188,7 @@ struct Document {
     expiration: String,
 }
 
-/// The parser's error is dropped: it quotes what it found.
+/// Drops the parser's error, since it quotes what it found.
 fn parse(document: &[u8]) -> Result<Kept, FetchError> {
     let unexpected = FetchError::Unexpected(
         "JSON with AccessKeyId, SecretAccessKey, Token and an RFC 3339 Expiration",
@@ -174,6 +199,14 @@ fn parse(document: &[u8]) -> Result<Kept, FetchError> {
     let Ok(expiration) = DateTime::parse_from_rfc3339(&document.expiration) else {
         return Err(unexpected);
     };
+    let texts = [
+        &document.access_key_id,
+        &document.secret_access_key,
+        &document.token,
+    ];
+    if texts.iter().any(|text| text.is_empty()) {
+        return Err(unexpected);
+    }
     Ok(Kept {
         credentials: AwsCredentials {
             access_key_id: document.access_key_id,
@@ -181,6 +214,7 @@ fn parse(document: &[u8]) -> Result<Kept, FetchError> {
             session_token: Some(Secret::new(document.token)),
         },
         expiration: expiration.to_utc(),
+        failed: None,
     })
 }
 

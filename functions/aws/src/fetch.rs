@@ -1,4 +1,4 @@
-//! One small document over HTTP, from this machine.
+//! Fetches one small document over HTTP, from a server nearby.
 
 use std::{io, time::Duration};
 
@@ -26,37 +26,37 @@ pub async fn fetch(uri: &Uri, header: Option<(HeaderName, &Secret)>) -> Result<B
         .unwrap_or(Err(FetchError::Timeout))
 }
 
-/// A document takes this long at most: enough for Secrets Manager when the
-/// extension has to ask it, and well below what connecting may take in all, so
-/// that it is this error that is told, with the variable it belongs to.
+/// A fetch takes at most this long: enough for the extension to ask Secrets
+/// Manager, and well below the time limit of connecting, so that the log names
+/// this error and its variable.
 const FETCH_MAX: Duration = Duration::from_millis(800);
-/// A document has this many bytes at most: twice what Secrets Manager keeps
-/// in one secret, since JSON in JSON grows.
+/// A document has at most this many bytes: twice the size of a secret in
+/// Secrets Manager, since JSON inside JSON grows.
 const DOCUMENT_BYTES_MAX: usize = 128 * 1024;
-/// The port of `http`, where a URI names none.
+/// The port of a URI that names none.
 const HTTP_PORT: u16 = 80;
 
-/// Why there is no document. No error shows a part of it: it may be a secret.
+/// Why there is no document. No error quotes it, since it may be a secret.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    /// Nobody listens there.
+    /// The connection failed.
     #[error("there is no connection to {authority}")]
     Unreachable {
         /// `HOST:PORT`.
         authority: String,
-        /// Why there is no connection.
+        /// Why it failed.
         source: io::Error,
     },
     /// It took too long.
     #[error("no answer within {} ms", FETCH_MAX.as_millis())]
     Timeout,
-    /// What came is no HTTP.
+    /// The answer is not HTTP, or breaks off.
     #[error("the answer is not HTTP, or breaks off")]
     Broken(#[source] hyper::Error),
-    /// The answer is a refusal.
+    /// The answer's status is not 200.
     #[error("the answer is status {}, expected 200", .0.as_u16())]
     Status(StatusCode),
-    /// Who is asked says that it has just been started.
+    /// The server has just been started and says so.
     #[error("the answer is that it is not ready yet")]
     NotReady,
     /// The answer is too long.
@@ -65,10 +65,10 @@ pub enum FetchError {
     /// The answer is not the document that was expected.
     #[error("the answer is something else, expected {0}")]
     Unexpected(&'static str),
-    /// The token to ask with holds what no header may.
+    /// The token holds bytes that a header must not have.
     #[error("the token to ask with cannot stand in a header")]
     Token,
-    /// The token to ask with is in a file that cannot be read.
+    /// The file with the token cannot be read.
     #[error("the token to ask with cannot be read from {path:?}")]
     TokenFile {
         /// The file.
@@ -79,10 +79,10 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Whether to ask again would be in vain, at least for now.
+    /// Whether another fetch would fail as well, at least for now.
     pub fn is_final(&self) -> bool {
         match self {
-            // As it is to be expected of what has just been started, or is busy.
+            // A server that has just been started, or is busy, answers later.
             Self::Unreachable { .. } | Self::Timeout | Self::Broken(_) | Self::NotReady => false,
             Self::Status(status) => {
                 status.is_client_error()
@@ -94,7 +94,7 @@ impl FetchError {
     }
 }
 
-/// What AWS's extension says, with status 400, before it is registered
+/// The answer of AWS's extension, with status 400, before it is registered
 /// (Kralizek/AWSSecretsManagerConfigurationExtensions#87).
 const NOT_READY: &[u8] = b"not ready to serve traffic";
 
@@ -113,6 +113,19 @@ fn request(
         request.headers_mut().insert(name, value);
     }
     Ok(request)
+}
+
+/// Whether the port of a URI, if it names one, is from 1 to 65535.
+///
+/// [`Uri`] accepts any other number as well, and then finds no port: the
+/// scheme's default would be used in its place.
+pub fn has_usable_port(uri: &Uri) -> bool {
+    match uri.port() {
+        Some(port) => port.as_u16() != 0,
+        None => uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().ends_with(authority.host())),
+    }
 }
 
 /// `HOST:PORT`.
@@ -148,7 +161,7 @@ async fn answer(uri: &Uri, request: Request<Empty<Bytes>>) -> Result<Bytes, Fetc
     select! {
         biased;
         done = &mut exchange => done,
-        // The connection may end first: the answer is then all here, or never will be.
+        // The connection may end first: the answer is then complete, or never will be.
         _ = connection => exchange.await,
     }
 }
@@ -255,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_http_is_an_error() {
+    async fn an_answer_that_is_not_http_is_an_error() {
         for broken in [
             "",
             "garbage\r\n\r\n",
@@ -288,14 +301,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_an_error_that_says_where() {
+    async fn a_refused_connection_is_an_error_that_names_the_server() {
         let closed = {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             listener.local_addr().unwrap()
         };
         let uri = Uri::try_from(format!("http://{closed}/")).unwrap();
 
-        let error = fetch(&uri, None).await.expect_err("nobody there");
+        let error = fetch(&uri, None).await.expect_err("no server");
 
         assert_eq!(
             error.to_string(),
@@ -304,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_is_no_header_is_not_shown() {
+    async fn a_token_that_cannot_be_a_header_is_not_shown() {
         let uri = Uri::from_static("http://127.0.0.1:1/");
         let token = Secret::new("hunter2\r\nx: y");
 

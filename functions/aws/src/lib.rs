@@ -1,14 +1,16 @@
-//! What AWS gives a function: variables, credentials and a log.
+//! What every function takes from AWS: variables, credentials, time and a log.
 //!
 //! ```text
 //! environment ─▶ Variables ─┬▶ Credentials, perhaps fetched from the endpoint that a variable names
-//!                           └▶ whatever else a function is told
+//!                           └▶ everything else that a function is configured with
+//! deadline ─▶ time left for work
 //! Log ─▶ one line on standard error
 //! ```
 //!
-//! It knows neither Kafka nor API Gateway: what every function needs is here
-//! once, and brings nothing that only one of them needs.
+//! It knows neither Kafka nor API Gateway, and has no dependency that only one
+//! function needs.
 
+mod deadline;
 mod lambda;
 mod variables;
 
@@ -17,6 +19,7 @@ mod credentials;
 mod fetch;
 mod file;
 mod secret;
+mod source;
 
 mod log;
 
@@ -24,10 +27,12 @@ mod log;
 pub mod fake;
 
 pub use container::{FULL_URI as CONTAINER_CREDENTIALS, TOKEN as CONTAINER_TOKEN};
-pub use credentials::{AwsCredentials, AwsCredentialsSource, CredentialsError, SESSION_TOKEN};
-pub use fetch::{FetchError, fetch};
+pub use credentials::{AwsCredentials, CredentialsError};
+pub use deadline::{time_for_work, time_left};
+pub use fetch::{FetchError, fetch, has_usable_port};
 pub use file::read_text;
 pub use lambda::{NotInLambda, NotText, function_name, require_text, variable};
 pub use log::{Format, Log};
 pub use secret::Secret;
+pub use source::{AwsCredentialsSource, SESSION_TOKEN};
 pub use variables::{SettingsError, Variables, one_of};

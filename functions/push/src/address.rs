@@ -1,34 +1,34 @@
-//! To whom a record is addressed.
+//! Which connections a record is addressed to.
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::batch::Poison;
+use crate::poison::Poison;
 
 /// The header with a JSON list of connection ids.
 const TO: &str = "to";
-/// The header with one connection id, which records of browsers carry: an
+/// The header with one connection id. Records of messages carry it, and an
 /// answer copies it.
 const CONNECTION_ID: &str = "ce_connectionid";
 
-/// One record is for this many connections at most.
+/// A record addresses at most this many connections.
 pub const RECIPIENTS_MAX: usize = 1000;
-/// An id has this many bytes at most: API Gateway's have 16, those of other
+/// An id has at most this many bytes. API Gateway's have 16, those of other
 /// simulators up to 36.
 const ID_BYTES_MAX: usize = 128;
 
-/// The id of a connection, of characters that need no second look in a URL.
+/// The id of a connection. Its characters cannot change the path of a URL.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(String);
 
 impl ConnectionId {
-    /// Takes an id: letters, digits, `-`, `_` and `=`.
+    /// Accepts letters, digits, `-`, `_` and `=`.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte);
         let is_id = (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed);
         is_id.then(|| Self(text.to_owned()))
     }
 
-    /// The id as the gateway made it.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -43,10 +43,11 @@ impl fmt::Debug for ConnectionId {
 /// A header of a record: its name, and its value where it has one.
 pub type Header = (String, Option<Vec<u8>>);
 
-/// The connections that a record is for, each once: those of the header `to`,
-/// else that of the header `ce_connectionid`, else that of the key.
+/// The connections that a record is addressed to, each once.
 ///
-/// Of two headers of one name the last one counts, as for Kafka's own clients.
+/// The header `to` lists them; without it the header `ce_connectionid` names
+/// one; without both the key does. If a header occurs twice the last one
+/// counts, as in Kafka's own clients.
 ///
 /// # Errors
 /// There is no address, or the one that counts is malformed.
@@ -64,12 +65,14 @@ pub fn recipients(headers: &[Header], key: Option<&[u8]>) -> Result<Vec<Connecti
     Ok(vec![id.ok_or(Poison::NoId { place })?])
 }
 
-/// The ids of a JSON list. An empty one is for nobody, which is no mistake: a
-/// room may be empty.
+/// The ids of a JSON list. An empty list is valid, since a room may be empty.
 fn listed(list: &[u8]) -> Result<Vec<ConnectionId>, Poison> {
     let ids: Vec<String> = serde_json::from_slice(list).map_err(|_| Poison::NoList)?;
     if ids.len() > RECIPIENTS_MAX {
-        return Err(Poison::TooMany { ids: ids.len() });
+        return Err(Poison::TooMany {
+            ids: ids.len(),
+            max: RECIPIENTS_MAX,
+        });
     }
     let place = "header to";
     let ids: Option<BTreeSet<_>> = ids.iter().map(|id| ConnectionId::parse(id)).collect();
@@ -114,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_listed_once_and_nobody_is_nobody() {
+    fn a_connection_is_listed_once_and_a_list_may_be_empty() {
         assert_eq!(check(&[("to", r#"["a=","a="]"#)], None), "[a=]");
         assert_eq!(check(&[("to", "[]")], Some("a=")), "[]");
     }
 
     #[test]
-    fn an_address_that_counts_is_not_passed_over_when_it_is_malformed() {
+    fn a_malformed_address_is_an_error_and_not_skipped() {
         let list = "header to: found something else, expected a JSON list of connection ids";
         for malformed in ["", "a=", "null", r#"{"a":1}"#, "[1]", r#"["a""#] {
             assert_eq!(check(&[("to", malformed)], Some("b=")), list, "{malformed}");
@@ -135,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_leads_nowhere_else_in_a_url() {
+    fn an_id_cannot_change_the_path_of_a_url() {
         for text in [
             "..", ".", "a/b", "a%2Fb", "a b", "a?b", "a#b", "é", "a\n", "@a",
         ] {
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn no_address_is_told_and_so_are_too_many() {
+    fn a_missing_address_and_too_many_ids_are_errors() {
         assert_eq!(
             check(&[("content-type", "text/plain")], None),
             "found no address, expected a header to, a header ce_connectionid, or a key"

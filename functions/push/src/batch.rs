@@ -1,23 +1,25 @@
-//! What a batch of records asks for.
+//! A batch of records, and what each one asks for.
 
 use bytes::Bytes;
-use thiserror::Error;
 
-use crate::address::{self, ConnectionId, Header};
+use crate::{
+    address::{self, ConnectionId, Header},
+    poison::Poison,
+};
 
-/// The gateway takes messages of this many bytes at most.
+/// The gateway accepts messages of at most this many bytes.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
 pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
 /// The records of one invocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Each partition once.
+    /// Its partitions, each once.
     pub partitions: Vec<Partition>,
 }
 
 impl Batch {
-    /// The records that nothing can be done with: partition, offset and why.
+    /// The records that can never be delivered: partition, offset and reason.
     pub fn poison(&self) -> impl Iterator<Item = (&str, i64, &Poison)> {
         self.partitions.iter().flat_map(|partition| {
             let records = partition.records.iter();
@@ -29,37 +31,37 @@ impl Batch {
     }
 }
 
-/// The records of one partition, in its order.
+/// The records of one partition, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
-    /// The mapping's name of it: the topic, a hyphen and the number.
+    /// The mapping's name for it: the topic, a hyphen and the number.
     pub name: String,
-    /// Those of this batch.
+    /// Its records in this batch.
     pub records: Vec<Record>,
 }
 
 /// One record of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its place in the partition.
+    /// Its offset in the partition.
     pub offset: i64,
-    /// Its time, which tells it from a record that had its place before, in a
-    /// topic that was deleted since.
+    /// Its time. It distinguishes the record from one with the same offset in a
+    /// topic that was deleted and created again.
     pub timestamp: i64,
-    /// What it asks for, or why that cannot be told.
+    /// What it asks for, or why it can never be delivered.
     pub order: Result<Order, Poison>,
 }
 
 /// What one record asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// The connections it is for, each once; nobody, where there is none.
+    /// The connections it is addressed to, each once; may be empty.
     pub to: Vec<ConnectionId>,
-    /// What is to be done with each.
+    /// What to do with each.
     pub action: Action,
 }
 
-/// What is to be done with a connection.
+/// What to do with a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Send it this message.
@@ -69,10 +71,10 @@ pub enum Action {
 }
 
 impl Order {
-    /// What a record of these parts asks for; without a value, to close.
+    /// Reads a record's parts. A record without a value closes its connections.
     ///
     /// # Errors
-    /// That cannot be told, and never will be.
+    /// The record can never be delivered.
     pub fn new(
         headers: &[Header],
         key: Option<&[u8]>,
@@ -81,56 +83,16 @@ impl Order {
         let to = address::recipients(headers, key)?;
         let action = match value {
             Some(value) if value.len() > MESSAGE_BYTES_MAX => {
-                return Err(Poison::TooLarge { bytes: value.len() });
+                return Err(Poison::TooLarge {
+                    bytes: value.len(),
+                    max: MESSAGE_BYTES_MAX,
+                });
             }
             Some(value) => Action::Post(value.into()),
             None => Action::Close,
         };
         Ok(Self { to, action })
     }
-}
-
-/// Why a record will never be delivered, however often it is tried.
-///
-/// It shows nothing of the record's value, nor of its key and headers, which
-/// may be meant for nobody's eyes if the record is in this topic by mistake.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Poison {
-    /// Nothing says whom it is for.
-    #[error("found no address, expected a header to, a header ce_connectionid, or a key")]
-    NoAddress,
-    /// The list is none.
-    #[error("header to: found something else, expected a JSON list of connection ids")]
-    NoList,
-    /// The list is too long.
-    #[error(
-        "header to: found {ids} connection ids, expected at most {}",
-        address::RECIPIENTS_MAX
-    )]
-    TooMany {
-        /// How long it is.
-        ids: usize,
-    },
-    /// Somewhere, something else is in the place of an id.
-    #[error("{place}: found something else, expected a connection id")]
-    NoId {
-        /// In which part of the record.
-        place: &'static str,
-    },
-    /// No connection takes so much.
-    #[error("value: found {bytes} bytes, expected at most {MESSAGE_BYTES_MAX}")]
-    TooLarge {
-        /// How much it is.
-        bytes: usize,
-    },
-    /// It did not come as a mapping sends it.
-    #[error("{field}: found something else, expected {expected}")]
-    Malformed {
-        /// The field of the event's record.
-        field: &'static str,
-        /// What a mapping sends.
-        expected: &'static str,
-    },
 }
 
 #[cfg(test)]
@@ -144,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_posted_and_none_closes() {
+    fn a_value_is_posted_and_without_one_the_connection_is_closed() {
         let bytes = b"\xffhi\0".as_slice();
         assert_eq!(check(Some(bytes.to_vec())), Ok(Action::Post(bytes.into())));
         assert_eq!(check(Some(vec![])), Ok(Action::Post(Bytes::new())));
@@ -152,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn no_connection_takes_more_than_the_gateway_does() {
+    fn a_value_is_at_most_as_large_as_a_message() {
         assert!(check(Some(vec![0; 131_072])).is_ok());
         assert_eq!(
             check(Some(vec![0; 131_073])),

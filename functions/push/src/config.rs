@@ -3,7 +3,7 @@
 use hyper::Uri;
 use sluice_aws::{
     AwsCredentialsSource, NotInLambda, NotText, SettingsError, Variables, function_name,
-    require_text, variable,
+    has_usable_port, require_text, variable,
 };
 use thiserror::Error;
 
@@ -12,16 +12,16 @@ const CALLBACK_URL: &str = "CALLBACK_URL";
 /// The variable with the region to sign requests for.
 const REGION: &str = "AWS_REGION";
 
-/// What the environment says.
+/// The function's configuration.
 #[derive(Debug)]
 pub struct Config {
     /// `AWS_LAMBDA_FUNCTION_NAME`: for the log.
     pub function: String,
-    /// `CALLBACK_URL`: where the stage is that the connections belong to.
+    /// `CALLBACK_URL`: the URL of the connections' stage.
     pub callback_url: String,
     /// `AWS_REGION`: the API's region.
     pub region: String,
-    /// `AWS_ACCESS_KEY_ID` and the like, or the endpoint of a container: who posts.
+    /// `AWS_ACCESS_KEY_ID` and the like, or a container's endpoint: they sign posts.
     pub credentials: AwsCredentialsSource,
 }
 
@@ -56,7 +56,7 @@ pub enum ConfigError {
     /// This is not Lambda.
     #[error(transparent)]
     NotInLambda(#[from] NotInLambda),
-    /// A variable is no text.
+    /// A variable is not text.
     #[error(transparent)]
     NotText(#[from] NotText),
     /// A variable about the gateway.
@@ -91,6 +91,7 @@ fn is_callback_url(url: &str) -> bool {
     };
     matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.host().is_some_and(|host| !host.is_empty())
+        && has_usable_port(&uri)
         && uri.query().is_none()
         && !url.contains(['#', '@'])
 }
@@ -149,6 +150,11 @@ mod tests {
             "https://ws.example.com/a#b",
             "https://ws.example.com/prod/@connections",
             "https://ws.example.com/a b",
+            "http://127.0.0.1:65536/dev",
+            "http://localhost:/dev",
+            "http://localhost:x/dev",
+            "http://[::1]:65536/dev",
+            "http://localhost:0/dev",
         ] {
             assert_eq!(
                 url(bad),

@@ -15,15 +15,16 @@ use thiserror::Error;
 
 use crate::{
     address::Header,
-    batch::{Batch, Order, Partition, Poison, Record},
+    batch::{Batch, Order, Partition, Record},
+    poison::Poison,
     report::Report,
 };
 
 /// Reads the event of a mapping, of Amazon MSK or of any other cluster.
 ///
 /// # Errors
-/// It is something else. A record that is malformed is no error of the event:
-/// its order is poison.
+/// The JSON is not such an event. A malformed record is not an error: its order
+/// is poison, and the other records are delivered.
 pub fn parse(json: &str) -> Result<Batch, EventError> {
     let event: Event<'_> = serde_json::from_str(json).map_err(|error| EventError {
         line: error.line(),
@@ -38,17 +39,17 @@ pub fn parse(json: &str) -> Result<Batch, EventError> {
     })
 }
 
-/// What was received is not the event of a mapping.
+/// The JSON is not the event of a mapping.
 ///
-/// The parser's own words are left out: they may quote a record.
+/// The parser's message is dropped, since it may quote a record.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "event: found something else at line {line}, column {column}, expected {{\"records\":{{\"TOPIC-PARTITION\":[{{\"offset\":…}}]}}}}, as an event source mapping of Kafka sends it"
 )]
 pub struct EventError {
-    /// Where it is not, from 1.
+    /// The line of the error, from 1.
     pub line: usize,
-    /// Where in the line, from 1.
+    /// The column of the error, from 1.
     pub column: usize,
 }
 
@@ -58,7 +59,7 @@ struct Event<'a> {
     records: BTreeMap<String, Vec<RawRecord<'a>>>,
 }
 
-/// A record, of which nothing but its place has to be right.
+/// A record. Only its offset has to be valid.
 #[derive(Deserialize)]
 struct RawRecord<'a> {
     offset: i64,
@@ -131,13 +132,13 @@ fn headers(json: Option<&RawValue>) -> Result<Vec<Header>, Poison> {
         .collect()
 }
 
-/// A byte as Java has it, from -128 to 127, or as everybody else does.
+/// A signed byte, as Java writes it, or an unsigned one.
 fn byte(number: i16) -> Option<u8> {
     let unsigned = if number < 0 { number + 256 } else { number };
     u8::try_from(unsigned).ok().filter(|_| number >= -128)
 }
 
-/// What a mapping that reports batch item failures takes for an answer.
+/// The answer to a mapping that reports batch item failures.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -151,7 +152,7 @@ struct BatchItemFailure {
     item_identifier: ItemIdentifier,
 }
 
-/// Where a partition has to go on: all from there comes again.
+/// The first record of a partition that the mapping sends again, with all after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct ItemIdentifier {
     partition: String,
@@ -159,7 +160,7 @@ struct ItemIdentifier {
 }
 
 impl Response {
-    /// The answer that a report makes.
+    /// The answer with a report's failures.
     pub fn new(report: &Report<'_>) -> Self {
         let item = |partition: &str, offset| BatchItemFailure {
             item_identifier: ItemIdentifier {
@@ -181,7 +182,7 @@ mod tests {
     use super::*;
     use crate::batch::Action;
 
-    /// What the one record with these fields asks for.
+    /// The order of a record with these fields.
     fn check(fields: &str) -> String {
         let json = format!(r#"{{"records":{{"t-0":[{{"offset":7{fields}}}]}}}}"#);
         let batch = parse(&json).expect("an event");

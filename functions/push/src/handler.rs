@@ -5,14 +5,13 @@ use std::{
     time::Duration,
 };
 
-use sluice_aws::Log;
+use sluice_aws::{Log, time_for_work};
 use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::{
     batch::Batch,
     connections::Connections,
-    deadline::time_for_posts,
     delivery::deliver,
     event::{self, EventError, Response},
     memory::Memory,
@@ -20,7 +19,7 @@ use crate::{
     work::Work,
 };
 
-/// Delivers the records of events.
+/// Delivers the records of events, and remembers what may come again.
 #[derive(Debug)]
 pub struct Handler<C> {
     connections: C,
@@ -28,13 +27,13 @@ pub struct Handler<C> {
     memory: Mutex<Memory>,
 }
 
-/// What Lambda says about one invocation.
+/// One invocation, as Lambda describes it.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Lambda's id of it, for the log.
+    /// Lambda's id for it, for the log.
     pub request_id: String,
-    /// How long Lambda lets it run, where that is known.
-    pub remaining: Option<Duration>,
+    /// How long Lambda lets it run.
+    pub time_left: Duration,
 }
 
 impl<C: Connections> Handler<C> {
@@ -47,16 +46,16 @@ impl<C: Connections> Handler<C> {
         }
     }
 
-    /// Delivers the records of an event, and says which ones are to come again.
+    /// Delivers the records of an event, and reports those to send again.
     ///
     /// # Errors
-    /// It is no event of a mapping, so that nothing can be said about records.
+    /// The JSON is not an event of a mapping.
     pub async fn handle(
         &self,
         json: &str,
         invocation: &Invocation,
     ) -> Result<Response, EventError> {
-        let deadline = Instant::now() + time_for_posts(invocation.remaining);
+        let deadline = Instant::now() + time_for_work(invocation.time_left);
         let batch = event::parse(json).inspect_err(|error| {
             let request_id = ("requestId", &*invocation.request_id);
             self.log.error(error, &[request_id]);
@@ -78,7 +77,7 @@ impl<C: Connections> Handler<C> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Logs what did not go well.
+    /// Logs records that were not delivered, and the counts if there are any.
     fn tell(&self, batch: &Batch, report: &Report<'_>, invocation: &Invocation) {
         let place = |partition, offset: i64, connection| Place {
             request_id: &invocation.request_id,
@@ -114,7 +113,7 @@ impl<C: Connections> Handler<C> {
     }
 }
 
-/// Where in the topics something happened, as the log names it.
+/// The log's fields that say which record a line is about.
 struct Place<'a> {
     request_id: &'a str,
     partition: &'a str,
@@ -134,8 +133,8 @@ impl Place<'_> {
     }
 }
 
-/// One invocation writes this many lines of one kind at most, so that a topic
-/// full of other people's records does not fill the log; the counts tell of all.
+/// An invocation writes at most this many lines of one kind, so that a topic
+/// full of foreign records does not fill the log. The counts include all.
 const LINES_MAX: usize = 100;
 
 #[derive(Debug, Error)]

@@ -1,9 +1,16 @@
 //! The SDK's requests over hyper and, where the URL says so, over rustls.
 //!
-//! The SDK's own client brings AWS-LC or reads the system's certificates at
-//! every start, each of which takes longer than all the rest of a start.
+//! The SDK's own client either brings AWS-LC or reads the system's certificates
+//! at every start. Each takes longer than the rest of a cold start.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+mod pool_timer;
+
+use std::{
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_smithy_runtime_api::client::{
     http::{
@@ -19,31 +26,32 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector as TcpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::TokioExecutor,
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
+use self::pool_timer::PoolTimer;
 use crate::delivery::POSTS_MAX;
 
-/// Connections that are idle this long are not used again: they may be closed
-/// by now, which a function that was frozen is not told. Each costs one retry.
+/// Connections that were idle this long are not used again. The server may have
+/// closed them while the function was frozen, and each such one costs a retry.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// An answer has this many bytes at most: it is empty, or one short sentence.
+/// An answer has at most this many bytes: it is empty or one short sentence.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
-/// Sends requests, over connections that are kept.
+/// Sends requests over a pool of connections.
 #[derive(Clone)]
 pub(crate) struct Http(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
 
 impl Http {
-    /// A client that trusts the authorities that Mozilla trusts.
+    /// A client that trusts Mozilla's authorities.
     pub(crate) fn new() -> Self {
         let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
-        Self::trusting(RootCertStore { roots })
+        Self::build(RootCertStore { roots }, PoolTimer::new(SystemTime::now))
     }
 
-    /// A client that trusts these authorities.
-    fn trusting(roots: RootCertStore) -> Self {
+    /// A client that trusts these authorities, with this clock for its pool.
+    fn build(roots: RootCertStore, timer: PoolTimer) -> Self {
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
@@ -61,17 +69,17 @@ impl Http {
             Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(IDLE_MAX)
                 .pool_max_idle_per_host(POSTS_MAX)
-                .pool_timer(TokioTimer::new())
+                .pool_timer(timer)
                 .build(connector),
         )
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = request.try_into_http1x().map_err(user)?;
-        let request = request.map(|body| match body.bytes() {
-            Some(bytes) => Full::new(Bytes::copy_from_slice(bytes)),
-            None => Full::default(),
-        });
+        let (parts, body) = request.into_parts();
+        let body = body.bytes().ok_or_else(|| user(NotInMemory))?;
+        let body = Full::new(Bytes::copy_from_slice(body));
+        let request = hyper::Request::from_parts(parts, body);
         let response = self.0.request(request).await.map_err(io)?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
@@ -80,6 +88,10 @@ impl Http {
         HttpResponse::try_from(response).map_err(user)
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the request's body is not in memory")]
+struct NotInMemory;
 
 fn user(error: impl Error + Send + Sync + 'static) -> ConnectorError {
     ConnectorError::user(error.into())

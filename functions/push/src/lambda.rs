@@ -1,14 +1,15 @@
-//! Lambda's side: start-up, then one invocation after the other, or many at
-//! once where the function is on Managed Instances.
+//! Starts the function, then handles its invocations: one at a time, or many at
+//! once on Managed Instances.
 
 use std::{error::Error, process::ExitCode, sync::Arc, time::SystemTime};
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
-use sluice_aws::{Format, Log};
+use sluice_aws::{Format, Log, time_left};
 
 use crate::{
     config::Config,
+    connections::Connections,
     event::{EventError, Response},
     handler::{Handler, Invocation},
     sdk::Stage,
@@ -16,8 +17,7 @@ use crate::{
 
 /// Runs the function until Lambda ends the process.
 ///
-/// Whatever is wrong with the configuration ends it at once, with one line on
-/// standard error.
+/// A wrong configuration ends it at once, with one line on standard error.
 pub async fn run() -> ExitCode {
     let log = Log::stderr(Format::from_env());
     match serve(log.clone()).await {
@@ -40,7 +40,7 @@ async fn serve(log: Log) -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 async fn answer(
-    handler: &Handler<Stage>,
+    handler: &Handler<impl Connections>,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Response, Diagnostic> {
     let invocation = invocation(event.context);
@@ -53,8 +53,11 @@ async fn answer(
 
 fn invocation(context: Context) -> Invocation {
     Invocation {
-        // Some emulators send a deadline that has long passed, which tells nothing.
-        remaining: context.deadline().duration_since(SystemTime::now()).ok(),
+        time_left: time_left(context.deadline(), SystemTime::now()),
         request_id: context.request_id,
     }
 }
+
+#[cfg(test)]
+#[path = "lambda/tests.rs"]
+mod tests;

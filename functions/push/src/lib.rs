@@ -4,7 +4,7 @@
 //! event JSON ─parse▶ Batch ─plan▶ Work ⇄ Connections ─▶ Report ─render▶ response JSON
 //!   event            batch        work    connections    report            event
 //!                    address      verdict sdk, http
-//!                                 backoff
+//!                    poison       backoff
 //! ```
 //!
 //! What goes out next, what an answer means and what is reported is decided
@@ -18,6 +18,7 @@
 // What a batch asks for …
 pub mod address;
 pub mod batch;
+pub mod poison;
 
 // … what is to be done next …
 mod backoff;
@@ -26,7 +27,6 @@ pub mod work;
 
 // … doing it …
 pub mod connections;
-mod deadline;
 mod delivery;
 pub mod handler;
 pub mod memory;

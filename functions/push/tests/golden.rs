@@ -50,7 +50,7 @@ fn event(file: &str) -> String {
 fn invocation() -> Invocation {
     Invocation {
         request_id: "r-1".to_owned(),
-        remaining: Some(Duration::from_secs(10)),
+        time_left: Duration::from_secs(10),
     }
 }
 

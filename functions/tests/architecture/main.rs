@@ -28,7 +28,6 @@ const EDGES: &[(&str, &[&str])] = &[
 const CORE: &[&str] = &[
     "body.rs",
     "credentials.rs",
-    "deadline.rs",
     "document.rs",
     "event.rs",
     "failure.rs",

@@ -7,7 +7,7 @@ use std::{
 
 use functions::{
     failure::{Code, Failure},
-    handler::Handler,
+    handler::{Handler, Invocation},
     record::Record,
     sink::{Memory, Receipt, Sink},
 };
@@ -164,6 +164,38 @@ impl Sink for Failing {
         assert!(deadline < Instant::now() + Duration::from_secs(10));
         Err(Failure::new(self.0, "not stored").because("b-1.kafka:9092 refused"))
     }
+}
+
+/// A sink that keeps the deadline it was given.
+#[derive(Default)]
+struct Deadline(Mutex<Option<Instant>>);
+
+impl Sink for Deadline {
+    async fn publish(&self, _record: Record, deadline: Instant) -> Result<Receipt, Failure> {
+        *self.0.lock().expect("a sink") = Some(deadline);
+        Err(Failure::new(Code::Unavailable, "not stored"))
+    }
+}
+
+/// The milliseconds to store a record of this route in, of so many in all.
+async fn time_to_store(route: &str, time_left: u64) -> u128 {
+    let sink = Deadline::default();
+    let invocation = Invocation {
+        time_left: Duration::from_millis(time_left),
+        ..invocation()
+    };
+    let event = message(route, "").to_string();
+    handler(&sink).handle(&event, &invocation).await;
+    let deadline = sink.0.lock().expect("a sink").expect("a deadline");
+    (deadline - invocation.received).as_millis()
+}
+
+#[tokio::test]
+async fn the_answer_leaves_before_lambda_and_the_gateway_give_up() {
+    assert_eq!(time_to_store("silent", 10_000).await, 9_700);
+    assert_eq!(time_to_store("silent", 60_000).await, 28_700);
+    assert_eq!(time_to_store("hasty", 10_000).await, 700);
+    assert_eq!(time_to_store("silent", 0).await, 0);
 }
 
 #[tokio::test]

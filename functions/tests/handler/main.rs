@@ -23,6 +23,7 @@ routes:
   chat:        { function: message,    topic: chat.messages, key: $request.body.room, routeResponse: true }
   where:       { function: message,    topic: ws.messages, key: '${context.stage}/${context.identity.sourceIp}' }
   silent:      { function: message,    topic: ws.messages }
+  hasty:       { function: message,    topic: ws.messages, timeoutInMillis: 1000 }
   homeless:    { function: other, routeResponse: true }
 ";
 
@@ -35,7 +36,7 @@ fn invocation() -> Invocation {
     Invocation {
         request_id: "r-1".to_owned(),
         received: Instant::now(),
-        remaining: Some(Duration::from_secs(10)),
+        time_left: Duration::from_secs(10),
         trace: None,
     }
 }

@@ -1,6 +1,9 @@
-//! Which endpoints are asked, when, and what becomes of their answers.
+//! Which endpoints are asked, when, and how their answers are used.
 
-use std::fs;
+use std::{fs, time::Duration};
+
+use serde_json::json;
+use tokio::time::timeout;
 
 use super::*;
 use crate::fake::{Answer, Fake};
@@ -58,6 +61,7 @@ fn only_this_machine_and_the_containers_host_are_asked() {
         "http://localhost.example.com/",
         "http://127.0.0.1@example.com/",
         "http://127.0.0.1:65536/",
+        "http://127.0.0.1:0/",
         "http://localhost:/",
         "localhost:80",
         "/v1/credentials",
@@ -75,7 +79,7 @@ fn only_this_machine_and_the_containers_host_are_asked() {
 }
 
 #[tokio::test]
-async fn credentials_are_what_the_endpoint_says() {
+async fn the_endpoints_answer_is_the_credentials() {
     let (fake, container) = asking(
         [credentials("id", "2026-01-01T01:00:00Z")],
         &[(TOKEN, "Basic abc")],
@@ -174,7 +178,7 @@ async fn without_newer_ones_credentials_are_used_until_they_expire() {
 }
 
 #[tokio::test]
-async fn credentials_that_were_refused_are_asked_for_anew_once() {
+async fn refused_credentials_are_fetched_again_once() {
     let expiration = "2026-01-01T01:00:00Z";
     let (fake, container) = asking(
         [
@@ -195,7 +199,69 @@ async fn credentials_that_were_refused_are_asked_for_anew_once() {
     assert_eq!(fake.requests().len(), 2);
 }
 
-/// What is wrong with an answer, as a log would have it.
+#[tokio::test]
+async fn a_fetch_that_is_cancelled_does_not_keep_refused_credentials() {
+    let expiration = "2026-01-01T01:00:00Z";
+    let (_fake, container) = asking(
+        [
+            credentials("old", expiration),
+            Answer::Silence,
+            credentials("new", expiration),
+        ],
+        &[],
+    );
+    let current = || container.current(at("2026-01-01T00:00:00Z"));
+    assert_eq!(current().await.unwrap().access_key_id, "old");
+    container.forget();
+    let cancelled = timeout(Duration::from_millis(50), current()).await;
+    assert!(cancelled.is_err(), "{cancelled:?}");
+    assert_eq!(current().await.unwrap().access_key_id, "new");
+}
+
+#[tokio::test]
+async fn a_fetch_that_fails_does_not_keep_refused_credentials() {
+    let expiration = "2026-01-01T01:00:00Z";
+    let (_fake, container) = asking(
+        [
+            credentials("old", expiration),
+            Answer::status(500),
+            credentials("new", expiration),
+        ],
+        &[],
+    );
+    let current = async |time| container.current(at(time)).await.unwrap().access_key_id;
+    assert_eq!(current("2026-01-01T00:00:00Z").await, "old");
+    container.forget();
+    assert_eq!(current("2026-01-01T00:00:00Z").await, "old");
+    assert_eq!(current("2026-01-01T00:00:01Z").await, "new");
+}
+
+#[tokio::test]
+async fn a_fetch_that_fails_is_repeated_after_a_second_and_not_by_all_who_wait() {
+    let (fake, container) = asking(
+        [
+            credentials("old", "2026-01-01T01:00:00Z"),
+            Answer::status(500),
+            Answer::status(500),
+        ],
+        &[],
+    );
+    for (time, fetches) in [
+        ("2026-01-01T00:00:00.000Z", 1),
+        ("2026-01-01T00:55:00.000Z", 2),
+        ("2026-01-01T00:55:00.000Z", 2),
+        // Called earlier, and waited for the lock.
+        ("2026-01-01T00:54:59.900Z", 2),
+        ("2026-01-01T00:55:00.999Z", 2),
+        ("2026-01-01T00:55:01.000Z", 3),
+    ] {
+        let current = container.current(at(time)).await.unwrap();
+        assert_eq!(current.access_key_id, "old", "{time}");
+        assert_eq!(fake.requests().len(), fetches, "{time}");
+    }
+}
+
+/// The error that an answer leads to, as the log shows it.
 async fn check(answer: Answer) -> String {
     let (_fake, container) = asking([answer], &[]);
     let error = container.current(at("2026-01-01T00:00:00Z")).await;
@@ -217,4 +283,13 @@ async fn an_answer_without_credentials_names_the_variable() {
         unexpected
     );
     assert_eq!(check(credentials("id", "tomorrow")).await, unexpected);
+    let expiration = "2026-01-01T01:00:00Z";
+    assert_eq!(check(credentials("", expiration)).await, unexpected);
+    for empty in ["SecretAccessKey", "Token"] {
+        let mut document = json!({
+            "AccessKeyId": "id", "SecretAccessKey": "hunter2", "Token": "t", "Expiration": expiration,
+        });
+        document[empty] = json!("");
+        assert_eq!(check(Answer::ok(&document.to_string())).await, unexpected);
+    }
 }

@@ -1,6 +1,9 @@
 //! Requests over TLS.
 
-use std::net::Ipv4Addr;
+use std::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
@@ -58,7 +61,7 @@ async fn a_server_with_a_trusted_certificate_is_asked() {
     let mut roots = RootCertStore::empty();
     roots.add(certificate).expect("a certificate");
 
-    let response = Http::trusting(roots)
+    let response = Http::build(roots, PoolTimer::new(SystemTime::now))
         .send(request(&url))
         .await
         .expect("a response");
@@ -66,6 +69,16 @@ async fn a_server_with_a_trusted_certificate_is_asked() {
     assert_eq!(response.status().as_u16(), 410);
     let asked = tasks.join_next().await.expect("a server").expect("an end");
     assert!(asked.is_some_and(|head| head.starts_with("GET /dev HTTP/1.1\r\n")));
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_in_memory_is_an_error() {
+    let mut tasks = JoinSet::new();
+    let (url, _) = server(&mut tasks).await;
+    let mut request = request(&url);
+    *request.body_mut() = SdkBody::taken();
+    let error = Http::new().send(request).await.expect_err("no body");
+    assert!(error.is_user(), "{error:?}");
 }
 
 #[tokio::test]
@@ -78,4 +91,47 @@ async fn a_server_with_any_other_certificate_is_not() {
         tasks.join_next().await.expect("a server").expect("an end"),
         None
     );
+}
+
+/// A server that answers every request, and counts its connections.
+async fn counting(connections: Arc<AtomicUsize>, listener: TcpListener) {
+    let mut tasks = JoinSet::new();
+    while let Ok((mut stream, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::Relaxed);
+        tasks.spawn(async move {
+            let mut head = [0; 1024];
+            while stream.read(&mut head).await.is_ok_and(|length| length > 0) {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer).await.expect("a client");
+            }
+        });
+    }
+}
+
+/// How many seconds the wall clock has gone on while the other one stood still.
+static FROZEN: AtomicU64 = AtomicU64::new(0);
+
+fn wall() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(FROZEN.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn a_connection_that_was_idle_while_the_function_was_frozen_is_not_used_again() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port");
+    let url = format!("http://{}/dev", listener.local_addr().expect("a port"));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(counting(Arc::clone(&connections), listener));
+    let http = Http::build(RootCertStore::empty(), PoolTimer::new(wall));
+
+    for (frozen, expected) in [(0, 1), (29, 1), (31, 1), (62, 2)] {
+        FROZEN.store(frozen, Ordering::Relaxed);
+        let sent = http.clone().send(request(&url)).await;
+        assert_eq!(sent.expect("a response").status().as_u16(), 200);
+        // The connection is put back by a task of its own.
+        tokio::task::yield_now().await;
+        assert_eq!(connections.load(Ordering::Relaxed), expected, "{frozen} s");
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
-use crate::batch::{Partition, Poison};
+use crate::{batch::Partition, poison::Poison};
 
 /// A record's order is made of a text: connections, each a letter, or `!` for poison.
 fn record(offset: i64, to: &str) -> Record {

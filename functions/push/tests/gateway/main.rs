@@ -206,7 +206,7 @@ async fn push(endpoint: &Endpoint, records: &[(&str, &str)], remaining: Duration
     let handler = Handler::new(stage(&endpoint.url(), KEYS), Log::new(Format::Text, |_| {}));
     let invocation = Invocation {
         request_id: "r-1".to_owned(),
-        remaining: Some(remaining),
+        time_left: remaining,
     };
     let response = handler.handle(&event.to_string(), &invocation).await;
     let response = serde_json::to_value(response.expect("a response")).expect("JSON");
