@@ -98,18 +98,9 @@ impl Executables {
         }
         command
             .current_dir(&self.source)
-            .args(["build", "--locked"]);
-        let packages: BTreeSet<&str> = self.ours.iter().map(|name| package(name)).collect();
-        for package in packages {
-            command.args(["--package", package]);
-        }
-        command.args(["--profile", &profile(&self.profile_folder)]);
-        command
+            .args(build_arguments(&self.ours, &profile(&self.profile_folder)))
             .arg("--target-dir")
             .args(self.profile_folder.parent());
-        for name in &self.ours {
-            command.args(["--bin", name]);
-        }
         command.kill_on_drop(true);
         Some(command)
     }
@@ -242,6 +233,21 @@ fn runnable(name: &str, path: &Path) -> Result<PathBuf, ExecutableError> {
     Ok(absolute)
 }
 
+/// What cargo is told to build these functions. This program's own package is named although none of it is built: cargo
+/// then chooses the features of each library as it did for this program, and need not compile it a second time.
+fn build_arguments(ours: &BTreeSet<String>, profile: &str) -> Vec<String> {
+    let mut packages: BTreeSet<&str> = ours.iter().map(|name| package(name)).collect();
+    packages.insert(env!("CARGO_PKG_NAME"));
+    let packages = packages.iter().flat_map(|name| ["--package", name]);
+    let programs = ours.iter().flat_map(|name| ["--bin", name.as_str()]);
+    ["build", "--locked", "--profile", profile]
+        .into_iter()
+        .chain(packages)
+        .chain(programs)
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The package of one of ours.
 fn package(name: &str) -> &'static str {
     let own = OWN_PACKAGES.iter().find(|(own, _)| *own == name);
@@ -259,10 +265,13 @@ fn sources(source: &Path) -> Option<BTreeSet<String>> {
     Some(names.collect())
 }
 
-/// Cargo puts all programs of a profile side by side.
+/// Cargo puts all programs of a profile side by side, and tests in a folder beside them.
 fn profile_folder() -> io::Result<PathBuf> {
     let own = env::current_exe()?;
-    own.parent()
+    let mut folders = own.ancestors().skip(1);
+    let folder = folders.next().filter(|it| !it.ends_with("deps"));
+    folder
+        .or_else(|| folders.next())
         .map(Path::to_owned)
         .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
@@ -288,3 +297,6 @@ const OWN_PACKAGES: &[(&str, &str)] = &[("push", "sluice-push")];
 
 /// The workspace that this program was built from.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+#[cfg(test)]
+mod tests;
