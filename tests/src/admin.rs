@@ -1,6 +1,6 @@
 //! What an operator does to a cluster, in Kafka's own requests.
 
-mod acls;
+pub mod acls;
 mod scram;
 
 use std::collections::BTreeSet;
@@ -26,7 +26,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-pub use self::acls::Operation;
 use crate::wait::eventually;
 
 /// A broker that is well answers at once; one that is stopped never does.

@@ -1,7 +1,7 @@
 //! Topics that a user may not write, or not even see, though others may.
 
 use serde_json::{Value, json};
-use tests::admin::Operation;
+use tests::admin::acls::Operation;
 use tests::client::Client;
 use tests::secured_kafka::{Listener, SecuredKafka, USERNAME, password};
 use tests::wait::eventually;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Stage;
-use super::stage::{ON_ITS_WAY, REFUSAL};
+use super::stage::{ON_ITS_WAY, REFUSAL, Stage};
 
 /// A leader that was killed stays away until another one has long been elected.
 const ELECTION: Duration = Duration::from_secs(2);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::time::sleep;
 
-use super::Stage;
 use super::network::GIVEN_UP;
+use super::stage::Stage;
 use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::wait::eventually;

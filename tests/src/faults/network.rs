@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Stage;
-use super::stage::MESSAGE;
+use super::fault::DELAY;
+use super::stage::{MESSAGE, Stage};
 use crate::proxy::Proxy;
 use crate::wait::eventually;
 
@@ -21,9 +21,6 @@ const TIMES: usize = 8;
 /// So many clients may be without a function of their own when nothing is carried any more: as
 /// many as the simulator starts at once on two cores.
 const WITHOUT: u32 = 4;
-
-/// Answers come so late: two of them are in a handshake, one in a record.
-pub(super) const DELAY: Duration = Duration::from_millis(150);
 
 /// How long answers are late.
 const SLOW: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::Fault;
+use super::fault::Fault;
 use crate::audit::Audit;
 use crate::load::{ANSWER_MAX, Account};
 

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use super::Stage;
-use super::stage::{ON_ITS_WAY, REFUSAL};
+use super::site::{OURS, USERNAME};
+use super::stage::{ON_ITS_WAY, REFUSAL, Stage};
 use crate::proxy::Proxy;
 use crate::secured_kafka::{Listener, SESSION_MS, SecuredKafka};
 
-/// Who the functions say that they are, their password, and another one.
-pub(super) const USERNAME: &str = "under-load";
-pub(super) const OURS: &str = "the-password-that-functions-know";
+/// Another password than the functions'.
 const THEIRS: &str = "another-password-that-they-do-not";
 
 /// Whoever is connected stays so for as long as the session lasts.

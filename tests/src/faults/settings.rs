@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Stage;
 use super::functions::MINUTES;
+use super::stage::Stage;
 use crate::cluster::NODES;
 use crate::consumer::Consumer;
 use crate::wait::eventually;

@@ -1,11 +1,15 @@
 //! Which Kafka the functions are given in a fault, and how.
 
-use super::{Fault, security};
+use super::fault::Fault;
 use crate::admin::Admin;
 use crate::cluster::Cluster;
 use crate::proxy::Proxy;
 use crate::secured_kafka::{Listener, SecuredKafka};
 use crate::simulator::Launch;
+
+/// Who the functions say that they are, and their password.
+pub(super) const USERNAME: &str = "under-load";
+pub(super) const OURS: &str = "the-password-that-functions-know";
 
 /// A Kafka, as the functions see it and as it is.
 #[derive(Debug)]
@@ -41,14 +45,14 @@ impl Site {
     /// A broker whose users have passwords, and to be asked for them time and again.
     async fn with_password() -> Self {
         let kafka = SecuredKafka::shared().await;
-        kafka.set_password(security::USERNAME, security::OURS).await;
+        kafka.set_password(USERNAME, OURS).await;
         Self {
             brokers: kafka.address(Listener::Brief),
             variables: vec![
                 ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT".to_owned()),
                 ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-256".to_owned()),
-                ("KAFKA_SASL_USERNAME", security::USERNAME.to_owned()),
-                ("KAFKA_SASL_PASSWORD", security::OURS.to_owned()),
+                ("KAFKA_SASL_USERNAME", USERNAME.to_owned()),
+                ("KAFKA_SASL_PASSWORD", OURS.to_owned()),
             ],
             proxies: Vec::new(),
             direct: kafka.address(Listener::Plaintext),

@@ -9,9 +9,11 @@ use tokio::sync::MutexGuard;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::extent::Extent;
+use super::fault::Fault;
+use super::invocations;
 use super::report::Report;
 use super::site::Site;
-use super::{Extent, Fault, invocations};
 use crate::audit::{self, Audit};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
@@ -49,7 +51,7 @@ const SETTLED_GROWTH_KIB_MAX: u64 = 2 * 1024;
 
 /// The whole path under load.
 #[derive(Debug)]
-pub struct Stage {
+pub(super) struct Stage {
     pub(super) fault: Fault,
     pub(super) extent: Extent,
     pub(super) simulator: Simulator,

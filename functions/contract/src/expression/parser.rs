@@ -1,8 +1,16 @@
 //! The grammar of selection expressions.
 
+use super::error::ExpressionError;
+use super::path::{Path, Step};
 use crate::context;
-use crate::expression::path::{Path, Step};
-use crate::expression::{ExpressionError, Part};
+
+/// A piece of an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Text(String),
+    Body(Path),
+    Context(String),
+}
 
 /// Splits an expression into its parts.
 pub(super) fn parse(source: &str) -> Result<Vec<Part>, ExpressionError> {
