@@ -6,7 +6,7 @@ use std::{fmt, io, sync::Arc};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Configuration;
+use super::configuration::Configuration;
 
 /// A share of the account's concurrency.
 #[derive(Debug, Clone)]

@@ -7,6 +7,8 @@
 //! On demand it is held in whatever it does: its process is stopped until it is released, or ended.
 //! One process after the other runs in it; its folder stays.
 
+pub(super) mod due;
+pub(super) mod over;
 mod state;
 mod supervision;
 
@@ -22,18 +24,19 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use self::state::View;
-pub(super) use self::state::{Over, Phase, name};
-use self::state::{State, Taken};
-pub(super) use self::supervision::Due;
+use self::{
+    over::Over,
+    state::{State, Taken},
+};
 use super::{
-    InvokeError,
+    error::InvokeError,
     function::Function,
     history::{Change, Record},
     invocation::{Invocation, Outcome},
     output::Log,
     platform::{Report, Status},
     pool::{Member, Ready},
+    view::{Phase, View, name},
 };
 
 /// An execution environment.
@@ -94,16 +97,16 @@ impl Environment {
     /// Waits for an invocation; freezes the process where none comes for a while.
     async fn receive(&self) -> Option<Invocation> {
         let is_first = self.has_started();
-        let mut receiver = self.function.poll(self.member, Ready::Warm, is_first)?;
+        let mut turn = self.function.poll(self.member, Ready::Warm, is_first)?;
         if self.is_managed() {
-            return receiver.await.ok();
+            return turn.come().await;
         }
         tokio::select! {
             biased;
-            received = &mut receiver => received.ok(),
+            invocation = turn.come() => invocation,
             () = sleep(FREEZE_AFTER) => {
                 self.freeze();
-                receiver.await.ok()
+                turn.come().await
             }
         }
     }
@@ -233,7 +236,11 @@ impl Environment {
 
     /// What is to be seen of it.
     pub(super) fn view(&self) -> View {
-        self.state.lock().view(self)
+        self.view_of(&self.state.lock())
+    }
+
+    fn view_of(&self, state: &State) -> View {
+        state.view(self.function.name(), self.member.id)
     }
 
     /// Stops the process between two invocations, as Lambda does.
@@ -252,7 +259,7 @@ impl Environment {
 
     fn tell(&self, state: &State) {
         let history = &self.function.host.history;
-        history.tell(|| Change::Environment(state.view(self)));
+        history.tell(|| Change::Environment(self.view_of(state)));
     }
 
     /// Logs an invocation that is over, and keeps it in the history.

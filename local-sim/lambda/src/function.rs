@@ -1,54 +1,38 @@
-//! A function: its environments, and the way of an invocation to one of them.
+//! A function: its configuration, and the way of an invocation to an environment that asks for one.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::{
-    sync::{Notify, oneshot},
-    time::{sleep, sleep_until},
-};
-use tracing::warn;
+use tokio::sync::Notify;
 
 use super::{
-    Configuration, Host, InvokeError,
-    concurrency::{Concurrency, Permit},
-    environment::Environment,
-    invocation::{Invocation, Outcome},
-    life,
-    machine::Machine,
+    concurrency::Concurrency,
+    configuration::Configuration,
+    host::Host,
+    invocation::Invocation,
     pool::{Dispatched, Limits, Member, Pool, Ready},
-    troubles::{Struck, Troubles},
+    troubles::Troubles,
+    turn::Turn,
 };
-use local_sim_faults::Pause;
 
-/// A function and the environments that run it.
+/// A function, as its environments know it.
 #[derive(Debug)]
 pub(super) struct Function {
     pub(super) configuration: Configuration,
     pub(super) host: Arc<Host>,
     pub(super) concurrency: Concurrency,
     pub(super) troubles: Troubles,
-    next_environment: AtomicU64,
     /// An invocation waits for another to be done.
     waits: Notify,
-    /// What environments that start now run.
-    executable: Mutex<PathBuf>,
+    /// Environments are to be started: how many, and that there are some.
+    wanted: Mutex<usize>,
+    wants: Notify,
     /// Held for a push or a pop, never across an await.
     pool: Mutex<Pool>,
-    environments: Mutex<BTreeMap<u64, Arc<Environment>>>,
 }
 
 impl Function {
-    /// Makes a function without an environment: the first invocation starts one.
+    /// Makes a function without an environment.
     pub(super) fn new(
         configuration: Configuration,
         concurrency: Concurrency,
@@ -59,10 +43,9 @@ impl Function {
         Self {
             concurrency,
             pool: Mutex::new(Pool::new(limits)),
-            next_environment: AtomicU64::new(0),
             waits: Notify::new(),
-            executable: Mutex::new(configuration.executable.clone()),
-            environments: Mutex::default(),
+            wanted: Mutex::default(),
+            wants: Notify::new(),
             troubles: Troubles::default(),
             configuration,
             host,
@@ -73,34 +56,8 @@ impl Function {
         &self.configuration.name
     }
 
-    /// Runs one invocation in an environment that is free, or becomes free, or is started for it, unless it is
-    /// struck.
-    pub(super) async fn invoke(
-        self: &Arc<Self>,
-        event: Bytes,
-        permit: Permit,
-        struck: Struck,
-    ) -> Outcome {
-        let (invocation, replied) = Invocation::new(event, permit);
-        match struck.latency {
-            None => self.dispatch(invocation, struck.is_cold),
-            Some(pause) => {
-                // It goes on where nobody waits for it any more, as it does without the pause.
-                let late = Arc::clone(self).dispatch_late(invocation, struck.is_cold, pause);
-                self.host.tasks.spawn(late);
-            }
-        }
-        replied.await.unwrap_or_else(|_| Err(lost()))
-    }
-
-    async fn dispatch_late(self: Arc<Self>, invocation: Invocation, is_cold: bool, pause: Pause) {
-        tokio::select! {
-            () = self.host.shutdown.cancelled() => {}
-            () = pause.pass() => self.dispatch(invocation, is_cold),
-        }
-    }
-
-    fn dispatch(self: &Arc<Self>, invocation: Invocation, is_cold: bool) {
+    /// Hands an invocation to an environment that is free, or has it wait for one. Says how many to start now.
+    pub(super) fn dispatch(&self, invocation: Invocation, is_cold: bool) -> usize {
         let dispatched = {
             let mut pool = self.pool.lock();
             if is_cold {
@@ -109,52 +66,22 @@ impl Function {
                 pool.dispatch(invocation)
             }
         };
+        self.started_by(&dispatched)
+    }
+
+    /// Hands on an invocation that an environment was sent and did not take. It waits in front of all others.
+    pub(super) fn hand_on(&self, invocation: Invocation) {
+        let dispatched = self.pool.lock().hand_on(invocation);
+        self.want(self.started_by(&dispatched));
+    }
+
+    fn started_by(&self, dispatched: &Dispatched) -> usize {
         match dispatched {
-            Dispatched::Assigned => {}
-            Dispatched::Start(count) => self.start(count),
-            Dispatched::Waits => self.waits.notify_one(),
-        }
-    }
-
-    /// Looks after invocations that wait for an environment, until the simulator ends.
-    pub(super) async fn look_after(self: Arc<Self>) {
-        tokio::select! {
-            () = self.host.shutdown.cancelled() => {}
-            () = self.scale() => {}
-            () = self.give_up() => {}
-        }
-    }
-
-    /// Starts environments for those that have waited for others.
-    async fn scale(self: &Arc<Self>) {
-        let mut machine = Machine::default();
-        loop {
-            self.waits.notified().await;
-            loop {
-                let at = self.pool.lock().scale_at(Instant::now());
-                let Some(at) = at else {
-                    break;
-                };
-                sleep_until(at.into()).await;
-                let now = Instant::now();
-                let has_room = machine.has_room(now);
-                let count = self.pool.lock().scale(now, has_room);
-                self.start(count);
-            }
-        }
-    }
-
-    /// Throttles those that no environment took for too long.
-    async fn give_up(&self) {
-        loop {
-            sleep(GIVE_UP_AGAIN_AFTER).await;
-            let given_up = self.pool.lock().give_up(Instant::now());
-            if !given_up.is_empty() {
-                let (name, count) = (self.name(), given_up.len());
-                warn!("{name}: throttled: no environment became free for {count} invocations");
-            }
-            for invocation in given_up {
-                invocation.answer(Err(InvokeError::Throttled));
+            Dispatched::Assigned => 0,
+            Dispatched::Start(count) => *count,
+            Dispatched::Waits => {
+                self.waits.notify_one();
+                0
             }
         }
     }
@@ -165,10 +92,10 @@ impl Function {
         member: Member,
         ready: Ready,
         is_first: bool,
-    ) -> Option<oneshot::Receiver<Invocation>> {
+    ) -> Option<Turn> {
         let (receiver, count) = self.pool.lock().poll(member, ready, is_first);
-        self.start(count);
-        receiver
+        self.want(count);
+        receiver.map(|receiver| Turn::new(receiver, Arc::clone(self)))
     }
 
     /// Takes an environment out of use, where so many of its polls wait.
@@ -176,55 +103,56 @@ impl Function {
         self.pool.lock().retire(id, polls);
     }
 
-    /// An environment has gone, maybe before it asked for an invocation.
-    pub(super) fn ended(self: &Arc<Self>, id: u64, is_first: bool) {
-        self.environments.lock().remove(&id);
-        let count = self.pool.lock().ended(id, is_first);
-        self.start(count);
+    /// An environment has gone, maybe before it asked for an invocation. Says how many to start in its place.
+    pub(super) fn ended(&self, id: u64, is_first: bool) -> usize {
+        self.pool.lock().ended(id, is_first)
     }
 
-    /// Uses another program from now on: what runs already is done with its invocations first.
-    pub(super) fn reload(&self, executable: PathBuf) {
-        // In this order: an environment of the new version never runs the old program.
-        *self.executable.lock() = executable;
+    /// Uses no environment of today again.
+    pub(super) fn renew(&self) {
         self.pool.lock().renew();
     }
 
-    /// The environments that there are.
-    pub(super) fn environments(&self) -> Vec<Arc<Environment>> {
-        self.environments.lock().values().cloned().collect()
+    /// The version that environments started now are of.
+    pub(super) fn version(&self) -> u64 {
+        self.pool.lock().version()
     }
 
-    /// One of the environments that there are.
-    pub(super) fn environment(&self, id: u64) -> Option<Arc<Environment>> {
-        self.environments.lock().get(&id).cloned()
+    /// Waits until an invocation waits for another to be done.
+    pub(super) async fn waits(&self) {
+        self.waits.notified().await;
     }
 
-    fn start(self: &Arc<Self>, count: usize) {
-        if count == 0 || self.host.shutdown.is_cancelled() {
-            return;
+    /// When to look at the invocations that wait; `None` where none does.
+    pub(super) fn scale_at(&self) -> Option<Instant> {
+        self.pool.lock().scale_at(Instant::now())
+    }
+
+    /// Looks at the invocations that wait; says how many environments to start.
+    pub(super) fn scale(&self, now: Instant, has_room: bool) -> usize {
+        self.pool.lock().scale(now, has_room)
+    }
+
+    /// Takes out the invocations that have waited too long.
+    pub(super) fn give_up(&self) -> Vec<Invocation> {
+        self.pool.lock().give_up(Instant::now())
+    }
+
+    /// Waits until environments are wanted by the way of an invocation; says how many.
+    pub(super) async fn wanted(&self) -> usize {
+        loop {
+            let count = std::mem::take(&mut *self.wanted.lock());
+            if count > 0 {
+                return count;
+            }
+            self.wants.notified().await;
         }
-        for _ in 0..count {
-            let id = self.next_environment.fetch_add(1, Ordering::Relaxed);
-            let version = self.pool.lock().version();
-            let executable = self.executable.lock().clone();
-            let member = Member { id, version };
-            let environment = Arc::new(Environment::new(Arc::clone(self), member, executable));
-            self.environments
-                .lock()
-                .insert(id, Arc::clone(&environment));
-            self.host.tasks.spawn(life::run(environment));
+    }
+
+    fn want(&self, count: usize) {
+        if count > 0 {
+            *self.wanted.lock() += count;
+            self.wants.notify_one();
         }
     }
 }
-
-/// An environment took the invocation and dropped it: its process closed the connection at that very moment.
-fn lost() -> InvokeError {
-    InvokeError::function(
-        "Runtime.ExitError",
-        "the environment ended before it could reply".to_owned(),
-    )
-}
-
-/// Invocations that wait are looked at this often, whether they have waited too long.
-const GIVE_UP_AGAIN_AFTER: Duration = Duration::from_secs(10);

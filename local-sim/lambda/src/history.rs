@@ -13,8 +13,8 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::{
-    InvokeError,
-    environment::{View, name},
+    error::InvokeError,
+    view::{View, name},
 };
 
 /// An invocation that is over.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use uuid::{Builder, Uuid};
 
-use super::{InvokeError, concurrency::Permit};
+use super::{concurrency::Permit, error::InvokeError};
 
 /// What an invocation ends with.
 pub(super) type Outcome = Result<Bytes, InvokeError>;

@@ -14,33 +14,33 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::{
-    InvokeError,
-    environment::{Due, Environment, Over},
+    environment::{Environment, due::Due, over::Over},
+    error::InvokeError,
     folder::Folder,
+    invocation::Invocation,
     platform::{Init, Line, Status},
     pool::Ready,
-    process::{self, Group},
+    process::{self, group::Group},
     runtime_api::Api,
     variables::variables,
 };
 
 /// Looks after an environment from its start to its end.
-pub(super) async fn run(environment: Arc<Environment>) {
-    let function = Arc::clone(&environment.function);
+pub(super) async fn run(environment: &Arc<Environment>) {
     let name = environment.name();
-    let folder = Folder::create(&function.host.root, &name);
+    let folder = Folder::create(&environment.function.host.root, &name);
     loop {
-        let ending = match start(&environment, &folder).await {
-            Ok(process) => live(&environment, process).await,
-            Err(error) => cannot_start(&environment, &error),
+        let ending = match start(environment, &folder).await {
+            Ok(process) => live(environment, process).await,
+            Err(error) => cannot_start(environment, &error),
         };
         let (over, is_last) = match ending {
             Ending::Process(over) => (over, false),
             Ending::Environment => (Over::Exited("the environment was ended".to_owned()), true),
         };
-        report_init(&environment, &over);
+        report_init(environment, &over);
         environment.process_ended(&over);
-        if is_last || !revived(&environment).await {
+        if is_last || !revived(environment).await {
             break;
         }
     }
@@ -50,8 +50,6 @@ pub(super) async fn run(environment: Arc<Environment>) {
         // As much as a function has left there, and nobody waits for it.
         let _ = spawn_blocking(move || folder.remove()).await;
     }
-    let is_first = environment.has_started();
-    function.ended(environment.member.id, is_first);
 }
 
 /// What has ended.
@@ -215,24 +213,30 @@ fn report_init(environment: &Environment, over: &Over) {
 async fn revived(environment: &Environment) -> bool {
     let function = &environment.function;
     let is_first = environment.has_started();
-    let Some(mut receiver) = function.poll(environment.member, Ready::Cold, is_first) else {
+    let Some(mut turn) = function.poll(environment.member, Ready::Cold, is_first) else {
         return false;
     };
     loop {
         let reap_at = Instant::now() + function.host.settings.reap_after;
         tokio::select! {
             biased;
-            received = &mut receiver => {
-                return received.map(|invocation| environment.give(invocation)).is_ok();
-            }
+            invocation = turn.come() => return give(environment, invocation),
             () = environment.ended() => {
-                receiver.close();
-                // It ends with the environment.
-                return receiver.try_recv().map(|invocation| environment.give(invocation)).is_ok();
+                // What it was sent by now ends with the environment.
+                return give(environment, turn.end());
             }
             () = sleep_until(reap_at) => environment.retire(),
         }
     }
+}
+
+/// Starts the next process for an invocation, if there is one.
+fn give(environment: &Environment, invocation: Option<Invocation>) -> bool {
+    let is_given = invocation.is_some();
+    if let Some(invocation) = invocation {
+        environment.give(invocation);
+    }
+    is_given
 }
 
 fn terminate_max(environment: &Environment) -> Duration {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::process::Ticks;
+use super::process::proc::Ticks;
 
 /// How busy the processors are, as the system tells.
 #[derive(Debug, Default)]

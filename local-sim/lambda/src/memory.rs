@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::process::Group;
+use super::process::group::Group;
 
 /// The most memory that the processes of an environment ever had resident, as far as it was looked at.
 #[derive(Debug, Default)]

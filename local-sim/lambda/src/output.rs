@@ -11,7 +11,7 @@ use tokio::net::unix::pipe;
 use uuid::Uuid;
 
 use super::{
-    Configuration,
+    configuration::Configuration,
     platform::{Format, Line, Report},
 };
 use crate::stderr::Lines;

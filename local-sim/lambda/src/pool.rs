@@ -132,16 +132,42 @@ impl Pool {
         self.version
     }
 
-    /// Gives an invocation to the environment used last, or has it wait.
-    pub(super) fn dispatch(&mut self, mut invocation: Invocation) -> Dispatched {
+    /// Gives an invocation to the environment used last, or has it wait behind the others.
+    pub(super) fn dispatch(&mut self, invocation: Invocation) -> Dispatched {
+        match self.assign(invocation) {
+            None => Dispatched::Assigned,
+            Some(invocation) => {
+                self.waiting.push_back(Waiting::new(invocation));
+                self.hurry()
+            }
+        }
+    }
+
+    /// The same for an invocation whose turn it was: it waits in front of the others.
+    pub(super) fn hand_on(&mut self, invocation: Invocation) -> Dispatched {
+        match self.assign(invocation) {
+            None => Dispatched::Assigned,
+            Some(invocation) => {
+                self.waiting.push_front(Waiting::new(invocation));
+                self.hurry()
+            }
+        }
+    }
+
+    /// Gives an invocation to the environment used last; gives it back where none is free.
+    fn assign(&mut self, mut invocation: Invocation) -> Option<Invocation> {
         while let Some(idle) = self.idle.pop_back() {
             match idle.sender.send(invocation) {
-                Ok(()) => return Dispatched::Assigned,
+                Ok(()) => return None,
                 // Its connection has gone in the meantime.
                 Err(returned) => invocation = returned,
             }
         }
-        self.waiting.push_back(Waiting::new(invocation));
+        Some(invocation)
+    }
+
+    /// One more waits: for another to be done, or for an environment to start.
+    fn hurry(&mut self) -> Dispatched {
         let is_patient = !self.limits.scale_after.is_zero();
         if is_patient && self.environments >= self.limits.at_once {
             return Dispatched::Waits;

@@ -31,10 +31,11 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    InvokeError, REPLY_BYTES_MAX,
+    account::{ACCOUNT_ID, REGION},
     environment::Environment,
+    error::InvokeError,
     invocation::{Invocation, Outcome},
-    variables::{ACCOUNT_ID, REGION},
+    limits::REPLY_BYTES_MAX,
 };
 
 type Answer = Response<Full<Bytes>>;

@@ -6,9 +6,12 @@ use std::net::SocketAddr;
 
 use chrono::Utc;
 
-use super::{Configuration, folder::Folder, platform::Format};
-use crate::account::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
-pub(super) use crate::account::{ACCOUNT_ID, REGION};
+use super::{
+    account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY},
+    configuration::Configuration,
+    folder::Folder,
+    platform::Format,
+};
 
 /// Lambda's variables, then the user's, which win. `TMPDIR` is the one that Lambda does not have: it stands for the
 /// `/tmp` that each environment has of its own there.

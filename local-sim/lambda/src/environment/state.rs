@@ -8,112 +8,15 @@ use std::{
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::Environment;
+use super::over::Over;
 use crate::{
-    InvokeError,
+    error::InvokeError,
     invocation::{Invocation, Outcome},
     memory::Memory,
     platform::Status,
-    process::Group,
+    process::group::Group,
+    view::{Phase, View},
 };
-
-/// Where an environment is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Its first process starts.
-    Init,
-    /// It has nothing to do; where there is no process, one has failed before.
-    Idle,
-    /// It runs an invocation, or several.
-    Busy,
-    /// It has ended.
-    Gone,
-}
-
-/// What is to be seen of an environment.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// The function that it runs.
-    pub function: String,
-    id: u64,
-    phase: Phase,
-    is_frozen: bool,
-    /// Its process was stopped on demand, whatever it does.
-    pub is_held: bool,
-    /// Its process's number, where there is one.
-    pub process: Option<i32>,
-    /// Invocations that it has now.
-    pub requests: Vec<Uuid>,
-}
-
-impl View {
-    /// What the environment is called: `message-0`.
-    pub fn name(&self) -> String {
-        name(&self.function, self.id)
-    }
-
-    /// The word for its state: `init`, `idle`, `frozen`, which is idle and stopped as Lambda does it, `busy` or
-    /// `gone`.
-    pub fn state(&self) -> &'static str {
-        match self.phase {
-            Phase::Init => "init",
-            Phase::Idle if self.is_frozen => "frozen",
-            Phase::Idle => "idle",
-            Phase::Busy => "busy",
-            Phase::Gone => "gone",
-        }
-    }
-
-    /// The same environment once it has ended.
-    pub(crate) fn into_gone(self) -> Self {
-        Self {
-            phase: Phase::Gone,
-            is_frozen: false,
-            is_held: false,
-            process: None,
-            requests: Vec::new(),
-            ..self
-        }
-    }
-}
-
-/// What an environment is called.
-pub(crate) fn name(function: &str, id: u64) -> String {
-    format!("{function}-{id}")
-}
-
-/// How an invocation, or a process, came to its end.
-#[derive(Debug)]
-pub(crate) enum Over {
-    /// By a reply.
-    Answered,
-    /// It took too long.
-    TimedOut,
-    /// The process ended, so.
-    Exited(String),
-    /// The process could not be started, or said itself why it does not start.
-    Failed(InvokeError),
-}
-
-impl Over {
-    /// What who invoked is told where there was no reply.
-    pub(super) fn error(&self, request_id: Uuid, timeout: Duration) -> InvokeError {
-        match self {
-            Self::Failed(error) => error.clone(),
-            Self::Exited(how) => InvokeError::function(
-                "Runtime.ExitError",
-                format!("RequestId: {request_id} Error: {how}"),
-            ),
-            Self::TimedOut | Self::Answered => InvokeError::function(
-                "Sandbox.Timedout",
-                format!(
-                    "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
-                    timeout.as_secs_f64()
-                ),
-            ),
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -305,12 +208,12 @@ impl State {
         }
     }
 
-    pub(super) fn view(&self, environment: &Environment) -> View {
+    pub(super) fn view(&self, function: &str, id: u64) -> View {
         let given = self.given.iter().map(|(it, _)| it.request_id);
         let taken = self.taken.iter().map(|it| it.request_id);
         View {
-            function: environment.function.name().to_owned(),
-            id: environment.member.id,
+            function: function.to_owned(),
+            id,
             phase: self.phase,
             is_frozen: self.is_frozen,
             is_held: self.is_held,

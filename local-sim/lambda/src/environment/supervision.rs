@@ -3,10 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Environment, Over, Phase,
+    Environment,
+    due::Due,
+    over::Over,
     state::{Running, Taken},
 };
-use crate::{InvokeError, invocation::Invocation, platform::Line, process::Group};
+use crate::{
+    error::InvokeError, invocation::Invocation, platform::Line, process::group::Group, view::Phase,
+};
 
 impl Environment {
     /// A process has been started.
@@ -152,19 +156,4 @@ impl Environment {
         let mut state = self.state.lock();
         self.enter(&mut state, Phase::Gone);
     }
-}
-
-/// What is due in an environment.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// Nothing before then.
-    At(Instant),
-    /// Its init takes too long.
-    Init,
-    /// Its invocation takes too long.
-    Invocation,
-    /// It has nothing to do, and has asked for nothing for as long as an invocation may take.
-    Silence,
-    /// It has been idle for long.
-    Idle,
 }

@@ -1,6 +1,6 @@
 //! Who runs first where a processor is wanted by both this program and a function.
 
-use super::Group;
+use super::group::Group;
 
 /// Has a function's process, when it is woken, wait until this program pauses, rather than take the processor from it
 /// in the middle of its work for others: Linux's `SCHED_BATCH` of `sched(7)`, which leaves each its share.
@@ -11,8 +11,8 @@ use super::Group;
     unsafe_code,
     reason = "no library has this call for another process than the own one"
 )]
-pub(super) fn have_wait(Group(group): Group) {
-    let Some(group) = group else {
+pub(super) fn have_wait(group: Group) {
+    let Some(group) = group.id() else {
         return;
     };
     let parameter = libc::sched_param { sched_priority: 0 };

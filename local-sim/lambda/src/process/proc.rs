@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::Group;
+use super::group::Group;
 
 /// What the processors did since the system started, in ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Group {
     /// They are found from parent to child: to look at every process of the machine would cost too much.
     pub(crate) fn memory_peak(self) -> u64 {
         let mut bytes = 0;
-        let mut processes: Vec<i32> = self.0.into_iter().collect();
+        let mut processes: Vec<i32> = self.id().into_iter().collect();
         while let Some(process) = processes.pop() {
             let folder = Path::new("/proc").join(process.to_string());
             let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_process_that_has_gone_has_no_memory() {
-        assert_eq!(Group(None).memory_peak(), 0);
-        assert_eq!(Group(Some(i32::MAX)).memory_peak(), 0);
+        assert_eq!(Group::gone().memory_peak(), 0);
+        assert_eq!(Group::example(i32::MAX).memory_peak(), 0);
     }
 }

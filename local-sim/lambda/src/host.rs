@@ -1,0 +1,21 @@
+//! What all functions share.
+
+use std::path::PathBuf;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    configuration::Settings, history::History, process::guardian::Guardian, stderr::Lines,
+};
+
+/// What all functions share.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) root: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) guardian: Guardian,
+    pub(super) lines: Lines,
+    pub(super) history: History,
+    pub(super) tasks: TaskTracker,
+    pub(super) shutdown: CancellationToken,
+}
