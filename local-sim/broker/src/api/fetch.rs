@@ -152,9 +152,11 @@ impl Position {
     }
 
     fn partition(&self) -> Result<&Partition, Unreadable> {
-        self.partition
-            .as_deref()
-            .map_err(|unserved| Unreadable::Unserved(*unserved))
+        match &self.partition {
+            Ok(partition) if partition.is_deleted() => Err(Unreadable::Unserved(Unserved::Unknown)),
+            Ok(partition) => Ok(partition),
+            Err(unserved) => Err(Unreadable::Unserved(*unserved)),
+        }
     }
 }
 

@@ -16,8 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    JoinError,
-    member::{Client, Join, Joined, Member, Reply},
+    member::{Client, Join, JoinError, Joined, Member, Reply},
     offsets::{Committed, Offsets, Place},
 };
 use crate::limits::{MEMBER_BYTES_MAX, SESSION_TIMEOUT_MAX, SESSION_TIMEOUT_MIN};

@@ -117,3 +117,18 @@ impl Member {
         }
     }
 }
+
+/// Why a client is not a member.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum JoinError {
+    /// It is to come back with this id (KIP-394).
+    MemberIdRequired(String),
+    /// It cannot be one.
+    Refused(ResponseError),
+}
+
+impl From<ResponseError> for JoinError {
+    fn from(error: ResponseError) -> Self {
+        Self::Refused(error)
+    }
+}

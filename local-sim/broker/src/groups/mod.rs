@@ -22,7 +22,7 @@ use self::{
 };
 use crate::limits::{GROUP_ID_BYTES_MAX, GROUPS_MAX, MEMBERS_MAX, OFFSETS_MAX};
 
-pub(crate) use self::member::{Client, Join, Joined, Protocol};
+pub(crate) use self::member::{Client, Join, JoinError, Joined, Protocol};
 
 /// All groups, by their ids.
 #[derive(Debug, Default)]
@@ -180,21 +180,6 @@ impl Groups {
     /// Lets time pass in a group, and says when it will have to again.
     fn pass(&self, group: &str) -> Option<Instant> {
         self.0.lock().get_mut(group)?.pass(Instant::now())
-    }
-}
-
-/// Why a client is not a member.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum JoinError {
-    /// It is to come back with this id (KIP-394).
-    MemberIdRequired(String),
-    /// It cannot be one.
-    Refused(ResponseError),
-}
-
-impl From<ResponseError> for JoinError {
-    fn from(error: ResponseError) -> Self {
-        Self::Refused(error)
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Partition {
 struct Contents {
     log: Log,
     producers: Producers,
+    /// Its topic was deleted: requests that are under way may still hold it.
+    is_deleted: bool,
 }
 
 /// What a consumer gets.
@@ -59,7 +61,7 @@ impl Partition {
         {
             return Ok(base_offset);
         }
-        let (base_offset, bytes) = self.change(&mut contents.log, |log| log.append(batch));
+        let (base_offset, bytes) = self.change(&mut contents, |log| log.append(batch));
         if let Some(sequence) = batch.sequence {
             contents.producers.remember(sequence, base_offset);
         }
@@ -108,13 +110,27 @@ impl Partition {
     /// Forgets the records before `offset` and returns the new log start offset.
     pub(crate) fn delete_before(&self, offset: i64) -> Result<i64, OutOfRange> {
         let mut contents = self.contents.lock();
-        self.change(&mut contents.log, |log| log.delete_before(offset))?;
+        self.change(&mut contents, |log| log.delete_before(offset))?;
         Ok(contents.log.start())
+    }
+
+    /// Frees the memory of a partition whose topic was deleted, and wakes those that wait for its records. What is
+    /// appended to it from now on is not accounted for: it goes with the requests that still hold the partition.
+    pub(crate) fn delete(&self) {
+        let mut contents = self.contents.lock();
+        self.change(&mut contents, |log| log.drop_oldest(usize::MAX));
+        contents.is_deleted = true;
+        self.end.send_modify(|_| {});
+    }
+
+    /// Whether its topic was deleted.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.contents.lock().is_deleted
     }
 
     /// Forgets the oldest batches, at least `cost` bytes of memory or everything.
     pub(crate) fn drop_oldest(&self, cost: usize) {
-        self.change(&mut self.contents.lock().log, |log| log.drop_oldest(cost));
+        self.change(&mut self.contents.lock(), |log| log.drop_oldest(cost));
     }
 
     /// The bytes of memory that the records take.
@@ -122,16 +138,21 @@ impl Partition {
         self.contents.lock().log.cost()
     }
 
-    fn change<T>(&self, log: &mut Log, change: impl FnOnce(&mut Log) -> T) -> T {
-        let before = log.cost();
-        let result = change(log);
-        self.retention.follow(before, log.cost());
+    fn change<T>(&self, contents: &mut Contents, change: impl FnOnce(&mut Log) -> T) -> T {
+        let before = contents.log.cost();
+        let result = change(&mut contents.log);
+        if !contents.is_deleted {
+            self.retention.follow(before, contents.log.cost());
+        }
         result
     }
 }
 
 impl Drop for Partition {
     fn drop(&mut self) {
-        self.retention.follow(self.contents.get_mut().log.cost(), 0);
+        let contents = self.contents.get_mut();
+        if !contents.is_deleted {
+            self.retention.follow(contents.log.cost(), 0);
+        }
     }
 }

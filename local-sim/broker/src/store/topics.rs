@@ -139,7 +139,11 @@ impl Topics {
 
     /// Deletes a topic with its records; `false` where there is none.
     pub(crate) fn delete(&self, name: &str) -> bool {
-        self.by_name.write().remove(name).is_some()
+        let Some(topic) = self.by_name.write().remove(name) else {
+            return false;
+        };
+        topic.partitions.iter().for_each(|it| it.delete());
+        true
     }
 
     /// The newest batches of all topics.
@@ -159,7 +163,12 @@ impl Topics {
             return;
         };
         while self.retention.is_exceeded() {
+            let before = self.retention.excess();
             self.make_room();
+            if self.retention.excess() >= before {
+                // Nothing could be freed: what was appended meanwhile is the next caller's.
+                break;
+            }
         }
     }
 
@@ -385,11 +394,35 @@ mod tests {
         let topic = topics.create("a", 1).unwrap();
         append(&topics, &topic.partitions[0], 60);
         topics.delete("a");
-        drop(topic);
+        topic.partitions.iter().for_each(|it| it.delete());
         let kept = topics.create("b", 1).unwrap();
         append(&topics, &kept.partitions[0], 30);
         append(&topics, &kept.partitions[0], 30);
         assert_eq!(kept.partitions[0].offsets(), 0..2);
+    }
+
+    #[test]
+    fn a_deleted_topic_that_a_request_still_holds_counts_no_more() {
+        let topics = topics(64 * KIB);
+        let held = topics.create("a", 1).unwrap();
+        append(&topics, &held.partitions[0], 60);
+        topics.delete("a");
+        append(&topics, &held.partitions[0], 60);
+        let kept = topics.create("b", 1).unwrap();
+        append(&topics, &kept.partitions[0], 30);
+        append(&topics, &kept.partitions[0], 30);
+        drop(held);
+        append(&topics, &kept.partitions[0], 2);
+        assert_eq!(kept.partitions[0].offsets(), 0..3);
+    }
+
+    #[test]
+    fn where_nothing_can_be_freed_retention_is_left_exceeded() {
+        let topics = topics(KIB);
+        topics.create("a", 1).unwrap();
+        topics.retention.follow(0, 2 * KIB);
+        topics.enforce_retention();
+        assert!(topics.retention.is_exceeded());
     }
 
     #[test]
