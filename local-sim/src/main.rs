@@ -10,7 +10,6 @@
 mod account;
 mod cli;
 mod console;
-mod decompress;
 mod executables;
 mod faults;
 mod gateway;

@@ -6,18 +6,12 @@ use std::{fs, path::Path};
 const EDGES: &[(&str, &[&str])] = &[
     ("base64", &["gateway/", "mapping/event.rs"]),
     ("clap", &["cli.rs", "main.rs"]),
-    ("crc32c", &["kafka/", "mapping/batch.rs"]),
-    ("flate2", &["decompress.rs"]),
     ("form_urlencoded", &["console/invocations.rs", "gateway/"]),
     ("futures_util", &["gateway/frames.rs"]),
     ("hmac", &["gateway/signature.rs"]),
     ("httparse", &["gateway/head.rs"]),
     ("hyper", &["console/", "gateway/", "lambda/runtime_api.rs"]),
-    (
-        "kafka_protocol",
-        &["decompress.rs", "kafka/", "mapping/", "topics/tests.rs"],
-    ),
-    ("lz4", &["decompress.rs"]),
+    ("kafka_protocol", &["kafka/", "mapping/", "topics/tests.rs"]),
     ("rskafka", &["kafka/tests"]),
     (
         "percent_encoding",
@@ -29,7 +23,6 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("rustix", &["lambda/output.rs", "lambda/process.rs"]),
     ("sha2", &["gateway/signature"]),
-    ("snap", &["decompress.rs"]),
     (
         "sluice_kafka",
         &["mapping/", "simulator/", "topics.rs", "variables.rs"],
@@ -46,7 +39,6 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("tokio_tungstenite", &["gateway/"]),
     ("tracing_subscriber", &["main.rs"]),
-    ("zstd", &["decompress.rs"]),
 ];
 
 /// Which folders may name something of another one, and what.

@@ -1,17 +1,7 @@
-//! Record batches as a fetch brings them, and as a topic takes them.
-//!
-//! The layout is in <https://kafka.apache.org/documentation/#recordbatch>.
+//! Record batches as a fetch brings them.
 
-use std::num::TryFromIntError;
-
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use kafka_protocol::records::{
-    NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, RecordBatchDecoder,
-    TimestampType,
-};
-
-use super::record::Record;
-use crate::decompress::decompress;
+use bytes::{Buf as _, Bytes};
+use local_sim_records::{BATCH_HEADER_BYTES, BatchHeader, Payload, Record};
 
 /// What a fetch brought.
 #[derive(Debug, Default)]
@@ -52,70 +42,36 @@ pub(super) fn decode(mut bytes: Bytes, from: i64) -> Fetched {
 
 /// The length of the batch that begins here, where all of it is there.
 fn whole(bytes: &Bytes) -> Option<usize> {
-    if bytes.len() < HEADER_BYTES {
+    if bytes.len() < BATCH_HEADER_BYTES {
         return None;
     }
     let length = usize::try_from(int32(bytes, LENGTH_AT)).ok()?;
-    let length = (LENGTH_AT + size_of::<i32>() + length).max(HEADER_BYTES);
+    let length = (LENGTH_AT + size_of::<i32>() + length).max(BATCH_HEADER_BYTES);
     (length <= bytes.len()).then_some(length)
 }
 
 /// The records of one batch, none where it is there for brokers and clients only.
 fn records(batch: &Bytes) -> Result<Vec<Record>, String> {
-    let count = int32(batch, COUNT_AT);
-    if !(0..=RECORDS_MAX).contains(&count) {
-        return Err(format!(
-            "{count} records in a batch, expected at most {RECORDS_MAX}"
-        ));
-    }
-    let mut header = RecordBatchDecoder::decode_batch_info(&mut batch.clone())
-        .map_err(|error| format!("{error:#}"))?;
-    let info = header.pop().ok_or("a batch before version 2")?;
-    if info.control {
+    let header = BatchHeader::read(batch).map_err(|error| error.to_string())?;
+    BatchHeader::verify(batch).map_err(|error| error.to_string())?;
+    if header.is_control() {
         return Ok(Vec::new());
     }
-    let max_timestamp = int64(batch, MAX_TIMESTAMP_AT);
-    let mut bytes = decompress(info.compression, batch.slice(HEADER_BYTES..))
-        .map_err(|error| error.to_string())?;
-    let mut records = Vec::new();
-    for index in 0..count {
-        let record = Record::decode(&mut bytes, &info);
-        let mut record = record.ok_or_else(|| format!("record {index} is malformed"))?;
-        // The broker stamps a batch as a whole, and leaves the records' own times in place.
-        if record.timestamp_type == TimestampType::LogAppend {
-            record.timestamp = max_timestamp;
-        }
-        records.push(record);
+    let count = usize::try_from(header.count).ok();
+    let count = count.filter(|count| *count <= RECORDS_MAX).ok_or_else(|| {
+        let count = header.count;
+        format!("{count} records in a batch, expected at most {RECORDS_MAX}")
+    })?;
+    let payload = Payload::read(batch).map_err(|error| error.to_string())?;
+    let records = payload.records().take(count);
+    let records = records.map(|view| payload.own(&view?));
+    let records = records.collect::<Result<Vec<_>, _>>();
+    let records = records.map_err(|error| error.to_string())?;
+    if records.len() < count {
+        let found = records.len();
+        return Err(format!("{found} records in a batch that counts {count}"));
     }
     Ok(records)
-}
-
-/// A batch of one record, for a leader that will give it an offset.
-///
-/// # Errors
-/// It is longer than its length can say.
-pub(super) fn encode(record: &Record) -> Result<Bytes, TryFromIntError> {
-    let mut covered = BytesMut::new();
-    // Neither compression nor anything else to say.
-    covered.put_i16(0);
-    covered.put_i32(0);
-    covered.put_i64(record.timestamp);
-    covered.put_i64(record.timestamp);
-    covered.put_i64(NO_PRODUCER_ID);
-    covered.put_i16(NO_PRODUCER_EPOCH);
-    covered.put_i32(NO_SEQUENCE);
-    covered.put_i32(1);
-    covered.put(record.encode());
-    let mut batch = BytesMut::new();
-    batch.put_i64(0);
-    batch.put_i32(i32::try_from(
-        CRC_COVERS_FROM - LEADER_EPOCH_AT + covered.len(),
-    )?);
-    batch.put_i32(NO_PARTITION_LEADER_EPOCH);
-    batch.put_i8(MAGIC);
-    batch.put_u32(crc32c::crc32c(&covered));
-    batch.put(covered);
-    Ok(batch.freeze())
 }
 
 fn int32(batch: &[u8], at: usize) -> i32 {
@@ -127,24 +83,20 @@ fn int64(batch: &[u8], at: usize) -> i64 {
 }
 
 const LENGTH_AT: usize = 8;
-const LEADER_EPOCH_AT: usize = 12;
-const CRC_COVERS_FROM: usize = 21;
 const LAST_OFFSET_DELTA_AT: usize = 23;
-const MAX_TIMESTAMP_AT: usize = 35;
-const COUNT_AT: usize = 57;
-const HEADER_BYTES: usize = 61;
-/// The version of the layout.
-const MAGIC: i8 = 2;
 /// A batch has this many records: more than 1 MB of the smallest ones, compressed well.
-const RECORDS_MAX: i32 = 1_000_000;
+const RECORDS_MAX: usize = 1_000_000;
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::records::{self, Compression, RecordBatchEncoder, RecordEncodeOptions};
+    use bytes::BytesMut;
+    use kafka_protocol::records::{
+        self, Compression, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+    };
     use proptest::prelude::*;
 
     use super::{
-        super::record::tests::{bare, header},
+        super::sample::{bare, header},
         *,
     };
 
@@ -177,12 +129,11 @@ mod tests {
         bytes
     }
 
-    /// Changes attributes and makes the checksum fit.
-    fn attributed(mut batch: BytesMut, attributes: i16) -> BytesMut {
-        (&mut batch[21..23]).put_i16(attributes);
-        let crc = crc32c::crc32c(&batch[21..]);
-        (&mut batch[17..21]).put_u32(crc);
-        batch
+    /// Changes a batch's header and makes the checksum fit.
+    fn changed(batch: &[u8], change: impl FnOnce(&mut BatchHeader)) -> Bytes {
+        let mut header = BatchHeader::read(batch).unwrap();
+        change(&mut header);
+        header.with_records(&batch[BATCH_HEADER_BYTES..]).unwrap()
     }
 
     /// The offsets that are found, where to go on, and the number of unreadable batches.
@@ -234,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_transaction_is_passed_over() {
-        let marker = attributed(plain(5, 1), 0b11_0000);
+        let marker = changed(&plain(5, 1), |header| header.attributes = 0b11_0000);
         assert_eq!(check(marker, 5), (vec![], 6, 0));
     }
 
@@ -249,8 +200,8 @@ mod tests {
 
     #[test]
     fn a_time_of_the_brokers_is_that_of_the_batch() {
-        let stamped = attributed(plain(0, 3), 0b1000);
-        let fetched = decode(stamped.freeze(), 0);
+        let stamped = changed(&plain(0, 3), |header| header.attributes = 0b1000);
+        let fetched = decode(stamped, 0);
         assert!(
             fetched
                 .records
@@ -276,41 +227,15 @@ mod tests {
 
     #[test]
     fn headers_come_in_their_order_and_as_often_as_they_are_there() {
-        let fetched = decode(encode(&sample()).unwrap(), 0);
+        let fetched = decode(sample().to_batch().unwrap(), 0);
         assert_eq!(fetched.unreadable, None);
         assert_eq!(fetched.records, [sample()]);
     }
 
     #[test]
-    fn what_is_written_is_what_others_read() {
-        let record = Record {
-            headers: vec![header("a", Some("1")), header("b", None)],
-            ..sample()
-        };
-        let read = |record: &Record| {
-            let set = RecordBatchDecoder::decode(&mut encode(record).unwrap()).unwrap();
-            set.records.into_iter().next().unwrap()
-        };
-        let theirs = read(&record);
-        assert_eq!((theirs.key, theirs.value), (record.key, record.value));
-        assert_eq!((theirs.offset, theirs.timestamp), (0, record.timestamp));
-        let headers: Vec<_> = theirs.headers.into_iter().collect();
-        let headers = headers
-            .into_iter()
-            .map(|(name, value)| (name.into(), value));
-        assert_eq!(headers.collect::<Vec<_>>(), record.headers);
-        let theirs = read(&bare(0, -1));
-        assert_eq!(
-            (theirs.key, theirs.value, theirs.timestamp),
-            (None, None, -1)
-        );
-    }
-
-    #[test]
     fn fewer_records_than_a_batch_counts_are_malformed() {
-        let mut short = plain(5, 2);
-        (&mut short[COUNT_AT..]).put_i32(3);
-        assert_eq!(check(attributed(short, 0), 5), (vec![], 7, 1));
+        let short = changed(&plain(5, 2), |header| header.count = 3);
+        assert_eq!(check(short, 5), (vec![], 7, 1));
     }
 
     proptest! {

@@ -7,13 +7,12 @@ use kafka_protocol::messages::{
     ProduceRequest, TopicName,
     produce_request::{PartitionProduceData, TopicProduceData},
 };
+use local_sim_records::Record;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
-    batch,
     cluster::{Cluster, ClusterError, check, text},
-    record::Record,
     wire::{Wire, WireError},
 };
 
@@ -55,7 +54,7 @@ impl DeadLetter {
         let mut wire = None;
         for record in records {
             let offset = record.offset;
-            let stored = match batch::encode(&with_failure(record, failure)) {
+            let stored = match with_failure(record, failure).to_batch() {
                 Ok(batch) => self.try_on(&mut wire, partition, &batch, end).await,
                 Err(error) => Err(error.to_string()),
             };
@@ -182,7 +181,7 @@ mod tests {
     use kafka_protocol::ResponseError;
 
     use super::{
-        super::record::tests::{bare, header},
+        super::sample::{bare, header},
         *,
     };
 

@@ -1,7 +1,7 @@
 //! Lambda's event source mapping for Kafka: hands batches of records to a function.
 //!
 //! ```text
-//!            ┌─ source, one for each partition (batch, record) ◀── cluster: leaders, connections (wire)
+//!            ┌─ source, one for each partition (batch) ◀── cluster: leaders, connections (wire)
 //!  poller ◀──┤
 //!    │  ▲    └─ group: the offsets committed, ours to go on from (join)
 //!    │  └────── schedule: which records go out together, which again, which are given up (no I/O, no clock)
@@ -19,8 +19,9 @@ mod group;
 mod guarded;
 mod join;
 mod poller;
-mod record;
 mod report;
+#[cfg(test)]
+mod sample;
 mod schedule;
 mod source;
 mod wire;

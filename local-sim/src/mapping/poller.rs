@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use local_sim_records::Record;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -22,7 +23,6 @@ use super::{
     event::{self, partition_key},
     group::{Group, Offsets},
     guarded::guarded,
-    record::Record,
     report,
     schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Schedule},
     source::Source,

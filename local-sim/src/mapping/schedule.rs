@@ -12,12 +12,12 @@ mod lane;
 
 use std::time::Duration;
 
+use local_sim_records::Record;
 use serde_json::value::RawValue;
 use sluice_contract::Push;
 use tokio::time::Instant;
 
 use self::lane::Lane;
-use super::record::Record;
 
 /// How the mapping was told to batch, to retry and to give up.
 #[derive(Debug, Clone)]

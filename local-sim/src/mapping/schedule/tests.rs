@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
 
-use super::{super::record::tests::bare, *};
+use super::{super::sample::bare, *};
 
 const POLICY: Policy = Policy {
     batch_size: 4,

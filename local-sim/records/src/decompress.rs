@@ -1,4 +1,4 @@
-//! What the records of a batch are without its compression, up to a bound: little can become very much.
+//! Undoes the compression of a batch's records, up to a bound: few bytes can become very many.
 
 use std::io::{self, Read};
 
