@@ -2,7 +2,7 @@
 
 use bytes::{Buf as _, Bytes};
 
-use crate::batch_header::{BASE_OFFSET, LENGTH, magic};
+use crate::batch_header::{BASE_OFFSET, BatchHeader, LENGTH, magic};
 
 /// A batch or a message, whole, as it lies in a log: an offset, a length, and as many bytes.
 ///
@@ -23,9 +23,14 @@ impl Frame {
         })
     }
 
-    /// The offset of its first record; in the formats before batches, of its last.
-    pub fn offset(&self) -> i64 {
-        (&self.bytes[BASE_OFFSET]).get_i64()
+    /// The offset after its last record, unless it contradicts itself. It may still be wrong: the offset has no checksum.
+    pub fn next_offset(&self) -> Option<i64> {
+        if !self.is_message() {
+            return BatchHeader::read(&self.bytes).ok()?.next_offset();
+        }
+        // A compressed message holds others, and its offset is that of the last of them.
+        let last = (&self.bytes[BASE_OFFSET]).get_i64();
+        last.checked_add(1).filter(|_| last >= 0)
     }
 
     /// Whether it is a message of a format before batches.
@@ -54,9 +59,9 @@ mod tests {
         let log = [frame(5, 3, b"abc"), frame(6, 0, b""), frame(7, 2, b"d")].concat();
         let mut log = Bytes::from(log);
         let first = Frame::split_off(&mut log).unwrap();
-        assert_eq!((first.offset(), first.bytes.len()), (5, 15));
+        assert_eq!(first.bytes, frame(5, 3, b"abc"));
         let second = Frame::split_off(&mut log).unwrap();
-        assert_eq!((second.offset(), second.bytes.len()), (6, 12));
+        assert_eq!(second.bytes, frame(6, 0, b""));
         assert_eq!(Frame::split_off(&mut log), None);
         assert_eq!(log.len(), 13);
     }
@@ -79,12 +84,31 @@ mod tests {
         assert!(!is_message(2) && !is_message(255));
     }
 
+    #[test]
+    fn what_comes_next_is_told_by_the_format() {
+        let message = |offset| {
+            let mut log = frame(offset, 5, &[0, 0, 0, 0, 1]).freeze();
+            Frame::split_off(&mut log).unwrap().next_offset()
+        };
+        assert_eq!(message(5), Some(6));
+        assert_eq!(message(i64::MAX), None);
+        assert_eq!(message(-1), None);
+        let header = BatchHeader {
+            base_offset: 5,
+            ..BatchHeader::plain(3, 0, 0)
+        };
+        let mut log = header.with_records(b"").unwrap();
+        assert_eq!(Frame::split_off(&mut log).unwrap().next_offset(), Some(8));
+        let mut log = frame(0, 5, &[0, 0, 0, 0, 2]).freeze();
+        assert_eq!(Frame::split_off(&mut log).unwrap().next_offset(), None);
+    }
+
     proptest! {
         #[test]
         fn noise_does_no_harm(noise in prop::collection::vec(any::<u8>(), 0..100)) {
             let mut log = Bytes::from(noise);
             while let Some(frame) = Frame::split_off(&mut log) {
-                frame.offset();
+                frame.next_offset();
                 frame.is_message();
             }
         }

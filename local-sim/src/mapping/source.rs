@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::{
-    batch::{self, Fetched},
+    batch::{self, Fetched, Skipped},
     cluster::{Cluster, ClusterError, check, text},
     schedule::Want,
     wire::Wire,
@@ -132,7 +132,7 @@ impl Source {
         let found = found.next().unwrap_or_default();
         check(found.error_code, || self.name())?;
         let records = found.records.unwrap_or_default();
-        Ok(batch::decode(records, want.offset))
+        Ok(batch::decode(records, want.offset, found.high_watermark))
     }
 
     async fn wire(&mut self) -> Result<&mut Wire, ClusterError> {
@@ -145,10 +145,19 @@ impl Source {
 
     fn report(&self, fetched: &Fetched, failures: u32) {
         let (topic, partition) = (&self.topic, self.partition);
-        if let Some((batches, reason)) = &fetched.unreadable {
+        for skipped in &fetched.skipped {
+            let Skipped {
+                batches,
+                offsets,
+                reason,
+            } = skipped;
             warn!(
                 batches,
-                reason, topic, partition, "cannot be read, and left out"
+                ?offsets,
+                reason,
+                topic,
+                partition,
+                "records cannot be read, and are skipped"
             );
         }
         if failures >= FAILURES_UNTIL_SAID {
