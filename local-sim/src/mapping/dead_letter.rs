@@ -159,7 +159,7 @@ fn is_final(error: &ClusterError) -> bool {
     match error {
         ClusterError::Refused { error, .. } => !error.is_retriable(),
         ClusterError::Wire(WireError::Encode(_)) => true,
-        ClusterError::Wire(_) => false,
+        ClusterError::Missing(_) | ClusterError::Wire(_) => false,
     }
 }
 

@@ -23,6 +23,8 @@ mod report;
 #[cfg(test)]
 mod sample;
 mod schedule;
+#[cfg(test)]
+mod scripted_broker;
 mod source;
 mod wire;
 
