@@ -4,7 +4,31 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{BATCH_BYTES_MAX, Condition, Entry, Outcome, Policy};
+use super::{
+    entry::{BATCH_BYTES_MAX, Entry},
+    policy::Policy,
+};
+
+/// Why records are given up, in Lambda's words where it has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Condition {
+    RecordAgeExceeded,
+    /// No event can hold it.
+    RecordTooLarge,
+    RetryAttemptsExhausted,
+}
+
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Outcome {
+    Done,
+    /// The function failed, and did not say with which record.
+    Failed,
+    /// The function failed with the record of this offset, and is done with those before.
+    FailedAt(i64),
+    /// The function was not run.
+    Throttled,
+}
 
 /// The records of a partition that are not done with.
 #[derive(Debug)]
@@ -39,6 +63,16 @@ struct Trouble {
     not_before: Instant,
     /// How many of them are to be given up.
     doomed: usize,
+}
+
+impl Condition {
+    pub(in super::super) fn name(self) -> &'static str {
+        match self {
+            Self::RecordAgeExceeded => "RecordAgeExceeded",
+            Self::RecordTooLarge => "RecordTooLarge",
+            Self::RetryAttemptsExhausted => "RetryAttemptsExhausted",
+        }
+    }
 }
 
 impl Lane {
@@ -200,19 +234,6 @@ impl Lane {
     }
 }
 
-impl Entry {
-    /// What it adds to an event.
-    pub(super) fn bytes(&self) -> usize {
-        // And the comma that follows.
-        self.json.get().len() + 1
-    }
-
-    /// How much memory it takes.
-    fn held(&self) -> usize {
-        ENTRY_BYTES + self.json.get().len() + self.record.bytes()
-    }
-}
-
 impl Trouble {
     fn new(now: Instant, range: usize) -> Self {
         Self {
@@ -243,8 +264,6 @@ impl Trouble {
     }
 }
 
-/// What a record takes besides its bytes: its place in the queue, and those of its parts.
-const ENTRY_BYTES: usize = 256;
 /// The first retry comes after this time, and each further one after twice as long …
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// … but after no longer than this: a developer who repairs a function waits for it.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
+use sluice_contract::Push;
 
 use super::{super::sample::bare, *};
 
