@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use kafka_protocol::records::NO_TIMESTAMP;
 use tokio::time::Instant;
 
 use super::{
@@ -158,7 +159,10 @@ impl Lane {
         if let Some(trouble) = self.trouble.as_ref().filter(|trouble| trouble.doomed > 0) {
             return Some((trouble.doomed, Condition::RetryAttemptsExhausted));
         }
-        let is_old = |it: &&Entry| oldest.is_some_and(|oldest| it.record.timestamp < oldest);
+        let is_old = |it: &&Entry| {
+            let timestamp = it.record.timestamp;
+            timestamp != NO_TIMESTAMP && oldest.is_some_and(|oldest| timestamp < oldest)
+        };
         let old = self.entries(self.len()).take_while(is_old).count();
         if old > 0 {
             return Some((old, Condition::RecordAgeExceeded));
