@@ -1,6 +1,6 @@
 //! What a fetch brings: records, and what is none.
 
-use std::ops::Range;
+use std::{error::Error, ops::Range};
 
 use bytes::Bytes;
 use local_sim_records::{BatchHeader, Frame, Payload, Record};
@@ -35,9 +35,9 @@ pub(super) fn decode(mut log: Bytes, from: i64, high_watermark: i64) -> Fetched 
     while let Some(frame) = Frame::split_off(&mut log) {
         match records(&frame.bytes) {
             Ok((records, end)) => fetched.add(records, end),
-            Err(reason) => {
+            Err(error) => {
                 let end = fetched.end_of_unreadable(&frame, high_watermark);
-                fetched.skip(end, reason);
+                fetched.skip(end, error.to_string());
             }
         }
     }
@@ -54,10 +54,15 @@ impl Fetched {
 
     /// Where to go on behind what cannot be read: there if it can be believed, else with the next offset.
     fn end_of_unreadable(&self, frame: &Frame, high_watermark: i64) -> i64 {
+        let after_next = self.next.saturating_add(1);
         // Messages that come before the one that was asked for are no reason to go on.
-        let least = self.next.saturating_add(i64::from(!frame.is_message()));
+        let least = if frame.is_message() {
+            self.next
+        } else {
+            after_next
+        };
         let end = frame.next_offset().filter(|end| *end <= high_watermark);
-        end.map_or(self.next.saturating_add(1), |end| end.max(least))
+        end.map_or(after_next, |end| end.max(least))
     }
 
     fn skip(&mut self, end: i64, reason: String) {
@@ -79,26 +84,25 @@ impl Fetched {
 }
 
 /// The records of one batch, and the offset after it. There are none where it is for brokers and clients only.
-fn records(batch: &Bytes) -> Result<(Vec<Record>, i64), String> {
-    let header = BatchHeader::read(batch).map_err(|error| error.to_string())?;
-    BatchHeader::verify(batch).map_err(|error| error.to_string())?;
-    let end = header.next_offset().ok_or("offsets that there cannot be")?;
+fn records(batch: &Bytes) -> Result<(Vec<Record>, i64), Box<dyn Error>> {
+    let header = BatchHeader::read(batch)?;
+    BatchHeader::verify(batch)?;
+    let end = header.next_offset().ok_or("the batch's offsets overflow")?;
     if header.is_control() {
         return Ok((Vec::new(), end));
     }
-    let count = usize::try_from(header.count).ok();
+    let counted = header.count;
+    let count = usize::try_from(counted).ok();
     let count = count.filter(|count| *count <= RECORDS_MAX).ok_or_else(|| {
-        let count = header.count;
-        format!("{count} records in a batch, expected at most {RECORDS_MAX}")
+        format!("the batch counts {counted} records, at most {RECORDS_MAX} are read")
     })?;
-    let payload = Payload::read(batch).map_err(|error| error.to_string())?;
+    let payload = Payload::read(batch)?;
     let records = payload.records().take(count);
     let records = records.map(|view| payload.own(&view?));
-    let records = records.collect::<Result<Vec<_>, _>>();
-    let records = records.map_err(|error| error.to_string())?;
+    let records = records.collect::<Result<Vec<_>, _>>()?;
     if records.len() < count {
         let found = records.len();
-        return Err(format!("{found} records in a batch that counts {count}"));
+        return Err(format!("the batch counts {count} records and has {found}").into());
     }
     Ok((records, end))
 }

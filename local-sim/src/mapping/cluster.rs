@@ -197,14 +197,12 @@ const FIND_COORDINATOR: i16 = 1;
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted_broker::ScriptedBroker;
-
-    const GONE: i16 = 3;
-    const FORBIDDEN: i16 = 29;
+    use super::{super::scripted_broker::ScriptedBroker, *};
 
     #[tokio::test]
     async fn each_topic_is_told_of_for_itself() {
-        let topics = [("a", 2, 0), ("empty", 0, 0), ("gone", 0, GONE)];
+        let gone = ResponseError::UnknownTopicOrPartition.code();
+        let topics = [("a", 2, 0), ("empty", 0, 0), ("gone", 0, gone)];
         let broker = ScriptedBroker::start(move |asked| asked.metadata(&topics)).await;
         let asked = ["a", "empty", "gone", "untold"];
         let found = broker.cluster().partitions(asked).await.unwrap();
@@ -222,7 +220,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_reason_why_a_partition_has_no_leader_is_the_brokers() {
-        let topics = [("a", 1, 0), ("secret", 0, FORBIDDEN)];
+        let forbidden = ResponseError::TopicAuthorizationFailed.code();
+        let topics = [("a", 1, 0), ("secret", 0, forbidden)];
         let broker = ScriptedBroker::start(move |asked| asked.metadata(&topics)).await;
         let cluster = broker.cluster();
         let check = async |topic, partition| {

@@ -12,8 +12,6 @@ mod entry;
 mod lane;
 mod policy;
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use self::{entry::BATCH_BYTES_MAX, lane::Lane};

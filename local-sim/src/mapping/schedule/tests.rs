@@ -1,5 +1,7 @@
 //! The schedule, with a clock of the tests' own.
 
+use std::time::Duration;
+
 use kafka_protocol::records::NO_TIMESTAMP;
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
