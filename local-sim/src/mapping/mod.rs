@@ -11,6 +11,7 @@
 //! At least once, in order within each partition, and a partition that is stuck holds up no other. It reads any
 //! cluster, the embedded broker too, as any client would.
 
+mod answer_shape;
 mod batch;
 mod cluster;
 mod dead_letter;
