@@ -1,17 +1,9 @@
-//! Record batches as a fetch brings them, and as a topic takes them.
-//!
-//! The layout is in <https://kafka.apache.org/documentation/#recordbatch>.
+//! What a fetch brings: records, and what is none.
 
-use std::num::TryFromIntError;
+use std::{error::Error, ops::Range};
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use kafka_protocol::records::{
-    NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, RecordBatchDecoder,
-    TimestampType,
-};
-
-use super::record::Record;
-use local_sim_records::decompress;
+use bytes::Bytes;
+use local_sim_records::{BatchHeader, Frame, Payload, Record};
 
 /// What a fetch brought.
 #[derive(Debug, Default)]
@@ -20,133 +12,119 @@ pub(super) struct Fetched {
     pub(super) records: Vec<Record>,
     /// The offset to go on from, which is beyond what is no record: a transaction's end, what was compacted away.
     pub(super) next: i64,
-    /// How many batches could not be read, and why the last one could not.
-    pub(super) unreadable: Option<(usize, String)>,
+    /// What cannot be read, in order.
+    pub(super) skipped: Vec<Skipped>,
+}
+
+/// Batches, or messages of the formats before them, that cannot be read and follow each other.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Skipped {
+    pub(super) batches: usize,
+    pub(super) offsets: Range<i64>,
+    pub(super) reason: String,
 }
 
 /// Reads the whole batches of a fetch, from an offset on. The last one may be cut short: it will come again.
-pub(super) fn decode(mut bytes: Bytes, from: i64) -> Fetched {
+///
+/// What cannot be read is skipped. `high_watermark` is the partition's: no offset beyond it is believed.
+pub(super) fn decode(mut log: Bytes, from: i64, high_watermark: i64) -> Fetched {
     let mut fetched = Fetched {
         next: from,
         ..Fetched::default()
     };
-    while let Some(length) = whole(&bytes) {
-        let batch = bytes.split_to(length);
-        let end = int64(&batch, 0) + i64::from(int32(&batch, LAST_OFFSET_DELTA_AT)) + 1;
-        // Also where the batch says nonsense: whatever is fetched, the next fetch is further on.
-        let end = end.max(fetched.next.saturating_add(1));
-        match records(&batch) {
-            Ok(records) => {
-                let new = records.into_iter().filter(|record| record.offset >= from);
-                fetched.records.extend(new);
-            }
+    while let Some(frame) = Frame::split_off(&mut log) {
+        match records(&frame.bytes) {
+            Ok((records, end)) => fetched.add(records, end),
             Err(error) => {
-                let count = fetched.unreadable.map_or(0, |(count, _)| count);
-                fetched.unreadable = Some((count + 1, error));
+                let end = fetched.end_of_unreadable(&frame, high_watermark);
+                fetched.skip(end, error.to_string());
             }
         }
-        fetched.next = end;
     }
     fetched
 }
 
-/// The length of the batch that begins here, where all of it is there.
-fn whole(bytes: &Bytes) -> Option<usize> {
-    if bytes.len() < HEADER_BYTES {
-        return None;
+impl Fetched {
+    fn add(&mut self, records: Vec<Record>, end: i64) {
+        let next = self.next;
+        let new = records.into_iter().filter(|record| record.offset >= next);
+        self.records.extend(new);
+        self.next = next.max(end);
     }
-    let length = usize::try_from(int32(bytes, LENGTH_AT)).ok()?;
-    let length = (LENGTH_AT + size_of::<i32>() + length).max(HEADER_BYTES);
-    (length <= bytes.len()).then_some(length)
-}
 
-/// The records of one batch, none where it is there for brokers and clients only.
-fn records(batch: &Bytes) -> Result<Vec<Record>, String> {
-    let count = int32(batch, COUNT_AT);
-    if !(0..=RECORDS_MAX).contains(&count) {
-        return Err(format!(
-            "{count} records in a batch, expected at most {RECORDS_MAX}"
-        ));
+    /// Where to go on behind what cannot be read: there if it can be believed, else with the next offset.
+    fn end_of_unreadable(&self, frame: &Frame, high_watermark: i64) -> i64 {
+        let after_next = self.next.saturating_add(1);
+        // Messages that come before the one that was asked for are no reason to go on.
+        let least = if frame.is_message() {
+            self.next
+        } else {
+            after_next
+        };
+        let end = frame.next_offset().filter(|end| *end <= high_watermark);
+        end.map_or(after_next, |end| end.max(least))
     }
-    let mut header = RecordBatchDecoder::decode_batch_info(&mut batch.clone())
-        .map_err(|error| format!("{error:#}"))?;
-    let info = header.pop().ok_or("a batch before version 2")?;
-    if info.control {
-        return Ok(Vec::new());
-    }
-    let max_timestamp = int64(batch, MAX_TIMESTAMP_AT);
-    let mut bytes = decompress(info.compression, batch.slice(HEADER_BYTES..))
-        .map_err(|error| error.to_string())?;
-    let mut records = Vec::new();
-    for index in 0..count {
-        let record = Record::decode(&mut bytes, &info);
-        let mut record = record.ok_or_else(|| format!("record {index} is malformed"))?;
-        // The broker stamps a batch as a whole, and leaves the records' own times in place.
-        if record.timestamp_type == TimestampType::LogAppend {
-            record.timestamp = max_timestamp;
+
+    fn skip(&mut self, end: i64, reason: String) {
+        let offsets = self.next..end;
+        self.next = end;
+        match self.skipped.last_mut() {
+            _ if offsets.is_empty() => {}
+            Some(last) if last.offsets.end == offsets.start && last.reason == reason => {
+                last.offsets.end = end;
+                last.batches += 1;
+            }
+            _ => self.skipped.push(Skipped {
+                batches: 1,
+                offsets,
+                reason,
+            }),
         }
-        records.push(record);
     }
-    Ok(records)
 }
 
-/// A batch of one record, for a leader that will give it an offset.
-///
-/// # Errors
-/// It is longer than its length can say.
-pub(super) fn encode(record: &Record) -> Result<Bytes, TryFromIntError> {
-    let mut covered = BytesMut::new();
-    // Neither compression nor anything else to say.
-    covered.put_i16(0);
-    covered.put_i32(0);
-    covered.put_i64(record.timestamp);
-    covered.put_i64(record.timestamp);
-    covered.put_i64(NO_PRODUCER_ID);
-    covered.put_i16(NO_PRODUCER_EPOCH);
-    covered.put_i32(NO_SEQUENCE);
-    covered.put_i32(1);
-    covered.put(record.encode());
-    let mut batch = BytesMut::new();
-    batch.put_i64(0);
-    batch.put_i32(i32::try_from(
-        CRC_COVERS_FROM - LEADER_EPOCH_AT + covered.len(),
-    )?);
-    batch.put_i32(NO_PARTITION_LEADER_EPOCH);
-    batch.put_i8(MAGIC);
-    batch.put_u32(crc32c::crc32c(&covered));
-    batch.put(covered);
-    Ok(batch.freeze())
+/// The records of one batch, and the offset after it. There are none where it is for brokers and clients only.
+fn records(batch: &Bytes) -> Result<(Vec<Record>, i64), Box<dyn Error>> {
+    let header = BatchHeader::read(batch)?;
+    BatchHeader::verify(batch)?;
+    let end = header.next_offset().ok_or("the batch's offsets overflow")?;
+    if header.is_control() {
+        return Ok((Vec::new(), end));
+    }
+    let counted = header.count;
+    let count = usize::try_from(counted).ok();
+    let count = count.filter(|count| *count <= RECORDS_MAX).ok_or_else(|| {
+        format!("the batch counts {counted} records, at most {RECORDS_MAX} are read")
+    })?;
+    let payload = Payload::read(batch)?;
+    let records = payload.records().take(count);
+    let records = records.map(|view| payload.own(&view?));
+    let records = records.collect::<Result<Vec<_>, _>>()?;
+    if records.len() < count {
+        let found = records.len();
+        return Err(format!("the batch counts {count} records and has {found}").into());
+    }
+    Ok((records, end))
 }
 
-fn int32(batch: &[u8], at: usize) -> i32 {
-    (&batch[at..]).get_i32()
-}
-
-fn int64(batch: &[u8], at: usize) -> i64 {
-    (&batch[at..]).get_i64()
-}
-
-const LENGTH_AT: usize = 8;
-const LEADER_EPOCH_AT: usize = 12;
-const CRC_COVERS_FROM: usize = 21;
-const LAST_OFFSET_DELTA_AT: usize = 23;
-const MAX_TIMESTAMP_AT: usize = 35;
-const COUNT_AT: usize = 57;
-const HEADER_BYTES: usize = 61;
-/// The version of the layout.
-const MAGIC: i8 = 2;
 /// A batch has this many records: more than 1 MB of the smallest ones, compressed well.
-const RECORDS_MAX: i32 = 1_000_000;
+const RECORDS_MAX: usize = 1_000_000;
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::records::{self, Compression, RecordBatchEncoder, RecordEncodeOptions};
+    use bytes::{BufMut as _, BytesMut};
+    use kafka_protocol::records::{
+        self, Compression, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+    };
+    use local_sim_records::BATCH_HEADER_BYTES;
     use proptest::prelude::*;
 
     use super::{
-        super::record::tests::{bare, header},
+        super::sample::{bare, header},
         *,
     };
+
+    const HIGH_WATERMARK: i64 = 1_000;
 
     /// A batch of the values `0`, `1` … from an offset on.
     fn batch(base: i64, count: i64, compression: Compression) -> BytesMut {
@@ -177,19 +155,37 @@ mod tests {
         bytes
     }
 
-    /// Changes attributes and makes the checksum fit.
-    fn attributed(mut batch: BytesMut, attributes: i16) -> BytesMut {
-        (&mut batch[21..23]).put_i16(attributes);
-        let crc = crc32c::crc32c(&batch[21..]);
-        (&mut batch[17..21]).put_u32(crc);
-        batch
+    /// A message of a format before batches, with a value of so many bytes.
+    fn message(magic: i8, offset: i64, bytes: usize) -> Vec<u8> {
+        let timestamp = if magic == 0 { 0 } else { 8 };
+        let length = i32::try_from(14 + timestamp + bytes).unwrap();
+        let mut message = BytesMut::new();
+        message.put_i64(offset);
+        message.put_i32(length);
+        // The checksum, the format, and attributes.
+        message.put_u32(0);
+        message.put_i8(magic);
+        message.put_i8(0);
+        message.put_bytes(0, timestamp);
+        // The key, which is null, and the value.
+        message.put_i32(-1);
+        message.put_i32(bytes.try_into().unwrap());
+        message.put_bytes(b'v', bytes);
+        message.into()
+    }
+
+    /// Changes a batch's header and makes the checksum fit.
+    fn changed(batch: &[u8], change: impl FnOnce(&mut BatchHeader)) -> Bytes {
+        let mut header = BatchHeader::read(batch).unwrap();
+        change(&mut header);
+        header.with_records(&batch[BATCH_HEADER_BYTES..]).unwrap()
     }
 
     /// The offsets that are found, where to go on, and the number of unreadable batches.
     fn check(bytes: impl Into<Bytes>, from: i64) -> (Vec<i64>, i64, usize) {
-        let fetched = decode(bytes.into(), from);
+        let fetched = decode(bytes.into(), from, HIGH_WATERMARK);
         let offsets = fetched.records.iter().map(|record| record.offset);
-        let unreadable = fetched.unreadable.map_or(0, |(count, _)| count);
+        let unreadable = fetched.skipped.iter().map(|it| it.batches).sum();
         (offsets.collect(), fetched.next, unreadable)
     }
 
@@ -234,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_transaction_is_passed_over() {
-        let marker = attributed(plain(5, 1), 0b11_0000);
+        let marker = changed(&plain(5, 1), |header| header.attributes = 0b11_0000);
         assert_eq!(check(marker, 5), (vec![], 6, 0));
     }
 
@@ -248,9 +244,69 @@ mod tests {
     }
 
     #[test]
+    fn messages_of_formats_before_batches_are_skipped() {
+        for (magic, bytes) in [(0, 1), (0, 100), (1, 1), (1, 100)] {
+            let old = |offset| message(magic, offset, bytes);
+            assert_eq!(check(old(5), 5), (vec![], 6, 1));
+            let log = [old(5), old(6), plain(7, 2).into(), old(9)].concat();
+            let fetched = decode(log.into(), 5, HIGH_WATERMARK);
+            let offsets = fetched.records.iter().map(|record| record.offset);
+            assert_eq!(offsets.collect::<Vec<_>>(), [7, 8]);
+            assert_eq!(fetched.next, 10);
+            let reason = format!("the batch's magic is {magic}, expected 2");
+            let skipped = |batches, offsets| Skipped {
+                batches,
+                offsets,
+                reason: reason.clone(),
+            };
+            assert_eq!(fetched.skipped, [skipped(2, 5..7), skipped(1, 9..10)]);
+        }
+    }
+
+    #[test]
+    fn what_comes_before_the_offset_that_was_asked_for_is_ignored() {
+        let old = [message(1, 5, 1), message(1, 6, 1), message(1, 7, 1)].concat();
+        assert_eq!(check(old, 7), (vec![], 8, 1));
+        assert_eq!(check(plain(0, 3), 7), (vec![], 7, 0));
+        let again = [plain(5, 3), plain(5, 3), plain(8, 1)].concat();
+        assert_eq!(check(again, 5), (vec![5, 6, 7, 8], 9, 0));
+    }
+
+    #[test]
+    fn an_offset_that_there_cannot_be_is_not_gone_on_from() {
+        let damaged = |base_offset, last_offset_delta| {
+            let batch = changed(&plain(0, 1), |header| {
+                header.base_offset = base_offset;
+                header.last_offset_delta = last_offset_delta;
+            });
+            // So that the checksum does not fit.
+            let mut batch = batch.to_vec();
+            *batch.last_mut().unwrap() ^= 1;
+            batch
+        };
+        assert_eq!(check(damaged(5, 2), 5), (vec![], 8, 1));
+        for (base_offset, last_offset_delta) in [
+            (5, i32::MAX),
+            (5, -1),
+            (i64::MAX, 0),
+            (i64::MAX, i32::MAX),
+            (i64::MIN, 0),
+            (0, 0),
+        ] {
+            let found = check(damaged(base_offset, last_offset_delta), 5);
+            assert_eq!(found, (vec![], 6, 1), "{base_offset} {last_offset_delta}");
+        }
+        let sound = changed(&plain(0, 1), |header| header.base_offset = i64::MAX);
+        assert_eq!(check(sound, 5), (vec![], 6, 1));
+        assert_eq!(check(message(1, i64::MAX, 1), 5), (vec![], 6, 1));
+        assert_eq!(check(message(1, -7, 1), 5), (vec![], 6, 1));
+        assert_eq!(check(damaged(5, 2), i64::MAX), (vec![], i64::MAX, 0));
+    }
+
+    #[test]
     fn a_time_of_the_brokers_is_that_of_the_batch() {
-        let stamped = attributed(plain(0, 3), 0b1000);
-        let fetched = decode(stamped.freeze(), 0);
+        let stamped = changed(&plain(0, 3), |header| header.attributes = 0b1000);
+        let fetched = decode(stamped, 0, HIGH_WATERMARK);
         assert!(
             fetched
                 .records
@@ -276,47 +332,22 @@ mod tests {
 
     #[test]
     fn headers_come_in_their_order_and_as_often_as_they_are_there() {
-        let fetched = decode(encode(&sample()).unwrap(), 0);
-        assert_eq!(fetched.unreadable, None);
+        let fetched = decode(sample().to_batch().unwrap(), 0, HIGH_WATERMARK);
+        assert_eq!(fetched.skipped, []);
         assert_eq!(fetched.records, [sample()]);
     }
 
     #[test]
-    fn what_is_written_is_what_others_read() {
-        let record = Record {
-            headers: vec![header("a", Some("1")), header("b", None)],
-            ..sample()
-        };
-        let read = |record: &Record| {
-            let set = RecordBatchDecoder::decode(&mut encode(record).unwrap()).unwrap();
-            set.records.into_iter().next().unwrap()
-        };
-        let theirs = read(&record);
-        assert_eq!((theirs.key, theirs.value), (record.key, record.value));
-        assert_eq!((theirs.offset, theirs.timestamp), (0, record.timestamp));
-        let headers: Vec<_> = theirs.headers.into_iter().collect();
-        let headers = headers
-            .into_iter()
-            .map(|(name, value)| (name.into(), value));
-        assert_eq!(headers.collect::<Vec<_>>(), record.headers);
-        let theirs = read(&bare(0, -1));
-        assert_eq!(
-            (theirs.key, theirs.value, theirs.timestamp),
-            (None, None, -1)
-        );
-    }
-
-    #[test]
     fn fewer_records_than_a_batch_counts_are_malformed() {
-        let mut short = plain(5, 2);
-        (&mut short[COUNT_AT..]).put_i32(3);
-        assert_eq!(check(attributed(short, 0), 5), (vec![], 7, 1));
+        let short = changed(&plain(5, 2), |header| header.count = 3);
+        assert_eq!(check(short, 5), (vec![], 7, 1));
     }
 
     proptest! {
         #[test]
         fn nothing_that_a_broker_says_ends_the_simulator(
             from in any::<i64>(),
+            high_watermark in any::<i64>(),
             damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
             noise in prop::collection::vec(any::<u8>(), 0..200),
         ) {
@@ -326,7 +357,7 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
-            prop_assert!(decode(bytes.into(), from).next >= from);
+            prop_assert!(decode(bytes.into(), from, high_watermark).next >= from);
         }
     }
 }

@@ -11,7 +11,7 @@ use kafka_protocol::{
     ResponseError,
     messages::{
         FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName,
-        metadata_request::MetadataRequestTopic,
+        metadata_request::MetadataRequestTopic, metadata_response::MetadataResponseTopic,
     },
     protocol::{Request, StrBytes},
 };
@@ -40,38 +40,37 @@ impl Cluster {
         }
     }
 
-    /// The number of partitions of each of these topics.
+    /// The number of partitions of each of these topics, or why there is none.
     pub(super) async fn partitions<'a>(
         &self,
         topics: impl IntoIterator<Item = &'a str>,
-    ) -> Result<BTreeMap<String, i32>, ClusterError> {
+    ) -> Result<BTreeMap<String, Result<i32, ClusterError>>, ClusterError> {
         let names: Vec<&str> = topics.into_iter().collect();
         let metadata = self.metadata(&names).await?;
-        let mut partitions = BTreeMap::new();
-        for topic in metadata.topics {
-            let name = topic.name.unwrap_or_default().to_string();
-            check(topic.error_code, || format!("topic {name}"))?;
-            partitions.insert(
-                name,
-                i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
-            );
-        }
-        Ok(partitions)
+        let count = |name: &str| {
+            let partitions = &topic(&metadata, name)?.partitions;
+            if partitions.is_empty() {
+                return Err(ClusterError::Missing(format!("partition of topic {name}")));
+            }
+            Ok(i32::try_from(partitions.len()).unwrap_or(i32::MAX))
+        };
+        let counts = names.iter().map(|name| ((*name).to_owned(), count(name)));
+        Ok(counts.collect())
     }
 
     /// Connects with the broker that leads a partition.
-    pub(super) async fn leader(&self, topic: &str, index: i32) -> Result<Wire, ClusterError> {
-        let what = || format!("partition {index} of topic {topic}");
-        let metadata = self.metadata(&[topic]).await?;
-        let mut partitions = metadata.topics.iter().flat_map(|topic| &topic.partitions);
+    pub(super) async fn leader(&self, name: &str, index: i32) -> Result<Wire, ClusterError> {
+        let what = || format!("partition {index} of topic {name}");
+        let metadata = self.metadata(&[name]).await?;
+        let mut partitions = topic(&metadata, name)?.partitions.iter();
         let partition = partitions
             .find(|partition| partition.partition_index == index)
-            .ok_or_else(|| ClusterError::unknown(what()))?;
+            .ok_or_else(|| ClusterError::Missing(what()))?;
         check(partition.error_code, what)?;
         let mut brokers = metadata.brokers.iter();
         let leader = brokers
             .find(|broker| broker.node_id == partition.leader_id)
-            .ok_or_else(|| ClusterError::unknown(what()))?;
+            .ok_or_else(|| ClusterError::Missing(format!("leader of {}", what())))?;
         self.connect(&address(&leader.host, leader.port)).await
     }
 
@@ -121,7 +120,7 @@ impl Cluster {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| ClusterError::unknown("brokers".to_owned())))
+        Err(last.unwrap_or_else(|| ClusterError::Missing("broker".to_owned())))
     }
 
     async fn ask_broker<R: Request>(
@@ -139,6 +138,22 @@ impl Cluster {
     }
 }
 
+/// What an answer tells of a topic.
+fn topic<'a>(
+    metadata: &'a MetadataResponse,
+    name: &str,
+) -> Result<&'a MetadataResponseTopic, ClusterError> {
+    let what = || format!("topic {name}");
+    let is_named = |topic: &&MetadataResponseTopic| {
+        let found = topic.name.as_ref();
+        found.is_some_and(|found| found.as_str() == name)
+    };
+    let topic = metadata.topics.iter().find(is_named);
+    let topic = topic.ok_or_else(|| ClusterError::Missing(what()))?;
+    check(topic.error_code, what)?;
+    Ok(topic)
+}
+
 fn address(host: &str, port: i32) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")
@@ -150,21 +165,15 @@ fn address(host: &str, port: i32) -> String {
 /// Why something of a cluster cannot be had. Most of it passes.
 #[derive(Debug, Error)]
 pub(super) enum ClusterError {
+    /// A broker answers, but not what was asked.
+    #[error("the answer has no {0}")]
+    Missing(String),
     /// A broker says so.
     #[error("{what}: {error:?}")]
     Refused { what: String, error: ResponseError },
     /// A broker does not say anything of use.
     #[error(transparent)]
     Wire(#[from] WireError),
-}
-
-impl ClusterError {
-    fn unknown(what: String) -> Self {
-        Self::Refused {
-            what,
-            error: ResponseError::UnknownTopicOrPartition,
-        }
-    }
 }
 
 /// Makes an error of an error code.
@@ -185,3 +194,49 @@ pub(super) fn text(text: &str) -> StrBytes {
 /// Versions that Kafka has had since 0.11 and has in 4; nobody creates a topic by asking about it.
 const METADATA: i16 = 4;
 const FIND_COORDINATOR: i16 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::{super::scripted_broker::ScriptedBroker, *};
+
+    #[tokio::test]
+    async fn each_topic_is_told_of_for_itself() {
+        let gone = ResponseError::UnknownTopicOrPartition.code();
+        let topics = [("a", 2, 0), ("empty", 0, 0), ("gone", 0, gone)];
+        let broker = ScriptedBroker::start(move |asked| asked.metadata(&topics)).await;
+        let asked = ["a", "empty", "gone", "untold"];
+        let found = broker.cluster().partitions(asked).await.unwrap();
+        let found = found
+            .into_values()
+            .map(|it| it.map_err(|error| error.to_string()));
+        let expected = [
+            Ok(2),
+            Err("the answer has no partition of topic empty".to_owned()),
+            Err("topic gone: UnknownTopicOrPartition".to_owned()),
+            Err("the answer has no topic untold".to_owned()),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
+
+    #[tokio::test]
+    async fn the_reason_why_a_partition_has_no_leader_is_the_brokers() {
+        let forbidden = ResponseError::TopicAuthorizationFailed.code();
+        let topics = [("a", 1, 0), ("secret", 0, forbidden)];
+        let broker = ScriptedBroker::start(move |asked| asked.metadata(&topics)).await;
+        let cluster = broker.cluster();
+        let check = async |topic, partition| {
+            let found = cluster.leader(topic, partition).await;
+            found.map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(check("a", 0).await, Ok(()));
+        let error = |text: &str| Err(text.to_owned());
+        assert_eq!(
+            check("a", 1).await,
+            error("the answer has no partition 1 of topic a")
+        );
+        assert_eq!(
+            check("secret", 0).await,
+            error("topic secret: TopicAuthorizationFailed")
+        );
+    }
+}

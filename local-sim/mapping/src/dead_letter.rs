@@ -7,13 +7,12 @@ use kafka_protocol::messages::{
     ProduceRequest, TopicName,
     produce_request::{PartitionProduceData, TopicProduceData},
 };
+use local_sim_records::Record;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
-    batch,
     cluster::{Cluster, ClusterError, check, text},
-    record::Record,
     wire::{Wire, WireError},
 };
 
@@ -55,7 +54,7 @@ impl DeadLetter {
         let mut wire = None;
         for record in records {
             let offset = record.offset;
-            let stored = match batch::encode(&with_failure(record, failure)) {
+            let stored = match with_failure(record, failure).to_batch() {
                 Ok(batch) => self.try_on(&mut wire, partition, &batch, end).await,
                 Err(error) => Err(error.to_string()),
             };
@@ -115,11 +114,16 @@ impl DeadLetter {
             .insert(found)
             .call(PRODUCE, &request, Duration::ZERO)
             .await?;
-        let mut results = answer
-            .responses
-            .iter()
-            .flat_map(|topic| &topic.partition_responses);
-        results.try_for_each(|it| check(it.error_code, || format!("topic {}", self.topic)))
+        let what = || format!("partition {partition} of topic {}", self.topic);
+        let mut topics = answer.responses.iter();
+        let found = topics
+            .find(|topic| topic.name.as_str() == self.topic)
+            .and_then(|topic| {
+                let mut partitions = topic.partition_responses.iter();
+                partitions.find(|found| found.index == partition)
+            })
+            .ok_or_else(|| ClusterError::Missing(what()))?;
+        check(found.error_code, what)
     }
 
     fn say_lost(&self, failure: &Failure, offset: i64, reason: &str) {
@@ -160,7 +164,7 @@ fn is_final(error: &ClusterError) -> bool {
     match error {
         ClusterError::Refused { error, .. } => !error.is_retriable(),
         ClusterError::Wire(WireError::Encode(_)) => true,
-        ClusterError::Wire(_) => false,
+        ClusterError::Missing(_) | ClusterError::Wire(_) => false,
     }
 }
 
@@ -179,10 +183,19 @@ const FAILURES_UNTIL_SAID: u32 = 4;
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::ResponseError;
+    use kafka_protocol::{
+        ResponseError,
+        messages::{
+            ApiKey, ProduceResponse,
+            produce_response::{PartitionProduceResponse, TopicProduceResponse},
+        },
+    };
 
     use super::{
-        super::record::tests::{bare, header},
+        super::{
+            sample::{bare, header},
+            scripted_broker::ScriptedBroker,
+        },
         *,
     };
 
@@ -218,6 +231,41 @@ mod tests {
         let expected =
             expected.map(|(name, value)| header(&format!("failure.{name}"), Some(value)));
         assert_eq!(added, expected);
+    }
+
+    #[tokio::test]
+    async fn a_record_of_which_nothing_is_told_is_not_stored() {
+        let check = async |stored: &[(&str, i32, i16)]| {
+            let topics = stored.iter().map(|(topic, index, code)| {
+                let partition = PartitionProduceResponse::default()
+                    .with_index(*index)
+                    .with_error_code(*code);
+                TopicProduceResponse::default()
+                    .with_name(TopicName(text(topic)))
+                    .with_partition_responses(vec![partition])
+            });
+            let answer = ProduceResponse::default().with_responses(topics.collect());
+            let broker = ScriptedBroker::start(move |asked| match asked.api {
+                ApiKey::Metadata => asked.metadata(&[("dead", 2, 0)]),
+                _ => asked.answer(&answer),
+            })
+            .await;
+            let dead_letter = DeadLetter::new(Arc::new(broker.cluster()), "dead".to_owned(), 2);
+            let batch = bare(0, 0).to_batch().unwrap();
+            let produced = dead_letter.produce(&mut None, 1, &batch).await;
+            produced.map_err(|error| (is_final(&error), error.to_string()))
+        };
+        assert_eq!(check(&[("dead", 1, 0)]).await, Ok(()));
+        let too_large = ResponseError::MessageTooLarge;
+        let refused = format!("partition 1 of topic dead: {too_large:?}");
+        assert_eq!(
+            check(&[("dead", 1, too_large.code())]).await,
+            Err((true, refused))
+        );
+        for stored in [&[][..], &[("dead", 0, 0)], &[("other", 1, 0)]] {
+            let missing = "the answer has no partition 1 of topic dead".to_owned();
+            assert_eq!(check(stored).await, Err((false, missing)));
+        }
     }
 
     #[test]

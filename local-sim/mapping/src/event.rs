@@ -5,10 +5,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use kafka_protocol::records::TimestampType;
+use local_sim_records::Record;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-
-use super::record::Record;
 
 /// The key of a partition's records in an event, and in what the function reports.
 pub(super) fn partition_key(topic: &str, partition: i32) -> String {
@@ -77,7 +76,7 @@ struct EventRecord<'a> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::record::tests::{bare, header},
+        super::sample::{bare, header},
         *,
     };
 

@@ -70,50 +70,69 @@ impl Group {
         for topic in answer.topics {
             for partition in topic.partitions {
                 check(partition.error_code, what)?;
-                if partition.committed_offset >= 0 {
-                    let place = (topic.name.to_string(), partition.partition_index);
-                    offsets.insert(place, partition.committed_offset);
-                }
+                let place = (topic.name.to_string(), partition.partition_index);
+                offsets.insert(place, partition.committed_offset);
             }
         }
+        if let Some((topic, partition)) = places.iter().find(|it| !offsets.contains_key(*it)) {
+            let what = format!("offset of group {} in {topic}-{partition}", self.id);
+            return Err(ClusterError::Missing(what));
+        }
+        // One that was never committed is negative.
+        offsets.retain(|_, offset| *offset >= 0);
         Ok(offsets)
     }
 
-    /// Commits offsets, if that can be done now, and returns those that need not be committed again. Where it cannot, it
-    /// returns none after a pause: by then there may be others to commit.
+    /// Commits offsets, and returns those that need not be committed again. Where some must be, it returns after a pause:
+    /// by then there may be others to commit.
     ///
-    /// What the cluster does not know, such as a topic that was deleted, keeps nobody else from being committed.
-    pub(super) async fn commit(&mut self, offsets: Offsets) -> Offsets {
-        let unknown = ResponseError::UnknownTopicOrPartition.code();
-        let mut codes = self.try_commit(&offsets).await;
-        if let Ok(codes) = &mut codes {
-            codes.retain(|code| *code != unknown);
-        }
-        let Err(error) = codes.and_then(|codes| self.check(codes)) else {
-            self.failures = 0;
-            return offsets;
+    /// What the cluster does not know, such as a topic that was deleted, need not be: it may never be known again.
+    pub(super) async fn commit(&mut self, mut offsets: Offsets) -> Offsets {
+        let unknown = ResponseError::UnknownTopicOrPartition;
+        let mut failed = match self.try_commit(&offsets).await {
+            Ok(failed) => failed,
+            Err(error) => {
+                offsets.clear();
+                self.failed(&error).await;
+                return offsets;
+            }
         };
+        failed.retain(
+            |_, error| !matches!(error, ClusterError::Refused { error, .. } if *error == unknown),
+        );
+        offsets.retain(|place, _| !failed.contains_key(place));
+        match failed.values().next() {
+            Some(error) => self.failed(error).await,
+            None => self.failures = 0,
+        }
+        offsets
+    }
+
+    /// Commits offsets, all of them.
+    pub(super) async fn commit_all(&mut self, offsets: &Offsets) -> Result<(), ClusterError> {
+        let failed = self.try_commit(offsets).await?;
+        failed.into_values().next().map_or(Ok(()), Err)
+    }
+
+    /// Something could not be committed: connects again next time, and waits.
+    async fn failed(&mut self, error: &ClusterError) {
         self.wire = None;
         self.failures = self.failures.saturating_add(1);
         if self.failures == FAILURES_UNTIL_SAID {
             let group = &self.id;
             warn!(
-                error = &error as &dyn Error,
+                error = error as &dyn Error,
                 group, "cannot commit, trying on"
             );
         }
         sleep(PAUSE).await;
-        Offsets::new()
     }
 
-    /// Commits offsets, all of them.
-    pub(super) async fn commit_all(&mut self, offsets: &Offsets) -> Result<(), ClusterError> {
-        let codes = self.try_commit(offsets).await?;
-        self.check(codes)
-    }
-
-    /// Commits offsets, and returns what became of each as an error code.
-    async fn try_commit(&mut self, offsets: &Offsets) -> Result<Vec<i16>, ClusterError> {
+    /// Commits offsets, and returns why some are not.
+    async fn try_commit(
+        &mut self,
+        offsets: &Offsets,
+    ) -> Result<BTreeMap<(String, i32), ClusterError>, ClusterError> {
         let all: Vec<_> = offsets.iter().collect();
         let topics = all.chunk_by(|((one, _), _), ((other, _), _)| one == other);
         let topics = topics.map(|places| {
@@ -134,13 +153,23 @@ impl Group {
             .with_topics(topics.collect());
         let wire = self.wire().await?;
         let answer = wire.call(OFFSET_COMMIT, &request, Duration::ZERO).await?;
-        let results = answer.topics.iter().flat_map(|topic| &topic.partitions);
-        Ok(results.map(|partition| partition.error_code).collect())
-    }
-
-    fn check(&self, codes: Vec<i16>) -> Result<(), ClusterError> {
-        let mut codes = codes.into_iter();
-        codes.try_for_each(|code| check(code, || format!("group {}", self.id)))
+        let mut codes = BTreeMap::new();
+        for topic in answer.topics {
+            for partition in topic.partitions {
+                let place = (topic.name.to_string(), partition.partition_index);
+                codes.insert(place, partition.error_code);
+            }
+        }
+        let failed = offsets.keys().filter_map(|place| {
+            let (topic, partition) = place;
+            let what = || format!("group {} in {topic}-{partition}", self.id);
+            let result = match codes.get(place) {
+                Some(code) => check(*code, what),
+                None => Err(ClusterError::Missing(what())),
+            };
+            Some((place.clone(), result.err()?))
+        });
+        Ok(failed.collect())
     }
 
     async fn wire(&mut self) -> Result<&mut Wire, ClusterError> {
@@ -161,3 +190,112 @@ const NO_GENERATION: i32 = -1;
 const PAUSE: Duration = Duration::from_millis(250);
 /// A coordinator that moves costs an attempt or two, which nobody wants to read about.
 const FAILURES_UNTIL_SAID: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use kafka_protocol::messages::{
+        ApiKey, FindCoordinatorResponse, OffsetCommitResponse, OffsetFetchResponse,
+        offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
+        offset_fetch_response::{OffsetFetchResponsePartition, OffsetFetchResponseTopic},
+    };
+
+    use super::{
+        super::scripted_broker::{Asked, ScriptedBroker},
+        *,
+    };
+
+    /// A group whose coordinator answers so.
+    async fn group(
+        answer: impl Fn(&Asked) -> Bytes + Send + Sync + 'static,
+    ) -> (Group, ScriptedBroker) {
+        let broker = ScriptedBroker::start(move |asked| match asked.api {
+            ApiKey::FindCoordinator => asked.answer(
+                &FindCoordinatorResponse::default()
+                    .with_host(text(&asked.broker.ip().to_string()))
+                    .with_port(asked.broker.port().into()),
+            ),
+            _ => answer(asked),
+        })
+        .await;
+        let group = Group::new(Arc::new(broker.cluster()), "g".to_owned());
+        (group, broker)
+    }
+
+    fn places(partitions: &[i32]) -> Vec<(String, i32)> {
+        let places = partitions.iter().map(|index| ("t".to_owned(), *index));
+        places.collect()
+    }
+
+    #[tokio::test]
+    async fn an_offset_that_is_not_told_is_none_that_was_never_committed() {
+        let fetched = |offsets: &[(i32, i64)]| {
+            let partitions = offsets.iter().map(|(index, offset)| {
+                OffsetFetchResponsePartition::default()
+                    .with_partition_index(*index)
+                    .with_committed_offset(*offset)
+            });
+            let topic = OffsetFetchResponseTopic::default()
+                .with_name(TopicName(text("t")))
+                .with_partitions(partitions.collect());
+            OffsetFetchResponse::default().with_topics(vec![topic])
+        };
+        let check = async |answer: OffsetFetchResponse| {
+            let (mut group, _broker) = group(move |asked| asked.answer(&answer)).await;
+            let committed = group.committed(&places(&[0, 1])).await;
+            committed
+                .map(|offsets| offsets.into_values().collect::<Vec<_>>())
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(check(fetched(&[(0, 5), (1, -1)])).await, Ok(vec![5]));
+        let missing = |place: &str| Err(format!("the answer has no offset of group g in {place}"));
+        assert_eq!(check(fetched(&[(0, 5)])).await, missing("t-1"));
+        assert_eq!(check(OffsetFetchResponse::default()).await, missing("t-0"));
+    }
+
+    fn committed(codes: &[(i32, i16)]) -> OffsetCommitResponse {
+        let partitions = codes.iter().map(|(index, code)| {
+            OffsetCommitResponsePartition::default()
+                .with_partition_index(*index)
+                .with_error_code(*code)
+        });
+        let topic = OffsetCommitResponseTopic::default()
+            .with_name(TopicName(text("t")))
+            .with_partitions(partitions.collect());
+        OffsetCommitResponse::default().with_topics(vec![topic])
+    }
+
+    /// The partitions, of 0 and 1, that need not be committed again, and whether all are committed.
+    async fn check_commit(answer: OffsetCommitResponse) -> (Vec<i32>, bool) {
+        let (mut group, _broker) = group(move |asked| asked.answer(&answer)).await;
+        let offsets: Offsets = places(&[0, 1]).into_iter().zip(5..).collect();
+        let all = group.commit_all(&offsets).await.is_ok();
+        let done = group.commit(offsets).await;
+        (done.into_keys().map(|(_, index)| index).collect(), all)
+    }
+
+    #[tokio::test]
+    async fn an_offset_of_which_nothing_is_told_is_not_committed() {
+        assert_eq!(
+            check_commit(committed(&[(0, 0), (1, 0)])).await,
+            (vec![0, 1], true)
+        );
+        assert_eq!(check_commit(committed(&[(0, 0)])).await, (vec![0], false));
+        let nothing = OffsetCommitResponse::default();
+        assert_eq!(check_commit(nothing).await, (vec![], false));
+    }
+
+    #[tokio::test]
+    async fn an_offset_that_is_refused_holds_up_no_other() {
+        let unknown = ResponseError::UnknownTopicOrPartition.code();
+        let forbidden = ResponseError::TopicAuthorizationFailed.code();
+        assert_eq!(
+            check_commit(committed(&[(0, 0), (1, forbidden)])).await,
+            (vec![0], false)
+        );
+        assert_eq!(
+            check_commit(committed(&[(0, unknown), (1, 0)])).await,
+            (vec![0, 1], false)
+        );
+    }
+}

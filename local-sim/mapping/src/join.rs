@@ -1,6 +1,6 @@
 //! Where the mapping begins: with what its group has committed, else where the contract says.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use sluice_contract::{Push, StartingPosition};
 use sluice_kafka::Settings;
@@ -50,7 +50,10 @@ impl Mapping {
             .iter()
             .chain(&push.dead_letter)
             .map(String::as_str);
-        let partitions = cluster.partitions(topics).await?;
+        let partitions = cluster.partitions(topics).await?.into_iter();
+        let partitions = partitions
+            .map(|(topic, count)| Ok((topic, count?)))
+            .collect::<Result<BTreeMap<_, _>, ClusterError>>()?;
         let count = |topic: &String| partitions.get(topic).copied().unwrap_or_default();
         let places: Vec<(String, i32)> = push
             .topics

@@ -1,7 +1,7 @@
 //! Lambda's event source mapping for Kafka: hands batches of records to a function.
 //!
 //! ```text
-//!            ┌─ source, one for each partition (batch, record) ◀── cluster: leaders, connections (wire)
+//!            ┌─ source, one for each partition (batch) ◀── cluster: leaders, connections (wire)
 //!  poller ◀──┤
 //!    │  ▲    └─ group: the offsets committed, ours to go on from (join)
 //!    │  └────── schedule: which records go out together, which again, which are given up (no I/O, no clock)
@@ -11,6 +11,7 @@
 //! At least once, in order within each partition, and a partition that is stuck holds up no other. It reads any
 //! cluster, the embedded broker too, as any client would.
 
+mod answer_shape;
 mod batch;
 mod cluster;
 mod dead_letter;
@@ -19,9 +20,12 @@ mod group;
 mod guarded;
 mod join;
 mod poller;
-mod record;
 mod report;
+#[cfg(test)]
+mod sample;
 mod schedule;
+#[cfg(test)]
+mod scripted_broker;
 mod source;
 mod wire;
 

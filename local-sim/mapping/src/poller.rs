@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use local_sim_records::Record;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -23,7 +24,6 @@ use super::{
     event::{self, partition_key},
     group::{Group, Offsets},
     guarded::guarded,
-    record::Record,
     report,
     schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Schedule},
     source::Source,
@@ -104,9 +104,7 @@ impl Mapping {
         let cluster = Arc::clone(&self.cluster);
         let look = async move {
             sleep(LOOK_PAUSE).await;
-            let found = cluster.partitions(topics.iter().map(String::as_str));
-            // Where nobody answers, those that read say so.
-            found.await.unwrap_or_default()
+            counts(&cluster, &topics).await
         };
         self.work.looking.spawn(guarded("looks at topics", look));
     }
@@ -344,6 +342,17 @@ impl Mapping {
     }
 }
 
+/// The number of partitions of each topic that has some.
+///
+/// Where there is no answer, or a topic is missing, those that read it say so.
+async fn counts(cluster: &Cluster, topics: &BTreeSet<String>) -> BTreeMap<String, i32> {
+    let found = cluster.partitions(topics.iter().map(String::as_str)).await;
+    let found = found.unwrap_or_default().into_iter();
+    found
+        .filter_map(|(topic, count)| Some((topic, count.ok()?)))
+        .collect()
+}
+
 /// By the clock on the wall, as records are stamped.
 fn millis_since_epoch() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -356,3 +365,20 @@ const REPORTED: &str = "the function reported it in batchItemFailures";
 const FAULT: &str = "a fault of local-sim";
 /// Between two looks at the partitions: new ones are rare, and have no records at first.
 const LOOK_PAUSE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::ResponseError;
+
+    use super::{super::scripted_broker::ScriptedBroker, *};
+
+    #[tokio::test]
+    async fn partitions_are_found_while_another_topic_is_missing() {
+        let unknown = ResponseError::UnknownTopicOrPartition.code();
+        let topics = [("a", 3, 0), ("gone", 0, unknown)];
+        let broker = ScriptedBroker::start(move |asked| asked.metadata(&topics)).await;
+        let topics = ["a", "gone", "untold"].map(str::to_owned);
+        let found = counts(&broker.cluster(), &BTreeSet::from(topics)).await;
+        assert_eq!(found, BTreeMap::from([("a".to_owned(), 3)]));
+    }
+}

@@ -8,27 +8,18 @@
 //!
 //! The clock is the caller's, and so is all I/O.
 
+mod entry;
 mod lane;
+mod policy;
 
-use std::time::Duration;
-
-use serde_json::value::RawValue;
-use sluice_contract::Push;
 use tokio::time::Instant;
 
-use self::lane::Lane;
-use super::record::Record;
-
-/// How the mapping was told to batch, to retry and to give up.
-#[derive(Debug, Clone)]
-pub(super) struct Policy {
-    pub(super) batch_size: usize,
-    pub(super) window: Duration,
-    /// Without a number, for ever.
-    pub(super) retries: Option<u32>,
-    pub(super) record_age: Option<Duration>,
-    pub(super) bisect: bool,
-}
+use self::{entry::BATCH_BYTES_MAX, lane::Lane};
+pub(super) use self::{
+    entry::Entry,
+    lane::{Condition, Outcome},
+    policy::Policy,
+};
 
 /// The lanes, and what is under way.
 #[derive(Debug)]
@@ -44,13 +35,6 @@ pub(super) struct Want {
     pub(super) offset: i64,
     /// How much of it there may be.
     pub(super) bytes: usize,
-}
-
-/// A record that waits, as it will stand in an event.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) record: Record,
-    pub(super) json: Box<RawValue>,
 }
 
 /// What is to be done now.
@@ -84,54 +68,6 @@ pub(super) struct GiveUp {
     pub(super) condition: Condition,
     /// How often the function has had them.
     pub(super) attempts: u32,
-}
-
-/// Why records are given up, in Lambda's words where it has some.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Condition {
-    RecordAgeExceeded,
-    /// No event can hold it.
-    RecordTooLarge,
-    RetryAttemptsExhausted,
-}
-
-/// What became of a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Done,
-    /// The function failed, and did not say with which record.
-    Failed,
-    /// The function failed with the record of this offset, and is done with those before.
-    FailedAt(i64),
-    /// The function was not run.
-    Throttled,
-}
-
-impl From<&Push> for Policy {
-    fn from(push: &Push) -> Self {
-        // With somewhere to leave records, Lambda does not try for ever.
-        let retries_max = push
-            .dead_letter
-            .as_ref()
-            .map(|_| RETRIES_BEFORE_DEAD_LETTER);
-        Self {
-            batch_size: push.batch_size as usize,
-            window: push.maximum_batching_window,
-            retries: push.maximum_retry_attempts.or(retries_max),
-            record_age: push.maximum_record_age,
-            bisect: push.bisect_batch_on_function_error,
-        }
-    }
-}
-
-impl Condition {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::RecordAgeExceeded => "RecordAgeExceeded",
-            Self::RecordTooLarge => "RecordTooLarge",
-            Self::RetryAttemptsExhausted => "RetryAttemptsExhausted",
-        }
-    }
 }
 
 impl Schedule {
@@ -264,9 +200,6 @@ impl Schedule {
     }
 }
 
-/// Lambda takes 6 MB in an invocation. What of it is no record is little, and within the difference to 6 MiB.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-pub(super) const BATCH_BYTES_MAX: usize = 6_000_000;
 /// All lanes together hold this many bytes of records before they want no more; what each reads is no more than it has
 /// room for, or one batch of its partition …
 const QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -275,9 +208,5 @@ const QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
 const LANE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A lane holds this many records before it wants no more: two of the largest batches.
 const LANE_RECORDS_MAX: usize = 20_000;
-/// Retries of a batch whose records can be left somewhere, where the contract gives no number.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html>
-const RETRIES_BEFORE_DEAD_LETTER: u32 = 10;
-
 #[cfg(test)]
 mod tests;

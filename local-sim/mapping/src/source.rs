@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::{
-    batch::{self, Fetched},
+    batch::{self, Fetched, Skipped},
     cluster::{Cluster, ClusterError, check, text},
     schedule::Want,
     wire::Wire,
@@ -60,13 +60,15 @@ impl Source {
                     return fetched;
                 }
                 Err(error) if is_out_of_range(&error) => match self.end(End::Earliest).await {
-                    Ok(next) => {
+                    Ok(next) if next != want.offset => {
                         self.say_gone(want.offset, next);
                         return Fetched {
                             next,
                             ..Fetched::default()
                         };
                     }
+                    // The broker contradicts itself; that is not worth asking without a pause.
+                    Ok(_) => error,
                     Err(error) => error,
                 },
                 Err(error) => error,
@@ -100,9 +102,18 @@ impl Source {
             .with_topics(vec![topic]);
         let wire = self.wire().await?;
         let answer = wire.call(LIST_OFFSETS, &request, Duration::ZERO).await?;
-        let mut found = answer.topics.iter().flat_map(|topic| &topic.partitions);
-        let found = found.next().cloned().unwrap_or_default();
+        let mut topics = answer.topics.iter();
+        let found = topics
+            .find(|topic| topic.name.as_str() == self.topic)
+            .and_then(|topic| {
+                let mut partitions = topic.partitions.iter();
+                partitions.find(|found| found.partition_index == self.partition)
+            })
+            .ok_or_else(|| ClusterError::Missing(self.name()))?;
         check(found.error_code, || self.name())?;
+        if found.offset < 0 {
+            return Err(ClusterError::Missing(format!("offset in {}", self.name())));
+        }
         Ok(found.offset)
     }
 
@@ -125,14 +136,23 @@ impl Source {
         let wait = Duration::from_millis(FETCH_WAIT_MS.unsigned_abs().into());
         let wire = self.wire().await?;
         let answer = wire.call(FETCH, &request, wait).await?;
-        let mut found = answer
-            .responses
-            .into_iter()
-            .flat_map(|topic| topic.partitions);
-        let found = found.next().unwrap_or_default();
+        let mut topics = answer.responses.into_iter();
+        let found = topics
+            .find(|topic| topic.topic.as_str() == self.topic)
+            .and_then(|topic| {
+                let mut partitions = topic.partitions.into_iter();
+                partitions.find(|found| found.partition_index == self.partition)
+            })
+            .ok_or_else(|| ClusterError::Missing(self.name()))?;
         check(found.error_code, || self.name())?;
         let records = found.records.unwrap_or_default();
-        Ok(batch::decode(records, want.offset))
+        let is_empty = records.is_empty();
+        let fetched = batch::decode(records, want.offset, found.high_watermark);
+        if !is_empty && fetched.next == want.offset {
+            let what = format!("whole batch from offset {} in {}", want.offset, self.name());
+            return Err(ClusterError::Missing(what));
+        }
+        Ok(fetched)
     }
 
     async fn wire(&mut self) -> Result<&mut Wire, ClusterError> {
@@ -145,10 +165,19 @@ impl Source {
 
     fn report(&self, fetched: &Fetched, failures: u32) {
         let (topic, partition) = (&self.topic, self.partition);
-        if let Some((batches, reason)) = &fetched.unreadable {
+        for skipped in &fetched.skipped {
+            let Skipped {
+                batches,
+                offsets,
+                reason,
+            } = skipped;
             warn!(
                 batches,
-                reason, topic, partition, "cannot be read, and left out"
+                ?offsets,
+                reason,
+                topic,
+                partition,
+                "records cannot be read, and are skipped"
             );
         }
         if failures >= FAILURES_UNTIL_SAID {
@@ -189,3 +218,131 @@ const FETCH_WAIT_MS: i32 = 5_000;
 const PAUSE: Duration = Duration::from_millis(250);
 /// A leader that moves costs an attempt or two, which nobody wants to read about.
 const FAILURES_UNTIL_SAID: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use kafka_protocol::messages::{
+        ApiKey, FetchResponse, ListOffsetsResponse,
+        fetch_response::{FetchableTopicResponse, PartitionData},
+        list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
+    };
+    use tokio::time::timeout;
+
+    use super::{
+        super::{
+            sample::bare,
+            scripted_broker::{Asked, ScriptedBroker},
+        },
+        *,
+    };
+
+    const WANT: Want = Want {
+        offset: 0,
+        bytes: 1024,
+    };
+
+    fn fetched(topic: &str, partition: PartitionData) -> FetchResponse {
+        let topic = FetchableTopicResponse::default()
+            .with_topic(TopicName(text(topic)))
+            .with_partitions(vec![partition]);
+        FetchResponse::default().with_responses(vec![topic])
+    }
+
+    fn listed(topic: &str, partition: i32, offset: i64) -> ListOffsetsResponse {
+        let partition = ListOffsetsPartitionResponse::default()
+            .with_partition_index(partition)
+            .with_offset(offset);
+        let topic = ListOffsetsTopicResponse::default()
+            .with_name(TopicName(text(topic)))
+            .with_partitions(vec![partition]);
+        ListOffsetsResponse::default().with_topics(vec![topic])
+    }
+
+    /// A reader of partition 1 of topic `t`, whose leader answers so.
+    async fn source(
+        answer: impl Fn(&Asked) -> Bytes + Send + Sync + 'static,
+    ) -> (Source, ScriptedBroker) {
+        let broker = ScriptedBroker::start(move |asked| match asked.api {
+            ApiKey::Metadata => asked.metadata(&[("t", 2, 0)]),
+            _ => answer(asked),
+        })
+        .await;
+        let source = Source::new(Arc::new(broker.cluster()), "t".to_owned(), 1);
+        (source, broker)
+    }
+
+    async fn check_fetch(answer: FetchResponse) -> Result<(usize, i64), String> {
+        let (mut source, _broker) = source(move |asked| asked.answer(&answer)).await;
+        let fetched = source.try_fetch(WANT).await;
+        fetched
+            .map(|it| (it.records.len(), it.next))
+            .map_err(|error| error.to_string())
+    }
+
+    async fn check_end(answer: ListOffsetsResponse) -> Result<i64, String> {
+        let (mut source, _broker) = source(move |asked| asked.answer(&answer)).await;
+        let end = source.end(End::Latest).await;
+        end.map_err(|error| error.to_string())
+    }
+
+    fn missing<T>(what: &str) -> Result<T, String> {
+        Err(format!("the answer has no {what}partition 1 of topic t"))
+    }
+
+    #[tokio::test]
+    async fn a_fetch_without_the_partition_has_failed() {
+        let partition = |index| PartitionData::default().with_partition_index(index);
+        assert_eq!(check_fetch(fetched("t", partition(1))).await, Ok((0, 0)));
+        for answer in [
+            FetchResponse::default(),
+            fetched("t", partition(0)),
+            fetched("other", partition(1)),
+        ] {
+            assert_eq!(check_fetch(answer).await, missing(""));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fetch_that_leads_no_further_has_failed() {
+        let batch = bare(0, 0).to_batch().unwrap();
+        let records = |records: &Bytes| {
+            let partition = PartitionData::default()
+                .with_partition_index(1)
+                .with_records(Some(records.clone()));
+            fetched("t", partition)
+        };
+        assert_eq!(check_fetch(records(&batch)).await, Ok((1, 1)));
+        let cut = batch.slice(..batch.len() - 1);
+        let expected = missing("whole batch from offset 0 in ");
+        assert_eq!(check_fetch(records(&cut)).await, expected);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_not_told_is_no_offset() {
+        assert_eq!(check_end(listed("t", 1, 7)).await, Ok(7));
+        for answer in [
+            ListOffsetsResponse::default(),
+            listed("t", 0, 7),
+            listed("other", 1, 7),
+        ] {
+            assert_eq!(check_end(answer).await, missing(""));
+        }
+        assert_eq!(check_end(listed("t", 1, -1)).await, missing("offset in "));
+    }
+
+    #[tokio::test]
+    async fn an_offset_that_is_gone_and_still_there_is_asked_for_after_a_pause() {
+        let out_of_range = PartitionData::default()
+            .with_partition_index(1)
+            .with_error_code(ResponseError::OffsetOutOfRange.code());
+        let gone = fetched("t", out_of_range);
+        let (mut source, _broker) = source(move |asked| match asked.api {
+            ApiKey::Fetch => asked.answer(&gone),
+            _ => asked.answer(&listed("t", 1, WANT.offset)),
+        })
+        .await;
+        let fetched = timeout(PAUSE / 2, source.fetch(WANT)).await;
+        assert!(fetched.is_err(), "{fetched:?}");
+    }
+}

@@ -14,6 +14,8 @@ use tokio::{
     time::timeout,
 };
 
+use super::answer_shape;
+
 /// A connection to a broker. After an error, or a call that was not awaited to its end, it is of no more use.
 pub(super) struct Wire {
     stream: BrokerStream,
@@ -70,9 +72,7 @@ impl Wire {
             .with_client_id(Some(StrBytes::from_static_str(CLIENT_ID)));
         let mut frame = BytesMut::new();
         frame.put_i32(0);
-        let header_version = ApiKey::try_from(R::KEY)
-            .map_err(|()| "no such API")?
-            .request_header_version(version);
+        let header_version = api::<R>()?.request_header_version(version);
         header.encode(&mut frame, header_version)?;
         request.encode(&mut frame, version)?;
         let length = i32::try_from(frame.len() - size_of::<i32>())?;
@@ -91,6 +91,10 @@ impl Wire {
         if header.correlation_id != self.correlation_id {
             return Err(malformed("an answer to another request".into()));
         }
+        let api = api::<R>().map_err(malformed)?;
+        if !answer_shape::fits(api, version, &answer) {
+            return Err(malformed("its lengths do not fit its bytes".into()));
+        }
         let response =
             R::Response::decode(&mut answer, version).map_err(|error| malformed(error.into()))?;
         if answer.has_remaining() {
@@ -98,6 +102,10 @@ impl Wire {
         }
         Ok(response)
     }
+}
+
+fn api<R: Request>() -> Result<ApiKey, Fault> {
+    ApiKey::try_from(R::KEY).map_err(|()| "no such API".into())
 }
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -133,3 +141,27 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// An answer has this many bytes: a fetch asks for at most 1 MiB, and gets one batch if that is larger.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{cluster::ClusterError, scripted_broker::ScriptedBroker},
+        *,
+    };
+
+    #[tokio::test]
+    async fn a_number_of_brokers_that_are_not_there_is_malformed() {
+        let broker = ScriptedBroker::start(|_| {
+            let mut answer = BytesMut::new();
+            // Metadata: the throttle time, and the number of brokers.
+            answer.put_i32(0);
+            answer.put_i32(i32::MAX);
+            answer.freeze()
+        })
+        .await;
+        let found = broker.cluster().partitions(["t"]).await;
+        let malformed =
+            |error: ClusterError| matches!(error, ClusterError::Wire(WireError::Malformed(_)));
+        assert!(found.is_err_and(malformed));
+    }
+}

@@ -1,4 +1,4 @@
-//! What the records of a batch are without its compression, up to a bound: little can become very much.
+//! Undoes the compression of a batch's records, up to a bound: few bytes can become very many.
 
 use std::io::{self, Read};
 
@@ -10,7 +10,7 @@ use kafka_protocol::records::Compression;
 ///
 /// # Errors
 /// They are not what that makes, or are more than [`RECORDS_BYTES_MAX`].
-pub fn decompress(compression: Compression, bytes: Bytes) -> io::Result<Bytes> {
+pub(crate) fn decompress(compression: Compression, bytes: Bytes) -> io::Result<Bytes> {
     match compression {
         Compression::None => Ok(bytes),
         Compression::Gzip => bounded(MultiGzDecoder::new(bytes.reader())),

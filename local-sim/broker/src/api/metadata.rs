@@ -16,7 +16,7 @@ use tracing::debug;
 use super::{text, topic_name};
 use crate::{
     cluster::{CLUSTER_ID, Context, NODE_ID},
-    store::topics::{LEADER_EPOCH, Topic},
+    store::{batch::LEADER_EPOCH, topics::Topic},
 };
 
 /// Describes the topics that were asked for, each once; those that do not exist are created where the client allows it.

@@ -12,7 +12,7 @@ use kafka_protocol::{
 use super::{Unserved, led};
 use crate::{
     cluster::Context,
-    store::{partition::Partition, topics::LEADER_EPOCH},
+    store::{batch::LEADER_EPOCH, partition::Partition},
 };
 
 /// Finds the offsets of a position or a time in each partition.

@@ -111,7 +111,7 @@ const CE_ID: &str = "ce_id";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{records::sample::identified, sample::Sample};
+    use crate::store::sample::{Sample, identified, records};
 
     fn home(partition: usize) -> Home {
         Home::of_topic("t").nth(partition).unwrap()
@@ -151,7 +151,7 @@ mod tests {
     fn what_cannot_be_read_is_passed_over() {
         let recent = Recent::default();
         recent.push(&home(0), identified(0, &["a"]));
-        recent.push(&home(0), crate::store::sample::records(3).bytes());
+        recent.push(&home(0), records(3).bytes());
         recent.push(&home(0), Bytes::new());
         assert_eq!(check(&recent, &["a", "b"]), [Some((0, 0)), None]);
     }
@@ -174,7 +174,7 @@ mod tests {
         recent.push(&home(0), identified(0, &["a"]));
         let large = Sample {
             filling: RECENT_BYTES_MAX / 4,
-            ..crate::store::sample::records(1)
+            ..records(1)
         };
         for _ in 0..4 {
             recent.push(&home(1), large.bytes());

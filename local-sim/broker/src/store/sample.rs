@@ -1,6 +1,11 @@
-//! Record batches for tests, field by field.
+//! Record batches for tests: field by field, or of real records.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::{
+    protocol::StrBytes,
+    records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType},
+};
+use local_sim_records::BatchHeader;
 
 use super::batch::Batch;
 
@@ -57,23 +62,19 @@ impl Sample {
 
     /// The batch on the wire, its CRC correct.
     pub(crate) fn bytes(self) -> Bytes {
-        let mut covered = BytesMut::new();
-        covered.put_i16(self.attributes);
-        covered.put_i32(self.last_offset_delta);
-        covered.put_i64(self.base_timestamp);
-        covered.put_i64(self.max_timestamp);
-        covered.put_i64(self.producer_id);
-        covered.put_i16(self.epoch);
-        covered.put_i32(self.sequence);
-        covered.put_i32(self.count);
-        covered.put_bytes(b'.', self.filling);
-        let mut batch = BytesMut::new();
-        batch.put_i64(0);
-        batch.put_i32((covered.len() + 9).try_into().unwrap());
-        batch.put_i32(-1);
-        batch.put_i8(self.magic);
-        batch.put_u32(crc32c::crc32c(&covered));
-        batch.put(covered);
+        let header = BatchHeader {
+            attributes: self.attributes,
+            last_offset_delta: self.last_offset_delta,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.max_timestamp,
+            producer_id: self.producer_id,
+            producer_epoch: self.epoch,
+            base_sequence: self.sequence,
+            ..BatchHeader::plain(self.count, 0, 0)
+        };
+        let batch = header.with_records(&vec![b'.'; self.filling]).unwrap();
+        let mut batch = BytesMut::from(batch);
+        batch[MAGIC_AT] = self.magic.to_be_bytes()[0];
         batch.freeze()
     }
 
@@ -82,3 +83,46 @@ impl Sample {
         Batch::parse(self.bytes()).unwrap()
     }
 }
+
+/// A record for each of these ids, from an offset on.
+pub(crate) fn identified(base_offset: i64, ce_ids: &[&str]) -> Bytes {
+    compressed(base_offset, ce_ids, Compression::None)
+}
+
+/// The same as a producer compresses it.
+pub(crate) fn compressed(base_offset: i64, ce_ids: &[&str], compression: Compression) -> Bytes {
+    let text = |text: &str| StrBytes::from_string(text.to_owned());
+    let record = |(index, ce_id): (i32, &&str)| Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: 0,
+        producer_id: -1,
+        producer_epoch: -1,
+        timestamp_type: TimestampType::Creation,
+        offset: base_offset + i64::from(index),
+        // The encoder makes a batch of what is in sequence.
+        sequence: index,
+        timestamp: 1_700_000_000_000 - i64::from(index),
+        key: None,
+        value: Some(vec![b'v'; 300].into()),
+        headers: [
+            (text("ce_source"), Some("/a/b".into())),
+            (text("ce_id"), Some(Bytes::from((*ce_id).to_owned()))),
+            (text("none"), None),
+        ]
+        .into_iter()
+        .collect(),
+    };
+    let records: Vec<_> = (0..).zip(ce_ids).map(record).collect();
+    let options = RecordEncodeOptions {
+        version: 2,
+        compression,
+    };
+    let mut bytes = BytesMut::new();
+    RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
+    bytes.freeze()
+}
+
+/// Not covered by the CRC.
+const MAGIC_AT: usize = 16;

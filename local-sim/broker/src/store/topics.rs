@@ -13,9 +13,6 @@ use super::{
 };
 use crate::limits::{PARTITIONS_MAX, TOPIC_NAME_LENGTH_MAX, TOPICS_MAX};
 
-/// Partitions have one leader for ever: this is its epoch.
-pub(crate) const LEADER_EPOCH: i32 = 0;
-
 /// All topics, and the memory that they may take together.
 #[derive(Debug)]
 pub(crate) struct Topics {

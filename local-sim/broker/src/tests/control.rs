@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kafka_protocol::records::Compression;
 
 use super::Running;
-use crate::store::records::sample::{compressed, identified};
+use crate::store::sample::{compressed, identified};
 
 #[tokio::test]
 async fn records_are_found_by_their_ce_id() {

@@ -2,9 +2,34 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use kafka_protocol::records::NO_TIMESTAMP;
 use tokio::time::Instant;
 
-use super::{BATCH_BYTES_MAX, Condition, Entry, Outcome, Policy};
+use super::{
+    entry::{BATCH_BYTES_MAX, Entry},
+    policy::Policy,
+};
+
+/// Why records are given up, in Lambda's words where it has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Condition {
+    RecordAgeExceeded,
+    /// No event can hold it.
+    RecordTooLarge,
+    RetryAttemptsExhausted,
+}
+
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Outcome {
+    Done,
+    /// The function failed, and did not say with which record.
+    Failed,
+    /// The function failed with the record of this offset, and is done with those before.
+    FailedAt(i64),
+    /// The function was not run.
+    Throttled,
+}
 
 /// The records of a partition that are not done with.
 #[derive(Debug)]
@@ -39,6 +64,16 @@ struct Trouble {
     not_before: Instant,
     /// How many of them are to be given up.
     doomed: usize,
+}
+
+impl Condition {
+    pub(in super::super) fn name(self) -> &'static str {
+        match self {
+            Self::RecordAgeExceeded => "RecordAgeExceeded",
+            Self::RecordTooLarge => "RecordTooLarge",
+            Self::RetryAttemptsExhausted => "RetryAttemptsExhausted",
+        }
+    }
 }
 
 impl Lane {
@@ -124,7 +159,10 @@ impl Lane {
         if let Some(trouble) = self.trouble.as_ref().filter(|trouble| trouble.doomed > 0) {
             return Some((trouble.doomed, Condition::RetryAttemptsExhausted));
         }
-        let is_old = |it: &&Entry| oldest.is_some_and(|oldest| it.record.timestamp < oldest);
+        let is_old = |it: &&Entry| {
+            let timestamp = it.record.timestamp;
+            timestamp != NO_TIMESTAMP && oldest.is_some_and(|oldest| timestamp < oldest)
+        };
         let old = self.entries(self.len()).take_while(is_old).count();
         if old > 0 {
             return Some((old, Condition::RecordAgeExceeded));
@@ -200,19 +238,6 @@ impl Lane {
     }
 }
 
-impl Entry {
-    /// What it adds to an event.
-    pub(super) fn bytes(&self) -> usize {
-        // And the comma that follows.
-        self.json.get().len() + 1
-    }
-
-    /// How much memory it takes.
-    fn held(&self) -> usize {
-        ENTRY_BYTES + self.json.get().len() + self.record.bytes()
-    }
-}
-
 impl Trouble {
     fn new(now: Instant, range: usize) -> Self {
         Self {
@@ -243,8 +268,6 @@ impl Trouble {
     }
 }
 
-/// What a record takes besides its bytes: its place in the queue, and those of its parts.
-const ENTRY_BYTES: usize = 256;
 /// The first retry comes after this time, and each further one after twice as long …
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// … but after no longer than this: a developer who repairs a function waits for it.

@@ -1,9 +1,13 @@
 //! The schedule, with a clock of the tests' own.
 
+use std::time::Duration;
+
+use kafka_protocol::records::NO_TIMESTAMP;
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
+use sluice_contract::Push;
 
-use super::{super::record::tests::bare, *};
+use super::{super::sample::bare, *};
 
 const POLICY: Policy = Policy {
     batch_size: 4,
@@ -343,6 +347,19 @@ fn records_that_are_too_old_are_given_up_without_an_attempt() {
     scene.settle(0, 3, Outcome::Failed);
     let old = Some(Condition::RecordAgeExceeded);
     assert_eq!(check(&mut scene, MILLIS + 60_001), (3, old));
+}
+
+#[test]
+fn a_record_without_a_timestamp_is_not_too_old() {
+    let policy = Policy {
+        record_age: Some(Duration::from_secs(60)),
+        ..POLICY
+    };
+    let mut scene = Scene::new(policy, &[0]);
+    let mut timeless = entry(0, 10);
+    timeless.record.timestamp = NO_TIMESTAMP;
+    scene.schedule.add(0, scene.now, vec![timeless], 1);
+    assert_eq!(scene.batch(), [(0, 1)]);
 }
 
 fn wants(scene: &Scene, lane: usize) -> Option<i64> {

@@ -1,0 +1,23 @@
+//! Records for tests.
+
+use bytes::Bytes;
+use kafka_protocol::records::TimestampType;
+use local_sim_records::{Header, Record};
+
+/// A record without any parts.
+pub(super) fn bare(offset: i64, timestamp: i64) -> Record {
+    Record {
+        offset,
+        timestamp,
+        timestamp_type: TimestampType::Creation,
+        key: None,
+        value: None,
+        headers: Vec::new(),
+    }
+}
+
+/// A header from texts.
+pub(super) fn header(name: &str, value: Option<&str>) -> Header {
+    let copy = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    (copy(name), value.map(copy))
+}
