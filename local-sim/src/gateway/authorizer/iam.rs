@@ -1,12 +1,13 @@
 //! `AWS_IAM`: the handshake is signed.
 
 use chrono::Utc;
+use sluice_sigv4::Request;
 
 use crate::account::{ACCESS_KEY_ID, ACCOUNT_ID};
 use crate::gateway::{
     head::Head,
     principal::User,
-    signature::{Request, Signature, SignatureError},
+    signature::{Signature, SignatureError},
 };
 
 /// Finds the user whose signature a handshake carries: in the `Authorization` header, or in the query, which is
