@@ -14,7 +14,6 @@ const EDGES: &[(&str, &[&str])] = &[
         &["console/src/invocations.rs", "gateway/"],
     ),
     ("futures_util", &["gateway/src/frames.rs"]),
-    ("hmac", &["gateway/src/signature.rs"]),
     ("httparse", &["gateway/src/head.rs"]),
     (
         "hyper",
@@ -35,7 +34,6 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("rskafka", &["broker/src/tests"]),
     ("rustix", &["lambda/src/output.rs", "lambda/src/process"]),
-    ("sha2", &["gateway/src/signature"]),
     ("snap", &["records/"]),
     (
         "sluice_kafka",
@@ -44,6 +42,14 @@ const EDGES: &[(&str, &[&str])] = &[
             "src/simulator/",
             "src/topics.rs",
             "src/variables.rs",
+        ],
+    ),
+    (
+        "sluice_sigv4",
+        &[
+            "gateway/src/authorizer/iam.rs",
+            "gateway/src/management.rs",
+            "gateway/src/signature",
         ],
     ),
     ("tokio_tungstenite", &["gateway/"]),
@@ -61,7 +67,12 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("faults", &[]),
     (
         "gateway",
-        &["local-sim-faults", "local-sim-lambda", "sluice-contract"],
+        &[
+            "local-sim-faults",
+            "local-sim-lambda",
+            "sluice-contract",
+            "sluice-sigv4",
+        ],
     ),
     ("lambda", &["local-sim-faults"]),
     (

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use sluice_sigv4::query_string;
 use tests::http::{Response, connection_url, send};
 use tests::probe::Step;
-use tests::sigv4::{Signer, encoded};
+use tests::sigv4::Signer;
 use tests::simulator::{Launch, Simulator};
 
 use crate::socket::{Handshake, Socket};
@@ -145,11 +146,7 @@ impl Api {
 
     /// A handshake whose query has these parameters.
     pub(crate) fn asking(&self, parameters: &[(&str, &str)]) -> Handshake {
-        let parameters: Vec<String> = parameters
-            .iter()
-            .map(|(name, value)| format!("{name}={}", encoded(value)))
-            .collect();
-        Handshake::new(&format!("{}?{}", self.websocket, parameters.join("&")))
+        Handshake::new(&format!("{}?{}", self.websocket, query_string(parameters)))
     }
 
     /// A handshake whose `$connect` does this.

@@ -1,6 +1,7 @@
 //! Who connects: told by an authorizer or by a signature, recorded by the functions, and refused with a reason.
 
 use serde_json::{Value, json};
+use sluice_sigv4::percent_encode;
 use tests::client::Client;
 use tests::consumer::{Consumer, Record};
 use tests::sigv4::Signer;
@@ -59,7 +60,7 @@ async fn authorized() -> Simulator {
 
 /// The URL with which the authorizer gives this answer.
 fn answered(simulator: &Simulator, answer: &Value) -> String {
-    let answer = tests::sigv4::encoded(&answer.to_string());
+    let answer = percent_encode(answer.to_string());
     format!("{}?ticket={answer}&colour=blue", simulator.websocket)
 }
 

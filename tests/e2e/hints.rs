@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use serde_json::json;
+use sluice_sigv4::percent_encode;
 use tests::client::Client;
 use tests::http::{connection_url, request};
 use tests::probe::Step;
 use tests::raw::{Raw, TEXT, frame, handshake};
-use tests::sigv4::encoded;
 use tests::simulator::{Launch, Simulator};
 
 const CONTRACT: &str = "
@@ -142,7 +142,7 @@ async fn a_connection_that_is_closed_for_its_age_is_explained() {
 async fn a_handshake_that_may_surprise_is_explained() {
     let simulator = start().await;
     let doing = |step: Step| {
-        let steps = encoded(&json!([step]).to_string());
+        let steps = percent_encode(json!([step]).to_string());
         handshake(&format!("{}?do={steps}", simulator.websocket))
     };
     let chosen = json!({"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "news"}});

@@ -1,14 +1,10 @@
-//! Signature Version 4, as clients of API Gateway sign: in headers, or in the query of a URL.
-//!
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>, written after its text
-//! and with nothing in common with the code that verifies.
-
-use std::fmt::Write;
+//! Signs requests as clients of API Gateway do: in headers, or in the query of a URL.
 
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sha2::{Digest, Sha256};
+use sluice_sigv4::{
+    ALGORITHM, DATE_FORMAT, Request, Scope, TIME_FORMAT, canonical_request, query_string,
+    sha256_hex, signature, string_to_sign,
+};
 
 use crate::net::Url;
 
@@ -74,27 +70,25 @@ impl Signer {
         body: &[u8],
     ) -> Vec<(String, String)> {
         let url = Url::parse(url);
-        let date = at.format(TIME).to_string();
+        let time = at.format(TIME_FORMAT).to_string();
         let mut headers = vec![
             ("host".to_owned(), url.host.clone()),
-            ("x-amz-date".to_owned(), date.clone()),
+            ("x-amz-date".to_owned(), time),
         ];
         if let Some(token) = &self.session_token {
             headers.push(("x-amz-security-token".to_owned(), token.clone()));
         }
-        let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-        let names = names.join(";");
-        let lines = headers.iter().fold(String::new(), |lines, (name, value)| {
-            lines + &format!("{name}:{value}\n")
-        });
-        let canonical = format!(
-            "{method}\n{}\n{}\n{lines}\n{names}\n{}",
-            encoded_path(url.path()),
-            sorted(url.query()),
-            hash(body)
-        );
-        let signature = self.signature(&date, &canonical);
-        let credential = format!("{}/{}", self.access_key_id, self.scope(&date));
+        let request = Request {
+            method,
+            path: url.path(),
+            query: url.query(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (&**name, &**value))
+                .collect(),
+        };
+        let (names, signature) = self.signature(at, &request, body);
+        let credential = self.credential(at);
         headers.push((
             "authorization".to_owned(),
             format!(
@@ -106,110 +100,62 @@ impl Signer {
 
     /// A URL to open a WebSocket with that carries its signature, as browsers need it.
     pub fn presigned(&self, url: &str) -> String {
-        let date = Utc::now().format(TIME).to_string();
+        let now = Utc::now();
         let parsed = Url::parse(url);
-        let credential = encoded(&format!("{}/{}", self.access_key_id, self.scope(&date)));
-        let mut parameters = format!(
-            "X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={credential}&X-Amz-Date={date}\
-             &X-Amz-Expires={EXPIRES_SECONDS}&X-Amz-SignedHeaders=host"
-        );
+        let (credential, time) = (self.credential(now), now.format(TIME_FORMAT).to_string());
+        let mut parameters = vec![
+            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Credential", &credential),
+            ("X-Amz-Date", &time),
+            ("X-Amz-Expires", EXPIRES_SECONDS),
+            ("X-Amz-SignedHeaders", "host"),
+        ];
         if let Some(token) = &self.session_token {
-            parameters.push_str(&format!("&X-Amz-Security-Token={}", encoded(token)));
+            parameters.push(("X-Amz-Security-Token", token));
         }
+        let mut query = query_string(&parameters);
         if !parsed.query().is_empty() {
-            parameters = format!("{}&{parameters}", parsed.query());
+            query = format!("{}&{query}", parsed.query());
         }
-        let canonical = format!(
-            "GET\n{}\n{}\nhost:{}\n\nhost\n{}",
-            encoded_path(parsed.path()),
-            sorted(&parameters),
-            parsed.host,
-            hash(b"")
-        );
+        let request = Request {
+            method: "GET",
+            path: parsed.path(),
+            query: &query,
+            headers: vec![("host", &parsed.host)],
+        };
+        let (_, signature) = self.signature(now, &request, b"");
         let bare = url.split('?').next().unwrap_or_default();
-        let signature = self.signature(&date, &canonical);
-        format!("{bare}?{parameters}&X-Amz-Signature={signature}")
+        format!("{bare}?{query}&X-Amz-Signature={signature}")
     }
 
-    fn scope(&self, date: &str) -> String {
-        let (region, service) = (&self.region, &self.service);
-        format!("{}/{region}/{service}/aws4_request", &date[..DAY_CHARS])
+    fn credential(&self, at: DateTime<Utc>) -> String {
+        let date = at.format(DATE_FORMAT).to_string();
+        format!("{}/{}", self.access_key_id, self.scope(&date))
     }
 
-    fn signature(&self, date: &str, canonical: &str) -> String {
-        signature(&self.secret_access_key, date, &self.scope(date), canonical)
+    fn scope<'a>(&'a self, date: &'a str) -> Scope<'a> {
+        Scope {
+            date,
+            region: &self.region,
+            service: &self.service,
+        }
+    }
+
+    /// The names of a request's headers, all of which are signed, and the signature.
+    fn signature(&self, at: DateTime<Utc>, request: &Request<'_>, body: &[u8]) -> (String, String) {
+        let names: Vec<&str> = request.headers.iter().map(|(name, _)| *name).collect();
+        let canonical = canonical_request(request, &names, &sha256_hex(body));
+        let date = at.format(DATE_FORMAT).to_string();
+        let time = at.format(TIME_FORMAT).to_string();
+        let scope = self.scope(&date);
+        let to_sign = string_to_sign(&time, &scope, &canonical);
+        let signature = signature(&self.secret_access_key, &scope, &to_sign);
+        (names.join(";"), signature)
     }
 }
 
-/// The signature of a canonical request.
-pub(crate) fn signature(
-    secret_access_key: &str,
-    date: &str,
-    scope: &str,
-    canonical: &str,
-) -> String {
-    let hash = hash(canonical.as_bytes());
-    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{hash}");
-    let key = scope.split('/').fold(
-        format!("AWS4{secret_access_key}").into_bytes(),
-        |key, part| hmac(&key, part),
-    );
-    hex(&hmac(&key, &to_sign))
-}
-
-/// The path as it is sent, encoded once more, as every service but S3 wants it.
-fn encoded_path(path: &str) -> String {
-    let parts: Vec<String> = path.split('/').map(encoded).collect();
-    parts.join("/")
-}
-
-/// The parameters by name and value; they are encoded already.
-fn sorted(query: &str) -> String {
-    let mut parameters: Vec<String> = query
-        .split('&')
-        .filter(|parameter| !parameter.is_empty())
-        .map(|parameter| match parameter.contains('=') {
-            true => parameter.to_owned(),
-            false => format!("{parameter}="),
-        })
-        .collect();
-    parameters.sort_unstable();
-    parameters.join("&")
-}
-
-/// Percent-encodes as RFC 3986 has it.
-pub fn encoded(text: &str) -> String {
-    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
-    utf8_percent_encode(text, RESERVED).to_string()
-}
-
-fn hmac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-pub(crate) fn hash(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").unwrap();
-        hex
-    })
-}
-
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const TIME: &str = "%Y%m%dT%H%M%SZ";
-/// A time begins with its day.
-const DAY_CHARS: usize = 8;
 /// How long a presigned URL is good.
-const EXPIRES_SECONDS: u32 = 300;
+const EXPIRES_SECONDS: &str = "300";
 
 #[cfg(test)]
 mod tests {

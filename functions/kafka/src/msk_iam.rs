@@ -4,16 +4,17 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
 //! and, for what MSK expects, <https://github.com/aws/aws-msk-iam-sasl-signer-python>.
 
-use std::{error::Error, fmt::Write, sync::Arc};
+use std::{error::Error, sync::Arc};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rskafka::client::{OauthBearerCredentials, SaslConfig};
-use sha2::{Digest, Sha256};
 use sluice_aws::{
     AwsCredentials, AwsCredentialsSource, CredentialsError, SettingsError, Variables,
+};
+use sluice_sigv4::{
+    ALGORITHM, DATE_FORMAT, Request, Scope, TIME_FORMAT, canonical_request, query_string,
+    sha256_hex, signature, string_to_sign,
 };
 
 /// The variable with the region, for brokers whose names do not tell.
@@ -111,7 +112,6 @@ fn is_region(region: &str) -> bool {
 /// MSK's own signers ask for, and the most that it allows.
 const EXPIRES_SECONDS: &str = "900";
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SERVICE: &str = "kafka-cluster";
 
 /// The token for these credentials at this time.
@@ -122,9 +122,13 @@ fn token(
     user_agent: &str,
 ) -> String {
     let host = format!("kafka.{region}.amazonaws.com");
-    let date = at.format("%Y%m%d").to_string();
-    let time = at.format("%Y%m%dT%H%M%SZ").to_string();
-    let scope = format!("{date}/{region}/{SERVICE}/aws4_request");
+    let date = at.format(DATE_FORMAT).to_string();
+    let time = at.format(TIME_FORMAT).to_string();
+    let scope = Scope {
+        date: &date,
+        region,
+        service: SERVICE,
+    };
     let credential = format!("{}/{scope}", credentials.access_key_id);
     let session = credentials.session_token.as_ref();
     let session = session.map(|token| ("X-Amz-Security-Token", token.reveal()));
@@ -137,58 +141,25 @@ fn token(
         ("X-Amz-SignedHeaders", "host"),
     ];
 
-    // What is signed has the parameters in the order of their names, …
     let mut signed = parameters.clone();
     signed.extend(session);
-    signed.sort_unstable();
-    let request = format!(
-        "GET\n/\n{}\nhost:{host}\n\nhost\n{}",
-        query(&signed),
-        hex(&Sha256::digest(b""))
-    );
-    let to_sign = format!(
-        "{ALGORITHM}\n{time}\n{scope}\n{}",
-        hex(&Sha256::digest(request.as_bytes()))
-    );
-    let secret = format!("AWS4{}", credentials.secret_access_key.reveal());
-    let key = [&date, region, SERVICE, "aws4_request", &to_sign]
-        .into_iter()
-        .fold(secret.into_bytes(), |key, text| hmac(&key, text));
-    let signature = hex(&key);
+    let request = Request {
+        method: "GET",
+        path: "/",
+        query: &query_string(&signed),
+        headers: vec![("host", &host)],
+    };
+    let canonical = canonical_request(&request, &["host"], &sha256_hex(""));
+    let to_sign = string_to_sign(&time, &scope, &canonical);
+    let secret = credentials.secret_access_key.reveal();
+    let signature = signature(secret, &scope, &to_sign);
 
-    // … and the URL in that of the AWS SDK for Rust, which puts two of them last.
+    // The session token follows the signature, as in a URL of the AWS SDK for Rust.
     parameters.push(("X-Amz-Signature", &signature));
     parameters.extend(session);
     parameters.push(("User-Agent", user_agent));
-    BASE64_URL_SAFE_NO_PAD.encode(format!("https://{host}/?{}", query(&parameters)))
-}
-
-/// What RFC 3986 leaves as it is.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-fn query(parameters: &[(&str, &str)]) -> String {
-    let encoded: Vec<String> = parameters
-        .iter()
-        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, RESERVED)))
-        .collect();
-    encoded.join("&")
-}
-
-fn hmac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let query = query_string(&parameters);
+    BASE64_URL_SAFE_NO_PAD.encode(format!("https://{host}/?{query}"))
 }
 
 #[cfg(test)]

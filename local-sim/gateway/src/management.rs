@@ -34,7 +34,7 @@ use super::{
     id::Id,
     limits::{ANSWER_WAIT, BODY_WAIT, HEAD_BYTES_MAX, KEEP_ALIVE_WAIT, MESSAGE_BYTES_MAX},
     options::{ConnectionsAuth, InvalidUtf8, PlainGet},
-    signature::{self, Signature},
+    signature::Signature,
     time::now,
 };
 use crate::patience::Patience;
@@ -147,7 +147,7 @@ fn authorize(gateway: &Gateway, head: &Parts, body: &[u8]) -> Result<(), Refusal
         let value = std::str::from_utf8(value.as_bytes()).ok()?;
         Some((name.as_str(), value))
     });
-    let request = signature::Request {
+    let request = sluice_sigv4::Request {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),

@@ -4,32 +4,19 @@
 //!
 //! There is one key that the simulator can check, its own. Any region is taken: there is only one of everything here.
 
-mod canonical;
 mod credential;
 mod error;
+mod time;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
+use chrono::{DateTime, Utc};
+use sluice_sigv4::{Request, canonical_request, sha256_hex, signature, string_to_sign};
 
 pub(super) use self::error::SignatureError;
 use self::{
-    canonical::{hex, hex_of_hash},
     credential::{Claim, Place},
+    time::{SKEW_MAX, SKEW_MINUTES, parse, stamp},
 };
 use local_sim_lambda::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
-
-/// What of a request can be signed.
-#[derive(Debug, Clone)]
-pub(super) struct Request<'a> {
-    pub(super) method: &'a str,
-    /// As sent: still encoded.
-    pub(super) path: &'a str,
-    /// As sent, without `?`; empty where there is none.
-    pub(super) query: &'a str,
-    /// Names in any case.
-    pub(super) headers: Vec<(&'a str, &'a str)>,
-}
 
 /// A signature in good form, made lately for `execute-api`; whether it is right is for [`Signature::verify`] to say.
 #[derive(Debug)]
@@ -45,7 +32,7 @@ impl Signature {
     /// There is none, it is incomplete, for another service, or not of now.
     pub(super) fn find(request: &Request<'_>, now: DateTime<Utc>) -> Result<Self, SignatureError> {
         let claim = Claim::find(request)?;
-        let at = time(&claim.date).ok_or_else(|| SignatureError::bad_date(&claim.date))?;
+        let at = parse(&claim.date).ok_or_else(|| SignatureError::bad_date(&claim.date))?;
         claim.check_scope(at)?;
         if !claim.signed_headers.iter().any(|name| name == "host") {
             return Err(SignatureError::host_not_signed());
@@ -69,14 +56,10 @@ impl Signature {
             return Err(SignatureError::unknown_key());
         }
         let claim = &self.claim;
-        let canonical = canonical::request(request, &claim.signed_headers, body);
-        let to_sign = format!(
-            "{ALGORITHM}\n{}\n{}\n{}",
-            stamp(self.at),
-            claim.scope(),
-            hex_of_hash(canonical.as_bytes())
-        );
-        if sign(SECRET_ACCESS_KEY, &claim.scope(), &to_sign) == claim.signature {
+        let scope = claim.scope();
+        let canonical = canonical_request(request, &claim.signed_headers, &sha256_hex(body));
+        let to_sign = string_to_sign(&stamp(self.at), &scope, &canonical);
+        if signature(SECRET_ACCESS_KEY, &scope, &to_sign) == claim.signature {
             return Ok(());
         }
         Err(SignatureError::mismatch(&canonical, &to_sign))
@@ -105,44 +88,6 @@ impl Signature {
         Ok(())
     }
 }
-
-/// The hexadecimal signature of a text.
-fn sign(secret: &str, scope: &str, to_sign: &str) -> String {
-    let key = scope
-        .split('/')
-        .chain([to_sign])
-        .fold(format!("AWS4{secret}").into_bytes(), |key, text| {
-            hmac(&key, text)
-        });
-    hex(&key)
-}
-
-fn hmac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-/// Reads `20150830T123600Z`, or what else `Date` may say.
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    match NaiveDateTime::parse_from_str(text, STAMP) {
-        Ok(time) => Some(time.and_utc()),
-        Err(_) => DateTime::parse_from_rfc2822(text)
-            .ok()
-            .map(|time| time.to_utc()),
-    }
-}
-
-fn stamp(time: DateTime<Utc>) -> String {
-    time.format(STAMP).to_string()
-}
-
-const STAMP: &str = "%Y%m%dT%H%M%SZ";
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// How many minutes the clocks of client and gateway may differ.
-const SKEW_MINUTES: i64 = 5;
-/// The same as a time.
-const SKEW_MAX: TimeDelta = TimeDelta::minutes(SKEW_MINUTES);
 
 #[cfg(test)]
 mod tests;

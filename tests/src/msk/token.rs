@@ -1,6 +1,5 @@
 //! What AWS checks of a token: a URL that IAM credentials signed, in base64url.
 //!
-//! Written after the rules for signed URLs, and with nothing in common with the code that signs:
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
 
 use std::collections::BTreeMap;
@@ -8,8 +7,10 @@ use std::collections::BTreeMap;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use form_urlencoded::parse;
-
-use crate::sigv4::{encoded, hash, signature};
+use sluice_sigv4::{
+    ALGORITHM, DATE_FORMAT, Request, Scope, TIME_FORMAT, canonical_request, query_string,
+    sha256_hex, signature, string_to_sign,
+};
 
 /// A token is good for this long at most, from the time that it names.
 const EXPIRES_SECONDS_MAX: i64 = 900;
@@ -54,13 +55,17 @@ pub(super) fn verify(
     };
 
     let time = find("X-Amz-Date");
-    let signed = NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%SZ")
+    let signed = NaiveDateTime::parse_from_str(time, TIME_FORMAT)
         .map_err(|_| format!("X-Amz-Date is {time:?}, expected a time"))?
         .and_utc();
-    let date = signed.format("%Y%m%d");
-    let scope = format!("{date}/{region}/kafka-cluster/aws4_request");
+    let date = signed.format(DATE_FORMAT).to_string();
+    let scope = Scope {
+        date: &date,
+        region,
+        service: "kafka-cluster",
+    };
     expect("Action", "kafka-cluster:Connect")?;
-    expect("X-Amz-Algorithm", "AWS4-HMAC-SHA256")?;
+    expect("X-Amz-Algorithm", ALGORITHM)?;
     expect(
         "X-Amz-Credential",
         &format!("{}/{scope}", credentials.access_key_id),
@@ -72,8 +77,8 @@ pub(super) fn verify(
     )?;
     in_time(signed, find("X-Amz-Expires"), now)?;
 
-    let canonical = request(&parameters, &host);
-    let ours = signature(credentials.secret_access_key, time, &scope, &canonical);
+    let to_sign = string_to_sign(time, &scope, &canonical(&parameters, &host));
+    let ours = signature(credentials.secret_access_key, &scope, &to_sign);
     if find("X-Amz-Signature") != ours {
         return Err("the signature does not match".to_owned());
     }
@@ -121,15 +126,19 @@ fn in_time(signed: DateTime<Utc>, expires: &str, now: DateTime<Utc>) -> Result<(
 
 /// The canonical request: every parameter but the signature, and the client's name, which the
 /// signers for MSK add afterwards.
-fn request(parameters: &BTreeMap<String, String>, host: &str) -> String {
-    let signed = parameters
+fn canonical(parameters: &BTreeMap<String, String>, host: &str) -> String {
+    let signed: Vec<(&str, &str)> = parameters
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "X-Amz-Signature" | "User-Agent"));
-    let query: Vec<String> = signed
-        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .map(|(name, value)| (&**name, &**value))
+        .filter(|(name, _)| *name != "User-Agent")
         .collect();
-    let body = hash(b"");
-    format!("GET\n/\n{}\nhost:{host}\n\nhost\n{body}", query.join("&"))
+    let request = Request {
+        method: "GET",
+        path: "/",
+        query: &query_string(&signed),
+        headers: vec![("host", host)],
+    };
+    canonical_request(&request, &["host"], &sha256_hex(""))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The SDK against an `@connections` endpoint, over real sockets.
 
 mod endpoint;
+mod signature;
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,10 @@ use sluice_push::{
     sdk::Stage,
 };
 
-use self::endpoint::{Endpoint, Request};
+use self::{
+    endpoint::{Endpoint, Request},
+    signature::assert_signed,
+};
 
 /// A stage at this URL, with Lambda's variables and these besides.
 fn stage(url: &str, more: &[(&str, &str)]) -> Stage {
@@ -84,6 +88,7 @@ async fn a_message_is_posted_byte_for_byte_and_signed() {
             && authorization.contains("/eu-central-1/execute-api/aws4_request,"),
         "{authorization}"
     );
+    assert_signed(request, "hunter2");
 }
 
 #[tokio::test]

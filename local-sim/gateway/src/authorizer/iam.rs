@@ -1,11 +1,12 @@
 //! `AWS_IAM`: the handshake is signed.
 
 use chrono::Utc;
+use sluice_sigv4::Request;
 
 use crate::{
     head::Head,
     principal::User,
-    signature::{Request, Signature, SignatureError},
+    signature::{Signature, SignatureError},
 };
 use local_sim_lambda::{ACCESS_KEY_ID, ACCOUNT_ID};
 

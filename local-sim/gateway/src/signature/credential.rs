@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::percent_decode_str;
+use sluice_sigv4::{ALGORITHM, DATE_FORMAT, Request, Scope, TERMINATOR};
 
-use super::{ALGORITHM, Request, SKEW_MAX, error::SignatureError};
+use super::{error::SignatureError, time::SKEW_MAX};
 
 /// The parts of a signature as the request states them, none of them proved.
 #[derive(Debug)]
@@ -41,9 +42,14 @@ impl Claim {
         Err(SignatureError::missing())
     }
 
-    /// `20150830/us-east-1/execute-api/aws4_request`.
-    pub(super) fn scope(&self) -> String {
-        self.scope.join("/")
+    /// What it claims to be signed for; its terminator is for [`Claim::check_scope`] to check.
+    pub(super) fn scope(&self) -> Scope<'_> {
+        let [date, region, service, _] = &self.scope;
+        Scope {
+            date,
+            region,
+            service,
+        }
     }
 
     pub(super) fn check_scope(&self, at: DateTime<Utc>) -> Result<(), SignatureError> {
@@ -59,7 +65,7 @@ impl Claim {
                 "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{terminator}'. "
             ));
         }
-        let day = at.format("%Y%m%d").to_string();
+        let day = at.format(DATE_FORMAT).to_string();
         if *date != day {
             faults.push_str(&format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
@@ -214,6 +220,5 @@ fn parameter(request: &Request<'_>, name: &str) -> Option<String> {
 
 const PARTS: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
 const SERVICE: &str = "execute-api";
-const TERMINATOR: &str = "aws4_request";
 /// A presigned URL holds for a week at most, in seconds.
 const EXPIRES_SECONDS_MAX: i64 = 7 * 24 * 3600;

@@ -1,0 +1,24 @@
+//! The time of a signature, and how far it may be from the gateway's.
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use sluice_sigv4::TIME_FORMAT;
+
+/// How many minutes the clocks of client and gateway may differ.
+pub(super) const SKEW_MINUTES: i64 = 5;
+/// The same as a duration.
+pub(super) const SKEW_MAX: TimeDelta = TimeDelta::minutes(SKEW_MINUTES);
+
+/// Reads `20150830T123600Z`, or the format of a `Date` header.
+pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
+    match NaiveDateTime::parse_from_str(text, TIME_FORMAT) {
+        Ok(time) => Some(time.and_utc()),
+        Err(_) => DateTime::parse_from_rfc2822(text)
+            .ok()
+            .map(|time| time.to_utc()),
+    }
+}
+
+/// Writes a time as `20150830T123600Z`.
+pub(super) fn stamp(time: DateTime<Utc>) -> String {
+    time.format(TIME_FORMAT).to_string()
+}
