@@ -18,9 +18,10 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-pub use self::{endpoints::Endpoints, error::StartError};
 use self::{parts::Parts, running::Running};
 use crate::cli::Options;
+
+pub use self::{endpoints::Endpoints, error::StartError};
 
 /// A running simulator. Dropping it begins its end, as [`Self::end`] does, and does not wait.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "form_urlencoded",
         &["console/src/invocations.rs", "gateway/"],
     ),
-    ("futures_util", &["gateway/src/frames.rs"]),
-    ("httparse", &["gateway/src/head.rs"]),
+    ("futures_util", &["gateway/src/socket/"]),
+    ("httparse", &["gateway/src/http/head.rs"]),
     (
         "hyper",
         &["console/", "gateway/", "lambda/src/runtime_api.rs"],

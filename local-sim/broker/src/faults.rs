@@ -16,11 +16,11 @@ use std::{
 };
 
 use kafka_protocol::messages::ApiKey;
+use local_sim_faults::{Pause, Striking, Trigger};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::FAULT_WAIT_MAX;
-use local_sim_faults::{Pause, Striking, Trigger};
 
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

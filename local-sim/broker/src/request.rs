@@ -7,6 +7,7 @@ use kafka_protocol::{
     messages::{ApiKey, RequestHeader, ResponseHeader},
     protocol::{Decodable, Encodable, StrBytes},
 };
+use local_sim_faults::Pause;
 use thiserror::Error;
 
 use super::{
@@ -18,7 +19,6 @@ use super::{
     faults::Struck,
     shape::{self, ShapeError},
 };
-use local_sim_faults::Pause;
 
 /// What this broker speaks. [`dispatch`] has a line for each.
 ///

@@ -1,6 +1,7 @@
 //! `/api/connections`: who is connected, and what becomes of them.
 
 use hyper::StatusCode;
+use local_sim_gateway::{ConnectionChange, Gateway, View};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +9,6 @@ use super::{
     answer::{self, Answer, Refusal},
     body::{Body, bad},
 };
-use local_sim_gateway::{ConnectionChange, Gateway, View};
 
 /// The open connections.
 #[derive(Serialize)]

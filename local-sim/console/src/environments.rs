@@ -1,6 +1,7 @@
 //! `/api/environments`: what runs functions, and what becomes of it.
 
 use hyper::StatusCode;
+use local_sim_lambda::{Lambda, View};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +9,6 @@ use super::{
     answer::{self, Answer, Refusal},
     body::{Body, bad},
 };
-use local_sim_lambda::{Lambda, View};
 
 /// The environments that there are.
 #[derive(Serialize)]

@@ -3,6 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use local_sim_broker::Control;
+use local_sim_lambda::{Lambda, Record};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -11,8 +13,6 @@ use super::{
     body::bad,
     produced::Produced,
 };
-use local_sim_broker::Control;
-use local_sim_lambda::{Lambda, Record};
 
 /// The last invocations.
 #[derive(Serialize)]

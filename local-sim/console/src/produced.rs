@@ -6,10 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use serde::Deserialize;
-
 use local_sim_broker::{Control, Place};
 use local_sim_lambda::Record;
+use serde::Deserialize;
 
 /// Where the records of some invocations are.
 #[derive(Debug, Default)]

@@ -21,6 +21,9 @@ use hyper::{
     StatusCode,
     body::{Body, Frame},
 };
+use local_sim_broker::Control;
+use local_sim_gateway::ConnectionChange;
+use local_sim_lambda::{Change, Record, View};
 use serde::Serialize;
 use serde_json::json;
 use tokio::{
@@ -44,9 +47,6 @@ use super::{
     limits::{EVENTS_AT_ONCE_MAX, HEARTBEAT, STREAMS_MAX},
     produced::Produced,
 };
-use local_sim_broker::Control;
-use local_sim_gateway::ConnectionChange;
-use local_sim_lambda::{Change, Record, View};
 
 /// The body of an answer that goes on until the client leaves.
 pub(super) struct Stream {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use local_sim_gateway::Clock;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,7 +10,6 @@ use super::{
     answer::{self, Answer, Refusal},
     body::{Body, bad},
 };
-use local_sim_gateway::Clock;
 
 /// How far the clock has been moved, as JSON.
 #[derive(Serialize)]

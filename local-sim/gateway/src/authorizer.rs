@@ -8,28 +8,29 @@ mod policy;
 
 use sluice_contract::Authorizer;
 
-use super::{
-    Gateway,
-    access_log::{Step, Steps},
-    event::{Caller, Request, Upgrade},
-    head::Head,
-    principal::Principal,
-    refusal::Refusal,
+use crate::{
+    api::Api,
+    event::{
+        caller::{Caller, Request, Upgrade},
+        principal::Principal,
+    },
+    http::{head::Head, refusal::Refusal},
+    log::entry::{Step, Steps},
 };
 
 /// Finds out who connects, as the contract's authorizer sees it, and whether they may.
 ///
 /// # Errors
 /// They may not, or nobody can tell.
-pub(super) async fn authorize(
-    gateway: &Gateway,
+pub(crate) async fn authorize(
+    api: &Api,
     caller: &Caller,
     request: &Request,
     head: &Head,
     upgrade: &Upgrade,
     steps: &mut Steps,
 ) -> Result<Option<Principal>, Refusal> {
-    match &gateway.contract.authorizer {
+    match &api.contract.authorizer {
         None => Ok(None),
         Some(Authorizer::AwsIam) => {
             let checked = iam::authenticate(head);
@@ -46,8 +47,8 @@ pub(super) async fn authorize(
             function,
             identity_source,
         }) => {
-            lambda::check_identity(gateway, caller, request, upgrade, identity_source, steps)?;
-            let custom = lambda::ask(gateway, function, caller, request, upgrade, steps).await?;
+            lambda::check_identity(api, caller, request, upgrade, identity_source, steps)?;
+            let custom = lambda::ask(api, function, caller, request, upgrade, steps).await?;
             Ok(Some(Principal::Custom(custom)))
         }
     }

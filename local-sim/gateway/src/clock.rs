@@ -44,12 +44,12 @@ impl Clock {
     }
 
     /// What time it is.
-    pub(super) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         Instant::now() + self.advanced()
     }
 
     /// Waits for a moment, by time or by a move.
-    pub(super) async fn sleep_until(&self, moment: Instant) {
+    pub(crate) async fn sleep_until(&self, moment: Instant) {
         let mut moves = self.advanced.subscribe();
         loop {
             let advanced = *moves.borrow_and_update();

@@ -10,15 +10,15 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use super::limits::{FLOOD_MAX, FRAME_BYTES_MAX, IDLE_MAX, LIFE_MAX};
+use crate::limits::{FLOOD_MAX, FRAME_BYTES_MAX, IDLE_MAX, LIFE_MAX};
 
 /// What a `$disconnect` event says of the end of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Closed {
-    pub(super) code: u16,
-    pub(super) reason: String,
+pub(crate) struct Closed {
+    pub(crate) code: u16,
+    pub(crate) reason: String,
     /// What a developer is told, where the gateway closes a connection that nobody asked it to close.
-    pub(super) why: Option<Cow<'static, str>>,
+    pub(crate) why: Option<Cow<'static, str>>,
 }
 
 impl Closed {
@@ -38,7 +38,7 @@ impl Closed {
     }
 
     /// Idle for too long.
-    pub(super) fn idle() -> Self {
+    pub(crate) fn idle() -> Self {
         let minutes = IDLE_MAX.as_secs() / 60;
         Self::new(CloseCode::Away, GOING_AWAY).because(format!(
             "nothing came or went for {minutes} minutes: send something more often, or connect anew"
@@ -46,7 +46,7 @@ impl Closed {
     }
 
     /// Too old.
-    pub(super) fn old() -> Self {
+    pub(crate) fn old() -> Self {
         let hours = LIFE_MAX.as_secs() / 3600;
         Self::new(CloseCode::Away, GOING_AWAY).because(format!(
             "it was open for {hours} hours, and none is for longer: connect anew"
@@ -54,7 +54,7 @@ impl Closed {
     }
 
     /// As the console asked.
-    pub(super) fn asked(code: u16, reason: String) -> Self {
+    pub(crate) fn asked(code: u16, reason: String) -> Self {
         Self {
             code,
             reason,
@@ -63,18 +63,18 @@ impl Closed {
     }
 
     /// `DELETE @connections`.
-    pub(super) fn deleted() -> Self {
+    pub(crate) fn deleted() -> Self {
         Self::new(CloseCode::Normal, "Connection Closed Normally")
     }
 
     /// A binary frame, which no WebSocket API takes.
-    pub(super) fn binary() -> Self {
+    pub(crate) fn binary() -> Self {
         Self::new(CloseCode::Unsupported, "Binary frames are not supported")
             .because("a binary message came, which no WebSocket API takes: send text")
     }
 
     /// A client that goes on sending what is throttled.
-    pub(super) fn flood() -> Self {
+    pub(crate) fn flood() -> Self {
         Self::new(CloseCode::Policy, "Too many requests").because(format!(
             "{FLOOD_MAX} more of its messages were throttled than let in: send fewer, or raise \
              throttlingRateLimit and throttlingBurstLimit"
@@ -82,17 +82,17 @@ impl Closed {
     }
 
     /// The simulator ends.
-    pub(super) fn service_restart() -> Self {
+    pub(crate) fn service_restart() -> Self {
         Self::new(CloseCode::Restart, "Service restart")
     }
 
     /// The socket is gone without a close frame. Never on the wire.
-    pub(super) fn lost() -> Self {
+    pub(crate) fn lost() -> Self {
         Self::new(CloseCode::Abnormal, "Connection lost")
     }
 
     /// The client closed. A close frame without a code is recorded as 1005.
-    pub(super) fn by_client(frame: Option<&CloseFrame>) -> Self {
+    pub(crate) fn by_client(frame: Option<&CloseFrame>) -> Self {
         match frame {
             Some(frame) => Self::new(frame.code, &frame.reason),
             None => Self::new(CloseCode::Status, "Client-side close frame status not set"),
@@ -100,7 +100,7 @@ impl Closed {
     }
 
     /// What broke the WebSocket protocol; `None` where there is no one left to tell.
-    pub(super) fn by_error(error: &tungstenite::Error) -> Option<Self> {
+    pub(crate) fn by_error(error: &tungstenite::Error) -> Option<Self> {
         use tungstenite::{Error, error::ProtocolError::ResetWithoutClosingHandshake};
         let (code, reason, why) = match error {
             Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => return None,
@@ -126,7 +126,7 @@ impl Closed {
     }
 
     /// The close frame that says so.
-    pub(super) fn frame(&self) -> CloseFrame {
+    pub(crate) fn frame(&self) -> CloseFrame {
         CloseFrame {
             code: self.code.into(),
             reason: self.reason.as_str().into(),

@@ -4,8 +4,10 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>
 //! and recorded events, among them `awslabs/swift-aws-lambda-events` and `aws/aws-lambda-go`.
 
+pub(crate) mod caller;
 mod context;
-mod multi_map;
+pub(crate) mod multi_map;
+pub(crate) mod principal;
 
 use std::collections::BTreeMap;
 
@@ -13,76 +15,14 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use self::{
+    caller::{Caller, Request, Stage, Upgrade},
     context::Context,
-    multi_map::{All, Last},
+    multi_map::{All, Last, MultiMap},
 };
-use super::{
-    close::Closed,
-    id::Id,
-    principal::{Principal, User},
-};
-use local_sim_lambda::{ACCOUNT_ID, REGION};
-
-pub(super) use self::multi_map::{MultiMap, group};
-
-/// What the gateway knows of a connection for as long as it lives; every event repeats it.
-#[derive(Debug)]
-pub(super) struct Caller {
-    pub(super) connection_id: Id,
-    /// Milliseconds since the epoch.
-    pub(super) connected_at: i64,
-    /// The `Host` that the client asked for, or the custom domain.
-    pub(super) domain_name: String,
-    pub(super) source_ip: String,
-    /// `None` where the client sent none; an event then has no such key.
-    pub(super) user_agent: Option<String>,
-    /// `None` where nobody asks who it is.
-    pub(super) principal: Option<Box<Principal>>,
-}
-
-impl Caller {
-    /// The IAM user, where the handshake was signed.
-    pub(super) fn user(&self) -> Option<&User> {
-        match self.principal.as_deref() {
-            Some(Principal::Iam(user)) => Some(user),
-            Some(Principal::Custom(_)) | None => None,
-        }
-    }
-}
-
-/// One thing that a client did, and when.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) id: Id,
-    /// Milliseconds since the epoch.
-    pub(super) at: i64,
-}
-
-/// What is the same in every event of an API's stage.
-#[derive(Debug)]
-pub(super) struct Stage {
-    pub(super) api_id: String,
-    pub(super) name: String,
-    pub(super) variables: BTreeMap<String, String>,
-}
-
-impl Stage {
-    /// What a policy must allow for somebody to connect.
-    pub(super) fn method_arn(&self) -> String {
-        let Self { api_id, name, .. } = self;
-        format!("arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{api_id}/{name}/$connect")
-    }
-}
-
-/// What functions see of a handshake.
-#[derive(Debug)]
-pub(super) struct Upgrade {
-    pub(super) headers: MultiMap,
-    pub(super) query: MultiMap,
-}
+use crate::{close::Closed, id::Id};
 
 /// The event of an authorizer. It sees three headers more than `$connect`.
-pub(super) fn authorizer(
+pub(crate) fn authorizer(
     stage: &Stage,
     caller: &Caller,
     request: &Request,
@@ -112,7 +52,7 @@ pub(super) fn authorizer(
 }
 
 /// The event of `$connect`.
-pub(super) fn connect(
+pub(crate) fn connect(
     stage: &Stage,
     caller: &Caller,
     request: &Request,
@@ -131,7 +71,7 @@ pub(super) fn connect(
 }
 
 /// The event of a message: `body` is the text that the client sent, as it was sent.
-pub(super) fn message(
+pub(crate) fn message(
     stage: &Stage,
     caller: &Caller,
     request: &Request,
@@ -148,7 +88,7 @@ pub(super) fn message(
 }
 
 /// The event of `$disconnect`.
-pub(super) fn disconnect(
+pub(crate) fn disconnect(
     stage: &Stage,
     caller: &Caller,
     request: &Request,
@@ -177,7 +117,7 @@ fn disconnect_headers(host: &str) -> MultiMap {
 }
 
 /// Puts headers in the order in which events show them: that of their names, whatever their case.
-pub(super) fn sort(headers: &mut MultiMap) {
+pub(crate) fn sort(headers: &mut MultiMap) {
     headers.sort_by_cached_key(|(name, _)| name.to_ascii_lowercase());
 }
 

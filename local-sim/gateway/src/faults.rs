@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
+use local_sim_faults::{Pause, Striking, Trigger, chance};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::REORDER_MAX;
-use local_sim_faults::{Pause, Striking, Trigger, chance};
+use crate::limits::REORDER_MAX;
 
 /// What is to go wrong with messages and disconnects; nothing, at first.
 #[derive(Debug, Default)]
@@ -112,7 +112,7 @@ impl Faults {
     }
 
     /// How long the message that has just come waits, if it does.
-    pub(super) fn wait(&self) -> Option<Pause> {
+    pub(crate) fn wait(&self) -> Option<Pause> {
         let wait = |state: &mut State| {
             let length = state.reorder.as_mut()?.wait()?;
             Some(Pause::new(length, state.reorder_ended.clone()))
@@ -121,7 +121,7 @@ impl Faults {
     }
 
     /// Whether the `$disconnect` that is due now does not run.
-    pub(super) fn drops_disconnect(&self) -> bool {
+    pub(crate) fn drops_disconnect(&self) -> bool {
         let drops = |state: &mut State| {
             let striking = state.drop_disconnect.as_mut();
             striking.is_some_and(Striking::strikes)

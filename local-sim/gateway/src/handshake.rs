@@ -1,7 +1,7 @@
 //! From an upgrade request to an open connection, or to a refusal.
 
-mod asked;
 mod headers;
+mod upgrade_request;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -10,37 +10,41 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::warn;
 
-use self::asked::Asked;
-use super::{
-    Gateway,
-    access_log::{Entry, Steps},
+use crate::{
+    api::Api,
     authorizer,
-    connection::{self, Connection},
-    control::ConnectionChange,
-    event::{self, Caller, Request, Upgrade},
-    head::Head,
+    connection::{Connection, registry::Opening, view::ConnectionChange},
+    event::{
+        self,
+        caller::{Caller, Request, Upgrade},
+    },
+    handshake::upgrade_request::UpgradeRequest,
+    http::{head::Head, refusal::Refusal},
     limits::SUB_PROTOCOL_BYTES_MAX,
-    refusal::Refusal,
-    registry::Opening,
+    log::{
+        entry::{Entry, Steps},
+        variables::Variables,
+    },
+    routing::integration::integrate,
+    socket,
     time::{http_date, now_ms},
-    variables::Variables,
 };
 
 /// Runs a client's whole connection: `$connect`, its messages, its close.
 ///
 /// `early` is what the client sent behind its request.
-pub(super) async fn run(
-    gateway: Arc<Gateway>,
+pub(crate) async fn run(
+    api: Arc<Api>,
     socket: TcpStream,
     peer: SocketAddr,
     head: Head,
     early: BytesMut,
 ) {
-    match accept(&gateway, peer, &head).await {
+    match accept(&api, peer, &head).await {
         Ok(accepted) => {
             drop(head);
             // In a task of its own, which takes less memory than the handshake's: most connections are idle.
-            let tasks = gateway.tasks.clone();
+            let tasks = api.tasks.clone();
             let Accepted {
                 caller,
                 response,
@@ -48,13 +52,11 @@ pub(super) async fn run(
             } = accepted;
             let connection = Arc::new(Connection::new(caller));
             // Whoever has read the 101 may rely on it that the connection can be posted to.
-            gateway.connections.insert(Arc::clone(&connection));
+            api.connections.insert(Arc::clone(&connection));
             drop(opening);
-            gateway.tell(|| ConnectionChange::Opened(connection.view()));
-            let gateway = Arc::clone(&gateway);
-            tasks.spawn(connection::run(
-                gateway, socket, connection, response, early,
-            ));
+            api.tell(|| ConnectionChange::Opened(connection.view()));
+            let api = Arc::clone(&api);
+            tasks.spawn(socket::run::run(api, socket, connection, response, early));
         }
         Err(refusal) => refusal.send(socket).await,
     }
@@ -68,28 +70,24 @@ struct Accepted<'a> {
 }
 
 /// Decides about a handshake; from where it has ids on, the access log has it, whatever the outcome.
-async fn accept<'a>(
-    gateway: &'a Gateway,
-    peer: SocketAddr,
-    head: &Head,
-) -> Result<Accepted<'a>, Refusal> {
-    let asked = Asked::read(gateway, head)?;
+async fn accept<'a>(api: &'a Api, peer: SocketAddr, head: &Head) -> Result<Accepted<'a>, Refusal> {
+    let asked = UpgradeRequest::read(api, head)?;
     let connected_at = now_ms();
     let mut caller = Caller {
-        connection_id: gateway.ids.connection(connected_at),
+        connection_id: api.ids.connection(connected_at),
         connected_at,
         domain_name: asked.domain_name.to_owned(),
         source_ip: peer.ip().to_canonical().to_string(),
         user_agent: head.header("user-agent").map(str::to_owned),
         principal: None,
     };
-    let request = gateway.request();
-    let opening = gateway.connections.opening(caller.connection_id);
+    let request = api.request();
+    let opening = api.connections.opening(caller.connection_id);
     let mut steps = Steps::default();
-    let outcome = admit(gateway, &mut caller, &request, head, &asked, &mut steps).await;
-    gateway.access_log.write(&Entry {
+    let outcome = admit(api, &mut caller, &request, head, &asked, &mut steps).await;
+    api.access_log.write(&Entry {
         variables: Variables {
-            stage: &gateway.stage,
+            stage: &api.stage,
             caller: &caller,
             request: &request,
             event_type: "CONNECT",
@@ -112,40 +110,40 @@ async fn accept<'a>(
 
 /// Throttles, authorizes and connects; gives the sub-protocol that `$connect` chose.
 async fn admit(
-    gateway: &Gateway,
+    api: &Api,
     caller: &mut Caller,
     request: &Request,
     head: &Head,
-    asked: &Asked<'_>,
+    asked: &UpgradeRequest<'_>,
     steps: &mut Steps,
 ) -> Result<Option<String>, Refusal> {
-    if let Err(throttled) = gateway.throttle.connect() {
+    if let Err(throttled) = api.throttle.connect() {
         return Err(Refusal::new(429, "Too Many Requests", throttled));
     }
     let upgrade = Upgrade {
         headers: headers::seen(head, caller),
         query: headers::parameters(asked.query),
     };
-    let principal = authorizer::authorize(gateway, caller, request, head, &upgrade, steps).await?;
+    let principal = authorizer::authorize(api, caller, request, head, &upgrade, steps).await?;
     caller.principal = principal.map(Box::new);
-    connect(gateway, caller, request, &upgrade, head, steps).await
+    connect(api, caller, request, &upgrade, head, steps).await
 }
 
 /// Runs `$connect`, where there is one.
 async fn connect(
-    gateway: &Gateway,
+    api: &Api,
     caller: &Caller,
     request: &Request,
     upgrade: &Upgrade,
     head: &Head,
     steps: &mut Steps,
 ) -> Result<Option<String>, Refusal> {
-    let Some(route) = gateway.contract.routes.get("$connect") else {
+    let Some(route) = api.contract.routes.get("$connect") else {
         return Ok(None);
     };
     let function = &route.function;
-    let event = event::connect(&gateway.stage, caller, request, upgrade);
-    let integration = gateway.integrate(route, event).await;
+    let event = event::connect(&api.stage, caller, request, upgrade);
+    let integration = integrate(api, route, event).await;
     steps.integration = integration.step();
     let reply = integration.result.map_err(|error| {
         Refusal::of_status(

@@ -23,17 +23,17 @@ use serde::{Serialize, Serializer};
 
 /// An id as it stands in events, frames and URLs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Id([u8; ID_CHARS]);
+pub(crate) struct Id([u8; ID_CHARS]);
 
 impl Id {
     /// Takes what a client says is an id; `None` where the gateway could not have made it.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE.decode(text).ok()?;
         (bytes.len() == ID_BYTES).then_some(Self(text.as_bytes().try_into().ok()?))
     }
 
     /// The id's 16 characters.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("base64 is ASCII")
     }
 
@@ -73,30 +73,30 @@ impl Serialize for Id {
 
 /// Makes ids, each once.
 #[derive(Debug)]
-pub(super) struct Ids {
+pub(crate) struct Ids {
     counter: AtomicU16,
 }
 
 impl Ids {
     /// Starts anywhere in the counter's range, so that a restart within a tick does not repeat itself.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             counter: AtomicU16::new(fastrand::u16(..)),
         }
     }
 
     /// A connection's id, `now` being milliseconds since the epoch.
-    pub(super) fn connection(&self, now: i64) -> Id {
+    pub(crate) fn connection(&self, now: i64) -> Id {
         self.make(&MESSAGE, now, random_node())
     }
 
     /// The id of a message of `connection`.
-    pub(super) fn message(&self, now: i64, connection: &Id) -> Id {
+    pub(crate) fn message(&self, now: i64, connection: &Id) -> Id {
         self.make(&MESSAGE, now, connection.node())
     }
 
     /// The id of a request: one invocation's event, whatever led to it.
-    pub(super) fn request(&self, now: i64) -> Id {
+    pub(crate) fn request(&self, now: i64) -> Id {
         self.make(&REQUEST, now, random_node())
     }
 

@@ -2,6 +2,9 @@
 //!
 //! Quotas: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
 
+mod bucket;
+pub(crate) mod throttle;
+
 use std::time::Duration;
 
 /// A frame may carry this many bytes; a longer one closes the socket with 1009.
@@ -16,60 +19,60 @@ pub(crate) const LIFE_MAX: Duration = Duration::from_hours(2);
 pub(crate) const URL_BYTES_MAX: usize = 4096;
 
 /// An account and region may open this many connections a second.
-pub(super) const ACCOUNT_CONNECTIONS_PER_SECOND: u32 = 500;
+pub(crate) const ACCOUNT_CONNECTIONS_PER_SECOND: u32 = 500;
 /// An account and region may make this many requests a second: connects, messages and callbacks.
-pub(super) const ACCOUNT_REQUESTS_PER_SECOND: u32 = 10_000;
+pub(crate) const ACCOUNT_REQUESTS_PER_SECOND: u32 = 10_000;
 /// So many of them may come at once.
-pub(super) const ACCOUNT_BURST: u32 = 5_000;
+pub(crate) const ACCOUNT_BURST: u32 = 5_000;
 
 /// A Lambda authorizer may take this long.
-pub(super) const AUTHORIZER_WAIT: Duration = Duration::from_secs(29);
+pub(crate) const AUTHORIZER_WAIT: Duration = Duration::from_secs(29);
 /// Its answer may be this long, in bytes.
-pub(super) const AUTHORIZER_ANSWER_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const AUTHORIZER_ANSWER_BYTES_MAX: usize = 8 * 1024;
 
 /// So many sockets may be open that are no WebSockets (yet): handshakes that wait for their `$connect`, and clients of
 /// `@connections`. Who comes beyond them waits to be accepted.
-pub(super) const PENDING_MAX: usize = 10_000;
+pub(crate) const PENDING_MAX: usize = 10_000;
 /// The head of a request may be this long, in bytes: the longest URL, and 10,240 bytes of headers.
-pub(super) const HEAD_BYTES_MAX: usize = URL_BYTES_MAX + 10_240;
+pub(crate) const HEAD_BYTES_MAX: usize = URL_BYTES_MAX + 10_240;
 /// A request may have this many headers.
-pub(super) const HEADERS_MAX: usize = 100;
+pub(crate) const HEADERS_MAX: usize = 100;
 /// A client has this long to send the head of a request.
-pub(super) const HEAD_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const HEAD_WAIT: Duration = Duration::from_secs(10);
 /// A client of `@connections` has this long to send its next request, as long as its connection is kept.
-pub(super) const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(60);
+pub(crate) const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(60);
 /// It has this long to send the body of one.
-pub(super) const BODY_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const BODY_WAIT: Duration = Duration::from_secs(10);
 /// A client has this long to take the next piece of the answer to a request.
-pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// The sub-protocol that `$connect` chooses may be this long, in bytes; some clients have a token for one.
-pub(super) const SUB_PROTOCOL_BYTES_MAX: usize = 4096;
+pub(crate) const SUB_PROTOCOL_BYTES_MAX: usize = 4096;
 /// Both sides have this long to complete a close, before the socket is dropped.
-pub(super) const CLOSE_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// A client that broke the protocol, and was told, has stopped sending when it is quiet for this long.
-pub(super) const DRAIN_QUIET: Duration = Duration::from_millis(250);
+pub(crate) const DRAIN_QUIET: Duration = Duration::from_millis(250);
 /// The same as [`CLOSE_WAIT`] when the gateway itself is ending.
-pub(super) const SHUTDOWN_CLOSE_WAIT: Duration = Duration::from_millis(500);
+pub(crate) const SHUTDOWN_CLOSE_WAIT: Duration = Duration::from_millis(500);
 /// A connection's messages that are not answered yet; beyond them nothing more is read from it.
-pub(super) const MESSAGES_UNDER_WAY_MAX: usize = 256;
+pub(crate) const MESSAGES_UNDER_WAY_MAX: usize = 256;
 /// A connection is closed with 1008 when its throttled messages outnumber the others by this.
-pub(super) const FLOOD_MAX: i32 = 100;
+pub(crate) const FLOOD_MAX: i32 = 100;
 /// What waits to be written to a client, in bytes: a few of the largest messages.
-pub(super) const OUTBOUND_BYTES_MAX: usize = 512 * 1024;
+pub(crate) const OUTBOUND_BYTES_MAX: usize = 512 * 1024;
 /// What a message counts there beside its text, so that empty ones have a bound too.
-pub(super) const OUTBOUND_MESSAGE_BYTES: usize = 64;
+pub(crate) const OUTBOUND_MESSAGE_BYTES: usize = 64;
 /// What is written to a client and not on the wire yet, in bytes: the largest message, and the answers to pings,
 /// of which the older ones are left out where a client reads none.
-pub(super) const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+pub(crate) const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 /// A socket's read buffer, in bytes: small, because most connections are idle.
-pub(super) const READ_BUFFER_BYTES: usize = 2048;
+pub(crate) const READ_BUFFER_BYTES: usize = 2048;
 /// Sockets that stay open with their plug pulled, whether their connections have ended or not.
-pub(super) const UNPLUGGED_MAX: usize = 1000;
+pub(crate) const UNPLUGGED_MAX: usize = 1000;
 /// Whoever pulls a plug waits for this long at most until the socket is left alone: it may close at this moment.
-pub(super) const UNPLUG_WAIT: Duration = Duration::from_secs(1);
+pub(crate) const UNPLUG_WAIT: Duration = Duration::from_secs(1);
 /// A message waits for this long at most to be overtaken by others: as long as an integration may take, too.
 pub const REORDER_MAX: Duration = Duration::from_secs(29);
 /// Who watches connections may be behind by so many changes.
-pub(super) const CHANGES_MAX: usize = 1024;
+pub(crate) const CHANGES_MAX: usize = 1024;
 /// How long the listener waits after it could not accept, most likely for want of descriptors.
-pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -5,32 +5,37 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 use bytes::BytesMut;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{
-    Gateway, handshake,
-    head::{self, HeadError},
+use crate::{
+    api::Api,
+    handshake,
+    http::{
+        head::{self, HeadError},
+        refusal::Refusal,
+    },
     limits::{ACCEPT_PAUSE, READ_BUFFER_BYTES},
     management,
-    refusal::Refusal,
 };
 
 /// Serves every socket that comes in, each in one of the tasks of `pending` until it is `over`, or a connection.
-pub(super) async fn accept(
-    gateway: &Arc<Gateway>,
+pub(crate) async fn accept(
+    api: &Arc<Api>,
+    places: &Arc<Semaphore>,
     listener: &TcpListener,
     pending: &TaskTracker,
     over: &CancellationToken,
 ) -> Infallible {
     loop {
         // Without one, who comes waits where the system lets them.
-        let place = Arc::clone(&gateway.places).acquire_owned().await;
+        let place = Arc::clone(places).acquire_owned().await;
         match listener.accept().await {
             Ok((socket, peer)) => {
-                let serving = serve(Arc::clone(gateway), socket, peer);
+                let serving = serve(Arc::clone(api), socket, peer);
                 let over = over.clone();
                 pending.spawn(async move {
                     over.run_until_cancelled(serving).await;
@@ -45,7 +50,7 @@ pub(super) async fn accept(
     }
 }
 
-async fn serve(gateway: Arc<Gateway>, mut socket: TcpStream, peer: SocketAddr) {
+async fn serve(api: Arc<Api>, mut socket: TcpStream, peer: SocketAddr) {
     if let Err(error) = socket.set_nodelay(true) {
         debug!("{peer}: {error}");
         return;
@@ -53,7 +58,7 @@ async fn serve(gateway: Arc<Gateway>, mut socket: TcpStream, peer: SocketAddr) {
     let mut buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
     let read = head::read(&mut socket, &mut buffer).await;
     match read {
-        Ok((head, _)) if head.is_upgrade() && gateway.shutdown.is_cancelled() => {
+        Ok((head, _)) if head.is_upgrade() && api.shutdown.is_cancelled() => {
             let refusal = Refusal::new(503, "Service Unavailable", "the simulator is ending");
             refusal.send(socket).await;
         }
@@ -61,11 +66,11 @@ async fn serve(gateway: Arc<Gateway>, mut socket: TcpStream, peer: SocketAddr) {
             let early = buffer.split_off(length);
             drop(buffer);
             // The end waits for handshakes as it does for connections.
-            let tasks = gateway.tasks.clone();
-            let handshake = handshake::run(gateway, socket, peer, head, early);
+            let tasks = api.tasks.clone();
+            let handshake = handshake::run(api, socket, peer, head, early);
             tasks.track_future(handshake).await;
         }
-        Ok(_) => management::serve(gateway, socket, buffer).await,
+        Ok(_) => management::serve(api, socket, buffer).await,
         Err(HeadError::Gone(error)) => debug!("{peer}: {error}"),
         Err(error @ HeadError::Malformed(_)) => {
             let refusal = Refusal::new(400, "Bad Request", error);

@@ -26,27 +26,27 @@ use tokio::{
 };
 use tracing::debug;
 
-use self::{answer::Answer, path::Target, refusal::Refusal};
-use super::{
-    Gateway,
+use crate::{
+    api::Api,
     close::Closed,
     connection::Connection,
+    http::patience::Patience,
     id::Id,
     limits::{ANSWER_WAIT, BODY_WAIT, HEAD_BYTES_MAX, KEEP_ALIVE_WAIT, MESSAGE_BYTES_MAX},
+    management::{answer::Answer, path::Target, refusal::Refusal},
     options::{ConnectionsAuth, InvalidUtf8, PlainGet},
     signature::Signature,
     time::now,
 };
-use crate::patience::Patience;
 
 /// Serves requests on a socket of which `read` has been read already.
-pub(super) async fn serve(gateway: Arc<Gateway>, socket: TcpStream, read: BytesMut) {
+pub(crate) async fn serve(api: Arc<Api>, socket: TcpStream, read: BytesMut) {
     let (rest, write) = socket.into_split();
     let write = Patience::new(write, ANSWER_WAIT);
     let io = TokioIo::new(join(Cursor::new(read).chain(rest), write));
     let service = service_fn(|request| {
-        let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(answer(&gateway, request).await) }
+        let api = Arc::clone(&api);
+        async move { Ok::<_, Infallible>(respond(&api, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -58,9 +58,9 @@ pub(super) async fn serve(gateway: Arc<Gateway>, socket: TcpStream, read: BytesM
     }
 }
 
-async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Answer {
+async fn respond(api: &Api, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
-    let answered = carry_out(gateway, &head, body).await;
+    let answered = carry_out(api, &head, body).await;
     answered.unwrap_or_else(|refusal| {
         refusal.log(&head.method, head.uri.path());
         refusal.answer()
@@ -68,36 +68,34 @@ async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Answer {
 }
 
 /// The checks in their order: path, size, signature, id, quota; then the connection must be there.
-async fn carry_out(gateway: &Gateway, head: &Parts, body: Incoming) -> Result<Answer, Refusal> {
-    let id = target(gateway, head)?;
+async fn carry_out(api: &Api, head: &Parts, body: Incoming) -> Result<Answer, Refusal> {
+    let id = target(api, head)?;
     let body = read(body).await?;
-    authorize(gateway, head, &body)?;
+    authorize(api, head, &body)?;
     let id = Id::parse(&id).ok_or_else(|| Refusal::malformed_id(&id))?;
-    gateway.throttle.callback().map_err(Refusal::throttled)?;
-    let connection = gateway
+    api.throttle.callback().map_err(Refusal::throttled)?;
+    let connection = api
         .connections
         .find(&id)
-        .ok_or_else(|| Refusal::gone(&id, gateway.connections.is_opening(&id)))?;
+        .ok_or_else(|| Refusal::gone(&id, api.connections.is_opening(&id)))?;
     match head.method {
-        Method::POST => post(&connection, text(body, gateway.options.invalid_utf8)?),
-        Method::DELETE => Ok(delete(gateway, &connection)),
+        Method::POST => post(&connection, text(body, api.options.invalid_utf8)?),
+        Method::DELETE => Ok(delete(api, &connection)),
         _ => Ok(answer::description(&connection)),
     }
 }
 
 /// The connection that a request is about, as its path names it.
-fn target(gateway: &Gateway, head: &Parts) -> Result<String, Refusal> {
+fn target(api: &Api, head: &Parts) -> Result<String, Refusal> {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str()));
-    let target = path::target(&gateway.options, host, head.uri.path());
+    let target = path::target(&api.options, host, head.uri.path());
     match (target, &head.method) {
         (Target::Connection(id), &Method::POST | &Method::GET | &Method::DELETE) => Ok(id),
         (Target::Connection(route) | Target::NoConnection(route), method) => {
             Err(Refusal::no_route(&route, method))
         }
-        (Target::Socket, &Method::GET)
-            if gateway.options.plain_get == PlainGet::UpgradeRequired =>
-        {
+        (Target::Socket, &Method::GET) if api.options.plain_get == PlainGet::UpgradeRequired => {
             Err(Refusal::upgrade_required())
         }
         (Target::Socket, _) => Err(Refusal::forbidden("no WebSocket is asked for".to_owned())),
@@ -138,8 +136,8 @@ fn unread(cause: Box<dyn Error + Send + Sync>) -> Refusal {
 }
 
 /// Checks the signature, as far as it is asked for.
-fn authorize(gateway: &Gateway, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
-    let auth = gateway.options.connections_auth;
+fn authorize(api: &Api, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
+    let auth = api.options.connections_auth;
     if auth == ConnectionsAuth::Off {
         return Ok(());
     }
@@ -178,8 +176,8 @@ fn post(connection: &Connection, text: String) -> Result<Answer, Refusal> {
     }
 }
 
-fn delete(gateway: &Gateway, connection: &Connection) -> Answer {
-    gateway.connections.remove(connection.id());
+fn delete(api: &Api, connection: &Connection) -> Answer {
+    api.connections.remove(connection.id());
     connection.close(Closed::deleted());
     answer::no_content()
 }

@@ -2,18 +2,29 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use local_sim_lambda::{Lambda, Lines, Settings};
 use sluice_contract::Contract;
 use uuid::Uuid;
 
-use super::{Gateway, event::Caller, options::Options, time::now_ms};
-use local_sim_lambda::{Lambda, Lines, Settings};
+use crate::{api::Api, event::caller::Caller, gateway::Gateway, options::Options, time::now_ms};
 
-/// A gateway of which every message gets an error frame: there is no function.
-pub(super) fn gateway() -> Gateway {
+/// A gateway that answers every message with an error frame: it has no function.
+pub(crate) fn gateway() -> Gateway {
+    let (contract, options, lambda) = parts();
+    Gateway::new(contract, options, lambda).expect("a gateway")
+}
+
+/// The API of such a gateway.
+pub(crate) fn api() -> Api {
+    let (contract, options, lambda) = parts();
+    Api::new(contract, options, lambda).expect("an API")
+}
+
+fn parts() -> (Contract, Options, Arc<Lambda>) {
     let contract =
         "routeSelectionExpression: $request.body.action\nroutes: { chat: { function: none } }";
     let contract = Contract::parse("gateway.yaml", contract).expect("a contract");
-    // Lambda removes it in the end, so it must be nobody's.
+    // Lambda removes it in the end, so it must be no one else's.
     let folder = std::env::temp_dir().join(Uuid::new_v4().to_string());
     let settings = Settings {
         account_concurrency: 1,
@@ -22,14 +33,14 @@ pub(super) fn gateway() -> Gateway {
     };
     let lines = Lines::start_to(io::sink()).expect("a thread");
     let lambda = Lambda::start(Vec::new(), settings, folder, lines).expect("Lambda");
-    Gateway::new(contract, Options::sample(), Arc::new(lambda)).expect("a gateway")
+    (contract, Options::sample(), Arc::new(lambda))
 }
 
 /// Somebody who connects now.
-pub(super) fn caller(gateway: &Gateway) -> Caller {
+pub(crate) fn caller(api: &Api) -> Caller {
     let connected_at = now_ms();
     Caller {
-        connection_id: gateway.ids.connection(connected_at),
+        connection_id: api.ids.connection(connected_at),
         connected_at,
         domain_name: "localhost:3001".to_owned(),
         source_ip: "127.0.0.1".to_owned(),

@@ -5,22 +5,22 @@
 //! There is one key that the simulator can check, its own. Any region is taken: there is only one of everything here.
 
 mod credential;
-mod error;
+pub(crate) mod error;
 mod time;
 
 use chrono::{DateTime, Utc};
+use local_sim_lambda::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 use sluice_sigv4::{Request, canonical_request, sha256_hex, signature, string_to_sign};
 
-pub(super) use self::error::SignatureError;
 use self::{
     credential::{Claim, Place},
+    error::SignatureError,
     time::{SKEW_MAX, SKEW_MINUTES, parse, stamp},
 };
-use local_sim_lambda::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
 /// A signature in good form, made lately for `execute-api`; whether it is right is for [`Signature::verify`] to say.
 #[derive(Debug)]
-pub(super) struct Signature {
+pub(crate) struct Signature {
     claim: Claim,
     at: DateTime<Utc>,
 }
@@ -30,7 +30,7 @@ impl Signature {
     ///
     /// # Errors
     /// There is none, it is incomplete, for another service, or not of now.
-    pub(super) fn find(request: &Request<'_>, now: DateTime<Utc>) -> Result<Self, SignatureError> {
+    pub(crate) fn find(request: &Request<'_>, now: DateTime<Utc>) -> Result<Self, SignatureError> {
         let claim = Claim::find(request)?;
         let at = parse(&claim.date).ok_or_else(|| SignatureError::bad_date(&claim.date))?;
         claim.check_scope(at)?;
@@ -43,7 +43,7 @@ impl Signature {
     }
 
     /// Whether it claims to be made with the simulator's own key.
-    pub(super) fn is_of_known_key(&self) -> bool {
+    pub(crate) fn is_of_known_key(&self) -> bool {
         self.claim.access_key_id == ACCESS_KEY_ID
     }
 
@@ -51,7 +51,7 @@ impl Signature {
     ///
     /// # Errors
     /// The key is another one, or the signature does not fit; then with what should have been signed.
-    pub(super) fn verify(&self, request: &Request<'_>, body: &[u8]) -> Result<(), SignatureError> {
+    pub(crate) fn verify(&self, request: &Request<'_>, body: &[u8]) -> Result<(), SignatureError> {
         if !self.is_of_known_key() {
             return Err(SignatureError::unknown_key());
         }

@@ -13,22 +13,22 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 /// The time as signatures have it.
-pub(super) fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     utc(now_ms())
 }
 
 /// `20/Jan/2024:11:55:08 +0000`, as `requestTime` is written.
-pub(super) fn request_time(ms: i64) -> String {
+pub(crate) fn request_time(ms: i64) -> String {
     utc(ms).format("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }
 
 /// `2020-04-30T20:10:33.236Z`, as `@connections` writes times.
-pub(super) fn iso_8601(ms: i64) -> String {
+pub(crate) fn iso_8601(ms: i64) -> String {
     utc(ms).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// `Sat, 20 Jan 2024 11:55:08 GMT`, as HTTP's `Date` is written.
-pub(super) fn http_date(ms: i64) -> String {
+pub(crate) fn http_date(ms: i64) -> String {
     utc(ms).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 

@@ -7,12 +7,12 @@ mod told;
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Instant};
 
 use bytes::Bytes;
+use local_sim_faults::{Striking, Trigger};
 use tempfile::TempDir;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::*;
 use crate::limits::{EVENT_BYTES_MAX, REPLY_BYTES_MAX};
-use local_sim_faults::{Striking, Trigger};
 
 /// Answers each event with the number of its process. It takes events of two bytes.
 const PROCESS_NUMBER: &str = r#"#!/bin/bash

@@ -6,10 +6,9 @@ use std::{
     time::Duration,
 };
 
+use local_sim_faults::{Pause, Striking, Trigger};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-
-use local_sim_faults::{Pause, Striking, Trigger};
 
 /// What is to go wrong with the invocations of one function; nothing, at first.
 ///

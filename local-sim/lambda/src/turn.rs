@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::{function::Function, invocation::Invocation};
 
 /// A poll that waits for its invocation. If it is dropped after it was sent one and before it took it, the invocation
-/// goes to another environment: it has not run.
+/// goes to another environment, unless the simulator ends: it has not run.
 #[derive(Debug)]
 pub(super) struct Turn {
     receiver: oneshot::Receiver<Invocation>,
@@ -33,7 +33,9 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(invocation) = self.end() {
+        if let Some(invocation) = self.end()
+            && !self.function.host.shutdown.is_cancelled()
+        {
             self.function.hand_on(invocation);
         }
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use local_sim_lambda::{InvokeError, Lambda};
 use local_sim_records::Record;
 use tokio::{
     task::JoinSet,
@@ -28,7 +29,6 @@ use super::{
     schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Schedule},
     source::Source,
 };
-use local_sim_lambda::{InvokeError, Lambda};
 
 /// An event source mapping that knows where to begin.
 pub struct Mapping {

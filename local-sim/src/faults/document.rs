@@ -2,12 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use local_sim_faults::Trigger;
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeStruct as _},
 };
-
-use local_sim_faults::Trigger;
 
 /// What is said of the faults: some begin, others end, and of the rest nothing is said.
 #[derive(Debug, Clone, PartialEq, Default)]

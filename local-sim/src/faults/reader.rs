@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
+use local_sim_broker::FAULT_WAIT_MAX;
+use local_sim_faults::Trigger;
+use local_sim_gateway::REORDER_MAX;
+use local_sim_lambda::LATENCY_MAX;
 use serde_json::value::RawValue;
 use sluice_contract::{ContractError, Document, Fields, Node, Refusal};
 use thiserror::Error;
 
 use super::document::{Faults, OfFunction, OfGateway, OfKafka, Said, Timed};
-use local_sim_broker::FAULT_WAIT_MAX;
-use local_sim_faults::Trigger;
-use local_sim_gateway::REORDER_MAX;
-use local_sim_lambda::LATENCY_MAX;
 
 /// What faults there can be here.
 #[derive(Debug, Clone)]

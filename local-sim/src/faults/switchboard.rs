@@ -2,6 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use local_sim_broker::{Control, Fault, Kind};
+use local_sim_console::FaultControl;
+use local_sim_faults::{Striking, Trigger};
+use local_sim_gateway::{Gateway, Reorder};
+use local_sim_lambda::Lambda;
 use parking_lot::Mutex;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -9,11 +14,6 @@ use super::{
     document::{Faults, OfFunction, OfGateway, OfKafka, Said, Timed},
     reader::Scope,
 };
-use local_sim_broker::{Control, Fault, Kind};
-use local_sim_console::FaultControl;
-use local_sim_faults::{Striking, Trigger};
-use local_sim_gateway::{Gateway, Reorder};
-use local_sim_lambda::Lambda;
 
 /// A hand on the faults of all parts of the simulator.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use kafka_protocol::{
         FetchRequest, FindCoordinatorRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest,
     },
 };
+use local_sim_faults::Trigger;
 use tokio::time::timeout;
 
 use super::{PATIENCE, Running, samples, wire::Wire};
@@ -17,7 +18,6 @@ use crate::{
     limits::FAULT_WAIT_MAX,
     store::sample::records,
 };
-use local_sim_faults::Trigger;
 
 /// Longer than anything takes without it.
 const WAIT: Duration = Duration::from_secs(1);

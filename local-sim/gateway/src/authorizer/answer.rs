@@ -9,17 +9,19 @@ use serde::{
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::policy::Policy;
-use crate::{limits::AUTHORIZER_ANSWER_BYTES_MAX, options::AuthorizerContext, principal::Scalar};
+use crate::{
+    authorizer::policy::Policy, event::principal::Scalar, limits::AUTHORIZER_ANSWER_BYTES_MAX,
+    options::AuthorizerContext,
+};
 
 /// Who it is, and what they may.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) principal_id: String,
-    pub(super) policy: Policy,
-    pub(super) context: Vec<(String, Scalar)>,
+pub(crate) struct Answer {
+    pub(crate) principal_id: String,
+    pub(crate) policy: Policy,
+    pub(crate) context: Vec<(String, Scalar)>,
     /// Keys that are not an authorizer's.
-    pub(super) unknown: Vec<String>,
+    pub(crate) unknown: Vec<String>,
 }
 
 impl Answer {
@@ -27,7 +29,7 @@ impl Answer {
     ///
     /// # Errors
     /// What is wrong with it, for the developer.
-    pub(super) fn parse(payload: &[u8], typing: AuthorizerContext) -> Result<Self, AnswerError> {
+    pub(crate) fn parse(payload: &[u8], typing: AuthorizerContext) -> Result<Self, AnswerError> {
         if payload.len() > AUTHORIZER_ANSWER_BYTES_MAX {
             return Err(AnswerError::TooLong(payload.len()));
         }
@@ -132,7 +134,7 @@ impl<'de> Deserialize<'de> for Members {
 
 /// What is wrong with an answer.
 #[derive(Debug, Error)]
-pub(super) enum AnswerError {
+pub(crate) enum AnswerError {
     #[error("{0} bytes, at most {AUTHORIZER_ANSWER_BYTES_MAX} are allowed")]
     TooLong(usize),
     #[error("it is no object")]

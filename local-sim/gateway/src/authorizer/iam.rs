@@ -1,21 +1,21 @@
 //! `AWS_IAM`: the handshake is signed.
 
 use chrono::Utc;
+use local_sim_lambda::{ACCESS_KEY_ID, ACCOUNT_ID};
 use sluice_sigv4::Request;
 
 use crate::{
-    head::Head,
-    principal::User,
-    signature::{Signature, SignatureError},
+    event::principal::User,
+    http::head::Head,
+    signature::{Signature, error::SignatureError},
 };
-use local_sim_lambda::{ACCESS_KEY_ID, ACCOUNT_ID};
 
 /// Finds the user whose signature a handshake carries: in the `Authorization` header, or in the query, which is
 /// where a browser can put it.
 ///
 /// # Errors
 /// There is none, or it is wrong.
-pub(super) fn authenticate(head: &Head) -> Result<User, SignatureError> {
+pub(crate) fn authenticate(head: &Head) -> Result<User, SignatureError> {
     let (path, query) = head.path_and_query();
     let request = Request {
         method: &head.method,

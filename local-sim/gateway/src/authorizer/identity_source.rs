@@ -4,10 +4,10 @@ use std::fmt;
 
 use sluice_contract::IdentitySource;
 
-use crate::{event::Upgrade, variables::Variables};
+use crate::{event::caller::Upgrade, log::variables::Variables};
 
 /// The first source that a request lacks, or has empty.
-pub(super) fn first_missing<'a>(
+pub(crate) fn first_missing<'a>(
     sources: &'a [IdentitySource],
     variables: &Variables<'_>,
     upgrade: &Upgrade,
@@ -46,7 +46,7 @@ fn is_any(values: &[String]) -> bool {
 }
 
 /// A source, as the contract names it.
-pub(super) struct Name<'a>(&'a IdentitySource);
+pub(crate) struct Name<'a>(&'a IdentitySource);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,31 +5,36 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use local_sim_lambda::InvokeError;
 use sluice_contract::IdentitySource;
 use thiserror::Error;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::{
-    answer::{Answer, AnswerError},
-    identity_source,
-    policy::{Decision, Policy},
-};
 use crate::{
-    Gateway,
-    access_log::{Step, Steps},
-    event::{self, Caller, Request, Upgrade},
-    integration::lambda_status,
+    api::Api,
+    authorizer::{
+        answer::{Answer, AnswerError},
+        identity_source,
+        policy::{Decision, Policy},
+    },
+    event::{
+        self,
+        caller::{Caller, Request, Upgrade},
+        principal::Custom,
+    },
+    http::refusal::Refusal,
     limits::AUTHORIZER_WAIT,
-    principal::Custom,
-    refusal::Refusal,
-    variables::Variables,
+    log::{
+        entry::{Step, Steps},
+        variables::Variables,
+    },
+    routing::integration::lambda_status,
 };
-use local_sim_lambda::InvokeError;
 
 /// Checks that a handshake carries what the authorizer is to look at; else it is not even asked.
-pub(super) fn check_identity(
-    gateway: &Gateway,
+pub(crate) fn check_identity(
+    api: &Api,
     caller: &Caller,
     request: &Request,
     upgrade: &Upgrade,
@@ -37,7 +42,7 @@ pub(super) fn check_identity(
     steps: &mut Steps,
 ) -> Result<(), Refusal> {
     let variables = Variables {
-        stage: &gateway.stage,
+        stage: &api.stage,
         caller,
         request,
         event_type: "CONNECT",
@@ -55,27 +60,27 @@ pub(super) fn check_identity(
 }
 
 /// Asks the authorizer, and goes by its policy.
-pub(super) async fn ask(
-    gateway: &Gateway,
+pub(crate) async fn ask(
+    api: &Api,
     function: &str,
     caller: &Caller,
     request: &Request,
     upgrade: &Upgrade,
     steps: &mut Steps,
 ) -> Result<Custom, Refusal> {
-    let event = event::authorizer(&gateway.stage, caller, request, upgrade);
-    let (answer, step) = invoke(gateway, function, event).await;
+    let event = event::authorizer(&api.stage, caller, request, upgrade);
+    let (answer, step) = invoke(api, function, event).await;
     let latency = step.latency.unwrap_or_default();
     steps.authorizer = step;
     let answer = answer.map_err(|failure| failure.refuse(function))?;
-    let decided = decide(&answer.policy, &gateway.stage.method_arn());
+    let decided = decide(&answer.policy, &api.stage.method_arn());
     steps.authorize = match &decided {
         Ok(()) => Step::of(200, None),
         Err(_) => Step::of(403, Some(NOT_AUTHORIZED.to_owned())),
     };
     decided.map_err(|why| Refusal::new(403, "Forbidden", format!("{function}: {why}")))?;
     for name in &answer.unknown {
-        warn!("{function}: the key {name:?} of the answer means nothing to API Gateway");
+        warn!("{function}: the key {name:?} of the answer means nothing to API Api");
     }
     Ok(Custom {
         principal_id: answer.principal_id,
@@ -84,19 +89,15 @@ pub(super) async fn ask(
     })
 }
 
-async fn invoke(
-    gateway: &Gateway,
-    function: &str,
-    event: Bytes,
-) -> (Result<Answer, Failure>, Step) {
+async fn invoke(api: &Api, function: &str, event: Bytes) -> (Result<Answer, Failure>, Step) {
     let started = Instant::now();
-    let invoked = timeout(AUTHORIZER_WAIT, gateway.lambda.invoke(function, event)).await;
+    let invoked = timeout(AUTHORIZER_WAIT, api.lambda.invoke(function, event)).await;
     let latency = u64::try_from(started.elapsed().as_millis()).ok();
     let (integration_status, answer) = match invoked {
         Err(_) => (None, Err(Failure::Late)),
         Ok(Err(error)) => (Some(lambda_status(&error)), Err(Failure::of(error))),
         Ok(Ok(payload)) => {
-            let answer = Answer::parse(&payload, gateway.options.authorizer_context);
+            let answer = Answer::parse(&payload, api.options.authorizer_context);
             (Some(200), answer.map_err(Failure::Malformed))
         }
     };

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A policy document.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct Policy {
+pub(crate) struct Policy {
     #[serde(rename = "Version", default)]
     _version: Version,
     #[serde(rename = "Id", default)]
@@ -48,7 +48,7 @@ enum Effect {
 
 /// What a policy says about connecting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(crate) enum Decision {
     Allow,
     /// A statement denies it, whatever others allow.
     Deny,
@@ -58,7 +58,7 @@ pub(super) enum Decision {
 
 impl Policy {
     /// Decides about the route with this ARN.
-    pub(super) fn decide(&self, arn: &str) -> Decision {
+    pub(crate) fn decide(&self, arn: &str) -> Decision {
         let says = |effect| {
             self.statement
                 .iter()
@@ -74,7 +74,7 @@ impl Policy {
     }
 
     /// All resources, for a person to compare.
-    pub(super) fn resources(&self) -> String {
+    pub(crate) fn resources(&self) -> String {
         let all: Vec<&str> = self
             .statement
             .iter()

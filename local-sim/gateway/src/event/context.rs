@@ -2,17 +2,19 @@
 
 use serde::Serialize;
 
-use super::{Caller, Request, Stage};
 use crate::{
     close::Closed,
+    event::{
+        caller::{Caller, Request, Stage},
+        principal::{InEvent, Principal, User},
+    },
     id::Id,
-    principal::{InEvent, Principal, User},
     time::request_time,
 };
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Context<'a> {
+pub(crate) struct Context<'a> {
     route_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorizer: Option<InEvent<'a>>,
@@ -37,7 +39,7 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         stage: &'a Stage,
         caller: &'a Caller,
         route_key: &'a str,
@@ -69,7 +71,7 @@ impl<'a> Context<'a> {
     }
 
     /// Adds what a message's has more.
-    pub(super) fn of_message(self, id: &'a Id) -> Self {
+    pub(crate) fn of_message(self, id: &'a Id) -> Self {
         Self {
             message_id: Some(id),
             ..self
@@ -77,7 +79,7 @@ impl<'a> Context<'a> {
     }
 
     /// Adds what that of a connection's end has more.
-    pub(super) fn of_end(self, closed: &'a Closed) -> Self {
+    pub(crate) fn of_end(self, closed: &'a Closed) -> Self {
         Self {
             disconnect_status_code: Some(closed.code),
             disconnect_reason: Some(&closed.reason),

@@ -21,7 +21,7 @@ pub(crate) fn group(
 }
 
 /// `{name: last value}`.
-pub(super) struct Last<'a>(pub(super) &'a MultiMap);
+pub(crate) struct Last<'a>(pub(crate) &'a MultiMap);
 
 impl Serialize for Last<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,7 +30,7 @@ impl Serialize for Last<'_> {
 }
 
 /// `{name: [value, …]}`.
-pub(super) struct All<'a>(pub(super) &'a MultiMap);
+pub(crate) struct All<'a>(pub(crate) &'a MultiMap);
 
 impl Serialize for All<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

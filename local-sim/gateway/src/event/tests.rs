@@ -1,11 +1,12 @@
 //! Events against recorded ones: the same inputs must give the same keys in the same order, and the same values
 //! where these are no redactions.
 
+use local_sim_lambda::ACCOUNT_ID;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::principal::{Custom, Scalar};
+use crate::event::principal::{Custom, Principal, Scalar, User};
 
 macro_rules! recorded {
     ($name:literal) => {

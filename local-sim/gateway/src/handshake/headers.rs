@@ -1,12 +1,16 @@
 //! A handshake's headers and query, as functions see them.
 
 use crate::{
-    event::{self, Caller, MultiMap, group},
-    head::Head,
+    event::{
+        self,
+        caller::Caller,
+        multi_map::{MultiMap, group},
+    },
+    http::head::Head,
 };
 
 /// The headers: by name in any case, without the hop's own, with the gateway's.
-pub(super) fn seen(head: &Head, caller: &Caller) -> MultiMap {
+pub(crate) fn seen(head: &Head, caller: &Caller) -> MultiMap {
     let is_own = |name: &str| OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
     let passed = head
         .headers
@@ -46,7 +50,7 @@ fn trace_id(ms: i64) -> String {
 }
 
 /// The query string's values, decoded, by name.
-pub(super) fn parameters(query: &str) -> MultiMap {
+pub(crate) fn parameters(query: &str) -> MultiMap {
     group(
         form_urlencoded::parse(query.as_bytes()).into_owned(),
         |one, other| one == other,

@@ -11,20 +11,20 @@ use serde::Serialize;
 use crate::{connection::Connection, time::iso_8601};
 
 /// A whole answer.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// A message is on its way; that the client reads it is not said.
-pub(super) fn accepted() -> Answer {
+pub(crate) fn accepted() -> Answer {
     with_body(StatusCode::OK, Bytes::new())
 }
 
 /// A connection is being closed.
-pub(super) fn no_content() -> Answer {
+pub(crate) fn no_content() -> Answer {
     with_body(StatusCode::NO_CONTENT, Bytes::new())
 }
 
 /// What there is to know of a connection.
-pub(super) fn description(connection: &Connection) -> Answer {
+pub(crate) fn description(connection: &Connection) -> Answer {
     let caller = &connection.caller;
     json(
         StatusCode::OK,
@@ -56,7 +56,7 @@ struct Identity<'a> {
 }
 
 /// An answer with this value.
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(value).expect("strings are always JSON");
     let mut answer = with_body(status, body.into());
     answer
@@ -66,7 +66,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 }
 
 /// An answer with these bytes.
-pub(super) fn with_body(status: StatusCode, body: Bytes) -> Answer {
+pub(crate) fn with_body(status: StatusCode, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     answer

@@ -2,11 +2,11 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::{domain::Address, options::Options};
+use crate::{http::domain::Address, options::Options};
 
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// A connection, by what may be its id.
     Connection(String),
     /// Nothing, although it is below `@connections`.
@@ -22,7 +22,7 @@ pub(super) enum Target {
 
 /// Reads `/{stage}/@connections/{id}`, or on the custom domain `/@connections/{id}`; each part may be
 /// percent-encoded once.
-pub(super) fn target(options: &Options, host: Option<&str>, path: &str) -> Target {
+pub(crate) fn target(options: &Options, host: Option<&str>, path: &str) -> Target {
     let domain_name = options.domain_name.as_deref();
     let address = Address::of(&options.stage, domain_name, host, path);
     if address.is_socket() {

@@ -7,15 +7,17 @@ use hyper::{
 };
 use tracing::warn;
 
-use super::answer::{self, Answer};
 use crate::{
-    id::Id, limits::MESSAGE_BYTES_MAX, outbound::PostError, signature::SignatureError,
-    throttle::Throttled,
+    connection::outbound::PostError,
+    id::Id,
+    limits::{MESSAGE_BYTES_MAX, throttle::Throttled},
+    management::answer::{self, Answer},
+    signature::error::SignatureError,
 };
 
 /// A request that is not carried out.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     error_type: &'static str,
     /// What the client is told; without it the body is empty, which is not even JSON.
@@ -43,7 +45,7 @@ impl Refusal {
     }
 
     /// The path is not of this API and stage.
-    pub(super) fn forbidden(why: String) -> Self {
+    pub(crate) fn forbidden(why: String) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
             "ForbiddenException",
@@ -53,21 +55,21 @@ impl Refusal {
     }
 
     /// The path is below `@connections`, but names nothing there, or takes no such method.
-    pub(super) fn no_route(route: &str, method: &Method) -> Self {
+    pub(crate) fn no_route(route: &str, method: &Method) -> Self {
         let message = format!("No method found matching route {route} for http method {method}.");
         let why = "expected POST, GET or DELETE of @connections/{connectionId}".to_owned();
         Self::new(StatusCode::FORBIDDEN, "ForbiddenException", &message, why)
     }
 
     /// A WebSocket can be opened there, which is not asked for.
-    pub(super) fn upgrade_required() -> Self {
+    pub(crate) fn upgrade_required() -> Self {
         let status = StatusCode::UPGRADE_REQUIRED;
         let why = "a WebSocket is opened with `Upgrade: websocket`".to_owned();
         Self::new(status, "BadRequestException", "Upgrade Required", why)
     }
 
     /// The body is longer than a message may be.
-    pub(super) fn too_large() -> Self {
+    pub(crate) fn too_large() -> Self {
         let message = format!("the message is longer than {MESSAGE_BYTES_MAX} bytes");
         let status = StatusCode::PAYLOAD_TOO_LARGE;
         Self::new(
@@ -79,7 +81,7 @@ impl Refusal {
     }
 
     /// The body did not come whole, or is no text where it must be.
-    pub(super) fn unreadable(why: String) -> Self {
+    pub(crate) fn unreadable(why: String) -> Self {
         let message = format!("the body cannot be read: {why}");
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -90,7 +92,7 @@ impl Refusal {
     }
 
     /// This is not in the form of an id.
-    pub(super) fn malformed_id(id: &str) -> Self {
+    pub(crate) fn malformed_id(id: &str) -> Self {
         let message = format!("Invalid connectionId: {id}");
         let why = if id.contains('%') {
             format!("{id:?} is an id that was percent-encoded twice")
@@ -106,7 +108,7 @@ impl Refusal {
     }
 
     /// There is no such connection, any more or yet.
-    pub(super) fn gone(id: &Id, is_opening: bool) -> Self {
+    pub(crate) fn gone(id: &Id, is_opening: bool) -> Self {
         let why = if is_opening {
             format!("{id} is not open before its $connect has replied")
         } else {
@@ -117,12 +119,12 @@ impl Refusal {
 
     /// More requests than the account may make.
     #[expect(clippy::needless_pass_by_value, reason = "the error of a `map_err`")]
-    pub(super) fn throttled(throttled: Throttled) -> Self {
+    pub(crate) fn throttled(throttled: Throttled) -> Self {
         Self::limit_exceeded(throttled.to_string())
     }
 
     /// A message cannot be queued.
-    pub(super) fn of_post(id: &Id, error: PostError) -> Self {
+    pub(crate) fn of_post(id: &Id, error: PostError) -> Self {
         match error {
             PostError::Full => Self::limit_exceeded(format!(
                 "{id} reads too slowly: what was posted before has not been read yet"
@@ -136,13 +138,13 @@ impl Refusal {
     }
 
     /// Says on the log why.
-    pub(super) fn log(&self, method: &Method, path: &str) {
+    pub(crate) fn log(&self, method: &Method, path: &str) {
         let status = self.status.as_u16();
         warn!("{method} {path} refused with {status}: {}", self.why);
     }
 
     /// What the client gets.
-    pub(super) fn answer(&self) -> Answer {
+    pub(crate) fn answer(&self) -> Answer {
         let mut answer = match &self.message {
             Some(message) => answer::json(self.status, &serde_json::json!({ "message": message })),
             None => answer::with_body(self.status, Bytes::new()),

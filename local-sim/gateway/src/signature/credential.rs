@@ -4,25 +4,25 @@ use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::percent_decode_str;
 use sluice_sigv4::{ALGORITHM, DATE_FORMAT, Request, Scope, TERMINATOR};
 
-use super::{error::SignatureError, time::SKEW_MAX};
+use crate::signature::{error::SignatureError, time::SKEW_MAX};
 
 /// The parts of a signature as the request states them, none of them proved.
 #[derive(Debug)]
-pub(super) struct Claim {
-    pub(super) access_key_id: String,
+pub(crate) struct Claim {
+    pub(crate) access_key_id: String,
     /// Date, region, service and terminator.
     scope: [String; 4],
     /// When it was made, as written.
-    pub(super) date: String,
+    pub(crate) date: String,
     /// In lower case, in the order given.
-    pub(super) signed_headers: Vec<String>,
-    pub(super) signature: String,
-    pub(super) place: Place,
+    pub(crate) signed_headers: Vec<String>,
+    pub(crate) signature: String,
+    pub(crate) place: Place,
 }
 
 /// Where a signature stands, and so how long it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// In the `Authorization` header.
     Header,
     /// In the query, which holds for as long as the signer said.
@@ -30,7 +30,7 @@ pub(super) enum Place {
 }
 
 impl Claim {
-    pub(super) fn find(request: &Request<'_>) -> Result<Self, SignatureError> {
+    pub(crate) fn find(request: &Request<'_>) -> Result<Self, SignatureError> {
         if let Some(authorization) = header(request, "authorization") {
             return Self::in_header(request, authorization);
         }
@@ -43,7 +43,7 @@ impl Claim {
     }
 
     /// What it claims to be signed for; its terminator is for [`Claim::check_scope`] to check.
-    pub(super) fn scope(&self) -> Scope<'_> {
+    pub(crate) fn scope(&self) -> Scope<'_> {
         let [date, region, service, _] = &self.scope;
         Scope {
             date,
@@ -52,7 +52,7 @@ impl Claim {
         }
     }
 
-    pub(super) fn check_scope(&self, at: DateTime<Utc>) -> Result<(), SignatureError> {
+    pub(crate) fn check_scope(&self, at: DateTime<Utc>) -> Result<(), SignatureError> {
         let [date, _, service, terminator] = &self.scope;
         let mut faults = String::new();
         if service != SERVICE {

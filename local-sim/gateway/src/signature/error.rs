@@ -20,46 +20,46 @@ impl SignatureError {
         }
     }
 
-    pub(super) fn missing() -> Self {
+    pub(crate) fn missing() -> Self {
         Self::new(
             "MissingAuthenticationTokenException",
             "Missing Authentication Token",
         )
     }
 
-    pub(super) fn incomplete(message: String) -> Self {
+    pub(crate) fn incomplete(message: String) -> Self {
         Self::new("IncompleteSignatureException", message)
     }
 
-    pub(super) fn bad_date(found: &str) -> Self {
+    pub(crate) fn bad_date(found: &str) -> Self {
         Self::incomplete(format!(
             "Date must be in ISO-8601 'basic format'. Got '{found}'. See http://en.wikipedia.org/wiki/ISO_8601"
         ))
     }
 
-    pub(super) fn bad_scope(message: String) -> Self {
+    pub(crate) fn bad_scope(message: String) -> Self {
         Self::new("InvalidSignatureException", message)
     }
 
-    pub(super) fn host_not_signed() -> Self {
+    pub(crate) fn host_not_signed() -> Self {
         Self::new(
             "InvalidSignatureException",
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
         )
     }
 
-    pub(super) fn stale(message: String) -> Self {
+    pub(crate) fn stale(message: String) -> Self {
         Self::new("InvalidSignatureException", message)
     }
 
-    pub(super) fn unknown_key() -> Self {
+    pub(crate) fn unknown_key() -> Self {
         Self::new(
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
         )
     }
 
-    pub(super) fn mismatch(canonical: &str, to_sign: &str) -> Self {
+    pub(crate) fn mismatch(canonical: &str, to_sign: &str) -> Self {
         Self::new(
             "InvalidSignatureException",
             format!(

@@ -4,12 +4,12 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use sluice_sigv4::TIME_FORMAT;
 
 /// How many minutes the clocks of client and gateway may differ.
-pub(super) const SKEW_MINUTES: i64 = 5;
+pub(crate) const SKEW_MINUTES: i64 = 5;
 /// The same as a duration.
-pub(super) const SKEW_MAX: TimeDelta = TimeDelta::minutes(SKEW_MINUTES);
+pub(crate) const SKEW_MAX: TimeDelta = TimeDelta::minutes(SKEW_MINUTES);
 
 /// Reads `20150830T123600Z`, or the format of a `Date` header.
-pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
+pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     match NaiveDateTime::parse_from_str(text, TIME_FORMAT) {
         Ok(time) => Some(time.and_utc()),
         Err(_) => DateTime::parse_from_rfc2822(text)
@@ -19,6 +19,6 @@ pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Writes a time as `20150830T123600Z`.
-pub(super) fn stamp(time: DateTime<Utc>) -> String {
+pub(crate) fn stamp(time: DateTime<Utc>) -> String {
     time.format(TIME_FORMAT).to_string()
 }

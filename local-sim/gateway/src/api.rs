@@ -1,0 +1,115 @@
+//! The API and its stage: what every part of the gateway shares.
+
+use std::sync::Arc;
+
+use local_sim_lambda::Lambda;
+use sluice_contract::{Contract, Route};
+use tokio::sync::broadcast;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock::Clock,
+    connection::{blackhole::Blackhole, registry::Registry, view::ConnectionChange},
+    event::caller::{Request, Stage},
+    faults::Faults,
+    id::Ids,
+    limits::{CHANGES_MAX, throttle::Throttle},
+    log::{
+        access_log::{AccessLog, AccessLogError},
+        warn_once::WarnOnce,
+    },
+    options::Options,
+    time::now_ms,
+};
+
+/// One API with one stage.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) stage: Stage,
+    pub(crate) options: Options,
+    pub(crate) contract: Contract,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) throttle: Throttle,
+    pub(crate) lambda: Arc<Lambda>,
+    pub(crate) ids: Ids,
+    pub(crate) connections: Registry,
+    pub(crate) blackhole: Blackhole,
+    pub(crate) faults: Faults,
+    pub(crate) changes: broadcast::Sender<ConnectionChange>,
+    pub(crate) access_log: AccessLog,
+    pub(crate) warn_once: WarnOnce,
+    /// Everything that the end waits for.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Api {
+    /// Makes the API of a contract.
+    ///
+    /// # Errors
+    /// The access log cannot be written.
+    pub(crate) fn new(
+        contract: Contract,
+        options: Options,
+        lambda: Arc<Lambda>,
+    ) -> Result<Self, AccessLogError> {
+        let clock = Arc::new(Clock::default());
+        let format = options.access_log_format.as_deref();
+        Ok(Self {
+            access_log: AccessLog::open(options.access_log.as_deref(), format)?,
+            warn_once: WarnOnce::default(),
+            stage: Stage {
+                api_id: API_ID.to_owned(),
+                name: options.stage.clone(),
+                variables: contract.stage.variables.clone(),
+            },
+            throttle: Throttle::new(&contract, options.account_quotas, Arc::clone(&clock)),
+            options,
+            contract,
+            clock,
+            lambda,
+            ids: Ids::new(),
+            connections: Registry::default(),
+            blackhole: Blackhole::new(),
+            faults: Faults::default(),
+            changes: broadcast::Sender::new(CHANGES_MAX),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+        })
+    }
+
+    /// A client's action, with an id of its own, at this moment.
+    pub(crate) fn request(&self) -> Request {
+        let at = now_ms();
+        Request {
+            id: self.ids.request(at),
+            at,
+        }
+    }
+
+    /// Finds the route for what the route selection expression said, or `$default`.
+    ///
+    /// A client cannot name a lifecycle route: what begins with `$` never matches.
+    pub(crate) fn select(&self, selected: &str) -> Option<(&str, &Route)> {
+        let routes = &self.contract.routes;
+        let named = if selected.starts_with('$') {
+            None
+        } else {
+            routes.get_key_value(selected)
+        };
+        named
+            .or_else(|| routes.get_key_value("$default"))
+            .map(|(key, route)| (key.as_str(), route))
+    }
+
+    /// Tells those who watch, if there are any.
+    pub(crate) fn tell(&self, change: impl FnOnce() -> ConnectionChange) {
+        if self.changes.receiver_count() > 0 {
+            // The last one may have gone in between.
+            let _ = self.changes.send(change());
+        }
+    }
+}
+
+/// An API id as API Gateway makes them; constant, so that a record's `ce_source` is the same in every run.
+const API_ID: &str = "s1u1ce0sim";

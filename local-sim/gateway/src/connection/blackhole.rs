@@ -1,0 +1,132 @@
+//! Sockets whose plug was pulled: nothing is read from them or written to them any more, and they stay open.
+
+use std::{mem, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::UNPLUGGED_MAX;
+
+/// All such sockets, a bounded number of them.
+#[derive(Debug)]
+pub(crate) struct Blackhole {
+    places: Arc<Semaphore>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Cancelled when all of now are given up.
+    given_up: CancellationToken,
+    /// Those whose connections have ended.
+    sockets: Vec<(TcpStream, Plug)>,
+}
+
+/// A plug that is to be pulled, or was: a place among them.
+#[derive(Debug, Clone)]
+pub(crate) struct Plug {
+    /// Cancelled once the socket is left alone.
+    pulled: CancellationToken,
+    given_up: CancellationToken,
+    _place: Arc<OwnedSemaphorePermit>,
+}
+
+impl Plug {
+    /// Takes note that the socket is left alone from now on.
+    pub(crate) fn pull(&self) {
+        self.pulled.cancel();
+    }
+
+    /// Whether the socket is left alone.
+    pub(crate) fn is_pulled(&self) -> bool {
+        self.pulled.is_cancelled()
+    }
+
+    /// Completes when the socket is left alone.
+    pub(crate) async fn pulled(&self) {
+        self.pulled.cancelled().await;
+    }
+
+    /// Completes when its socket is given up.
+    pub(crate) async fn given_up(&self) {
+        self.given_up.cancelled().await;
+    }
+}
+
+impl Blackhole {
+    pub(crate) fn new() -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(UNPLUGGED_MAX)),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Takes a place for one more; `None` where there is none left.
+    pub(crate) fn plug(&self) -> Option<Plug> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(Plug {
+            pulled: CancellationToken::new(),
+            given_up: self.kept.lock().given_up.clone(),
+            _place: Arc::new(place),
+        })
+    }
+
+    /// Keeps the socket of a connection that has ended, unless it was given up.
+    pub(crate) fn keep(&self, socket: TcpStream, plug: Plug) {
+        let mut kept = self.kept.lock();
+        if !plug.given_up.is_cancelled() {
+            kept.sockets.push((socket, plug));
+        }
+    }
+
+    /// Closes all of them; connections that have not ended yet do so.
+    pub(crate) fn give_up(&self) {
+        let kept = mem::take(&mut *self.kept.lock());
+        kept.given_up.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt as _, net::TcpListener};
+
+    use super::*;
+
+    /// Both ends of a connection.
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (client.unwrap(), accepted.unwrap().0)
+    }
+
+    #[test]
+    fn places_are_bounded_and_free_again_when_nobody_has_them() {
+        let unplugged = Blackhole::new();
+        let plugs: Vec<Plug> = std::iter::from_fn(|| unplugged.plug()).collect();
+        assert_eq!(plugs.len(), UNPLUGGED_MAX);
+        drop(plugs);
+        assert!(unplugged.plug().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_is_closed_whether_it_was_kept_before_or_after() {
+        let unplugged = Blackhole::new();
+        let (mut before, kept) = pair().await;
+        let (mut after, late) = pair().await;
+        let plug = unplugged.plug().unwrap();
+        unplugged.keep(kept, unplugged.plug().unwrap());
+        assert!(!plug.given_up.is_cancelled());
+        unplugged.give_up();
+        plug.given_up().await;
+        unplugged.keep(late, plug);
+        for client in [&mut before, &mut after] {
+            assert_eq!(client.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+        }
+        assert_eq!(unplugged.places.available_permits(), UNPLUGGED_MAX);
+    }
+}

@@ -1,0 +1,197 @@
+//! An HTTP answer to a handshake that does not become a WebSocket.
+
+use std::{
+    borrow::Cow,
+    fmt::{Display, Write as _},
+};
+
+use hyper::StatusCode;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tracing::warn;
+
+use crate::{
+    id::Id,
+    limits::{CLOSE_WAIT, URL_BYTES_MAX},
+    signature::error::SignatureError,
+    time::{http_date, now_ms},
+};
+
+/// Why a handshake is refused: a status and a word for the client, the reason for the developer.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: u16,
+    message: Cow<'static, str>,
+    error_type: &'static str,
+    why: String,
+    ids: Option<(Id, Id)>,
+}
+
+impl Refusal {
+    /// Refuses with a status, and what it says to the client.
+    pub(crate) fn new(
+        status: u16,
+        message: impl Into<Cow<'static, str>>,
+        why: impl Display,
+    ) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            error_type: error_type(status),
+            why: why.to_string(),
+            ids: None,
+        }
+    }
+
+    /// Refuses with a status that `$connect` led to, and the word that goes with it.
+    pub(crate) fn of_status(status: u16, why: impl Display) -> Self {
+        let message = match status {
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            429 => "Too Many Requests",
+            504 => "Endpoint request timed out",
+            300..500 => StatusCode::from_u16(status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or("Bad Request"),
+            _ => "Internal server error",
+        };
+        Self::new(status, message, why)
+    }
+
+    /// Refuses a handshake that is not rightly signed, in AWS's words.
+    pub(crate) fn of_signature(error: &SignatureError) -> Self {
+        let summary = error.message.lines().next().unwrap_or_default();
+        let why = format!("AWS_IAM: {summary}");
+        Self {
+            error_type: error.error_type,
+            ..Self::new(403, error.message.clone(), why)
+        }
+    }
+
+    /// Refuses a URL of so many bytes.
+    pub(crate) fn url_too_long(bytes: usize) -> Self {
+        let why = format!("the URL has {bytes} bytes or more, at most {URL_BYTES_MAX} are allowed");
+        Self::new(414, "Request-URI Too Long", why)
+    }
+
+    /// Names the connection that it would have been, and the request.
+    pub(crate) fn of(self, connection_id: Id, request_id: Id) -> Self {
+        Self {
+            ids: Some((connection_id, request_id)),
+            ..self
+        }
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// What the client is told.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Says on the log why, answers, and closes.
+    pub(crate) async fn send(self, mut socket: TcpStream) {
+        warn!("handshake refused with {}: {}", self.status, self.why);
+        let answering = async {
+            socket.write_all(self.to_http().as_bytes()).await?;
+            socket.shutdown().await?;
+            // What the client still sends would otherwise reset the connection before it has read the answer.
+            let mut rest = [0; 512];
+            while socket.read(&mut rest).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        };
+        // Late or gone: the client is not owed more.
+        let _ = timeout(CLOSE_WAIT, answering).await;
+    }
+
+    fn to_http(&self) -> String {
+        let message = json!(self.message);
+        let body = match &self.ids {
+            None => format!(r#"{{"message":{message}}}"#),
+            Some((connection, request)) => format!(
+                r#"{{"message":{message},"connectionId":"{connection}","requestId":"{request}"}}"#
+            ),
+        };
+        let reason = StatusCode::from_u16(self.status)
+            .ok()
+            .and_then(|status| status.canonical_reason());
+        let mut http = format!(
+            "HTTP/1.1 {} {}\r\n",
+            self.status,
+            reason.unwrap_or_default()
+        );
+        if self.status == 426 {
+            http.push_str("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(
+            http,
+            "Date: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\
+             x-amzn-ErrorType: {}\r\n\r\n{body}",
+            http_date(now_ms()),
+            body.len(),
+            self.error_type,
+        );
+        http
+    }
+}
+
+fn error_type(status: u16) -> &'static str {
+    match status {
+        401 => "UnauthorizedException",
+        403 => "ForbiddenException",
+        429 => "LimitExceededException",
+        400..500 => "BadRequestException",
+        _ => "InternalServerErrorException",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_whole_http() {
+        let http = Refusal::new(403, "Forbidden", "why").to_http();
+        assert!(
+            http.starts_with("HTTP/1.1 403 Forbidden\r\nDate: "),
+            "{http}"
+        );
+        assert!(http.contains("\r\nContent-Length: 23\r\n"), "{http}");
+        assert!(
+            http.ends_with(
+                "\r\nx-amzn-ErrorType: ForbiddenException\r\n\r\n{\"message\":\"Forbidden\"}"
+            ),
+            "{http}"
+        );
+    }
+
+    #[test]
+    fn a_refusal_by_connect_names_its_ids() {
+        let [connection, request] =
+            ["R1kmxc2VNjMCFIA=", "R1knPH17NjMFftw="].map(|id| Id::parse(id).unwrap());
+        let http = Refusal::of_status(404, "why")
+            .of(connection, request)
+            .to_http();
+        let body = r#"{"message":"Not Found","connectionId":"R1kmxc2VNjMCFIA=","requestId":"R1knPH17NjMFftw="}"#;
+        assert!(http.ends_with(&format!("\r\n\r\n{body}")), "{http}");
+    }
+
+    #[test]
+    fn every_status_has_its_word() {
+        let check = |status| Refusal::of_status(status, "why").message().to_owned();
+        assert_eq!(check(302), "Found");
+        assert_eq!(check(401), "Unauthorized");
+        assert_eq!(check(418), "I'm a teapot");
+        assert_eq!(check(499), "Bad Request");
+        assert_eq!(check(502), "Internal server error");
+        assert_eq!(check(504), "Endpoint request timed out");
+    }
+}

@@ -1,0 +1,98 @@
+//! What is logged of one event.
+
+use crate::log::variables::Variables;
+
+/// One event and what became of it.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) variables: Variables<'a>,
+    /// As HTTP would tell the outcome.
+    pub(crate) status: u16,
+    /// What the client was told, where it was told of an error.
+    pub(crate) error: Option<&'a str>,
+    pub(crate) steps: &'a Steps,
+}
+
+/// What was done for an event.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    /// Checking a signature.
+    pub(crate) authenticate: Step,
+    /// Evaluating a policy.
+    pub(crate) authorize: Step,
+    /// Asking a Lambda authorizer.
+    pub(crate) authorizer: Step,
+    /// Asking the route's function.
+    pub(crate) integration: Step,
+}
+
+/// One of these things; empty where it was not done.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    pub(crate) status: Option<u16>,
+    /// What Lambda said, in the place of its function.
+    pub(crate) integration_status: Option<u16>,
+    /// Milliseconds.
+    pub(crate) latency: Option<u64>,
+    pub(crate) error: Option<String>,
+}
+
+impl Step {
+    /// A step that took no time.
+    pub(crate) fn of(status: u16, error: Option<String>) -> Self {
+        Self {
+            status: Some(status),
+            error,
+            latency: Some(0),
+            integration_status: None,
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<String> {
+        match name {
+            "status" => self.status.map(|status| status.to_string()),
+            "integrationStatus" => self.integration_status.map(|status| status.to_string()),
+            "latency" => self.latency.map(|latency| latency.to_string()),
+            "error" => self.error.clone(),
+            _ => None,
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// The value of a variable, without `$context.`; `None` where it has none.
+    pub(crate) fn find(&self, name: &str) -> Option<String> {
+        let step = |step: &Step, name: &str| step.find(name);
+        match name.split_once('.') {
+            Some(("authenticate", name)) => step(&self.steps.authenticate, name),
+            Some(("authorize", name)) => step(&self.steps.authorize, name),
+            Some(("authorizer", property)) => {
+                step(&self.steps.authorizer, property).or_else(|| self.variables.find(name))
+            }
+            Some(("integration", name)) => step(&self.steps.integration, name),
+            Some(("error", "message")) => self.error.map(str::to_owned),
+            Some(("error", "messageString")) => self
+                .error
+                .map(|error| serde_json::Value::from(error).to_string()),
+            Some(("error", "responseType")) => self.error.map(|_| self.response_type().to_owned()),
+            _ => match name {
+                "integrationLatency" => step(&self.steps.integration, "latency"),
+                "status" => Some(self.status.to_string()),
+                name => self.variables.find(name),
+            },
+        }
+    }
+
+    /// The names of <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
+    fn response_type(&self) -> &'static str {
+        match self.status {
+            401 => "UNAUTHORIZED",
+            403 => "ACCESS_DENIED",
+            429 => "THROTTLED",
+            504 => "INTEGRATION_TIMEOUT",
+            400..500 => "DEFAULT_4XX",
+            _ if self.steps.authorizer.error.is_some() => "AUTHORIZER_CONFIGURATION_ERROR",
+            _ => "INTEGRATION_FAILURE",
+        }
+    }
+}

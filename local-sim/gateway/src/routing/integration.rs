@@ -1,0 +1,182 @@
+//! Invoking a route's function: what comes back, or why nothing does.
+
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use local_sim_lambda::InvokeError;
+use sluice_contract::Route;
+use thiserror::Error;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::{
+    api::Api,
+    id::Id,
+    log::entry::Step,
+    routing::reply::{Reply, ReplyError},
+};
+
+/// An invocation that is over, as far as the gateway cares.
+#[derive(Debug)]
+pub(crate) struct Integration {
+    pub(crate) result: Result<Reply, IntegrationError>,
+    latency: Duration,
+}
+
+impl Integration {
+    /// What an access log says of it.
+    pub(crate) fn step(&self) -> Step {
+        let (integration_status, error) = match &self.result {
+            Ok(_) => (Some(200), None),
+            Err(error) => (error.lambda_status(), Some(error.to_string())),
+        };
+        Step {
+            status: self.result.as_ref().ok().map(|reply| reply.status_code),
+            integration_status,
+            latency: u64::try_from(self.latency.as_millis()).ok(),
+            error,
+        }
+    }
+}
+
+/// Invokes a route's function, and reads its reply.
+///
+/// A function that outlives the integration's timeout runs on; its reply is lost.
+pub(crate) async fn integrate(api: &Api, route: &Route, event: Bytes) -> Integration {
+    let started = Instant::now();
+    let invoked = timeout(route.timeout, api.lambda.invoke(&route.function, event)).await;
+    let latency = started.elapsed();
+    let result = match invoked {
+        Err(_) => Err(IntegrationError::TimedOut(route.timeout)),
+        Ok(Err(error)) => Err(IntegrationError::Invoke(error)),
+        Ok(Ok(payload)) => Reply::parse(&payload).map_err(IntegrationError::Malformed),
+    };
+    if let Err(error) = &result {
+        error.log(&route.function);
+    }
+    Integration { result, latency }
+}
+
+/// Why a function's reply is missing.
+#[derive(Debug, Error)]
+pub(crate) enum IntegrationError {
+    #[error("no reply within the integration's timeout of {} ms; it runs on, and its reply is lost", .0.as_millis())]
+    TimedOut(Duration),
+    #[error("{0}")]
+    Invoke(InvokeError),
+    #[error("malformed proxy reply: {0}")]
+    Malformed(ReplyError),
+}
+
+impl IntegrationError {
+    /// Says on the log what happened, for the developer; the client learns little.
+    pub(crate) fn log(&self, function: &str) {
+        match self {
+            Self::TimedOut(_) => warn!("{function}: {self}"),
+            // Lambda says it, once in a while.
+            Self::Invoke(InvokeError::Throttled) => debug!("{function}: {self}"),
+            Self::Invoke(_) => warn!("{function}: {self}"),
+            Self::Malformed(_) => warn!(
+                "{function}: {self}; expected {{\"statusCode\":…}} with nothing but headers, \
+                 multiValueHeaders, body (a text) and isBase64Encoded beside it"
+            ),
+        }
+    }
+
+    /// What the sender of a message is told.
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::TimedOut(_) => Failure::ENDPOINT_REQUEST_TIMED_OUT,
+            Self::Invoke(_) | Self::Malformed(_) => Failure::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The status of a handshake whose `$connect` ended so.
+    pub(crate) fn handshake_status(&self) -> u16 {
+        match self {
+            Self::TimedOut(_) => 504,
+            Self::Invoke(InvokeError::Function { .. }) | Self::Malformed(_) => 502,
+            Self::Invoke(
+                InvokeError::Throttled | InvokeError::NotFound | InvokeError::TooLarge { .. },
+            ) => 500,
+        }
+    }
+
+    /// What Lambda itself answered, where it did.
+    fn lambda_status(&self) -> Option<u16> {
+        match self {
+            Self::TimedOut(_) => None,
+            Self::Malformed(_) => Some(200),
+            Self::Invoke(error) => Some(lambda_status(error)),
+        }
+    }
+}
+
+/// The status of Lambda's answer to an invocation that led to this: a function that fails is a success of Lambda's.
+pub(crate) fn lambda_status(error: &InvokeError) -> u16 {
+    match error {
+        InvokeError::Function { .. } => 200,
+        InvokeError::Throttled => 429,
+        InvokeError::NotFound => 404,
+        InvokeError::TooLarge { .. } => 413,
+    }
+}
+
+/// Why a message has no reply, as its sender is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// As HTTP would tell it.
+    pub(crate) status: u16,
+    pub(crate) message: Cow<'static, str>,
+}
+
+impl Failure {
+    /// The function failed, or answered with something that is no proxy reply, or may not be invoked.
+    pub(crate) const INTERNAL_SERVER_ERROR: Self = Self::new(500, "Internal server error");
+    /// The integration's timeout has passed; the function runs on.
+    pub(crate) const ENDPOINT_REQUEST_TIMED_OUT: Self =
+        Self::new(504, "Endpoint request timed out");
+    /// No route takes the message.
+    pub(crate) const FORBIDDEN: Self = Self::new(403, "Forbidden");
+
+    const fn new(status: u16, message: &'static str) -> Self {
+        Self {
+            status,
+            message: Cow::Borrowed(message),
+        }
+    }
+
+    /// Too many messages came; nobody knows in which words API Gateway says so.
+    pub(crate) fn throttled(message: &str) -> Self {
+        Self {
+            status: 429,
+            message: Cow::Owned(message.to_owned()),
+        }
+    }
+
+    /// The frame that says so, byte for byte: mind the blanks.
+    pub(crate) fn frame(&self, connection_id: &Id, request_id: &Id) -> String {
+        let message = serde_json::Value::from(self.message.as_ref());
+        format!(
+            r#"{{"message": {message}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}"#
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_frame_has_the_observed_bytes() {
+        let id = Id::parse("Ab1cDeFgIAMCJ-g=").unwrap();
+        let request = Id::parse("Ab1cEHijoAMFT2A=").unwrap();
+        assert_eq!(
+            Failure::INTERNAL_SERVER_ERROR.frame(&id, &request),
+            r#"{"message": "Internal server error", "connectionId":"Ab1cDeFgIAMCJ-g=", "requestId":"Ab1cEHijoAMFT2A="}"#
+        );
+    }
+}

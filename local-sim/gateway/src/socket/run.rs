@@ -1,0 +1,90 @@
+//! An open connection's life: its messages, its close, its `$disconnect`.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+use tracing::warn;
+
+use super::frames;
+use crate::{
+    api::Api,
+    close::Closed,
+    connection::{Connection, view::ConnectionChange},
+    event::{self, caller::Caller},
+    limits::ANSWER_WAIT,
+    log::{
+        entry::{Entry, Steps},
+        variables::Variables,
+    },
+    routing::integration::integrate,
+};
+
+/// Serves an open connection from its 101, which is `response`, until it is closed and its `$disconnect` has run.
+///
+/// `early` is what the client sent behind its handshake.
+pub(crate) async fn run(
+    api: Arc<Api>,
+    mut socket: TcpStream,
+    connection: Arc<Connection>,
+    response: String,
+    early: BytesMut,
+) {
+    let written = timeout(ANSWER_WAIT, socket.write_all(response.as_bytes())).await;
+    drop(response);
+    let closed = if let Ok(Ok(())) = written {
+        let ended = frames::talk(&api, &connection, socket, early).await;
+        if let Some((socket, plug)) = ended.unplugged {
+            api.blackhole.keep(socket, plug);
+        }
+        ended.closed
+    } else {
+        // It is gone by now, or reads nothing; its `$disconnect` is due all the same.
+        api.connections.remove(connection.id());
+        connection.outbound.close();
+        Closed::lost()
+    };
+    api.tell(|| ConnectionChange::Closed {
+        view: connection.view(),
+        code: closed.code,
+        reason: closed.reason.clone(),
+    });
+    disconnect(&api, &connection.caller, &closed).await;
+}
+
+/// Runs `$disconnect`, where there is one. Its result concerns nobody any more.
+async fn disconnect(api: &Api, caller: &Caller, closed: &Closed) {
+    let request = api.request();
+    let entry = Entry {
+        variables: Variables {
+            stage: &api.stage,
+            caller,
+            request: &request,
+            event_type: "DISCONNECT",
+            route_key: Some("$disconnect"),
+            message_id: None,
+        },
+        status: 200,
+        error: None,
+        steps: &Steps::default(),
+    };
+    let Some(route) = api.contract.routes.get("$disconnect") else {
+        api.access_log.write(&entry);
+        return;
+    };
+    if api.faults.drops_disconnect() {
+        let id = &caller.connection_id;
+        warn!("the $disconnect of {id} does not run, as was asked for");
+        return;
+    }
+    let event = event::disconnect(&api.stage, caller, &request, closed);
+    let integration = integrate(api, route, event).await;
+    api.access_log.write(&Entry {
+        status: if integration.result.is_ok() { 200 } else { 500 },
+        steps: &Steps {
+            integration: integration.step(),
+            ..Steps::default()
+        },
+        ..entry
+    });
+}
