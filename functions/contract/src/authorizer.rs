@@ -1,7 +1,7 @@
 //! `authorizer`: who may connect.
 
 use crate::context;
-use crate::error::Refusal;
+use crate::error::DocumentError;
 use crate::name;
 use crate::node::Node;
 
@@ -20,7 +20,7 @@ pub enum Authorizer {
 }
 
 impl Authorizer {
-    pub(crate) fn read(node: &Node) -> Result<Self, Refusal> {
+    pub(crate) fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&["type", "function", "identitySource"])?;
         if let Some(kind) = fields.find("type") {
             kind.text_that(|kind| kind == AWS_IAM, "`AWS_IAM`, or a `function` instead")?;
@@ -58,7 +58,7 @@ pub enum IdentitySource {
 }
 
 impl IdentitySource {
-    fn read(node: &Node) -> Result<Self, Refusal> {
+    fn read(node: &Node) -> Result<Self, DocumentError> {
         const EXPECTED: &str = "`route.request.header.NAME`, `route.request.querystring.NAME`, \
              `stageVariables.NAME` or `context.NAME`";
         Self::parse(node.text(EXPECTED)?).ok_or_else(|| node.unlike(EXPECTED))

@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
 };
 
-use sluice_contract::ContractError;
+use sluice_contract::FileError;
 use sluice_kafka::SettingsError;
 use thiserror::Error;
 
@@ -20,10 +20,10 @@ use crate::{
 pub(crate) enum StartError {
     /// The contract is wrong.
     #[error(transparent)]
-    Contract(#[from] ContractError),
+    Contract(#[from] FileError),
     /// The faults to start with are wrong.
     #[error(transparent)]
-    Faults(ContractError),
+    Faults(FileError),
     /// A function has no program.
     #[error(transparent)]
     Executable(#[from] ExecutableError),
