@@ -2,18 +2,19 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-selection-expressions.html>
 
+mod error;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod oracle;
 mod parser;
+mod part;
 mod path;
 
-use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
-use crate::error::shown;
-use crate::expression::path::Path;
+pub use crate::expression::error::ExpressionError;
+use crate::expression::part::Part;
 use crate::json;
 
 /// A selection expression, such as `$request.body.action` or
@@ -91,38 +92,6 @@ impl Display for Expression {
         f.write_str(&self.source)
     }
 }
-
-/// A piece of an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Body(Path),
-    Context(String),
-}
-
-/// A text that is no selection expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExpressionError {
-    source: String,
-    /// The text from the fault on.
-    rest: String,
-    expected: String,
-}
-
-impl Display for ExpressionError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let source = shown(&self.source);
-        match self.rest.as_str() {
-            _ if self.source.is_empty() => f.write_str("found an empty text")?,
-            "" => write!(f, "found the end of {source}")?,
-            rest if rest == self.source => write!(f, "found {source}")?,
-            rest => write!(f, "found {} in {source}", shown(rest))?,
-        }
-        write!(f, ", expected {}", self.expected)
-    }
-}
-
-impl Error for ExpressionError {}
 
 #[cfg(test)]
 mod tests;
