@@ -1,5 +1,7 @@
 //! `authorizer`: who may connect.
 
+use std::fmt::{self, Display, Formatter};
+
 use crate::context;
 use crate::error::DocumentError;
 use crate::name;
@@ -45,6 +47,8 @@ impl Authorizer {
 }
 
 /// A value that a request must carry for the authorizer to be asked.
+///
+/// `Display` gives the text of the contract back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentitySource {
     /// `route.request.header.NAME`
@@ -55,6 +59,17 @@ pub enum IdentitySource {
     StageVariable(String),
     /// `context.NAME`
     Context(String),
+}
+
+impl Display for IdentitySource {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "route.request.header.{name}"),
+            Self::QueryString(name) => write!(f, "route.request.querystring.{name}"),
+            Self::StageVariable(name) => write!(f, "stageVariables.{name}"),
+            Self::Context(name) => write!(f, "context.{name}"),
+        }
+    }
 }
 
 impl IdentitySource {

@@ -8,7 +8,8 @@
 //!                     FileError: the same, with the file's name
 //! ```
 //!
-//! The functions and the simulator read the same file. YAML readers disagree about some texts
+//! The functions and the simulator read the file itself, Terraform the JSON that
+//! [`Contract::deployment`] makes of it. YAML readers disagree about some texts
 //! (is `no` a word or a boolean?), so a text that is ambiguous is refused.
 //!
 //! [`Document`] reads other files in the same way, such as the simulator's faults.
@@ -16,6 +17,7 @@
 mod authorizer;
 mod context;
 mod contract;
+mod deployment;
 mod document;
 mod error;
 mod expression;
