@@ -39,6 +39,11 @@ output "function_names" {
   }
 }
 
+output "topics" {
+  description = "The contract's topics: those of its routes, and those of `push` with its dead letters."
+  value       = local.contract.topics
+}
+
 output "role_arns" {
   description = "The functions' roles, by their names in the contract."
   value       = { for name, function in module.function : name => function.role_arn }

@@ -14,13 +14,29 @@ variable "name" {
 }
 
 variable "contract" {
-  description = "The path of `gateway.yaml`."
+  description = "The path of `gateway.yaml`; `infra/package` must have packaged this version of it."
   type        = string
+
+  validation {
+    condition     = fileexists(var.contract)
+    error_message = "contract is ${var.contract}, where there is no file, expected the path of gateway.yaml."
+  }
 }
 
 variable "packages" {
-  description = "The folder with `<function>.zip` for every function of the contract, such as `dist/arm64`."
+  description = "What `infra/package` made, such as `dist/arm64`: `contract.json`, `gateway.yaml`, and `<function>.zip` for every function of the contract."
   type        = string
+
+  validation {
+    condition     = fileexists("${var.packages}/contract.json")
+    error_message = "${var.packages}/contract.json is missing. Make it with infra/package."
+  }
+
+  # The functions read the packaged contract: their routes must be those that are applied.
+  validation {
+    condition     = !fileexists("${var.packages}/contract.json") || !fileexists(var.contract) || try(filesha256("${var.packages}/gateway.yaml") == filesha256(var.contract), false)
+    error_message = "The packages were made with another contract: ${var.contract} differs from ${var.packages}/gateway.yaml. Run infra/package again."
+  }
 }
 
 variable "architecture" {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sluice_aws::{NotInLambda, NotText, function_name, require_text, variable};
-use sluice_contract::{Contract, ContractError};
+use sluice_contract::{Contract, FileError};
 use sluice_kafka::{Settings, SettingsError};
 use thiserror::Error;
 
@@ -92,7 +92,7 @@ pub enum ConfigError {
         /// The variable's name.
         variable: &'static str,
         /// What is wrong.
-        source: ContractError,
+        source: FileError,
     },
     /// A variable about Kafka.
     #[error(transparent)]

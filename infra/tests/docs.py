@@ -29,7 +29,7 @@ def main(write):
                 faults.append(f"{where} has no description")
             if kind == "variable" and "\n  type " not in f"\n{body}":
                 faults.append(f"{where} has no type")
-            if kind == "variable" and not re.search(rf"\bvar\.{name}\b", without_validations(text)):
+            if kind == "variable" and not re.search(rf"\bvar\.{name}\b", text.replace(body, without_validations(body))):
                 faults.append(f"{where} is not used")
         for name in re.findall(r"^  (\w+) += ", "\n".join(re.findall(r"^locals \{\n(.*?)^\}", text, re.M | re.S)), re.M):
             if not re.search(rf"\blocal\.{name}\b", text):

@@ -1,10 +1,11 @@
-# Every example can be planned, with nothing there yet. `packages` comes from the command line.
+# Every example can be planned, with nothing there yet. `packages` comes from the command line: a folder of packages for each contract.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
+  packages                    = "${var.packages}/shipped"
   brokers                     = ["broker.example.com:9092"]
   secret_arn                  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:kafka-AbCdEf"
   secrets_extension_layer_arn = "arn:aws:lambda:eu-west-1:015030872274:layer:AWS-Parameters-and-Secrets-Lambda-Extension-Arm64:17"
@@ -41,7 +42,8 @@ run "msk_serverless_lets_the_mapping_read" {
   }
 
   variables {
-    contract = "tests/contracts/accepted/full.yaml"
+    contract = "tests/contracts/full.yaml"
+    packages = "${var.packages}/../full"
   }
 
   assert {
@@ -110,6 +112,7 @@ run "with_authorizer" {
   }
 
   variables {
+    packages           = "${var.packages}/../with-authorizer"
     tickets_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tickets-AbCdEf"
   }
 }
@@ -122,6 +125,7 @@ run "managed_instances" {
   }
 
   variables {
+    packages     = "${var.packages}/../managed-instances"
     egress_cidrs = ["0.0.0.0/0"]
   }
 }

@@ -6,8 +6,8 @@ mock_provider "aws" {
 }
 
 variables {
-  contract  = "tests/contracts/accepted/full.yaml"
-  packages  = "nowhere"
+  contract  = "tests/contracts/full.yaml"
+  packages  = "${var.packages}/full"
   functions = { for name in ["authorizer", "connect", "disconnect", "goodbye", "message", "push"] : name => { package = "../gateway.yaml" } }
 }
 
@@ -88,6 +88,7 @@ run "scram" {
 run "instances" {
   variables {
     contract = "examples/managed-instances/gateway.yaml"
+    packages = "${var.packages}/../managed-instances"
     kafka    = { auth = "none", brokers = ["b-1:9092"] }
     vpc      = { id = "vpc-1", subnet_ids = ["subnet-1"], kafka_cidrs = ["10.0.0.0/24"] }
 

@@ -8,12 +8,11 @@ run "contract" {
   command = plan
 
   module {
-    source = "./modules/contract"
+    source = "./tests/fixtures/contract"
   }
 
   variables {
-    path     = "tests/contracts/accepted/full.yaml"
-    packaged = "missing.yaml"
+    packages = "${var.packages}/full"
   }
 }
 

@@ -6,7 +6,7 @@ mock_provider "aws" {
 
 variables {
   contract = "../gateway.yaml"
-  packages = "nowhere"
+  packages = "${var.packages}/shipped"
   kafka    = { auth = "none", brokers = ["b:9092"] }
 
   # Terraform only hashes a package: any file will do.
@@ -332,4 +332,34 @@ run "a_function_that_the_contract_does_not_name" {
   }
 
   expect_failures = [output.function_names]
+}
+
+run "packages_that_were_not_made" {
+  command = plan
+
+  variables {
+    packages = "nowhere"
+  }
+
+  expect_failures = [var.packages]
+}
+
+run "packages_of_another_contract" {
+  command = plan
+
+  variables {
+    contract = "tests/contracts/full.yaml"
+  }
+
+  expect_failures = [var.packages]
+}
+
+run "a_contract_that_is_missing" {
+  command = plan
+
+  variables {
+    contract = "nowhere.yaml"
+  }
+
+  expect_failures = [var.contract]
 }

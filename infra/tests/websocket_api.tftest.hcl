@@ -23,12 +23,11 @@ run "shipped" {
   command = plan
 
   module {
-    source = "./modules/contract"
+    source = "./tests/fixtures/contract"
   }
 
   variables {
-    path     = "../gateway.yaml"
-    packaged = "missing.yaml"
+    packages = "${var.packages}/shipped"
   }
 }
 
@@ -36,12 +35,11 @@ run "full" {
   command = plan
 
   module {
-    source = "./modules/contract"
+    source = "./tests/fixtures/contract"
   }
 
   variables {
-    path     = "tests/contracts/accepted/full.yaml"
-    packaged = "missing.yaml"
+    packages = "${var.packages}/full"
   }
 }
 
@@ -49,12 +47,11 @@ run "iam" {
   command = plan
 
   module {
-    source = "./modules/contract"
+    source = "./tests/fixtures/contract"
   }
 
   variables {
-    path     = "tests/contracts/accepted/iam.yaml"
-    packaged = "missing.yaml"
+    packages = "${var.packages}/iam"
   }
 }
 

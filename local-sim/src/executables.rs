@@ -10,7 +10,7 @@ use std::{
     process::ExitStatus,
 };
 
-use sluice_contract::{Contract, ContractError};
+use sluice_contract::{Contract, FileError};
 use thiserror::Error;
 use tokio::process::Command;
 
@@ -170,7 +170,7 @@ fn given_by_name<'a>(
 pub enum ExecutableError {
     /// Nobody provides the function, or it lacks a topic.
     #[error(transparent)]
-    Contract(ContractError),
+    Contract(FileError),
     /// A program was given for a function that no route names.
     #[error("--function {name}: the contract names no such function, only {named}")]
     Unused { name: String, named: String },

@@ -1,7 +1,7 @@
-//! Checks contracts: `cargo run -p sluice-contract --example check -- gateway.yaml`.
+//! Checks a contract: `cargo run -p sluice-contract --example check -- gateway.yaml`.
 //!
-//! Prints the functions that they name, or with `--topics` the topics; or what
-//! is wrong with them.
+//! Prints the functions that it names, with `--topics` the topics, with `--json`
+//! what Terraform reads; or what is wrong with the contract.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,25 +10,32 @@ use std::process::ExitCode;
 use sluice_contract::Contract;
 
 fn main() -> io::Result<ExitCode> {
-    let (flags, files): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|arg| arg == "--topics");
-    let mut code = ExitCode::SUCCESS;
-    for file in files {
-        match Contract::load(Path::new(&file)) {
-            Ok(contract) => {
-                let names = match flags.is_empty() {
-                    true => contract.function_names(),
-                    false => contract.topics(),
-                };
-                for name in names {
-                    writeln!(io::stdout(), "{name}")?;
-                }
-            }
-            Err(err) => {
-                writeln!(io::stderr(), "{err}")?;
-                code = ExitCode::FAILURE;
-            }
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (flag, file) = match args.as_slice() {
+        [file] => ("", file),
+        [flag, file] if matches!(flag.as_str(), "--topics" | "--json") => (flag.as_str(), file),
+        _ => {
+            writeln!(io::stderr(), "usage: check [--topics | --json] CONTRACT")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    match Contract::load(Path::new(file)) {
+        Ok(contract) => print(&contract, flag),
+        Err(err) => {
+            writeln!(io::stderr(), "{err}")?;
+            Ok(ExitCode::FAILURE)
         }
     }
-    Ok(code)
+}
+
+fn print(contract: &Contract, flag: &str) -> io::Result<ExitCode> {
+    let lines = match flag {
+        "--json" => vec![format!("{:#}", contract.deployment())],
+        "--topics" => contract.topics().into_iter().map(str::to_owned).collect(),
+        _ => Vec::from_iter(contract.function_names().into_iter().map(str::to_owned)),
+    };
+    for line in lines {
+        writeln!(io::stdout(), "{line}")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,9 @@
 //! `authorizer`: who may connect.
 
+use std::fmt::{self, Display, Formatter};
+
 use crate::context;
-use crate::error::Refusal;
+use crate::error::DocumentError;
 use crate::name;
 use crate::node::Node;
 
@@ -20,7 +22,7 @@ pub enum Authorizer {
 }
 
 impl Authorizer {
-    pub(crate) fn read(node: &Node) -> Result<Self, Refusal> {
+    pub(crate) fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&["type", "function", "identitySource"])?;
         if let Some(kind) = fields.find("type") {
             kind.text_that(|kind| kind == AWS_IAM, "`AWS_IAM`, or a `function` instead")?;
@@ -45,6 +47,8 @@ impl Authorizer {
 }
 
 /// A value that a request must carry for the authorizer to be asked.
+///
+/// `Display` gives the text of the contract back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentitySource {
     /// `route.request.header.NAME`
@@ -57,8 +61,19 @@ pub enum IdentitySource {
     Context(String),
 }
 
+impl Display for IdentitySource {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "route.request.header.{name}"),
+            Self::QueryString(name) => write!(f, "route.request.querystring.{name}"),
+            Self::StageVariable(name) => write!(f, "stageVariables.{name}"),
+            Self::Context(name) => write!(f, "context.{name}"),
+        }
+    }
+}
+
 impl IdentitySource {
-    fn read(node: &Node) -> Result<Self, Refusal> {
+    fn read(node: &Node) -> Result<Self, DocumentError> {
         const EXPECTED: &str = "`route.request.header.NAME`, `route.request.querystring.NAME`, \
              `stageVariables.NAME` or `context.NAME`";
         Self::parse(node.text(EXPECTED)?).ok_or_else(|| node.unlike(EXPECTED))

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::authorizer::{Authorizer, IdentitySource};
-use crate::error::{ContractError, Refusal, shown};
+use crate::document::Document;
+use crate::error::{DocumentError, FileError, shown};
 use crate::expression::Expression;
 use crate::function::Function;
 use crate::mention::{self, Mention};
@@ -13,7 +14,7 @@ use crate::node::Node;
 use crate::push::Push;
 use crate::route::{self, Route};
 use crate::stage::Stage;
-use crate::{file, name, topic, yaml};
+use crate::{name, topic};
 
 /// What clients may send, and where it goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,9 +41,9 @@ impl Contract {
     ///
     /// # Errors
     /// Where the file cannot be read, or [`Contract::parse`] refuses its text.
-    pub fn load(path: &Path) -> Result<Self, ContractError> {
+    pub fn load(path: &Path) -> Result<Self, FileError> {
         let name = path.display().to_string();
-        Self::parse(&name, &file::read(path, &name, "the contract")?)
+        CONTRACT.load(path, |root| Self::read(&name, root))
     }
 
     /// Reads a text; `file` is its name in errors.
@@ -50,13 +51,12 @@ impl Contract {
     /// # Errors
     /// With the line, the field, what was found and what was expected, for the
     /// first fault.
-    pub fn parse(file: &str, text: &str) -> Result<Self, ContractError> {
-        let root = yaml::read(text, "the fields of a contract");
-        let contract = root.and_then(|root| Self::from_root(file, &root));
-        contract.map_err(|refusal| refusal.in_file(file))
+    pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
+        let contract = CONTRACT.parse(text, |root| Self::read(file, root));
+        contract.map_err(|err| err.in_file(file))
     }
 
-    fn from_root(file: &str, root: &Node) -> Result<Self, Refusal> {
+    fn read(file: &str, root: &Node) -> Result<Self, DocumentError> {
         let fields = root.fields(&[
             "routeSelectionExpression",
             "routes",
@@ -139,7 +139,7 @@ impl Contract {
     ///
     /// # Errors
     /// With the line of the first route that does not.
-    pub fn require_topics(&self, function: &str) -> Result<(), ContractError> {
+    pub fn require_topics(&self, function: &str) -> Result<(), FileError> {
         let lacks_topic = |key: &String| self.routes.get(key).is_some_and(|r| r.topic.is_none());
         let missing = self.mentions.iter().find(|mention| {
             mention.function == function && mention.route_key.as_ref().is_some_and(lacks_topic)
@@ -148,12 +148,12 @@ impl Contract {
             return Ok(());
         };
         let text = format!("found nothing, expected {}", name::TOPIC);
-        let refusal = Refusal::new(mention.line, &format!("{}.topic", mention.path), text);
+        let refusal = DocumentError::new(mention.line, &format!("{}.topic", mention.path), text);
         Err(refusal.in_file(&self.file))
     }
 
     /// The refusal of a function that the caller cannot run, where the contract first names it.
-    pub fn refuse_function(&self, name: &str, expected: &str) -> ContractError {
+    pub fn refuse_function(&self, name: &str, expected: &str) -> FileError {
         let text = format!("found {}, expected {expected}", shown(name));
         match self
             .mentions
@@ -162,14 +162,14 @@ impl Contract {
         {
             Some(mention) => {
                 let path = format!("{}.function", mention.path);
-                Refusal::new(mention.function_line, &path, text).in_file(&self.file)
+                DocumentError::new(mention.function_line, &path, text).in_file(&self.file)
             }
-            None => ContractError::of_file(&self.file, text),
+            None => FileError::of_file(&self.file, text),
         }
     }
 
     /// Refuses settings of a function that nothing names: most likely a slip of the pen.
-    fn refuse_unused(&self, functions: &Node) -> Result<(), Refusal> {
+    fn refuse_unused(&self, functions: &Node) -> Result<(), DocumentError> {
         let names = self.function_names();
         for (name, node) in functions.entries(FUNCTIONS)? {
             if !names.contains(name.as_str()) {
@@ -182,7 +182,7 @@ impl Contract {
     }
 
     /// Refuses an authorizer that nobody would ask: it guards `$connect`, and nothing else.
-    fn refuse_unguarded(&self, authorizer: &Node) -> Result<(), Refusal> {
+    fn refuse_unguarded(&self, authorizer: &Node) -> Result<(), DocumentError> {
         if self.routes.contains_key(name::CONNECT) {
             return Ok(());
         }
@@ -191,7 +191,7 @@ impl Contract {
     }
 
     /// Refuses a timeout that Lambda allows, but not behind an event source mapping.
-    fn refuse_slow_push(&self, functions: &Node) -> Result<(), Refusal> {
+    fn refuse_slow_push(&self, functions: &Node) -> Result<(), DocumentError> {
         let timeout = self
             .push
             .as_ref()
@@ -209,7 +209,7 @@ impl Contract {
     }
 }
 
-fn route_selection_expression(node: &Node) -> Result<Expression, Refusal> {
+fn route_selection_expression(node: &Node) -> Result<Expression, DocumentError> {
     let expression = route::expression(node)?;
     if expression.reads_context() {
         return Err(node.unlike("no `$context`: routes are selected by `$request.body…` only"));
@@ -217,7 +217,7 @@ fn route_selection_expression(node: &Node) -> Result<Expression, Refusal> {
     Ok(expression)
 }
 
-fn routes(node: &Node) -> Result<BTreeMap<String, Route>, Refusal> {
+fn routes(node: &Node) -> Result<BTreeMap<String, Route>, DocumentError> {
     let entries = node.entries(ROUTES)?;
     if !(1..=ROUTES_MAX).contains(&entries.len()) {
         let found = format!("{} routes", entries.len());
@@ -229,7 +229,7 @@ fn routes(node: &Node) -> Result<BTreeMap<String, Route>, Refusal> {
         .collect()
 }
 
-fn functions(node: &Node) -> Result<BTreeMap<String, Function>, Refusal> {
+fn functions(node: &Node) -> Result<BTreeMap<String, Function>, DocumentError> {
     node.entries(FUNCTIONS)?
         .iter()
         .map(|(name, node)| {
@@ -241,6 +241,10 @@ fn functions(node: &Node) -> Result<BTreeMap<String, Function>, Refusal> {
         .collect()
 }
 
+const CONTRACT: Document = Document {
+    file: "the contract",
+    content: "the fields of a contract",
+};
 const ROUTES: &str = "a mapping of route keys to routes";
 const FUNCTIONS: &str = "a mapping of functions' names to their settings";
 

@@ -1,8 +1,8 @@
-//! Another document than the contract, read in the same way.
+//! Reads files and texts in YAML: contracts and faults.
 
 use std::path::Path;
 
-use crate::error::{ContractError, Refusal};
+use crate::error::{DocumentError, FileError};
 use crate::node::Node;
 use crate::{file, yaml};
 
@@ -11,8 +11,10 @@ use crate::{file, yaml};
 /// JSON is YAML too, but for characters that are escaped in two halves (`\ud83d\ude00`), which are refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Document {
-    /// What such a document is, as errors call it: `the faults`.
-    pub what: &'static str,
+    /// What errors call such a file: `the contract`.
+    pub file: &'static str,
+    /// What errors call its content: `the fields of a contract`.
+    pub content: &'static str,
 }
 
 impl Document {
@@ -23,10 +25,10 @@ impl Document {
     pub fn load<T>(
         self,
         path: &Path,
-        read: impl FnOnce(&Node) -> Result<T, Refusal>,
-    ) -> Result<T, ContractError> {
+        read: impl FnOnce(&Node) -> Result<T, DocumentError>,
+    ) -> Result<T, FileError> {
         let name = path.display().to_string();
-        let text = file::read(path, &name, self.what)?;
+        let text = file::read(path, &name, self.file)?;
         self.parse(&text, read)
             .map_err(|refusal| refusal.in_file(&name))
     }
@@ -38,9 +40,9 @@ impl Document {
     pub fn parse<T>(
         self,
         text: &str,
-        read: impl FnOnce(&Node) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        read(&yaml::read(text, self.what)?)
+        read: impl FnOnce(&Node) -> Result<T, DocumentError>,
+    ) -> Result<T, DocumentError> {
+        read(&yaml::read(text, self.content)?)
     }
 }
 
@@ -52,9 +54,12 @@ mod tests {
 
     use super::*;
 
-    const NUMBERS: Document = Document { what: "numbers" };
+    const NUMBERS: Document = Document {
+        file: "a file of numbers",
+        content: "numbers",
+    };
 
-    fn numbers(root: &Node) -> Result<BTreeMap<String, Option<u32>>, Refusal> {
+    fn numbers(root: &Node) -> Result<BTreeMap<String, Option<u32>>, DocumentError> {
         let number = |node: &Node| match node.is_null() {
             true => Ok(None),
             false => node.whole(0..=9, "a digit").map(Some),
@@ -127,7 +132,7 @@ mod tests {
         let load = || NUMBERS.load(&path, numbers).unwrap_err().to_string();
         assert_eq!(
             load(),
-            format!("{name}: found no such file, expected numbers")
+            format!("{name}: found no such file, expected a file of numbers")
         );
         std::fs::write(&path, "a: 1\nb: 10\n").unwrap();
         assert_eq!(

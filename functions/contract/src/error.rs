@@ -1,20 +1,20 @@
-//! What is wrong with a contract, or with another document, in one line.
+//! What is wrong with a file or its content, in one line.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
-/// A file that is refused: the contract, or one that is read like it.
+/// A file that cannot be read, or whose content is refused: a contract, or faults.
 ///
 /// Its text is one line, `gateway.yaml:6: routes.chat.topic: found …, expected …`;
 /// the file is named as the caller named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContractError {
+pub struct FileError {
     file: String,
     line: Option<usize>,
     text: String,
 }
 
-impl ContractError {
+impl FileError {
     /// An error of the file as a whole, which has no line.
     pub(crate) fn of_file(file: &str, text: String) -> Self {
         Self {
@@ -25,7 +25,7 @@ impl ContractError {
     }
 }
 
-impl Display for ContractError {
+impl Display for FileError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.line {
             Some(line) => write!(f, "{}:{line}: {}", self.file, self.text),
@@ -34,18 +34,18 @@ impl Display for ContractError {
     }
 }
 
-impl Error for ContractError {}
+impl Error for FileError {}
 
-/// A [`ContractError`] in the making: the readers know lines, not files.
+/// What is wrong with a document's text; [`FileError`] adds the file's name.
 ///
 /// Its text is `routes.chat.topic: found …, expected …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct DocumentError {
     pub(crate) line: usize,
     pub(crate) text: String,
 }
 
-impl Refusal {
+impl DocumentError {
     /// Refuses the field at `path`; the file as a whole has the empty path.
     pub(crate) fn new(line: usize, path: &str, text: impl Display) -> Self {
         let text = match path {
@@ -55,18 +55,18 @@ impl Refusal {
         Self { line, text }
     }
 
-    /// Refuses a text that is no YAML, because of `why`.
+    /// Refuses a text that is not YAML, because of `why`.
     pub(crate) fn not_yaml(line: usize, why: impl Display) -> Self {
         Self::new(line, "", format_args!("{NOT_YAML}{why}"))
     }
 
-    /// Whether it is the whole text that is no YAML.
+    /// Whether the whole text is not YAML.
     pub fn is_not_yaml(&self) -> bool {
         self.text.starts_with(NOT_YAML)
     }
 
-    pub(crate) fn in_file(self, file: &str) -> ContractError {
-        ContractError {
+    pub(crate) fn in_file(self, file: &str) -> FileError {
+        FileError {
             file: file.to_owned(),
             line: Some(self.line),
             text: self.text,
@@ -74,13 +74,13 @@ impl Refusal {
     }
 }
 
-impl Display for Refusal {
+impl Display for DocumentError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl Error for Refusal {}
+impl Error for DocumentError {}
 
 const NOT_YAML: &str = "not YAML: ";
 

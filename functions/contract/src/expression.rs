@@ -8,14 +8,14 @@ mod fuzz;
 #[cfg(test)]
 mod oracle;
 mod parser;
+mod part;
 mod path;
 
 use std::fmt::{self, Display, Formatter};
 
-use self::parser::Part;
+pub use crate::expression::error::ExpressionError;
+use crate::expression::part::Part;
 use crate::json;
-
-pub use self::error::ExpressionError;
 
 /// A selection expression, such as `$request.body.action` or
 /// `${request.body.service}/${context.stage}`.

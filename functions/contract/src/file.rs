@@ -1,13 +1,13 @@
-//! A file as text: the contract's, or another one's.
+//! Reads a file of bounded size as text.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::error::{ContractError, Refusal};
+use crate::error::{DocumentError, FileError};
 
 /// Reads a file of bounded size, whose errors call it `name`; `what` should be there.
-pub(crate) fn read(path: &Path, name: &str, what: &str) -> Result<String, ContractError> {
+pub(crate) fn read(path: &Path, name: &str, what: &str) -> Result<String, FileError> {
     let mut bytes = Vec::with_capacity(BYTES_USUAL);
     File::open(path)
         .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
@@ -16,17 +16,17 @@ pub(crate) fn read(path: &Path, name: &str, what: &str) -> Result<String, Contra
                 io::ErrorKind::NotFound => format!("found no such file, expected {what}"),
                 _ => format!("cannot be read: {err}"),
             };
-            ContractError::of_file(name, text)
+            FileError::of_file(name, text)
         })?;
     if bytes.len() as u64 > BYTES_MAX {
         let text = format!("found a larger file, expected at most {BYTES_MAX} bytes");
-        return Err(ContractError::of_file(name, text));
+        return Err(FileError::of_file(name, text));
     }
     String::from_utf8(bytes).map_err(|err| {
         let good = &err.as_bytes()[..err.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|&&b| b == b'\n').count();
         let text = "found a byte that is not UTF-8, expected text";
-        Refusal::new(line, "", text).in_file(name)
+        DocumentError::new(line, "", text).in_file(name)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::error::Refusal;
+use crate::error::DocumentError;
 use crate::node::Node;
 
 /// The settings of one function, in Lambda's words.
@@ -34,7 +34,7 @@ impl Default for Function {
 }
 
 impl Function {
-    pub(crate) fn read(node: &Node) -> Result<Self, Refusal> {
+    pub(crate) fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&[
             "timeout",
             "memorySize",
@@ -65,12 +65,12 @@ impl Function {
     }
 }
 
-fn timeout(node: &Node) -> Result<Duration, Refusal> {
+fn timeout(node: &Node) -> Result<Duration, DocumentError> {
     let seconds = node.whole(1..=TIMEOUT_SECONDS_MAX, "a whole number of seconds")?;
     Ok(Duration::from_secs(seconds.into()))
 }
 
-fn environment(node: &Node) -> Result<BTreeMap<String, String>, Refusal> {
+fn environment(node: &Node) -> Result<BTreeMap<String, String>, DocumentError> {
     let mut environment = BTreeMap::new();
     let mut bytes = 0;
     for (name, value) in node.entries("a mapping of environment variables")? {

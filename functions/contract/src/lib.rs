@@ -4,18 +4,20 @@
 //!  gateway.yaml ─yaml▶ Node (value, path, line) ─contract▶ Contract
 //!                                │                    ├─ Route, Function, Stage, Authorizer, Push
 //!                                ▼                    └─ Expression
-//!                          ContractError: file, line, field, what was found, what was expected
+//!                     DocumentError: line, field, what was found, what was expected
+//!                     FileError: the same, with the file's name
 //! ```
 //!
-//! The functions, the simulator and Terraform read the same file. YAML itself
-//! lets readers disagree (is `no` a word or a boolean?), so whatever another
-//! reader could understand differently is refused here.
+//! The functions and the simulator read the file itself, Terraform the JSON that
+//! [`Contract::deployment`] makes of it. YAML readers disagree about some texts
+//! (is `no` a word or a boolean?), so a text that is ambiguous is refused.
 //!
-//! [`Document`] reads another file in the same way: as nodes that know where they stand.
+//! [`Document`] reads other files in the same way, such as the simulator's faults.
 
 mod authorizer;
 mod context;
 mod contract;
+mod deployment;
 mod document;
 mod error;
 mod expression;
@@ -36,7 +38,7 @@ mod yaml;
 pub use crate::authorizer::{Authorizer, IdentitySource};
 pub use crate::contract::Contract;
 pub use crate::document::Document;
-pub use crate::error::{ContractError, Refusal};
+pub use crate::error::{DocumentError, FileError};
 pub use crate::expression::{Expression, ExpressionError};
 pub use crate::function::Function;
 pub use crate::node::{Fields, Node};

@@ -1,15 +1,15 @@
 //! The names that Lambda, Kafka and API Gateway accept.
 
-use crate::error::Refusal;
+use crate::error::DocumentError;
 use crate::node::Node;
 
 /// Reads the name of a Lambda function.
-pub(crate) fn function(node: &Node) -> Result<String, Refusal> {
+pub(crate) fn function(node: &Node) -> Result<String, DocumentError> {
     node.text_that(is_function, FUNCTION)
 }
 
 /// Reads the name of a Kafka topic.
-pub(crate) fn topic(node: &Node) -> Result<String, Refusal> {
+pub(crate) fn topic(node: &Node) -> Result<String, DocumentError> {
     node.text_that(is_topic, TOPIC)
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::error::{Refusal, one_line, shown};
+use crate::error::{DocumentError, one_line, shown};
 use crate::scalar::Plain;
 
 /// A value, where it stands.
@@ -24,8 +24,8 @@ pub(crate) enum Value {
 
 impl Node {
     /// Refuses this value because of `found`, in the reader's own words.
-    pub fn refuse(&self, found: &str, expected: &str) -> Refusal {
-        Refusal::new(
+    pub fn refuse(&self, found: &str, expected: &str) -> DocumentError {
+        DocumentError::new(
             self.line,
             &self.path,
             format_args!("found {found}, expected {expected}"),
@@ -33,7 +33,7 @@ impl Node {
     }
 
     /// Refuses this value, whatever it is.
-    pub fn unlike(&self, expected: &str) -> Refusal {
+    pub fn unlike(&self, expected: &str) -> DocumentError {
         self.refuse(&self.description(), expected)
     }
 
@@ -55,7 +55,7 @@ impl Node {
     }
 
     /// The text of a scalar that every YAML reader takes for text.
-    pub(crate) fn text(&self, expected: &str) -> Result<&str, Refusal> {
+    pub(crate) fn text(&self, expected: &str) -> Result<&str, DocumentError> {
         match &self.value {
             Value::Scalar { text, quoted } if *quoted || Plain::of(text) == Plain::Text => Ok(text),
             Value::Scalar { text, .. } if !text.is_empty() => {
@@ -70,14 +70,14 @@ impl Node {
         &self,
         accepts: impl Fn(&str) -> bool,
         expected: &str,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, DocumentError> {
         match self.text(expected)? {
             text if accepts(text) => Ok(text.to_owned()),
             _ => Err(self.unlike(expected)),
         }
     }
 
-    pub(crate) fn boolean(&self) -> Result<bool, Refusal> {
+    pub(crate) fn boolean(&self) -> Result<bool, DocumentError> {
         match self.plain() {
             Some("true" | "True" | "TRUE") => Ok(true),
             Some("false" | "False" | "FALSE") => Ok(false),
@@ -95,7 +95,7 @@ impl Node {
     ///
     /// # Errors
     /// It is another value.
-    pub fn whole(&self, range: RangeInclusive<u32>, what: &str) -> Result<u32, Refusal> {
+    pub fn whole(&self, range: RangeInclusive<u32>, what: &str) -> Result<u32, DocumentError> {
         self.plain()
             .filter(|text| is_whole(text))
             .and_then(|text| text.parse().ok())
@@ -110,7 +110,7 @@ impl Node {
         &self,
         range: RangeInclusive<u32>,
         what: &str,
-    ) -> Result<Option<u32>, Refusal> {
+    ) -> Result<Option<u32>, DocumentError> {
         match self.plain() {
             Some("-1") => Ok(None),
             _ => self
@@ -123,7 +123,7 @@ impl Node {
     ///
     /// # Errors
     /// It is another value.
-    pub fn decimal(&self, max: f64, what: &str) -> Result<f64, Refusal> {
+    pub fn decimal(&self, max: f64, what: &str) -> Result<f64, DocumentError> {
         self.plain()
             .filter(|text| {
                 let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -146,9 +146,9 @@ impl Node {
     /// A list of at least one value, no two of them alike.
     pub(crate) fn list<T: PartialEq>(
         &self,
-        read: impl Fn(&Self) -> Result<T, Refusal>,
+        read: impl Fn(&Self) -> Result<T, DocumentError>,
         expected: &str,
-    ) -> Result<Vec<T>, Refusal> {
+    ) -> Result<Vec<T>, DocumentError> {
         let items = match &self.value {
             Value::List(items) if items.is_empty() => {
                 return Err(self.refuse("an empty list", expected));
@@ -172,7 +172,7 @@ impl Node {
     ///
     /// # Errors
     /// It is no mapping.
-    pub fn entries(&self, expected: &str) -> Result<&[(String, Self)], Refusal> {
+    pub fn entries(&self, expected: &str) -> Result<&[(String, Self)], DocumentError> {
         match &self.value {
             Value::Mapping(entries) => Ok(entries),
             _ => Err(self.unlike(expected)),
@@ -183,7 +183,7 @@ impl Node {
     ///
     /// # Errors
     /// It is no mapping, or has other fields than these.
-    pub fn fields(&self, known: &[&str]) -> Result<Fields<'_>, Refusal> {
+    pub fn fields(&self, known: &[&str]) -> Result<Fields<'_>, DocumentError> {
         let Value::Mapping(entries) = &self.value else {
             return Err(self.unlike(&format!("a mapping of {}", known.join(", "))));
         };
@@ -230,8 +230,8 @@ impl<'a> Fields<'a> {
     pub fn optional<T>(
         self,
         name: &str,
-        read: impl FnOnce(&'a Node) -> Result<T, Refusal>,
-    ) -> Result<Option<T>, Refusal> {
+        read: impl FnOnce(&'a Node) -> Result<T, DocumentError>,
+    ) -> Result<Option<T>, DocumentError> {
         self.find(name).map(read).transpose()
     }
 
@@ -242,12 +242,12 @@ impl<'a> Fields<'a> {
     pub fn required<T>(
         self,
         name: &str,
-        read: impl FnOnce(&'a Node) -> Result<T, Refusal>,
+        read: impl FnOnce(&'a Node) -> Result<T, DocumentError>,
         expected: &str,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, DocumentError> {
         match self.find(name) {
             Some(node) => read(node),
-            None => Err(Refusal::new(
+            None => Err(DocumentError::new(
                 self.0.line,
                 &child(&self.0.path, name),
                 format_args!("found nothing, expected {expected}"),

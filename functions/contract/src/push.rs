@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Refusal, shown};
+use crate::error::{DocumentError, shown};
 use crate::name;
 use crate::node::Node;
 
@@ -40,7 +40,7 @@ pub enum StartingPosition {
 }
 
 impl Push {
-    pub(crate) fn read(node: &Node) -> Result<Self, Refusal> {
+    pub(crate) fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&[
             "function",
             "topics",
@@ -84,12 +84,12 @@ impl Push {
     }
 }
 
-fn batching_window(node: &Node) -> Result<Duration, Refusal> {
+fn batching_window(node: &Node) -> Result<Duration, DocumentError> {
     let seconds = node.whole(0..=BATCHING_WINDOW_SECONDS_MAX, "a whole number of seconds")?;
     Ok(Duration::from_secs(seconds.into()))
 }
 
-fn starting_position(node: &Node) -> Result<StartingPosition, Refusal> {
+fn starting_position(node: &Node) -> Result<StartingPosition, DocumentError> {
     const EXPECTED: &str = "`LATEST` or `TRIM_HORIZON`";
     match node.text(EXPECTED)? {
         "LATEST" => Ok(StartingPosition::Latest),
@@ -98,14 +98,14 @@ fn starting_position(node: &Node) -> Result<StartingPosition, Refusal> {
     }
 }
 
-fn record_age(node: &Node) -> Result<Option<Duration>, Refusal> {
+fn record_age(node: &Node) -> Result<Option<Duration>, DocumentError> {
     let range = RECORD_AGE_SECONDS_MIN..=RECORD_AGE_SECONDS_MAX;
     let seconds = node.whole_or_unlimited(range, "a whole number of seconds")?;
     Ok(seconds.map(|seconds| Duration::from_secs(seconds.into())))
 }
 
 /// A record that fails must not come back through the topic that it failed in.
-fn dead_letter(node: &Node, topics: &[String]) -> Result<String, Refusal> {
+fn dead_letter(node: &Node, topics: &[String]) -> Result<String, DocumentError> {
     let topic = name::topic(node)?;
     if topics.contains(&topic) {
         let found = format!("{}, a topic of `push.topics`", shown(&topic));

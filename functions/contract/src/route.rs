@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::Refusal;
+use crate::error::DocumentError;
 use crate::expression::Expression;
 use crate::name;
 use crate::node::{Fields, Node};
@@ -28,7 +28,7 @@ pub struct Route {
 }
 
 impl Route {
-    pub(crate) fn read(route_key: &str, node: &Node) -> Result<Self, Refusal> {
+    pub(crate) fn read(route_key: &str, node: &Node) -> Result<Self, DocumentError> {
         if !name::is_route_key(route_key) {
             let found = match route_key {
                 "" => "an empty route key",
@@ -66,7 +66,7 @@ impl Route {
 }
 
 /// Refuses the fields that mean nothing on this route.
-fn refuse_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), Refusal> {
+fn refuse_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), DocumentError> {
     if let Some(node) = fields
         .find("routeResponse")
         .filter(|_| has_no_body(route_key))
@@ -89,7 +89,7 @@ fn refuse_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn key(route_key: &str, node: &Node) -> Result<Expression, Refusal> {
+fn key(route_key: &str, node: &Node) -> Result<Expression, DocumentError> {
     let expression = expression(node)?;
     if expression.reads_body() && has_no_body(route_key) {
         let expected = format!("no `$request.body`: {route_key} has no body");
@@ -99,12 +99,12 @@ fn key(route_key: &str, node: &Node) -> Result<Expression, Refusal> {
 }
 
 /// Reads a selection expression.
-pub(crate) fn expression(node: &Node) -> Result<Expression, Refusal> {
+pub(crate) fn expression(node: &Node) -> Result<Expression, DocumentError> {
     let source = node.text("a selection expression such as `$request.body.action`")?;
-    Expression::parse(source).map_err(|err| Refusal::new(node.line, &node.path, err))
+    Expression::parse(source).map_err(|err| DocumentError::new(node.line, &node.path, err))
 }
 
-fn timeout(node: &Node) -> Result<Duration, Refusal> {
+fn timeout(node: &Node) -> Result<Duration, DocumentError> {
     let millis = node.whole(
         TIMEOUT_MILLIS_MIN..=TIMEOUT_MILLIS_MAX,
         "a whole number of milliseconds",

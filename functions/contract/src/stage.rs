@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::Refusal;
+use crate::error::DocumentError;
 use crate::node::{Fields, Node};
 
 /// The settings of the API's stage.
@@ -15,7 +15,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn read(node: &Node) -> Result<Self, Refusal> {
+    pub(crate) fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&["throttlingRateLimit", "throttlingBurstLimit", "variables"])?;
         Ok(Self {
             throttling: Throttling::read(fields)?,
@@ -35,7 +35,7 @@ pub struct Throttling {
 
 impl Throttling {
     /// Reads the two fields, which stages and routes share.
-    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, Refusal> {
+    pub(crate) fn read(fields: Fields<'_>) -> Result<Self, DocumentError> {
         Ok(Self {
             rate_limit: fields.optional("throttlingRateLimit", |node| {
                 node.decimal(REQUESTS_MAX.into(), "a number of requests per second")
@@ -47,7 +47,7 @@ impl Throttling {
     }
 }
 
-fn variables(node: &Node) -> Result<BTreeMap<String, String>, Refusal> {
+fn variables(node: &Node) -> Result<BTreeMap<String, String>, DocumentError> {
     let mut variables = BTreeMap::new();
     for (name, value) in node.entries("a mapping of stage variables")? {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {

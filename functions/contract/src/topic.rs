@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Refusal, shown};
+use crate::error::{DocumentError, shown};
 use crate::name;
 use crate::node::{Node, Value};
 
@@ -11,7 +11,7 @@ use crate::node::{Node, Value};
 /// Kafka's metrics write both alike, so its brokers refuse to create the second:
 /// `org.apache.kafka.common.internals.Topic.hasCollision`. `root` is a contract
 /// that was read without fault.
-pub(crate) fn refuse_collisions(root: &Node) -> Result<(), Refusal> {
+pub(crate) fn refuse_collisions(root: &Node) -> Result<(), DocumentError> {
     let mut earlier = HashMap::new();
     for node in all(root) {
         let topic = name::topic(node)?;

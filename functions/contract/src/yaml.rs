@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
-use crate::error::{Refusal, one_line};
+use crate::error::{DocumentError, one_line};
 use crate::node::{Node, Value, child};
 use crate::scalar::Plain;
 
 /// Reads a text that holds one document; of one that is empty it says that `what` was expected.
-pub(crate) fn read(text: &str, what: &str) -> Result<Node, Refusal> {
+pub(crate) fn read(text: &str, what: &str) -> Result<Node, DocumentError> {
     let empty = |line| refuse(line, "", "an empty document", what);
     let mut events = Events {
         parser: Parser::new_from_str(text),
@@ -41,8 +41,8 @@ pub(crate) fn read(text: &str, what: &str) -> Result<Node, Refusal> {
     }
 }
 
-fn refuse(line: usize, path: &str, found: &str, expected: &str) -> Refusal {
-    Refusal::new(
+fn refuse(line: usize, path: &str, found: &str, expected: &str) -> DocumentError {
+    DocumentError::new(
         line,
         path,
         format_args!("found {found}, expected {expected}"),
@@ -55,7 +55,7 @@ struct Events<'a> {
 
 impl<'a> Events<'a> {
     /// The next event and its line.
-    fn next(&mut self) -> Result<(Event<'a>, usize), Refusal> {
+    fn next(&mut self) -> Result<(Event<'a>, usize), DocumentError> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => Ok((event, span.start.line())),
             Some(Err(err)) => Err(not_yaml(&err)),
@@ -70,7 +70,7 @@ impl<'a> Events<'a> {
         line: usize,
         path: String,
         depth: usize,
-    ) -> Result<Node, Refusal> {
+    ) -> Result<Node, DocumentError> {
         refuse_references(&event, line, &path)?;
         if depth > DEPTH_MAX {
             let expected = format!("at most {DEPTH_MAX} levels of nesting");
@@ -89,7 +89,7 @@ impl<'a> Events<'a> {
         Ok(Node { path, line, value })
     }
 
-    fn list(&mut self, path: &str, depth: usize) -> Result<Vec<Node>, Refusal> {
+    fn list(&mut self, path: &str, depth: usize) -> Result<Vec<Node>, DocumentError> {
         let mut items = Vec::new();
         loop {
             let (event, line) = self.next()?;
@@ -101,7 +101,7 @@ impl<'a> Events<'a> {
         }
     }
 
-    fn mapping(&mut self, path: &str, depth: usize) -> Result<Vec<(String, Node)>, Refusal> {
+    fn mapping(&mut self, path: &str, depth: usize) -> Result<Vec<(String, Node)>, DocumentError> {
         let mut entries = Vec::new();
         let mut lines = BTreeMap::new();
         loop {
@@ -121,18 +121,18 @@ impl<'a> Events<'a> {
     }
 }
 
-fn not_yaml(err: &ScanError) -> Refusal {
+fn not_yaml(err: &ScanError) -> DocumentError {
     let info = one_line(err.info());
     // `{ key: ${request.body.room} }` is the likely cause, and the parser's words do not say so.
     let hint = match info.contains("flow") {
         true => " (text with braces or brackets needs quotes here)",
         false => "",
     };
-    Refusal::not_yaml(err.marker().line(), format_args!("{info}{hint}"))
+    DocumentError::not_yaml(err.marker().line(), format_args!("{info}{hint}"))
 }
 
 /// Reads a mapping's key, which must be text to every reader.
-fn key(event: Event<'_>, line: usize, parent: &str) -> Result<String, Refusal> {
+fn key(event: Event<'_>, line: usize, parent: &str) -> Result<String, DocumentError> {
     refuse_references(&event, line, parent)?;
     let (text, style) = match event {
         Event::Scalar(text, style, ..) => (text.into_owned(), style),
@@ -159,7 +159,7 @@ fn key(event: Event<'_>, line: usize, parent: &str) -> Result<String, Refusal> {
 }
 
 /// Refuses what refers to another place or type, which readers resolve in different ways.
-fn refuse_references(event: &Event<'_>, line: usize, path: &str) -> Result<(), Refusal> {
+fn refuse_references(event: &Event<'_>, line: usize, path: &str) -> Result<(), DocumentError> {
     let (anchor, tag) = match event {
         Event::Scalar(_, _, anchor, tag) => (*anchor, tag),
         Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor, tag),

@@ -21,15 +21,6 @@ data "aws_vpc" "this" {
 }
 
 locals {
-  contract_path = coalesce(var.contract, "${path.module}/../../../gateway.yaml")
-  contract      = yamldecode(file(local.contract_path))
-
-  topics = toset(compact(concat(
-    [for route in local.contract.routes : try(route.topic, "")],
-    try(local.contract.push.topics, []),
-    [try(local.contract.push.deadLetter, "")],
-  )))
-
   # Where MSK listens with IAM.
   kafka_port = 9098
 }
@@ -77,7 +68,7 @@ resource "aws_msk_serverless_cluster" "this" {
 }
 
 resource "aws_msk_topic" "this" {
-  for_each = local.topics
+  for_each = toset(module.sluice.topics)
 
   cluster_arn        = aws_msk_serverless_cluster.this.arn
   name               = each.key
@@ -88,7 +79,7 @@ resource "aws_msk_topic" "this" {
 module "sluice" {
   source = "../.."
 
-  contract                  = local.contract_path
+  contract                  = coalesce(var.contract, "${path.module}/../../../gateway.yaml")
   packages                  = var.packages
   manage_apigateway_account = var.manage_apigateway_account
 

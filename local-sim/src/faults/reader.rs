@@ -7,7 +7,7 @@ use local_sim_faults::Trigger;
 use local_sim_gateway::REORDER_MAX;
 use local_sim_lambda::LATENCY_MAX;
 use serde_json::value::RawValue;
-use sluice_contract::{ContractError, Document, Fields, Node, Refusal};
+use sluice_contract::{Document, DocumentError, Fields, FileError, Node};
 use thiserror::Error;
 
 use super::document::{Faults, OfFunction, OfGateway, OfKafka, Said, Timed};
@@ -26,7 +26,7 @@ impl Faults {
     ///
     /// # Errors
     /// With the file, the line, the field, what was found and what was expected, for the first fault of it.
-    pub(crate) fn load(path: &Path, scope: &Scope) -> Result<Self, ContractError> {
+    pub(crate) fn load(path: &Path, scope: &Scope) -> Result<Self, FileError> {
         FAULTS.load(path, |root| Self::read(root, scope))
     }
 
@@ -43,7 +43,7 @@ impl Faults {
         })
     }
 
-    fn read(root: &Node, scope: &Scope) -> Result<Self, Refusal> {
+    fn read(root: &Node, scope: &Scope) -> Result<Self, DocumentError> {
         let fields = root.fields(&["seed", "functions", "gateway", "kafka"])?;
         let functions = fields.optional("functions", |node| functions(node, scope))?;
         let gateway = fields.optional("gateway", OfGateway::read)?;
@@ -57,7 +57,7 @@ impl Faults {
     }
 }
 
-fn functions(node: &Node, scope: &Scope) -> Result<BTreeMap<String, OfFunction>, Refusal> {
+fn functions(node: &Node, scope: &Scope) -> Result<BTreeMap<String, OfFunction>, DocumentError> {
     let entries = node.entries("a mapping of functions' names to their faults")?;
     let read = entries.iter().map(|(name, node)| {
         if !scope.functions.contains(name) {
@@ -70,7 +70,7 @@ fn functions(node: &Node, scope: &Scope) -> Result<BTreeMap<String, OfFunction>,
 }
 
 impl OfFunction {
-    fn read(node: &Node) -> Result<Self, Refusal> {
+    fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&["throttle", "coldStart", "latency"])?;
         Ok(Self {
             throttle: said(fields, "throttle", plain)?,
@@ -81,7 +81,7 @@ impl OfFunction {
 }
 
 impl OfGateway {
-    fn read(node: &Node) -> Result<Self, Refusal> {
+    fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&["reorder", "dropDisconnect"])?;
         Ok(Self {
             reorder: said(fields, "reorder", |node| timed(node, REORDER_MAX))?,
@@ -91,7 +91,7 @@ impl OfGateway {
 }
 
 impl OfKafka {
-    fn read(node: &Node, scope: &Scope) -> Result<Self, Refusal> {
+    fn read(node: &Node, scope: &Scope) -> Result<Self, DocumentError> {
         if !scope.has_broker {
             let expected = "none: with `--kafka` there is no embedded broker";
             return Err(node.refuse("faults of the embedded broker", expected));
@@ -111,8 +111,8 @@ impl OfKafka {
 fn said<T>(
     fields: Fields<'_>,
     name: &str,
-    read: impl FnOnce(&Node) -> Result<T, Refusal>,
-) -> Result<Said<T>, Refusal> {
+    read: impl FnOnce(&Node) -> Result<T, DocumentError>,
+) -> Result<Said<T>, DocumentError> {
     match fields.find(name) {
         None => Ok(Said::Nothing),
         Some(node) if node.is_null() => Ok(Said::Over),
@@ -120,12 +120,12 @@ fn said<T>(
     }
 }
 
-fn plain(node: &Node) -> Result<Trigger, Refusal> {
+fn plain(node: &Node) -> Result<Trigger, DocumentError> {
     node.entries("`{}`, which is always, or a mapping of next, share")?;
     trigger(node.fields(&["next", "share"])?)
 }
 
-fn timed(node: &Node, max: Duration) -> Result<Timed, Refusal> {
+fn timed(node: &Node, max: Duration) -> Result<Timed, DocumentError> {
     let fields = node.fields(&["millis", "next", "share"])?;
     let max = u32::try_from(max.as_millis()).unwrap_or(u32::MAX);
     let millis = fields.required(
@@ -139,7 +139,7 @@ fn timed(node: &Node, max: Duration) -> Result<Timed, Refusal> {
     })
 }
 
-fn trigger(fields: Fields<'_>) -> Result<Trigger, Refusal> {
+fn trigger(fields: Fields<'_>) -> Result<Trigger, DocumentError> {
     match (fields.find("next"), fields.find("share")) {
         (None, None) => Ok(Trigger::Always),
         (Some(next), None) => {
@@ -170,10 +170,13 @@ pub(crate) enum ParseError {
     Unread,
     /// It says what cannot be.
     #[error("{0}")]
-    Refused(Refusal),
+    Refused(DocumentError),
 }
 
-const FAULTS: Document = Document { what: "faults" };
+const FAULTS: Document = Document {
+    file: "faults",
+    content: "faults",
+};
 const MILLIS: &str = "a whole number of milliseconds";
 const SHARE: &str = "a number above 0, at most 1";
 

@@ -4,7 +4,7 @@ use std::{error::Error, io, net::SocketAddr};
 
 use local_sim_gateway::AccessLogError;
 use local_sim_mapping::JoinError;
-use sluice_contract::ContractError;
+use sluice_contract::FileError;
 use sluice_kafka::SettingsError;
 use thiserror::Error;
 
@@ -15,10 +15,10 @@ use crate::{executables::ExecutableError, topics::TopicsError, variables::NotTex
 pub enum StartError {
     /// The contract is wrong.
     #[error(transparent)]
-    Contract(#[from] ContractError),
+    Contract(#[from] FileError),
     /// The faults to start with are wrong.
     #[error(transparent)]
-    Faults(ContractError),
+    Faults(FileError),
     /// A function has no program.
     #[error(transparent)]
     Executable(#[from] ExecutableError),

@@ -1,4 +1,4 @@
-//! Why a text is no selection expression.
+//! What is wrong with an expression.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};

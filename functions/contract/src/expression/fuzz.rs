@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::{Expression, Part, oracle};
+use super::part::Part;
+use super::{Expression, oracle};
 
 /// How many cases are run, unless time is up before.
 const CASES: u64 = 50_000;

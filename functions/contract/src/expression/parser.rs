@@ -1,16 +1,9 @@
 //! The grammar of selection expressions.
 
-use super::error::ExpressionError;
-use super::path::{Path, Step};
 use crate::context;
-
-/// A piece of an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Text(String),
-    Body(Path),
-    Context(String),
-}
+use crate::expression::error::ExpressionError;
+use crate::expression::part::Part;
+use crate::expression::path::{Path, Step};
 
 /// Splits an expression into its parts.
 pub(super) fn parse(source: &str) -> Result<Vec<Part>, ExpressionError> {

@@ -1,0 +1,36 @@
+//! What Terraform reads of a contract, compared with files that were checked by hand.
+
+use std::path::Path;
+
+use sluice_contract::Contract;
+
+#[track_caller]
+fn check(contract: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(contract);
+    let json = Contract::load(&path).map(|contract| format!("{:#}\n", contract.deployment()));
+    assert_eq!(json.as_deref(), Ok(expected));
+}
+
+#[test]
+fn the_shipped_contract_has_its_defaults() {
+    check(
+        "../../gateway.yaml",
+        include_str!("deployment/shipped.json"),
+    );
+}
+
+#[test]
+fn every_field_arrives() {
+    check(
+        "../../infra/tests/contracts/full.yaml",
+        include_str!("deployment/full.json"),
+    );
+}
+
+#[test]
+fn iam_has_no_function_and_push_has_its_defaults() {
+    check(
+        "../../infra/tests/contracts/iam.yaml",
+        include_str!("deployment/iam.json"),
+    );
+}

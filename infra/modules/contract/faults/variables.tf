@@ -1,4 +1,0 @@
-variable "document" {
-  description = "What `yamldecode` makes of the contract."
-  type        = any
-}
