@@ -21,9 +21,8 @@ mod security;
 mod tls;
 
 pub use client::{ConnectError, Connection};
-pub use relay::{PartitionCounts, Refusal, Troubles};
+pub use relay::{BrokerErrors, BrokerStream, Duplex, PartitionCounts, Refusal};
 pub use security::{Remedy, Security};
 pub use settings::{BROKERS, Settings};
-pub use stream::{BrokerStream, Duplex};
 // What settings fail with is theirs to name.
 pub use sluice_aws::{CredentialsError, SettingsError};

@@ -142,7 +142,7 @@ impl Session {
         // deeply nested than the compiler likes.
         let producing = Box::pin(place.client.produce(records, Compression::NoCompression));
         let offsets = producing.await.map_err(|source| AttemptError::Produce {
-            troubles: self.connection.troubles(),
+            brokers: self.connection.broker_errors(),
             source,
         })?;
         match offsets[..] {
@@ -172,7 +172,7 @@ impl Session {
 
     /// That an answer did not come.
     pub(super) fn late(&self, step: Step) -> AttemptError {
-        AttemptError::Late(step, self.connection.troubles())
+        AttemptError::Late(step, self.connection.broker_errors())
     }
 
     /// The connection with a partition, begun by the first who needs it, and
@@ -231,7 +231,7 @@ async fn open(
     // Boxed: it is large, and `timeout` would be as large.
     timeout(CONNECT_MAX, Box::pin(opening))
         .await
-        .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
+        .map_err(|_| AttemptError::Late(Step::Connecting, connection.broker_errors()))?
         .map_err(|source| AttemptError::lookup(&connection, source))
 }
 
@@ -241,7 +241,7 @@ impl AttemptError {
     pub(super) fn lookup(connection: &Connection, source: KafkaError) -> Self {
         connection.refusal().map_or_else(
             || Self::Lookup {
-                troubles: connection.troubles(),
+                brokers: connection.broker_errors(),
                 source,
             },
             Self::Refused,

@@ -140,7 +140,7 @@ async fn list(connection: &Connection) -> Result<Counts, AttemptError> {
     let asked = SystemTime::now();
     let topics = timeout(LIST_MAX, connection.list_topics())
         .await
-        .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
+        .map_err(|_| AttemptError::Late(Step::Connecting, connection.broker_errors()))?
         .map_err(|source| AttemptError::lookup(connection, source))?;
     let of = topics
         .into_iter()

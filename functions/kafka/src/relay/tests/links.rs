@@ -21,10 +21,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::relay::{
     Relay,
-    dial::{DIAL_MAX, Dialler, Upstream},
+    dial::{DIAL_MAX, connect as dial},
+    host::Broker,
     link,
-    seen::Seen,
-    socks::Broker,
+    state::State,
 };
 
 const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/ca.pem");
@@ -93,7 +93,7 @@ async fn relay(tls: bool) -> Relay {
 
 /// Asks the relay for a connection as rskafka does; whether it is there.
 async fn connect(relay: &Relay, host: &str, port: u16) -> (TcpStream, bool) {
-    let mut client = TcpStream::connect(relay.address()).await.unwrap();
+    let mut client = TcpStream::connect(relay.address).await.unwrap();
     client.write_all(b"\x05\x01\0").await.unwrap();
     let mut method = [0; 2];
     client.read_exact(&mut method).await.unwrap();
@@ -109,11 +109,11 @@ async fn connect(relay: &Relay, host: &str, port: u16) -> (TcpStream, bool) {
     (client, reply[1] == 0)
 }
 
-/// What comes back for the request through the relay; else the troubles told.
+/// What comes back for the request through the relay; else the error that is told.
 async fn check(relay: &Relay, host: &str, port: u16) -> Result<Vec<u8>, String> {
     let told = |relay: &Relay| {
-        let troubles = relay.seen().troubles().to_string();
-        troubles.replace(&port.to_string(), "PORT")
+        let errors = relay.state.broker_errors().to_string();
+        errors.replace(&port.to_string(), "PORT")
     };
     let (mut client, connected) = connect(relay, host, port).await;
     if !connected {
@@ -135,7 +135,7 @@ async fn a_broker_is_reached_by_address_and_by_name() {
         let answer = check(&relay, host, address.port()).await;
         assert_eq!(answer, Ok(UNTHROTTLED.to_vec()));
     }
-    assert!(relay.seen().throttled_until().is_some());
+    assert!(relay.state.throttled_until().is_some());
 }
 
 #[tokio::test]
@@ -152,22 +152,13 @@ async fn a_broker_is_reached_through_tls() {
 /// acknowledges the first.
 #[tokio::test]
 async fn what_goes_to_a_broker_waits_for_no_acknowledgement() {
-    for certificate in [
-        None,
-        Some(include_str!("../../../tests/data/tls/valid.pem")),
-    ] {
-        let (address, _serving) = broker(certificate).await;
-        let tls = certificate.map(|_| crate::tls::client_config(Some(CA)).unwrap());
-        let broker = Broker {
-            host: "localhost".to_owned(),
-            port: address.port(),
-        };
-        let nodelay = match Dialler::new(tls).dial(&broker).await.unwrap() {
-            Upstream::Plain(socket) => socket.nodelay(),
-            Upstream::Tls(stream) => stream.get_ref().0.nodelay(),
-        };
-        assert!(nodelay.unwrap());
-    }
+    let (address, _serving) = broker(None).await;
+    let broker = Broker {
+        host: "localhost".to_owned(),
+        port: address.port(),
+    };
+    // In TLS or not, all is written to such a socket.
+    assert!(dial(&broker).await.unwrap().nodelay().unwrap());
 }
 
 /// rskafka has that algorithm on, and writes what is over 8 KiB in two pieces. Linux falls back to
@@ -182,7 +173,7 @@ async fn each_piece_of_a_request_is_acknowledged_at_once() {
     let watched = TcpStream::from_std(accepted.try_clone().unwrap()).unwrap();
     let mut accepted = TcpStream::from_std(accepted).unwrap();
     let (upstream, mut broker) = tokio::io::duplex(REQUEST.len());
-    let seen = Seen::default();
+    let state = State::default();
     let talking = async {
         // What came before says nothing of what comes.
         client.write_all(OTHER_REQUEST).await.unwrap();
@@ -197,17 +188,26 @@ async fn each_piece_of_a_request_is_acknowledged_at_once() {
             .unwrap();
         for _ in 0..3 {
             for piece in [&REQUEST[..4], &REQUEST[4..]] {
+                // As after an answer.
+                watched.set_quickack(false).unwrap();
                 client.write_all(piece).await.unwrap();
-                broker.read_exact(&mut vec![0; piece.len()]).await.unwrap();
-                assert!(watched.quickack().unwrap(), "{piece:?}");
+                let acknowledged = async {
+                    while !watched.quickack().unwrap() {
+                        sleep(Duration::from_millis(1)).await;
+                    }
+                };
+                timeout(Duration::from_secs(5), acknowledged)
+                    .await
+                    .unwrap_or_else(|_| panic!("not at once: {piece:?}"));
             }
+            broker.read_exact(&mut [0; REQUEST.len()]).await.unwrap();
             broker.write_all(ANSWER).await.unwrap();
             let mut answer = [0; ANSWER.len()];
             client.read_exact(&mut answer).await.unwrap();
         }
     };
     tokio::select! {
-        ended = link::relay(&mut accepted, upstream, &seen) => panic!("{ended:?}"),
+        ended = link::relay(&mut accepted, upstream, &state) => panic!("{ended:?}"),
         () = talking => {}
     }
 }
@@ -292,8 +292,8 @@ async fn a_broker_reached_again_is_no_trouble() {
     assert!(check(&relay, "127.0.0.1", broken).await.is_err());
     assert!(
         relay
-            .seen()
-            .troubles()
+            .state
+            .broker_errors()
             .to_string()
             .contains("; kafka.invalid")
     );
@@ -301,8 +301,8 @@ async fn a_broker_reached_again_is_no_trouble() {
     let _listener = reserved.listen(1).unwrap();
     assert!(connect(&relay, "127.0.0.1", broken).await.1);
 
-    let troubles = relay.seen().troubles().to_string();
-    assert!(!troubles.contains("127.0.0.1"), "{troubles}");
+    let errors = relay.state.broker_errors().to_string();
+    assert!(!errors.contains("127.0.0.1"), "{errors}");
 }
 
 #[tokio::test]
@@ -314,7 +314,7 @@ async fn the_relay_closes_all_of_its_sockets_when_it_is_dropped() {
         listener.accept()
     );
     let (mut client, mut broker) = (connected.0, accepted.unwrap().0);
-    let address = relay.address();
+    let address = relay.address;
 
     drop(relay);
 
@@ -343,7 +343,7 @@ async fn who_speaks_no_socks_is_let_go() {
         b"\x05\x01\0\x05\x01\0\x09",
         b"\x05\x01\0\x05\x01\0\x03\x02\xff\xff\0\x01",
     ] {
-        let mut client = TcpStream::connect(relay.address()).await.unwrap();
+        let mut client = TcpStream::connect(relay.address).await.unwrap();
         client.write_all(wrong).await.unwrap();
         let mut answered = Vec::new();
         // A reset is as good an end.
