@@ -18,7 +18,7 @@ use sluice_aws::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::sasl::Login;
+use crate::login::Login;
 
 /// The variable that names the secret with the user's name and password.
 pub(crate) const SECRET_ARN: &str = "KAFKA_SASL_SECRET_ARN";

@@ -15,14 +15,17 @@ mod settings;
 mod stream;
 
 mod extension;
+mod login;
 mod msk_iam;
+mod protocol;
 mod sasl;
 mod security;
 mod tls;
 
 pub use client::{ConnectError, Connection};
 pub use relay::{BrokerErrors, BrokerStream, Duplex, PartitionCounts, Refusal};
-pub use security::{Remedy, Security};
+pub use sasl::Remedy;
+pub use security::Security;
 pub use settings::{BROKERS, Settings};
 // What settings fail with is theirs to name.
 pub use sluice_aws::{CredentialsError, SettingsError};
