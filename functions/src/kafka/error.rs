@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rskafka::client::error::Error as KafkaError;
-use sluice_kafka::{BrokerErrors, ConnectError, Refusal};
+use sluice_kafka::{BrokerErrors, ConnectError, Connection, Refusal};
 use thiserror::Error;
 
 /// Why one attempt at storing a record failed.
@@ -58,6 +58,20 @@ pub enum AttemptError {
     /// The process ends.
     #[error("connecting was abandoned")]
     Abandoned,
+}
+
+impl AttemptError {
+    /// What failed before anything was sent. Refused credentials are told apart
+    /// from the rest by what the broker said.
+    pub(super) fn lookup(connection: &Connection, source: KafkaError) -> Self {
+        connection.refusal().map_or_else(
+            || Self::Lookup {
+                brokers: connection.broker_errors(),
+                source,
+            },
+            Self::Refused,
+        )
+    }
 }
 
 /// What took too long.

@@ -64,11 +64,40 @@ impl<T: Send + Sync + 'static> Opening<T> {
 
     /// Whether nothing has come of it yet.
     pub(super) fn is_under_way(&self) -> bool {
-        self.outcome.borrow().is_none()
+        // First, since the outcome is told before the work ends.
+        let is_working = self.outcome.has_changed().is_ok();
+        is_working && self.outcome.borrow().is_none()
     }
 
-    /// Whether it could not be opened.
+    /// Whether it could not be opened, or the work panicked.
     pub(super) fn has_failed(&self) -> bool {
-        matches!(*self.outcome.borrow(), Some(Err(_)))
+        !self.is_under_way() && !matches!(*self.outcome.borrow(), Some(Ok(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_has_failed_and_is_not_under_way() {
+        let opening = Opening::<()>::start(async { panic!("a fault in the work") });
+        assert!(opening.is_under_way() && !opening.has_failed());
+
+        let outcome = opening.outcome().await;
+
+        assert!(matches!(outcome, Err(AttemptError::Abandoned)));
+        assert!(!opening.is_under_way() && opening.has_failed());
+    }
+
+    #[tokio::test]
+    async fn work_that_ends_is_not_under_way() {
+        let open = Opening::start(async { Ok(7) });
+        assert_eq!(*open.outcome().await.unwrap(), 7);
+        assert!(!open.is_under_way() && !open.has_failed());
+
+        let failed = Opening::<()>::start(async { Err(AttemptError::Expired) });
+        assert!(failed.outcome().await.is_err());
+        assert!(!failed.is_under_way() && failed.has_failed());
     }
 }

@@ -8,17 +8,13 @@ use std::{
 
 use parking_lot::Mutex;
 use rskafka::{
-    client::{
-        error::Error as KafkaError,
-        partition::{Compression, PartitionClient, UnknownTopicHandling},
-    },
+    client::partition::{Compression, PartitionClient, UnknownTopicHandling},
     record::Record as KafkaRecord,
 };
 use sluice_kafka::{Connection, Settings};
 use tokio::time::timeout;
 
 use super::{
-    IN_FLIGHT_MAX,
     clock::has_passed,
     error::{AttemptError, Step},
     generation::IDLE_MAX,
@@ -30,6 +26,11 @@ use crate::{partition::partition, record::Record, sink::Receipt};
 /// A cluster may take this long to be connected with, or a partition's leader:
 /// TLS and SASL on a slow processor fit, and there is time for another attempt.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// So many records may wait for their confirmation at once: as many as one
+/// processor of a Managed Instance takes events. Each holds a few copies of
+/// its value.
+pub(super) const IN_FLIGHT_MAX: usize = 64;
 
 /// A session keeps connections with so many partitions. Each takes three file
 /// descriptors of the 1,024 that Lambda gives to a process, where two sessions
@@ -235,20 +236,6 @@ async fn open(
         .map_err(|source| AttemptError::lookup(&connection, source))
 }
 
-impl AttemptError {
-    /// What failed before anything was sent. Refused credentials are told apart
-    /// from the rest by what the broker said.
-    pub(super) fn lookup(connection: &Connection, source: KafkaError) -> Self {
-        connection.refusal().map_or_else(
-            || Self::Lookup {
-                brokers: connection.broker_errors(),
-                source,
-            },
-            Self::Refused,
-        )
-    }
-}
-
 fn kafka_record(record: &Record) -> KafkaRecord {
     KafkaRecord {
         key: Some(record.key.clone().into_bytes()),
@@ -267,7 +254,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::kafka::tests::broker::Broker;
+    use crate::kafka::producer::tests::broker::Broker;
 
     async fn connect(broker: &Broker) -> Session {
         let connected = Session::connect(&broker.settings(), "test").await;

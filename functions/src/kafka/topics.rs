@@ -158,7 +158,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::kafka::tests::broker::Broker;
+    use crate::kafka::producer::tests::broker::Broker;
 
     async fn topics(broker: &Broker) -> Topics {
         let connected = broker.settings().connect_once("test", LIST_MAX).await;
