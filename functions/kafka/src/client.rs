@@ -33,9 +33,9 @@ pub struct Connection {
 impl Settings {
     /// Connects to the cluster, and fails where that takes longer than `within`.
     ///
-    /// The client keeps `within` in mind: between the retries inside one of
-    /// its calls it sleeps for half of that time at most. The calls themselves
-    /// it does not bound, so whoever makes one puts it under a timeout.
+    /// Between the retries inside one of its calls the client sleeps for half
+    /// of `within` at most. The calls themselves are not bounded: put them under
+    /// a timeout.
     ///
     /// # Errors
     /// There are no credentials, no broker answered in time, or one answered
@@ -51,8 +51,8 @@ impl Settings {
     /// Connects as [`connect`](Self::connect) does, each broker being tried
     /// once, with a client that never retries either.
     ///
-    /// For whoever must know of each attempt: a record that is sent again may
-    /// be stored twice.
+    /// For callers that must know of each attempt: a record that is sent again
+    /// may be stored twice.
     ///
     /// # Errors
     /// As those of [`connect`](Self::connect).
@@ -103,15 +103,15 @@ impl Settings {
     }
 }
 
-/// What a broker said about the credentials tells more than that no other one
-/// could be connected with, or not in time.
+/// A broker's reason for refusing the credentials tells more than that no other
+/// broker could be connected with, or not in time.
 fn refused(relay: &Relay) -> Option<ConnectError> {
     relay.state.refusal().map(ConnectError::Refused)
 }
 
 impl Connection {
-    /// The topics that we may see, as the cluster told while this was connected.
-    /// They are given away: the next call finds none.
+    /// The topics that we may see, as the cluster listed them while this was
+    /// connected. The next call finds none.
     pub fn take_topics(&mut self) -> PartitionCounts {
         std::mem::take(&mut self.topics)
     }

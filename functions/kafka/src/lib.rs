@@ -5,8 +5,8 @@
 //!                                    └─stream─▶ BrokerStream, to one broker
 //! ```
 //!
-//! Whoever speaks to the cluster connects here, so that all of them
-//! understand the same variables in the same way.
+//! All that speaks to the cluster connects here, so that the variables mean the
+//! same everywhere.
 
 mod client;
 mod creation;
@@ -27,5 +27,5 @@ pub use relay::{BrokerErrors, BrokerStream, Duplex, PartitionCounts, Refusal};
 pub use sasl::Remedy;
 pub use security::Security;
 pub use settings::{BROKERS, Settings};
-// What settings fail with is theirs to name.
+// Settings fail with these.
 pub use sluice_aws::{CredentialsError, SettingsError};

@@ -51,8 +51,8 @@ pub enum Remedy {
     /// To fetch the secret again, since its password may have been changed.
     Fetch,
     /// A pause: Amazon MSK refuses the IAM credentials of those who connect too
-    /// many at once in the same way (aws/aws-msk-iam-auth#28), and each token
-    /// is signed anew.
+    /// many at once in the same way (aws/aws-msk-iam-auth#28), and each
+    /// connection signs a new token.
     Time,
 }
 

@@ -125,7 +125,7 @@ impl Attempts {
 
 /// Waits until brokers take records again, unless the deadline comes first.
 async fn unthrottled(session: &Session, deadline: Instant) -> Result<(), AttemptError> {
-    // What is sent meanwhile by others may be throttled anew.
+    // Records sent meanwhile by other events may be throttled again.
     while let Some(until) = session.throttled_until()
         && let now = Instant::now()
         && until > now

@@ -11,13 +11,13 @@ use super::error::AttemptError;
 
 /// Something that is being opened, or is open, or could not be.
 ///
-/// It goes on while nobody waits: a record with little time begins what the
-/// next one finds done. All who wait are given the same outcome, so that one
-/// failure is not had by each of them in turn.
+/// The work goes on while no task waits for it: a record with little time begins
+/// what the next one finds done. All tasks that wait get the same outcome, so that
+/// they do not run into the same failure one after the other.
 #[derive(Debug)]
 pub(super) struct Opening<T> {
     outcome: Receiver<Option<Outcome<T>>>,
-    /// Ends the work when nobody has the opening any more.
+    /// Ends the work when the opening is dropped.
     _working: JoinSet<()>,
 }
 

@@ -29,8 +29,9 @@ use crate::{
 const INIT_MAX: Duration = Duration::from_secs(2);
 
 /// A record's confirmation is waited for this long at first: short, since the
-/// connection may have gone silent. After that in vain, twice as long, since the
-/// broker may only be slow, and what is sent again may be stored twice.
+/// connection may have gone silent. Each further attempt waits twice as long,
+/// since the broker may only be slow, and a record that is sent again may be
+/// stored twice.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Not longer: API Gateway itself waits for 29 s in all.
 const PATIENCE_MAX: Duration = Duration::from_secs(16);
@@ -119,7 +120,7 @@ impl Sink for Producer {
             };
             let mut again = now + jittered(pausing.unwrap_or_default());
             if verdict == Verdict::Absent {
-                // Before that, nobody would look.
+                // Before that, the topic would not be looked for.
                 again += ABSENT_FOR;
             } else {
                 absence = Absence::default();

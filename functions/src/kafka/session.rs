@@ -139,7 +139,7 @@ impl Session {
         place: &Place,
     ) -> Result<Receipt, AttemptError> {
         let records = vec![kafka_record(record)];
-        // Boxed, since the client may connect anew in it: it is large, and more
+        // Boxed, since the client may connect again in it: it is large, and more
         // deeply nested than the compiler likes.
         let producing = Box::pin(place.client.produce(records, Compression::NoCompression));
         let offsets = producing.await.map_err(|source| AttemptError::Produce {
@@ -177,7 +177,7 @@ impl Session {
     }
 
     /// The connection with a partition, begun by the first who needs it, and
-    /// begun anew after a failure or where it was idle for too long, as it is
+    /// begun again after a failure or where it was idle for too long, as it is
     /// closed then. Records that wait in it may still be confirmed.
     fn opening(&self, topic: &str, partition: i32, now: SystemTime) -> Leader {
         let key = (topic.to_owned(), partition);
