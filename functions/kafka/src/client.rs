@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::{
-    relay::{ANSWER_BYTES_MAX, PartitionCounts, Refusal, Relay, Troubles, disguised},
+    relay::{BrokerErrors, FRAME_BYTES_MAX, PartitionCounts, Refusal, Relay, encode_host},
     settings::Settings,
 };
 
@@ -33,9 +33,9 @@ pub struct Connection {
 impl Settings {
     /// Connects to the cluster, and fails where that takes longer than `within`.
     ///
-    /// The client keeps `within` in mind: between the retries inside one of
-    /// its calls it sleeps for half of that time at most. The calls themselves
-    /// it does not bound, so whoever makes one puts it under a timeout.
+    /// Between the retries inside one of its calls the client sleeps for half
+    /// of `within` at most. The calls themselves are not bounded: put them under
+    /// a timeout.
     ///
     /// # Errors
     /// There are no credentials, no broker answered in time, or one answered
@@ -51,8 +51,8 @@ impl Settings {
     /// Connects as [`connect`](Self::connect) does, each broker being tried
     /// once, with a client that never retries either.
     ///
-    /// For whoever must know of each attempt: a record that is sent again may
-    /// be stored twice.
+    /// For callers that must know of each attempt: a record that is sent again
+    /// may be stored twice.
     ///
     /// # Errors
     /// As those of [`connect`](Self::connect).
@@ -73,45 +73,45 @@ impl Settings {
         let relay = Relay::start(self.security.tls())
             .await
             .map_err(ConnectError::Relay)?;
-        let brokers = self.brokers.iter().map(|broker| disguised(broker));
+        let brokers = self.brokers.iter().map(|broker| encode_host(broker));
         let brokers = brokers.collect();
         let building = async {
             let builder = ClientBuilder::new(brokers)
                 .client_id(client_id)
-                .max_message_size(ANSWER_BYTES_MAX)
+                .max_message_size(FRAME_BYTES_MAX)
                 .backoff_config(backoff(retrying))
-                .socks5_proxy(relay.address().to_string());
+                .socks5_proxy(relay.address.to_string());
             let builder = match self.security.sasl().await? {
                 Some(sasl) => builder.sasl_config(sasl),
                 None => builder,
             };
             // Boxed, since it is large, and whatever awaits this would be as large.
             Box::pin(builder.build()).await.map_err(|error| {
-                let troubles = relay.seen().troubles();
-                refused(&relay).unwrap_or(ConnectError::Failed { troubles, error })
+                let brokers = relay.state.broker_errors();
+                refused(&relay).unwrap_or(ConnectError::Failed { brokers, error })
             })
         };
         let client = timeout(within, building).await.unwrap_or_else(|_| {
-            let troubles = relay.seen().troubles();
-            Err(refused(&relay).unwrap_or(ConnectError::Timeout { within, troubles }))
+            let brokers = relay.state.broker_errors();
+            Err(refused(&relay).unwrap_or(ConnectError::Timeout { within, brokers }))
         })?;
         Ok(Connection {
             client,
-            topics: relay.seen().connected(),
+            topics: relay.state.connected(),
             relay,
         })
     }
 }
 
-/// What a broker said about the credentials tells more than that no other one
-/// could be connected with, or not in time.
+/// A broker's reason for refusing the credentials tells more than that no other
+/// broker could be connected with, or not in time.
 fn refused(relay: &Relay) -> Option<ConnectError> {
-    relay.seen().refusal().map(ConnectError::Refused)
+    relay.state.refusal().map(ConnectError::Refused)
 }
 
 impl Connection {
-    /// The topics that we may see, as the cluster told while this was connected.
-    /// They are given away: the next call finds none.
+    /// The topics that we may see, as the cluster listed them while this was
+    /// connected. The next call finds none.
     pub fn take_topics(&mut self) -> PartitionCounts {
         std::mem::take(&mut self.topics)
     }
@@ -119,25 +119,25 @@ impl Connection {
     /// Whether what is sent `now` is likely to be lost: a broker has ended its
     /// connection, or soon will, since the session that was authenticated ends.
     pub fn is_over(&self, now: SystemTime) -> bool {
-        let seen = self.relay.seen();
-        seen.is_cut() || seen.expires().is_some_and(|expires| now >= expires)
+        let state = &self.relay.state;
+        state.is_cut() || state.expires().is_some_and(|expires| now >= expires)
     }
 
     /// Until when brokers asked for no more records, where one did. A record
     /// sent earlier waits at the broker, unread. Time goes on for that while a
     /// function is frozen.
     pub fn throttled_until(&self) -> Option<Instant> {
-        self.relay.seen().throttled_until()
+        self.relay.state.throttled_until()
     }
 
     /// That a broker refused the credentials, where one did.
     pub fn refusal(&self) -> Option<Refusal> {
-        self.relay.seen().refusal()
+        self.relay.state.refusal()
     }
 
-    /// What is wrong with the brokers that the client failed with.
-    pub fn troubles(&self) -> Troubles {
-        self.relay.seen().troubles()
+    /// Why the brokers failed that the client could not use.
+    pub fn broker_errors(&self) -> BrokerErrors {
+        self.relay.state.broker_errors()
     }
 }
 
@@ -149,11 +149,12 @@ impl Deref for Connection {
     }
 }
 
-fn reason(troubles: &Troubles, error: &KafkaError) -> String {
-    if troubles.is_empty() {
+fn reason(brokers: &BrokerErrors, error: &KafkaError) -> String {
+    let brokers = brokers.to_string();
+    if brokers.is_empty() {
         format!(": {error}")
     } else {
-        troubles.to_string()
+        brokers
     }
 }
 
@@ -165,11 +166,11 @@ pub enum ConnectError {
     #[error("no credentials for Kafka")]
     Credentials(#[from] CredentialsError),
     /// No broker could be reached, or one answered what cannot be used.
-    #[error("cannot connect to Kafka{}", reason(troubles, error))]
+    #[error("cannot connect to Kafka{}", reason(brokers, error))]
     Failed {
-        /// What is wrong with the brokers that were tried.
-        troubles: Troubles,
-        /// What the client makes of it. It is told by our relay, not by a broker: no reason beside those troubles.
+        /// Why the brokers failed that were tried.
+        brokers: BrokerErrors,
+        /// The client's own error. Our relay caused it, so beside those of brokers it is no reason.
         error: KafkaError,
     },
     /// A broker does not accept who we are.
@@ -180,14 +181,14 @@ pub enum ConnectError {
     Relay(#[source] io::Error),
     /// There is no connection with a broker.
     #[error("cannot connect to Kafka{0}")]
-    Unreachable(Troubles),
+    Unreachable(BrokerErrors),
     /// No broker answered in time.
-    #[error("no broker answered within {} ms{troubles}", .within.as_millis())]
+    #[error("no broker answered within {} ms{brokers}", .within.as_millis())]
     Timeout {
         /// The time given.
         within: Duration,
-        /// What is wrong with the brokers that were tried.
-        troubles: Troubles,
+        /// Why the brokers failed that were tried.
+        brokers: BrokerErrors,
     },
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use hyper::{Uri, header::HeaderName};
@@ -18,7 +18,7 @@ use sluice_aws::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::sasl::Login;
+use crate::login::Login;
 
 /// The variable that names the secret with the user's name and password.
 pub(crate) const SECRET_ARN: &str = "KAFKA_SASL_SECRET_ARN";
@@ -39,8 +39,9 @@ pub(crate) struct SecretsExtension {
 #[derive(Debug)]
 struct Kept {
     login: Login,
-    /// When it was asked for past the extension's cache, where it was.
-    refreshed: Option<Instant>,
+    /// When it was asked for past the extension's cache, where it was, by both
+    /// clocks: the monotonic one may stand still while a function is frozen.
+    refreshed: Option<(Instant, SystemTime)>,
 }
 
 /// The extension's port, where the environment names none.
@@ -87,7 +88,9 @@ impl SecretsExtension {
         let mut kept = self.kept.lock().await;
         let refused = self.refused.load(Ordering::Relaxed);
         match &*kept {
-            Some(kept) if !refused || kept.is_new() => return Ok(kept.login.clone()),
+            Some(kept) if !refused || kept.is_new(SystemTime::now()) => {
+                return Ok(kept.login.clone());
+            }
             _ => {}
         }
         let fetched = if refused {
@@ -99,12 +102,12 @@ impl SecretsExtension {
         self.refused.store(false, Ordering::Relaxed);
         *kept = Some(Kept {
             login: login.clone(),
-            refreshed: refused.then(Instant::now),
+            refreshed: refused.then(|| (Instant::now(), SystemTime::now())),
         });
         Ok(login)
     }
 
-    /// Has the next login fetched anew: the broker refused this one.
+    /// Has the next login fetched again: the broker refused this one.
     pub(crate) fn forget(&self) {
         self.refused.store(true, Ordering::Relaxed);
     }
@@ -134,9 +137,13 @@ impl SecretsExtension {
 }
 
 impl Kept {
-    fn is_new(&self) -> bool {
-        self.refreshed
-            .is_some_and(|at| at.elapsed() < REFRESH_AFTER)
+    /// Whether it was refreshed just now, by both clocks. A wall clock that was
+    /// set back tells nothing.
+    fn is_new(&self, now: SystemTime) -> bool {
+        self.refreshed.is_some_and(|(at, at_by_the_wall)| {
+            let by_the_wall = now.duration_since(at_by_the_wall).unwrap_or_default();
+            at.elapsed().max(by_the_wall) < REFRESH_AFTER
+        })
     }
 }
 

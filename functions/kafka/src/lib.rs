@@ -5,8 +5,8 @@
 //!                                    └─stream─▶ BrokerStream, to one broker
 //! ```
 //!
-//! Whoever speaks to the cluster connects here, so that all of them
-//! understand the same variables in the same way.
+//! All that speaks to the cluster connects here, so that the variables mean the
+//! same everywhere.
 
 mod client;
 mod creation;
@@ -15,15 +15,17 @@ mod settings;
 mod stream;
 
 mod extension;
+mod login;
 mod msk_iam;
+mod protocol;
 mod sasl;
 mod security;
 mod tls;
 
 pub use client::{ConnectError, Connection};
-pub use relay::{PartitionCounts, Refusal, Troubles};
-pub use security::{Remedy, Security};
+pub use relay::{BrokerErrors, BrokerStream, Duplex, PartitionCounts, Refusal};
+pub use sasl::Remedy;
+pub use security::Security;
 pub use settings::{BROKERS, Settings};
-pub use stream::{BrokerStream, Duplex};
-// What settings fail with is theirs to name.
+// Settings fail with these.
 pub use sluice_aws::{CredentialsError, SettingsError};

@@ -7,8 +7,9 @@ use sluice_aws::{CredentialsError, Secret, SettingsError, Variables, one_of};
 
 use crate::{
     extension::{SECRET_ARN, SecretsExtension},
+    login::Login,
     msk_iam::MskIam,
-    security::{PROTOCOL, Remedy},
+    protocol::PROTOCOL,
 };
 
 const MECHANISM: &str = "KAFKA_SASL_MECHANISM";
@@ -42,11 +43,17 @@ pub(crate) enum Source {
     Extension(Arc<SecretsExtension>),
 }
 
-/// A user's name and password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Login {
-    pub(crate) username: String,
-    pub(crate) password: Secret,
+/// What may help where a broker refused the credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing: the environment's name and password stay as they are.
+    None,
+    /// To fetch the secret again, since its password may have been changed.
+    Fetch,
+    /// A pause: Amazon MSK refuses the IAM credentials of those who connect too
+    /// many at once in the same way (aws/aws-msk-iam-auth#28), and each
+    /// connection signs a new token.
+    Time,
 }
 
 impl Sasl {
@@ -104,7 +111,7 @@ impl Sasl {
         }
     }
 
-    /// Has credentials fetched anew, where they are fetched.
+    /// Has credentials fetched again, where they are fetched.
     pub(crate) fn forget(&self) {
         match self {
             Self::Login(_, Source::Environment(_)) => {}

@@ -8,12 +8,10 @@ use sluice_aws::{CredentialsError, SettingsError, Variables};
 
 use crate::{
     extension::SecretsExtension,
-    sasl::{self, Sasl},
+    protocol::{PROTOCOL, PROTOCOL_DEFAULT, PROTOCOLS},
+    sasl::{self, Remedy, Sasl},
     tls::{self, CA},
 };
-
-/// The variable with the security protocol.
-pub(crate) const PROTOCOL: &str = "KAFKA_SECURITY_PROTOCOL";
 
 /// How a connection is secured: the default is not at all.
 ///
@@ -72,7 +70,7 @@ impl Security {
     }
 
     /// Whether credentials can be had during invocations only, so that
-    /// connecting before the first one is in vain.
+    /// connecting before the first one would fail.
     pub fn needs_invocation(&self) -> bool {
         self.extension().is_some()
     }
@@ -82,7 +80,7 @@ impl Security {
         self.sasl.as_ref().map_or(Remedy::None, Sasl::remedy)
     }
 
-    /// Has the next session fetch its credentials anew, where it fetches any: a
+    /// Has the next session fetch its credentials again, where it fetches any: a
     /// broker refused these.
     pub fn forget(&self) {
         if let Some(sasl) = &self.sasl {
@@ -103,39 +101,6 @@ impl fmt::Debug for Security {
             .field("sasl", &self.sasl)
             .finish()
     }
-}
-
-/// What may help where a broker refused the credentials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
-    /// Nothing: the environment's name and password stay as they are.
-    None,
-    /// To fetch the secret anew, since its password may be another one by now.
-    Fetch,
-    /// A pause: Amazon MSK refuses the IAM credentials of those who connect too
-    /// many at once in the same way (aws/aws-msk-iam-auth#28), and each token
-    /// is signed anew.
-    Time,
-}
-
-/// What a security protocol adds to Kafka's own.
-#[derive(Clone, Copy, Default)]
-struct Protocol {
-    tls: bool,
-    sasl: bool,
-}
-
-const PROTOCOLS: &[(&str, Protocol)] = &[
-    (PROTOCOL_DEFAULT, protocol(false, false)),
-    ("SSL", protocol(true, false)),
-    ("SASL_PLAINTEXT", protocol(false, true)),
-    ("SASL_SSL", protocol(true, true)),
-];
-/// Kafka's default, too.
-const PROTOCOL_DEFAULT: &str = "PLAINTEXT";
-
-const fn protocol(tls: bool, sasl: bool) -> Protocol {
-    Protocol { tls, sasl }
 }
 
 #[cfg(test)]

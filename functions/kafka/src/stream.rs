@@ -1,26 +1,15 @@
 //! A connection to one broker, for requests that the client does not have.
 
-use std::{pin::Pin, time::Duration};
+use std::time::Duration;
 
 use rskafka::client::ClientBuilder;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::timeout,
-};
+use tokio::time::timeout;
 
 use crate::{
     client::{ConnectError, backoff},
-    relay::{ANSWER_BYTES_MAX, Handover, disguised, open},
+    relay::{BrokerErrors, BrokerStream, FRAME_BYTES_MAX, Relay, encode_host, open},
     settings::Settings,
 };
-
-/// Both ways of a connection to a broker, authenticated where that is asked for.
-pub type BrokerStream = Pin<Box<dyn Duplex>>;
-
-/// What can be read from and written to.
-pub trait Duplex: AsyncRead + AsyncWrite + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
 
 impl Settings {
     /// Connects with the one broker at `HOST:PORT`, and fails where that takes
@@ -40,7 +29,7 @@ impl Settings {
         opened.unwrap_or_else(|_| {
             Err(ConnectError::Timeout {
                 within,
-                troubles: Default::default(),
+                brokers: BrokerErrors::default(),
             })
         })
     }
@@ -54,30 +43,26 @@ impl Settings {
         let Some(sasl) = self.security.sasl().await? else {
             return open(tls, broker).await.map_err(ConnectError::Unreachable);
         };
-        let handover = Handover::start(tls).await.map_err(ConnectError::Relay)?;
-        let client = ClientBuilder::new(vec![disguised(broker)])
+        let relay = Relay::start_single(tls)
+            .await
+            .map_err(ConnectError::Relay)?;
+        let client = ClientBuilder::new(vec![encode_host(broker)])
             .client_id(client_id)
-            .max_message_size(ANSWER_BYTES_MAX)
+            .max_message_size(FRAME_BYTES_MAX)
             .backoff_config(backoff(Duration::ZERO))
-            .socks5_proxy(handover.address().to_string())
+            .socks5_proxy(relay.address.to_string())
             .sasl_config(sasl)
             .build()
             .await;
         let client = client.map_err(|error| {
-            handover.seen().refusal().map_or_else(
-                || ConnectError::Failed {
-                    troubles: handover.seen().troubles(),
-                    error,
-                },
-                ConnectError::Refused,
-            )
+            let brokers = relay.state.broker_errors();
+            let refusal = relay.state.refusal().map(ConnectError::Refused);
+            refusal.unwrap_or(ConnectError::Failed { brokers, error })
         })?;
         drop(client);
-        let troubles = handover.seen().troubles();
-        let upstream = handover.taken().await;
-        upstream
-            .map(crate::relay::Upstream::into_stream)
-            .ok_or(ConnectError::Unreachable(troubles))
+        let brokers = relay.state.broker_errors();
+        let stream = relay.into_stream().await;
+        stream.ok_or(ConnectError::Unreachable(brokers))
     }
 }
 

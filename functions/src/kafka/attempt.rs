@@ -2,21 +2,64 @@
 
 use std::{
     pin::pin,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::time::{sleep_until, timeout_at};
+use sluice_kafka::{Security, Settings};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep_until, timeout_at},
+};
 
 use super::{
-    IN_FLIGHT_MAX, Producer,
     error::{AttemptError, Step},
-    generation::Generation,
-    session::{Place, Session},
+    generation::{Current, Generation},
+    opening::Opening,
+    session::{IN_FLIGHT_MAX, Place, Session},
     verdict::{Verdict, verdict},
 };
 use crate::{record::Record, sink::Receipt};
 
-impl Producer {
+/// Tries to store records, many at a time, and connects when it must.
+#[derive(Debug)]
+pub(super) struct Attempts {
+    settings: Settings,
+    client_id: Arc<str>,
+    current: Current<Session>,
+    in_flight: Semaphore,
+}
+
+impl Attempts {
+    pub(super) fn new(settings: Settings, client_id: String) -> Self {
+        Self {
+            settings,
+            client_id: client_id.into(),
+            current: Current::new(),
+            in_flight: Semaphore::new(IN_FLIGHT_MAX),
+        }
+    }
+
+    /// How connections are secured.
+    pub(super) fn security(&self) -> &Security {
+        &self.settings.security
+    }
+
+    /// The session to use now.
+    pub(super) fn generation(&self, now: SystemTime) -> Generation<Session> {
+        let begin = || {
+            let (settings, client_id) = (self.settings.clone(), Arc::clone(&self.client_id));
+            Opening::start(async move { Session::connect(&settings, &client_id).await })
+        };
+        let generation = self.current.generation(now, begin);
+        let session = generation.opened();
+        if session.is_none_or(|session| !session.is_over(now)) {
+            return generation;
+        }
+        self.current.discard(&generation);
+        self.current.generation(now, begin)
+    }
+
     /// Tries once, and leaves no session behind that may be broken.
     pub(super) async fn attempt(
         &self,
@@ -82,7 +125,7 @@ impl Producer {
 
 /// Waits until brokers take records again, unless the deadline comes first.
 async fn unthrottled(session: &Session, deadline: Instant) -> Result<(), AttemptError> {
-    // What is sent meanwhile by others may be throttled anew.
+    // Records sent meanwhile by other events may be throttled again.
     while let Some(until) = session.throttled_until()
         && let now = Instant::now()
         && until > now

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rskafka::client::error::Error as KafkaError;
-use sluice_kafka::{ConnectError, Refusal, Troubles};
+use sluice_kafka::{BrokerErrors, ConnectError, Connection, Refusal};
 use thiserror::Error;
 
 /// Why one attempt at storing a record failed.
@@ -22,19 +22,19 @@ pub enum AttemptError {
     #[error("cannot connect to Kafka")]
     Refused(#[source] Refusal),
     /// Kafka could not be asked for topics, or for a partition's leader.
-    #[error("cannot find the partition{troubles}")]
+    #[error("cannot find the partition{brokers}")]
     Lookup {
-        /// What is wrong with the brokers.
-        troubles: Troubles,
-        /// What the client makes of it.
+        /// Why brokers failed.
+        brokers: BrokerErrors,
+        /// The error of the client.
         source: KafkaError,
     },
     /// The record was sent, and then the broker, or the connection, failed.
-    #[error("cannot store the record{troubles}")]
+    #[error("cannot store the record{brokers}")]
     Produce {
-        /// What is wrong with the brokers.
-        troubles: Troubles,
-        /// What the client makes of it.
+        /// Why brokers failed.
+        brokers: BrokerErrors,
+        /// The error of the client.
         source: KafkaError,
     },
     /// The broker confirmed something other than the one record sent.
@@ -42,7 +42,7 @@ pub enum AttemptError {
     Unconfirmed(usize),
     /// Nothing came back in time.
     #[error("no answer from Kafka in time, {0}{1}")]
-    Late(Step, Troubles),
+    Late(Step, BrokerErrors),
     /// The deadline had come before the record could be sent.
     #[error("no time left to send the record")]
     Expired,
@@ -58,6 +58,20 @@ pub enum AttemptError {
     /// The process ends.
     #[error("connecting was abandoned")]
     Abandoned,
+}
+
+impl AttemptError {
+    /// What failed before anything was sent. Refused credentials are told apart
+    /// from the rest by what the broker said.
+    pub(super) fn lookup(connection: &Connection, source: KafkaError) -> Self {
+        connection.refusal().map_or_else(
+            || Self::Lookup {
+                brokers: connection.broker_errors(),
+                source,
+            },
+            Self::Refused,
+        )
+    }
 }
 
 /// What took too long.

@@ -11,13 +11,13 @@ use super::error::AttemptError;
 
 /// Something that is being opened, or is open, or could not be.
 ///
-/// It goes on while nobody waits: a record with little time begins what the
-/// next one finds done. All who wait are given the same outcome, so that one
-/// failure is not had by each of them in turn.
+/// The work goes on while no task waits for it: a record with little time begins
+/// what the next one finds done. All tasks that wait get the same outcome, so that
+/// they do not run into the same failure one after the other.
 #[derive(Debug)]
 pub(super) struct Opening<T> {
     outcome: Receiver<Option<Outcome<T>>>,
-    /// Ends the work when nobody has the opening any more.
+    /// Ends the work when the opening is dropped.
     _working: JoinSet<()>,
 }
 
@@ -64,11 +64,40 @@ impl<T: Send + Sync + 'static> Opening<T> {
 
     /// Whether nothing has come of it yet.
     pub(super) fn is_under_way(&self) -> bool {
-        self.outcome.borrow().is_none()
+        // First, since the outcome is told before the work ends.
+        let is_working = self.outcome.has_changed().is_ok();
+        is_working && self.outcome.borrow().is_none()
     }
 
-    /// Whether it could not be opened.
+    /// Whether it could not be opened, or the work panicked.
     pub(super) fn has_failed(&self) -> bool {
-        matches!(*self.outcome.borrow(), Some(Err(_)))
+        !self.is_under_way() && !matches!(*self.outcome.borrow(), Some(Ok(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_has_failed_and_is_not_under_way() {
+        let opening = Opening::<()>::start(async { panic!("a fault in the work") });
+        assert!(opening.is_under_way() && !opening.has_failed());
+
+        let outcome = opening.outcome().await;
+
+        assert!(matches!(outcome, Err(AttemptError::Abandoned)));
+        assert!(!opening.is_under_way() && opening.has_failed());
+    }
+
+    #[tokio::test]
+    async fn work_that_ends_is_not_under_way() {
+        let open = Opening::start(async { Ok(7) });
+        assert_eq!(*open.outcome().await.unwrap(), 7);
+        assert!(!open.is_under_way() && !open.has_failed());
+
+        let failed = Opening::<()>::start(async { Err(AttemptError::Expired) });
+        assert!(failed.outcome().await.is_err());
+        assert!(!failed.is_under_way() && failed.has_failed());
     }
 }

@@ -8,17 +8,13 @@ use std::{
 
 use parking_lot::Mutex;
 use rskafka::{
-    client::{
-        error::Error as KafkaError,
-        partition::{Compression, PartitionClient, UnknownTopicHandling},
-    },
+    client::partition::{Compression, PartitionClient, UnknownTopicHandling},
     record::Record as KafkaRecord,
 };
 use sluice_kafka::{Connection, Settings};
 use tokio::time::timeout;
 
 use super::{
-    IN_FLIGHT_MAX,
     clock::has_passed,
     error::{AttemptError, Step},
     generation::IDLE_MAX,
@@ -30,6 +26,11 @@ use crate::{partition::partition, record::Record, sink::Receipt};
 /// A cluster may take this long to be connected with, or a partition's leader:
 /// TLS and SASL on a slow processor fit, and there is time for another attempt.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// So many records may wait for their confirmation at once: as many as one
+/// processor of a Managed Instance takes events. Each holds a few copies of
+/// its value.
+pub(super) const IN_FLIGHT_MAX: usize = 64;
 
 /// A session keeps connections with so many partitions. Each takes three file
 /// descriptors of the 1,024 that Lambda gives to a process, where two sessions
@@ -138,11 +139,11 @@ impl Session {
         place: &Place,
     ) -> Result<Receipt, AttemptError> {
         let records = vec![kafka_record(record)];
-        // Boxed, since the client may connect anew in it: it is large, and more
+        // Boxed, since the client may connect again in it: it is large, and more
         // deeply nested than the compiler likes.
         let producing = Box::pin(place.client.produce(records, Compression::NoCompression));
         let offsets = producing.await.map_err(|source| AttemptError::Produce {
-            troubles: self.connection.troubles(),
+            brokers: self.connection.broker_errors(),
             source,
         })?;
         match offsets[..] {
@@ -172,11 +173,11 @@ impl Session {
 
     /// That an answer did not come.
     pub(super) fn late(&self, step: Step) -> AttemptError {
-        AttemptError::Late(step, self.connection.troubles())
+        AttemptError::Late(step, self.connection.broker_errors())
     }
 
     /// The connection with a partition, begun by the first who needs it, and
-    /// begun anew after a failure or where it was idle for too long, as it is
+    /// begun again after a failure or where it was idle for too long, as it is
     /// closed then. Records that wait in it may still be confirmed.
     fn opening(&self, topic: &str, partition: i32, now: SystemTime) -> Leader {
         let key = (topic.to_owned(), partition);
@@ -231,22 +232,8 @@ async fn open(
     // Boxed: it is large, and `timeout` would be as large.
     timeout(CONNECT_MAX, Box::pin(opening))
         .await
-        .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
+        .map_err(|_| AttemptError::Late(Step::Connecting, connection.broker_errors()))?
         .map_err(|source| AttemptError::lookup(&connection, source))
-}
-
-impl AttemptError {
-    /// What failed before anything was sent. Refused credentials are told apart
-    /// from the rest by what the broker said.
-    pub(super) fn lookup(connection: &Connection, source: KafkaError) -> Self {
-        connection.refusal().map_or_else(
-            || Self::Lookup {
-                troubles: connection.troubles(),
-                source,
-            },
-            Self::Refused,
-        )
-    }
 }
 
 fn kafka_record(record: &Record) -> KafkaRecord {
@@ -267,7 +254,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::kafka::tests::broker::Broker;
+    use crate::kafka::producer::tests::broker::Broker;
 
     async fn connect(broker: &Broker) -> Session {
         let connected = Session::connect(&broker.settings(), "test").await;

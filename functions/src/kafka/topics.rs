@@ -140,7 +140,7 @@ async fn list(connection: &Connection) -> Result<Counts, AttemptError> {
     let asked = SystemTime::now();
     let topics = timeout(LIST_MAX, connection.list_topics())
         .await
-        .map_err(|_| AttemptError::Late(Step::Connecting, connection.troubles()))?
+        .map_err(|_| AttemptError::Late(Step::Connecting, connection.broker_errors()))?
         .map_err(|source| AttemptError::lookup(connection, source))?;
     let of = topics
         .into_iter()
@@ -158,7 +158,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::kafka::tests::broker::Broker;
+    use crate::kafka::producer::tests::broker::Broker;
 
     async fn topics(broker: &Broker) -> Topics {
         let connected = broker.settings().connect_once("test", LIST_MAX).await;

@@ -98,6 +98,26 @@ async fn a_login_refused_over_and_over_is_fetched_once_a_second() {
 }
 
 #[tokio::test]
+async fn a_login_is_no_longer_new_once_either_clock_says_so() {
+    pause();
+    let wall = SystemTime::now();
+    let kept = Kept {
+        login: Login {
+            username: "u".to_owned(),
+            password: Secret::new("hunter2".to_owned()),
+        },
+        refreshed: Some((Instant::now(), wall)),
+    };
+    assert!(kept.is_new(wall));
+    // The wall clock was set back.
+    assert!(kept.is_new(wall - REFRESH_AFTER * 100));
+    // The function was frozen.
+    assert!(!kept.is_new(wall + REFRESH_AFTER));
+    advance(REFRESH_AFTER).await;
+    assert!(!kept.is_new(wall));
+}
+
+#[tokio::test]
 async fn an_extension_that_cannot_refresh_is_asked_plainly() {
     let (fake, extension) = asking([user("a"), Answer::status(400), user("b")]);
     assert_eq!(extension.login().await.unwrap().username, "a");

@@ -2,35 +2,37 @@
 
 use std::ops::RangeInclusive;
 
-use super::fields::Fields;
+use bytes::Buf;
+
+use super::fields::{count, skip_tagged, take, varint};
 
 /// The versions whose answers have a `throttle_time_ms`, as far as they are
 /// known. rskafka speaks up to 3.
 pub(super) const THROTTLE_TIME: RangeInclusive<i16> = 1..=4;
 
-/// Where `throttle_time_ms` is in an answer that begins so, behind its
-/// correlation id: after the versions, once all of them are there.
+/// Where `throttle_time_ms` is in an answer, behind the correlation id: after
+/// the versions.
 ///
 /// There is none in an answer with an error, which may be of an older version
 /// than was asked for.
-pub(super) fn throttle_time_at(version: i16, start: &[u8]) -> Option<usize> {
-    let mut fields = Fields::new(start);
-    if fields.int16()? != 0 {
+pub(super) fn throttle_time_at(version: i16, answer: &[u8]) -> Option<usize> {
+    let bytes = &mut { answer };
+    if bytes.try_get_i16().ok()? != 0 {
         return None;
     }
     let is_flexible = version >= 3;
     let count = if is_flexible {
-        fields.varint()?.checked_sub(1)?
+        varint(bytes)?.checked_sub(1)?
     } else {
-        usize::try_from(fields.int32()?).ok()?
+        count(bytes)?
     };
     for _ in 0..count {
-        fields.skip(API_BYTES)?;
+        take(bytes, API_BYTES)?;
         if is_flexible {
-            fields.skip_tagged()?;
+            skip_tagged(bytes)?;
         }
     }
-    Some(start.len() - fields.left())
+    Some(answer.len() - bytes.len())
 }
 
 /// An API and its lowest and highest version.

@@ -1,70 +1,72 @@
 //! The way from the relay to a broker.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use rustls::{ClientConfig, pki_types::ServerName};
-use thiserror::Error;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 
-use super::{
-    frames::FrameError,
-    link,
-    literal::{disguised, revealed},
-    seen::{Seen, Troubles},
-    socks::Broker,
-};
-use crate::stream::BrokerStream;
+use super::{broker_errors::BrokerErrors, error::LinkError, host::Broker};
+
+/// Both ways of a connection to a broker, authenticated where that is asked for.
+pub type BrokerStream = Pin<Box<dyn Duplex>>;
+
+/// What can be read from and written to.
+pub trait Duplex: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
 
 /// A broker has this long to be connected with, TLS included, and then once
 /// more for its first answer. Of several brokers some may be silent, and an
 /// attempt to connect must live to see the next one.
 pub(super) const DIAL_MAX: Duration = Duration::from_millis(800);
 
-/// Connects with brokers, in TLS where that is configured.
-#[derive(Clone)]
-pub(crate) struct Dialler {
-    tls: Option<TlsConnector>,
-}
-
-impl Dialler {
-    pub(crate) fn new(tls: Option<Arc<ClientConfig>>) -> Self {
-        Self {
-            tls: tls.map(TlsConnector::from),
-        }
-    }
-
-    pub(super) async fn dial(&self, broker: &Broker) -> Result<Upstream, LinkError> {
-        timeout(DIAL_MAX, self.open(broker))
-            .await
-            .unwrap_or(Err(LinkError::Late(DIAL_MAX)))
-    }
-
-    async fn open(&self, broker: &Broker) -> Result<Upstream, LinkError> {
+/// Connects with a broker, in TLS where that is given.
+pub(super) async fn dial(
+    tls: Option<&TlsConnector>,
+    broker: &Broker,
+) -> Result<BrokerStream, LinkError> {
+    let dialling = async {
         let socket = connect(broker).await.map_err(LinkError::Connect)?;
-        socket.set_nodelay(true).map_err(LinkError::Connect)?;
-        let Some(tls) = &self.tls else {
-            return Ok(Upstream::Plain(socket));
+        let Some(tls) = tls else {
+            return Ok(Box::pin(socket) as BrokerStream);
         };
         let name = ServerName::try_from(broker.host.clone())
             .map_err(|error| LinkError::Tls(io::Error::other(error)))?;
         let stream = tls.connect(name, socket).await.map_err(LinkError::Tls)?;
-        Ok(Upstream::Tls(Box::new(stream)))
-    }
+        Ok(Box::pin(stream) as BrokerStream)
+    };
+    timeout(DIAL_MAX, dialling)
+        .await
+        .unwrap_or(Err(LinkError::Late(DIAL_MAX)))
 }
 
-async fn connect(broker: &Broker) -> io::Result<TcpStream> {
+/// Connects with the broker at `HOST:PORT`, without a relay in between.
+pub(crate) async fn open(
+    tls: Option<Arc<ClientConfig>>,
+    broker: &str,
+) -> Result<BrokerStream, BrokerErrors> {
+    let broker = Broker::parse(broker);
+    let dialled = dial(tls.map(TlsConnector::from).as_ref(), &broker).await;
+    dialled.map_err(|error| BrokerErrors::of(&broker, error))
+}
+
+/// Connects by TCP, without Nagle's algorithm.
+pub(super) async fn connect(broker: &Broker) -> io::Result<TcpStream> {
     let addresses = lookup_host((broker.host.as_str(), broker.port)).await?;
-    first_of(addresses.take(ADDRESSES_MAX)).await
+    let socket = first_of(addresses.take(ADDRESSES_MAX)).await?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }
 
-/// Connects with whichever address answers first, each being tried as soon as
-/// the one before it has failed, or has kept us waiting: a name may have an
-/// address where nobody is, or of a kind that leads nowhere from here.
+/// Connects with the address that answers first. Each is tried as soon as the
+/// one before it has failed, or has kept us waiting: a name may have an address
+/// where no broker listens, or of a kind that leads nowhere from here.
 async fn first_of(mut addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
     let mut connecting = JoinSet::new();
     let mut error = io::Error::other("the name has no address");
@@ -92,82 +94,6 @@ async fn first_of(mut addresses: impl Iterator<Item = SocketAddr>) -> io::Result
 const HEAD_START: Duration = Duration::from_millis(100);
 /// So many addresses of a name are tried.
 const ADDRESSES_MAX: usize = 6;
-
-/// An open connection with a broker.
-pub(crate) enum Upstream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Upstream {
-    /// Relays until the client ends the connection; if it is the broker, that
-    /// is an error.
-    pub(super) async fn relay(self, client: &mut TcpStream, seen: &Seen) -> Result<(), LinkError> {
-        match self {
-            Self::Plain(broker) => link::relay(client, broker, seen).await,
-            Self::Tls(broker) => link::relay(client, broker, seen).await,
-        }
-    }
-}
-
-impl Upstream {
-    /// The connection as one that its owner reads and writes.
-    pub(crate) fn into_stream(self) -> BrokerStream {
-        match self {
-            Self::Plain(broker) => Box::pin(broker),
-            Self::Tls(broker) => Box::pin(broker),
-        }
-    }
-}
-
-/// Connects with the broker at `HOST:PORT`, without anybody in between.
-pub(crate) async fn open(
-    tls: Option<Arc<ClientConfig>>,
-    broker: &str,
-) -> Result<BrokerStream, Troubles> {
-    let seen = Seen::default();
-    let told = disguised(broker);
-    let (host, port) = told.rsplit_once(':').unwrap_or((&told, ""));
-    let broker = Broker {
-        host: revealed(host.to_owned()),
-        // A port that is none cannot be connected with, which is then said.
-        port: port.parse().unwrap_or(0),
-    };
-    let dialled = Dialler::new(tls).dial(&broker).await;
-    dialled.map(Upstream::into_stream).map_err(|error| {
-        seen.broke(&broker, error);
-        seen.troubles()
-    })
-}
-
-/// What ended a connection with a broker.
-#[derive(Debug, Error)]
-pub(crate) enum LinkError {
-    /// TCP, or the name before it.
-    #[error("cannot be connected with")]
-    Connect(#[source] io::Error),
-    /// Neither a connection nor a refusal.
-    #[error("cannot be connected with in {} ms", .0.as_millis())]
-    Late(Duration),
-    /// The handshake: a certificate, a name, an alert.
-    #[error("TLS failed")]
-    Tls(#[source] io::Error),
-    /// Connected, and then nothing.
-    #[error("connected, but sent no answer in {} ms", .0.as_millis())]
-    Silent(Duration),
-    /// As a broker does with what has been idle for long, or when it stops.
-    #[error("closed the connection, requests unanswered: {0}")]
-    Closed(usize),
-    /// While requests and answers went through.
-    #[error("connection lost")]
-    Lost(#[source] io::Error),
-    /// What went through was not Kafka's protocol as rskafka speaks it.
-    #[error("not understood")]
-    Frame(#[from] FrameError),
-    /// There are as many connections as there may be.
-    #[error("not connected with: {0} connections are open already")]
-    TooMany(usize),
-}
 
 #[cfg(test)]
 mod tests {

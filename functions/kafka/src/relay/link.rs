@@ -1,129 +1,152 @@
-//! Bytes between rskafka and a broker, both ways at once.
+//! Frames between rskafka and a broker, both ways at once.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    collections::VecDeque,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use parking_lot::Mutex;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
     net::{
         TcpStream,
-        tcp::{ReadHalf as TcpReadHalf, WriteHalf as TcpWriteHalf},
+        tcp::{ReadHalf, WriteHalf},
     },
     time::timeout,
 };
 
 use super::{
-    answers::Answers,
-    dial::{DIAL_MAX, LinkError},
-    frames::Frames,
-    requests::{Requests, Unanswered},
-    seen::Seen,
+    answer,
+    dial::DIAL_MAX,
+    error::LinkError,
+    frame::{FrameError, Frames},
+    quickack::acknowledge_at_once,
+    request::{self, PRODUCE, Request},
+    state::State,
 };
 
-/// Requests go up in pieces of this size at most: most records in one, the
-/// largest frame of a WebSocket client in five.
-const UP_BYTES: usize = 32 * 1024;
-/// Answers come down in pieces of this size at most. They are short, but for the
-/// list of a large cluster's topics.
-const DOWN_BYTES: usize = 8 * 1024;
-/// What goes by before there are records fits in this as a rule, and many a link
-/// sees none.
-const FIRST_BYTES: usize = 1024;
-
-/// Where nothing more can be sent to a broker, it has this long to say what it
-/// has to say about what was: as a rule that has arrived already.
+/// Where nothing more can be sent to a broker, it has this long to answer what
+/// was sent before: as a rule its answers have arrived already.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(1);
 
-/// Relays until the client ends the connection; if it is the broker, that is an error.
+/// Relays until rskafka ends the connection; if the broker does, that is an
+/// error.
 pub(super) async fn relay(
     client: &mut TcpStream,
     broker: impl AsyncRead + AsyncWrite,
-    seen: &Seen,
+    state: &State,
 ) -> Result<(), LinkError> {
-    let unanswered = Unanswered::default();
+    let link = LinkState::default();
     let (from_client, to_client) = client.split();
     let (from_broker, to_broker) = split(broker);
-    let mut down = pin!(down(from_broker, to_client, &unanswered, seen));
-    tokio::select! {
-        ended = up(from_client, to_broker, &unanswered) => {
+    let mut down = pin!(down(from_broker, to_client, &link, state));
+    let ended = tokio::select! {
+        ended = up(from_client, to_broker, &link) => {
             if ended.is_err() {
                 let _ = timeout(LAST_ANSWERS_MAX, down).await;
             }
             ended
         }
         ended = &mut down => ended,
+    };
+    if ended.is_err() && link.is_in_use.load(Ordering::Relaxed) {
+        state.cut();
     }
+    ended
 }
 
 async fn up(
-    mut client: TcpReadHalf<'_>,
-    mut broker: WriteHalf<impl AsyncWrite>,
-    unanswered: &Unanswered,
+    mut client: ReadHalf<'_>,
+    mut broker: impl AsyncWrite + Unpin,
+    link: &LinkState,
 ) -> Result<(), LinkError> {
-    let mut chunk = Vec::with_capacity(FIRST_BYTES);
     let mut frames = Frames::new();
-    let mut requests = Requests::new(unanswered);
     loop {
-        empty(&mut chunk, UP_BYTES);
-        // rskafka is in this process: however it ends, it knows why.
-        let Ok(1..) = client.read_buf(&mut chunk).await else {
-            return Ok(());
+        let Some(mut frame) = frames.next()? else {
+            // rskafka writes the length of a large request by itself.
+            if frames.is_in_frame() {
+                acknowledge_at_once(client.as_ref());
+            }
+            // rskafka is in this process: however it ends, it knows why.
+            let Ok(1..) = client.read_buf(frames.buffer()).await else {
+                return Ok(());
+            };
+            continue;
         };
-        frames.follow(&mut chunk, &mut requests)?;
-        // rskafka writes the length of a large request by itself.
-        if frames.is_in_head() || requests.may_be_followed() {
+        let request = request::edit(&mut frame)?;
+        // rskafka sends the next record without waiting for an answer.
+        if request.api == PRODUCE {
             acknowledge_at_once(client.as_ref());
         }
-        broker.write_all(&chunk).await.map_err(LinkError::Lost)?;
+        link.asked(request)?;
+        broker.write_all(&frame).await.map_err(LinkError::Lost)?;
         broker.flush().await.map_err(LinkError::Lost)?;
     }
 }
 
 async fn down(
-    mut broker: ReadHalf<impl AsyncRead>,
-    mut client: TcpWriteHalf<'_>,
-    unanswered: &Unanswered,
-    seen: &Seen,
+    mut broker: impl AsyncRead + Unpin,
+    mut client: WriteHalf<'_>,
+    link: &LinkState,
+    state: &State,
 ) -> Result<(), LinkError> {
-    let mut chunk = Vec::with_capacity(FIRST_BYTES);
     let mut frames = Frames::new();
-    let mut answers = Answers::new(unanswered, seen);
     // rskafka begins with a request that each broker answers at once. Where
     // that takes long, another broker may be better.
-    let mut read = timeout(DIAL_MAX, broker.read_buf(&mut chunk))
+    let mut read = timeout(DIAL_MAX, broker.read_buf(frames.buffer()))
         .await
         .map_err(|_| LinkError::Silent(DIAL_MAX))?;
     loop {
         if read.map_err(LinkError::Lost)? == 0 {
-            return Err(LinkError::Closed(unanswered.len()));
+            return Err(LinkError::Closed(link.unanswered.lock().len()));
         }
-        frames.follow(&mut chunk, &mut answers)?;
-        if client.write_all(&chunk).await.is_err() {
-            return Ok(());
+        while let Some(mut frame) = frames.next()? {
+            let request = link.answered(answer::correlation_id(&frame)?)?;
+            answer::edit(&mut frame, request, state)?;
+            if client.write_all(&frame).await.is_err() {
+                return Ok(());
+            }
         }
-        empty(&mut chunk, DOWN_BYTES);
-        read = broker.read_buf(&mut chunk).await;
+        read = broker.read_buf(frames.buffer()).await;
     }
 }
 
-/// Makes room for the next piece: as much as may come at once, if the last one
-/// took all there was.
-fn empty(chunk: &mut Vec<u8>, bytes_max: usize) {
-    let is_full = chunk.len() == chunk.capacity();
-    chunk.clear();
-    if is_full {
-        chunk.reserve_exact(bytes_max);
+/// The state of one link. A broker answers its requests in their order.
+#[derive(Debug, Default)]
+pub(super) struct LinkState {
+    /// The requests that have no answer yet, oldest first.
+    unanswered: Mutex<VecDeque<Request>>,
+    /// Whether rskafka was answered more than the handshakes. Where a link ends
+    /// before that, rskafka notices it itself, and may have connected with
+    /// another broker instead.
+    is_in_use: AtomicBool,
+}
+
+impl LinkState {
+    /// A request was sent.
+    pub(super) fn asked(&self, request: Request) -> Result<(), FrameError> {
+        let mut unanswered = self.unanswered.lock();
+        if unanswered.len() == UNANSWERED_MAX {
+            return Err(FrameError::TooManyRequests(UNANSWERED_MAX));
+        }
+        unanswered.push_back(request);
+        Ok(())
+    }
+
+    /// The request that is answered with this correlation id: the oldest one.
+    pub(super) fn answered(&self, found: i32) -> Result<Request, FrameError> {
+        let oldest = self.unanswered.lock().pop_front();
+        let expected = oldest.map(|request| request.correlation_id);
+        let request = oldest.filter(|request| request.correlation_id == found);
+        let request = request.ok_or(FrameError::Answer { found, expected })?;
+        self.is_in_use
+            .fetch_or(!request.is_handshake(), Ordering::Relaxed);
+        Ok(request)
     }
 }
 
-/// Has the kernel acknowledge what was received, and what comes next, without
-/// the usual delay: with Nagle's algorithm on, as rskafka leaves it, the sender
-/// waits for that before it sends the rest of a request.
-///
-/// The kernel falls back to delays by itself, so this is done after each read
-/// that more may follow. Where it cannot be done, requests are merely slower.
-pub(super) fn acknowledge_at_once(socket: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    let _ = socket.set_quickack(true);
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
-}
+/// Above the records that the producer has in flight, and the few requests
+/// about topics beside them.
+const UNANSWERED_MAX: usize = 256;

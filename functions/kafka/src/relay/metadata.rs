@@ -4,141 +4,75 @@
 
 use std::{collections::HashMap, num::NonZeroI32, ops::RangeInclusive};
 
+use bytes::Buf;
+
 use super::{
-    fields::Fields,
-    frames::{ANSWER_BYTES_MAX, FrameError},
-    requests::METADATA,
+    fields::{count, nullable_string, string, take},
+    frame::FrameError,
+    request::METADATA,
 };
 
 /// How many partitions each topic has; none while it is being created.
 pub type PartitionCounts = HashMap<String, Option<NonZeroI32>>;
 
-/// An answer about all topics, of which a part went by.
-#[derive(Debug)]
-pub(super) struct Listing {
-    version: i16,
-    answer: Vec<u8>,
-}
-
-impl Listing {
-    /// None of an answer in that version has gone by.
-    pub(super) fn new(version: i16) -> Result<Self, FrameError> {
-        if !UNDERSTOOD.contains(&version) {
-            return Err(FrameError::Version {
-                api: METADATA,
-                version,
-                understood: UNDERSTOOD,
-            });
-        }
-        Ok(Self {
-            version,
-            answer: Vec::new(),
-        })
-    }
-
-    /// Takes the next part, which `left` bytes follow. The last one makes out
-    /// the topics.
-    pub(super) fn take(
-        &mut self,
-        part: &[u8],
-        left: usize,
-    ) -> Result<Option<PartitionCounts>, FrameError> {
-        let bytes = self.answer.len() + part.len() + left;
-        if bytes > ANSWER_BYTES_MAX {
-            return Err(FrameError::TooManyTopics(bytes));
-        }
-        self.answer.extend_from_slice(part);
-        if left > 0 {
-            return Ok(None);
-        }
-        // The next answer may be long in coming: nothing is kept until then.
-        let answer = std::mem::take(&mut self.answer);
-        let topics = partition_counts(self.version, &answer);
-        topics.map(Some).ok_or(FrameError::Topics)
-    }
-}
-
 /// The versions that are understood: all that rskafka speaks.
 const UNDERSTOOD: RangeInclusive<i16> = 0..=4;
 
-/// The topics of an answer, from behind its correlation id to its end; none
-/// where it cannot be read.
+/// The topics of an answer, from behind its correlation id to its end.
 ///
-/// Kafka's own are left out: they are not written to.
-fn partition_counts(version: i16, answer: &[u8]) -> Option<PartitionCounts> {
-    let mut fields = Fields::new(answer);
-    if version >= 3 {
-        // throttle_time_ms
-        fields.int32()?;
+/// Kafka's own are left out: nothing is written to them.
+pub(super) fn partition_counts(version: i16, answer: &[u8]) -> Result<PartitionCounts, FrameError> {
+    if !UNDERSTOOD.contains(&version) {
+        return Err(FrameError::Version {
+            api: METADATA,
+            version,
+            understood: UNDERSTOOD,
+        });
     }
-    for _ in 0..fields.int32()? {
-        skip_broker(version, &mut fields)?;
+    read(version, answer).ok_or(FrameError::Topics)
+}
+
+/// The topics; none where a count is null, or more than there is.
+fn read(version: i16, mut answer: &[u8]) -> Option<PartitionCounts> {
+    let bytes = &mut answer;
+    // throttle_time_ms
+    take(bytes, if version >= 3 { 4 } else { 0 })?;
+    for _ in 0..count(bytes)? {
+        // node_id, host, port, rack
+        take(bytes, 4)?;
+        string(bytes)?;
+        take(bytes, 4)?;
+        if version >= 1 {
+            nullable_string(bytes)?;
+        }
     }
     if version >= 2 {
         // cluster_id
-        fields.skip_nullable_string()?;
+        nullable_string(bytes)?;
     }
-    if version >= 1 {
-        // controller_id
-        fields.int32()?;
-    }
+    // controller_id
+    take(bytes, if version >= 1 { 4 } else { 0 })?;
     let mut counts = PartitionCounts::new();
-    for _ in 0..fields.int32()? {
-        let topic = Topic::read(version, &mut fields)?;
-        if !topic.is_internal {
-            counts.insert(topic.name.to_owned(), topic.partitions);
+    for _ in 0..count(bytes)? {
+        // error_code: a topic that has one may have partitions all the same.
+        take(bytes, 2)?;
+        let name = std::str::from_utf8(string(bytes)?).ok()?;
+        let is_internal = version >= 1 && take(bytes, 1)? != [0];
+        let partitions = bytes.try_get_i32().ok()?;
+        for _ in 0..usize::try_from(partitions).ok()? {
+            // error_code, partition_index, leader_id
+            take(bytes, 2 + 4 + 4)?;
+            // replica_nodes, isr_nodes: null or not, they do not matter here.
+            for _ in 0..2 {
+                let nodes = usize::try_from(bytes.try_get_i32().ok()?).unwrap_or(0);
+                take(bytes, nodes.checked_mul(4)?)?;
+            }
+        }
+        if !is_internal {
+            counts.insert(name.to_owned(), NonZeroI32::new(partitions));
         }
     }
     Some(counts)
-}
-
-struct Topic<'a> {
-    name: &'a str,
-    is_internal: bool,
-    partitions: Option<NonZeroI32>,
-}
-
-impl<'a> Topic<'a> {
-    fn read(version: i16, fields: &mut Fields<'a>) -> Option<Self> {
-        // error_code: a topic that has one may have partitions all the same.
-        fields.int16()?;
-        let name = std::str::from_utf8(fields.string()?).ok()?;
-        let is_internal = version >= 1 && fields.int8()? != 0;
-        let partitions = fields.int32()?;
-        for _ in 0..partitions {
-            skip_partition(fields)?;
-        }
-        Some(Self {
-            name,
-            is_internal,
-            // Less than none is none as well.
-            partitions: NonZeroI32::new(partitions.max(0)),
-        })
-    }
-}
-
-fn skip_broker(version: i16, fields: &mut Fields<'_>) -> Option<()> {
-    // node_id, host, port, rack
-    fields.int32()?;
-    fields.string()?;
-    fields.int32()?;
-    if version >= 1 {
-        fields.skip_nullable_string()?;
-    }
-    Some(())
-}
-
-fn skip_partition(fields: &mut Fields<'_>) -> Option<()> {
-    // error_code, partition_index, leader_id
-    fields.int16()?;
-    fields.int32()?;
-    fields.int32()?;
-    // replica_nodes, isr_nodes
-    for _ in 0..2 {
-        let nodes = usize::try_from(fields.int32()?).unwrap_or(0);
-        fields.skip(nodes.checked_mul(4)?)?;
-    }
-    Some(())
 }
 
 #[cfg(test)]
@@ -150,6 +84,10 @@ mod tests {
     const THROTTLE: &[u8] = b"\0\0\0\0";
     const CLUSTER: &[u8] = b"\0\x03abc";
     const CONTROLLER: &[u8] = b"\0\0\0\x01";
+
+    fn check(version: i16, answer: &[u8]) -> Option<PartitionCounts> {
+        partition_counts(version, answer).ok()
+    }
 
     /// An answer of that version: two brokers, one of them in a rack, and the topics `t` of two
     /// partitions, `new`, which is being created, and one that Kafka has for itself.
@@ -172,7 +110,7 @@ mod tests {
             b"\0\x05\0\0\0\x01\xff\xff\xff\xff\0\0\0\0\xff\xff\xff\xff".to_vec(),
             b"\0\x05\0\x03new".to_vec(),
             since(1, b"\0"),
-            b"\xff\xff\xff\xff".to_vec(),
+            b"\0\0\0\0".to_vec(),
             b"\0\0\0\x12__consumer_offsets".to_vec(),
             since(1, b"\x01"),
             b"\0\0\0\0".to_vec(),
@@ -191,7 +129,7 @@ mod tests {
                 expected.insert("__consumer_offsets".to_owned(), None);
             }
             let counts = partition_counts(version, &answer(version));
-            assert_eq!(counts, Some(expected), "{version}");
+            assert_eq!(counts, Ok(expected), "{version}");
         }
     }
 
@@ -213,20 +151,21 @@ mod tests {
         let no_brokers = b"\0\0\0\0\xff\xff\0\0\0\x01";
         for count in [i32::MAX, 1] {
             let answer = [no_brokers.as_slice(), &count.to_be_bytes()].concat();
-            assert_eq!(partition_counts(2, &answer), None);
+            assert_eq!(check(2, &answer), None);
         }
-        let answer = [no_brokers.as_slice(), &i32::MIN.to_be_bytes()].concat();
-        assert_eq!(partition_counts(2, &answer), Some(PartitionCounts::new()));
     }
 
     #[test]
-    fn an_answer_larger_than_the_client_takes_is_refused_before_it_is_there() {
-        let part = [0; 10];
-        let mut listing = Listing::new(4).unwrap();
-        assert_eq!(listing.take(&part, ANSWER_BYTES_MAX - 10), Ok(None));
-        let mut listing = Listing::new(4).unwrap();
-        let refused = FrameError::TooManyTopics(ANSWER_BYTES_MAX + 1);
-        assert_eq!(listing.take(&part, ANSWER_BYTES_MAX - 9), Err(refused));
+    fn a_list_that_is_null_is_not_taken_for_an_empty_one() {
+        let brokers = b"\0\0\0\0".as_slice();
+        let cluster = b"\xff\xff\0\0\0\x01";
+        let topic = b"\0\0\0\x01\0\0\0\x01t\0";
+        for null in [-1, i32::MIN].map(i32::to_be_bytes) {
+            assert_eq!(check(2, &[&null, &cluster[..], brokers].concat()), None);
+            assert_eq!(check(2, &[brokers, cluster, &null].concat()), None);
+            let answer = [brokers, cluster, topic, &null].concat();
+            assert_eq!(check(2, &answer), None);
+        }
     }
 
     #[test]
@@ -234,7 +173,7 @@ mod tests {
         for version in UNDERSTOOD {
             let answer = answer(version);
             for len in 0..answer.len() {
-                assert_eq!(partition_counts(version, &answer[..len]), None, "{len}");
+                assert_eq!(check(version, &answer[..len]), None, "{len}");
             }
         }
     }

@@ -1,17 +1,25 @@
 //! As much of SOCKS5 as rskafka speaks: <https://www.rfc-editor.org/rfc/rfc1928>
 
-use std::{fmt, io, net::Ipv4Addr, time::Duration};
+use std::{io, net::Ipv4Addr, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use super::{link::acknowledge_at_once, literal::revealed};
+use super::{
+    host::{Broker, decode_host},
+    quickack::acknowledge_at_once,
+};
 
 /// rskafka asks as soon as it is connected, in the same process.
 pub(super) const REQUEST_MAX: Duration = Duration::from_secs(1);
+
+/// Tells that the connection is there.
+pub(super) const SUCCEEDED: u8 = 0;
+/// Tells that there is no connection. There is no room for a reason.
+pub(super) const GENERAL_FAILURE: u8 = 1;
 
 /// What rskafka can say, first and then: a version, a count and methods; a
 /// version, a command, and a name of at most 255 bytes with its port.
@@ -23,84 +31,49 @@ const CONNECT: u8 = 1;
 const RESERVED: u8 = 0;
 const IPV4: u8 = 1;
 const DOMAIN_NAME: u8 = 3;
-const SUCCEEDED: u8 = 0;
-const GENERAL_FAILURE: u8 = 1;
 
-/// A broker as rskafka was told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broker {
-    /// A name, or an address in digits.
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
-impl fmt::Display for Broker {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(formatter, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(formatter, "{}:{}", self.host, self.port)
-        }
+/// Reads which broker the client wants to be connected with; none where it says
+/// anything else.
+pub(super) async fn request(client: &mut TcpStream) -> Option<Broker> {
+    client.set_nodelay(true).ok()?;
+    let unread = BytesMut::with_capacity(REQUEST_BYTES_MAX);
+    let mut asked = Asked { client, unread };
+    let greeting = asked.take(2).await?;
+    let methods = asked.take(greeting[1].into()).await?;
+    if greeting[0] != VERSION || !methods.contains(&NO_AUTHENTICATION) {
+        return None;
     }
-}
+    let accepted = [VERSION, NO_AUTHENTICATION];
+    asked.client.write_all(&accepted).await.ok()?;
 
-/// Reads which broker the client wants to be connected with.
-pub(super) async fn request(client: &mut TcpStream) -> io::Result<Broker> {
-    client.set_nodelay(true)?;
-    let mut asked = Asked {
-        client,
-        unread: BytesMut::with_capacity(REQUEST_BYTES_MAX),
-    };
-    let [version, methods] = asked.bytes().await?;
-    expect("version", version, VERSION)?;
-    let offered = asked.take(methods.into()).await?;
-    if !offered.contains(&NO_AUTHENTICATION) {
-        return Err(invalid(format!(
-            "methods {:?}, none of them {NO_AUTHENTICATION}",
-            &offered[..]
-        )));
+    let command = asked.take(4).await?;
+    if command[..2] != [VERSION, CONNECT] {
+        return None;
     }
-    asked
-        .client
-        .write_all(&[VERSION, NO_AUTHENTICATION])
-        .await?;
-
-    let [version, command, _, kind] = asked.bytes().await?;
-    expect("version", version, VERSION)?;
-    expect("command", command, CONNECT)?;
-    let host = match kind {
-        IPV4 => Ipv4Addr::from(asked.bytes::<4>().await?).to_string(),
+    let host = match command[3] {
+        IPV4 => Ipv4Addr::from(asked.take(4).await?.get_u32()).to_string(),
         DOMAIN_NAME => {
-            let [length] = asked.bytes().await?;
+            let length = asked.take(1).await?.get_u8();
             let name = asked.take(length.into()).await?;
-            revealed(String::from_utf8(name.into()).map_err(invalid)?)
+            decode_host(String::from_utf8(name.into()).ok()?)
         }
-        other => return Err(invalid(format!("address type {other}"))),
+        _ => return None,
     };
-    let port = u16::from_be_bytes(asked.bytes().await?);
-    Ok(Broker { host, port })
+    let port = asked.take(2).await?.get_u16();
+    Some(Broker { host, port })
 }
 
-/// Tells the client that the connection is there.
-pub(super) async fn accept(client: &mut TcpStream) -> io::Result<()> {
-    reply(client, SUCCEEDED).await
-}
-
-/// Tells the client that there is no connection. There is no room for a reason.
-pub(super) async fn refuse(client: &mut TcpStream) -> io::Result<()> {
-    reply(client, GENERAL_FAILURE).await
-}
-
-/// The address bound is left empty: nobody asks for it.
-async fn reply(client: &mut TcpStream, code: u8) -> io::Result<()> {
+/// Tells the client how its request ended. The address bound is left empty:
+/// rskafka does not read it.
+pub(super) async fn reply(client: &mut TcpStream, code: u8) -> io::Result<()> {
     client
         .write_all(&[VERSION, code, RESERVED, IPV4, 0, 0, 0, 0, 0, 0])
         .await
 }
 
-/// What the client has to say, read as it comes: it writes byte by byte, with
-/// Nagle's algorithm on, so that most of it waits until the first byte is
-/// acknowledged, and then comes at once.
+/// The client's bytes, read as they come: it writes them one by one, with
+/// Nagle's algorithm on, so that most of them wait until the first is
+/// acknowledged, and then come at once.
 struct Asked<'a> {
     client: &'a mut TcpStream,
     /// What has come and was not taken yet. Nothing is read too early, since the
@@ -109,31 +82,13 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    async fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        bytes.copy_from_slice(&self.take(N).await?);
-        Ok(bytes)
-    }
-
-    async fn take(&mut self, count: usize) -> io::Result<BytesMut> {
+    async fn take(&mut self, count: usize) -> Option<BytesMut> {
         while self.unread.len() < count {
-            if self.client.read_buf(&mut self.unread).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            if self.client.read_buf(&mut self.unread).await.ok()? == 0 {
+                return None;
             }
             acknowledge_at_once(self.client);
         }
-        Ok(self.unread.split_to(count))
+        Some(self.unread.split_to(count))
     }
-}
-
-fn expect(what: &str, found: u8, expected: u8) -> io::Result<()> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(invalid(format!("{what} {found}, expected {expected}")))
-    }
-}
-
-fn invalid(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
 }

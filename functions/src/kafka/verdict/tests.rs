@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use sluice_kafka::{Refusal, Troubles};
+use sluice_kafka::{BrokerErrors, Refusal};
 
 use super::*;
 
@@ -65,7 +65,7 @@ fn not_retried(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> K
 /// The verdict on an error that a record was answered with.
 fn check(source: KafkaError) -> Verdict {
     verdict(&AttemptError::Produce {
-        troubles: Troubles::default(),
+        brokers: BrokerErrors::default(),
         source,
     })
 }
@@ -73,7 +73,7 @@ fn check(source: KafkaError) -> Verdict {
 /// The verdict on the same error while looking for the partition.
 fn check_lookup(source: KafkaError) -> Verdict {
     verdict(&AttemptError::Lookup {
-        troubles: Troubles::default(),
+        brokers: BrokerErrors::default(),
         source,
     })
 }
@@ -137,7 +137,7 @@ fn a_lost_connection_leaves_it_open_whether_the_record_was_stored() {
 
 #[test]
 fn what_ends_an_attempt_on_our_side_is_judged_too() {
-    let none = Troubles::default;
+    let none = BrokerErrors::default;
     let refusal = || Refusal {
         code: 58,
         message: String::new(),
@@ -163,13 +163,13 @@ fn what_ends_an_attempt_on_our_side_is_judged_too() {
         (
             connect(ConnectError::Timeout {
                 within: second,
-                troubles: none(),
+                brokers: none(),
             }),
             NOT_STORED,
         ),
         (
             connect(ConnectError::Failed {
-                troubles: none(),
+                brokers: none(),
                 error: io_error().into(),
             }),
             NOT_STORED,

@@ -13,7 +13,7 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::relay::{dial::LinkError, link, seen::Seen};
+use crate::relay::{error::LinkError, link, state::State};
 
 const REQUEST: &[u8] = b"\0\0\0\x0c\0\0\0\x07\0\0\0\x01body";
 const ANSWER: &[u8] = b"\0\0\0\x0f\0\0\0\x01results\0\0\0\0";
@@ -63,8 +63,8 @@ async fn a_broker_that_takes_no_more_is_heard_out() {
         taken: Arc::clone(&taken),
         failed: Arc::clone(&failed),
     };
-    let seen = Seen::default();
-    let relaying = link::relay(&mut served, join(from_broker, to_broker), &seen);
+    let state = State::default();
+    let relaying = link::relay(&mut served, join(from_broker, to_broker), &state);
     let asking = async {
         client.write_all(REQUEST).await.unwrap();
         taken.notified().await;
@@ -81,4 +81,50 @@ async fn a_broker_that_takes_no_more_is_heard_out() {
 
     assert_eq!(answer.expect("an answer"), ANSWER);
     assert!(matches!(ended, Err(LinkError::Lost(_))), "{ended:?}");
+}
+
+/// A request for the versions, one about topics, and their answers.
+const VERSIONS: &[u8] = b"\0\0\0\x08\0\x12\0\0\0\0\0\x01";
+const VERSIONS_ANSWER: &[u8] = b"\0\0\0\x0a\0\0\0\x01\0\0\0\0\0\0";
+const TOPICS: &[u8] = b"\0\0\0\x08\0\x03\0\0\0\0\0\x02";
+const TOPICS_ANSWER: &[u8] = b"\0\0\0\x0c\0\0\0\x02\0\0\0\0\0\0\0\0";
+
+/// Whether a connection is said to be cut that a broker ends after these
+/// exchanges, while rskafka has not been told yet that it is connected.
+async fn is_cut_after(exchanges: &[(&[u8], &[u8])]) -> bool {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (mut served, _) = listener.accept().await.unwrap();
+    let (mut broker, upstream) = duplex(1024);
+    let state = State::listing();
+    let talking = async {
+        for (request, answer) in exchanges {
+            client.write_all(request).await.unwrap();
+            broker
+                .read_exact(&mut vec![0; request.len()])
+                .await
+                .unwrap();
+            broker.write_all(answer).await.unwrap();
+            client.read_exact(&mut vec![0; answer.len()]).await.unwrap();
+        }
+        drop(broker);
+    };
+    let (ended, ()) = tokio::join!(link::relay(&mut served, upstream, &state), talking);
+    assert!(matches!(ended, Err(LinkError::Closed(0))), "{ended:?}");
+    state.connected();
+    state.is_cut()
+}
+
+#[tokio::test]
+async fn a_link_that_is_cut_while_the_client_connects_by_it_is_not_forgotten() {
+    let exchanges = [(VERSIONS, VERSIONS_ANSWER), (TOPICS, TOPICS_ANSWER)];
+    assert!(is_cut_after(&exchanges).await);
+}
+
+#[tokio::test]
+async fn a_link_that_is_cut_before_it_is_of_use_does_not_end_the_connection() {
+    assert!(!is_cut_after(&[]).await);
+    assert!(!is_cut_after(&[(VERSIONS, VERSIONS_ANSWER)]).await);
 }

@@ -1,13 +1,14 @@
-//! Frames, cut into pieces anywhere.
+//! What becomes of requests and answers on their way.
 
 use proptest::{collection::vec, prelude::*};
 
 use crate::relay::{
-    answers::Answers,
-    frames::{FrameError, Frames},
+    answer,
+    frame::{FRAME_BYTES_MAX, FrameError, Frames},
+    link::LinkState,
     metadata::PartitionCounts,
-    requests::{API_VERSIONS, METADATA, PRODUCE, Requests, Unanswered},
-    seen::Seen,
+    request::{self, API_VERSIONS, METADATA, PRODUCE},
+    state::State,
 };
 
 const FETCH: i16 = 1;
@@ -37,44 +38,49 @@ fn check(
     answers: &[Vec<u8>],
     pieces: &[usize],
 ) -> Result<(Vec<u8>, Vec<u8>, bool), FrameError> {
-    let seen = Seen::default();
-    let (up, down) = follow(requests, answers, pieces, &seen)?;
-    Ok((up, down, seen.throttled_until().is_some()))
+    let state = State::default();
+    let (up, down) = edited(requests, answers, pieces, &state)?;
+    Ok((up, down, state.throttled_until().is_some()))
 }
 
-fn follow(
+fn edited(
     requests: &[Vec<u8>],
     answers: &[Vec<u8>],
     pieces: &[usize],
-    seen: &Seen,
+    state: &State,
 ) -> Result<(Vec<u8>, Vec<u8>), FrameError> {
-    let unanswered = Unanswered::default();
-    let (mut up, mut down) = (requests.concat(), answers.concat());
-
-    let mut frames = Frames::new();
-    let mut following = Requests::new(&unanswered);
-    for piece in cut(&mut up, pieces) {
-        frames.follow(piece, &mut following)?;
-    }
-    let mut frames = Frames::new();
-    let mut following = Answers::new(&unanswered, seen);
-    for piece in cut(&mut down, pieces) {
-        frames.follow(piece, &mut following)?;
-    }
+    let link = LinkState::default();
+    let up = each(&requests.concat(), pieces, |frame| {
+        link.asked(request::edit(frame)?)
+    })?;
+    let down = each(&answers.concat(), pieces, |frame| {
+        let request = link.answered(answer::correlation_id(frame)?)?;
+        answer::edit(frame, request, state)
+    })?;
     Ok((up, down))
 }
 
-/// Pieces of these sizes, over and over; all in one where there are none.
-fn cut<'a>(mut bytes: &'a mut [u8], sizes: &[usize]) -> Vec<&'a mut [u8]> {
-    let mut pieces = Vec::new();
+/// The frames of what comes in pieces of these sizes, over and over, or all in
+/// one where there are none; each after `edit`.
+fn each(
+    mut bytes: &[u8],
+    sizes: &[usize],
+    mut edit: impl FnMut(&mut [u8]) -> Result<(), FrameError>,
+) -> Result<Vec<u8>, FrameError> {
+    let mut frames = Frames::new();
+    let mut edited = Vec::new();
     let mut sizes = sizes.iter().cycle();
     while !bytes.is_empty() {
         let size = *sizes.next().unwrap_or(&bytes.len());
-        let (piece, rest) = bytes.split_at_mut(size.min(bytes.len()));
-        pieces.push(piece);
+        let (piece, rest) = bytes.split_at(size.min(bytes.len()));
         bytes = rest;
+        frames.buffer().extend_from_slice(piece);
+        while let Some(mut frame) = frames.next()? {
+            edit(&mut frame)?;
+            edited.extend_from_slice(&frame);
+        }
     }
-    pieces
+    Ok(edited)
 }
 
 /// The answer to a produce request of that version, and whether it throttles.
@@ -142,10 +148,10 @@ fn a_throttle_time_is_taken_out_of_an_answer_about_topics_and_told() {
 
 /// The topics that an answer about them tells while rskafka connects.
 fn listed(version: i16, body: &[u8], pieces: &[usize]) -> Result<PartitionCounts, FrameError> {
-    let seen = Seen::listing();
+    let state = State::listing();
     let requests = [request(METADATA, version, 7, b"all")];
-    follow(&requests, &[answer(7, body)], pieces, &seen)?;
-    Ok(seen.connected())
+    edited(&requests, &[answer(7, body)], pieces, &state)?;
+    Ok(state.connected())
 }
 
 #[test]
@@ -156,11 +162,11 @@ fn topics_are_told_while_the_client_connects() {
         assert_eq!(listed(4, body, pieces), Ok(expected.clone()));
     }
     // Afterwards it asks for some of them.
-    let seen = Seen::listing();
-    seen.connected();
+    let state = State::listing();
+    state.connected();
     let requests = [request(METADATA, 4, 7, b"some")];
-    assert!(follow(&requests, &[answer(7, body)], &[], &seen).is_ok());
-    assert!(seen.connected().is_empty());
+    assert!(edited(&requests, &[answer(7, body)], &[], &state).is_ok());
+    assert!(state.connected().is_empty());
 }
 
 #[test]
@@ -172,11 +178,11 @@ fn topics_and_a_throttle_time_are_told_of_one_answer_and_the_last_answer_counts(
     let requests = [1, 2].map(|id| request(METADATA, 4, id, b"all"));
     let answers = [answer(1, &body(b"a")), answer(2, &body(b"b"))];
     for pieces in [&[][..], &[1], &[2, 3]] {
-        let seen = Seen::listing();
-        follow(&requests, &answers, pieces, &seen).unwrap();
-        assert!(seen.throttled_until().is_some());
+        let state = State::listing();
+        edited(&requests, &answers, pieces, &state).unwrap();
+        assert!(state.throttled_until().is_some());
         let expected = PartitionCounts::from([("b".to_owned(), None)]);
-        assert_eq!(seen.connected(), expected);
+        assert_eq!(state.connected(), expected);
     }
 }
 
@@ -258,10 +264,37 @@ fn an_answer_to_nothing_is_refused() {
 fn what_is_no_frame_is_refused() {
     let check = |bytes: &[u8]| check(&[bytes.to_vec()], &[], &[]);
     let http = i32::from_be_bytes(*b"GET ");
-    assert!(check(b"GET / HTTP/1.1").is_ok(), "a frame of {http} bytes");
-    for length in [-1, i32::MIN, 0, 7] {
+    assert_eq!(check(b"GET / HTTP/1.1"), Err(FrameError::Length(http)));
+    let too_long = i32::try_from(FRAME_BYTES_MAX).unwrap() + 1;
+    for length in [-1, i32::MIN, 0, 7, too_long] {
         let bytes = [&length.to_be_bytes(), [0; 8].as_slice()].concat();
         assert_eq!(check(&bytes), Err(FrameError::Length(length)));
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_frame_is_refused() {
+    let requests = [request(FETCH, 4, 1, b"")];
+    let too_long = i32::try_from(FRAME_BYTES_MAX).unwrap() + 1;
+    for length in [-1, i32::MIN, 0, 3, too_long] {
+        let answer = [&length.to_be_bytes(), [0; 4].as_slice()].concat();
+        let refused = Err(FrameError::Length(length));
+        assert_eq!(check(&requests, &[answer], &[]), refused);
+    }
+}
+
+#[test]
+fn frames_that_end_too_early_for_a_field_go_through_as_they_are() {
+    for api in [PRODUCE, METADATA, API_VERSIONS] {
+        for body in [b"".as_slice(), b"\0", b"\0\0\0"] {
+            let requests = [request(api, 4, 1, b"")];
+            let answers = [answer(1, body)];
+            let (up, down, throttled) = check(&requests, &answers, &[]).unwrap();
+            assert_eq!(
+                (up, down, throttled),
+                (requests.concat(), answers.concat(), false)
+            );
+        }
     }
 }
 

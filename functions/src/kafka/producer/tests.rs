@@ -1,7 +1,7 @@
 //! What the producer does with a broker that is away, slow, or that breaks.
 
 mod away;
-pub(super) mod broker;
+pub(in crate::kafka) mod broker;
 mod credentials;
 mod faults;
 mod sharing;

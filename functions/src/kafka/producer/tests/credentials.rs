@@ -1,6 +1,6 @@
 //! Credentials that are refused, that cannot be had, and that are good for a while.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use sluice_aws::fake::{Answer, Fake};
 
@@ -56,7 +56,7 @@ async fn a_session_that_was_authenticated_is_replaced_before_it_ends() {
     publish(&producer, "k").await.expect("stored");
     let now = SystemTime::now();
     let session = async |after| {
-        let generation = producer.generation(now + after);
+        let generation = producer.attempts.generation(now + after);
         generation.outcome().await.expect("connected")
     };
     let first = session(Duration::ZERO).await;

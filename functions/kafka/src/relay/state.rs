@@ -1,41 +1,36 @@
-//! What the relay saw that rskafka does not tell.
+//! What all links of a relay find out that rskafka does not tell.
 
 use std::{
-    collections::BTreeMap,
-    error::Error,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant, SystemTime},
 };
 
 use parking_lot::Mutex;
-use thiserror::Error;
 
-use super::{dial::LinkError, metadata::PartitionCounts, socks::Broker};
+use super::{
+    broker_errors::BrokerErrors, error::LinkError, host::Broker, metadata::PartitionCounts,
+    sasl::Refusal,
+};
 
-/// Written by the relay's links, read by whoever holds the connection.
+/// Written by the relay's links, read through the connection that has them.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct State {
     throttle: Mutex<Option<Throttle>>,
     refusal: Mutex<Option<Refusal>>,
     /// By the wall clock, which goes on while a function is frozen.
     expires: Mutex<Option<SystemTime>>,
     is_cut: AtomicBool,
-    is_listing: AtomicBool,
-    /// What was last said of all topics, while that was wanted.
-    topics: Mutex<PartitionCounts>,
-    /// By broker; as many as a cluster has.
-    broken: Mutex<BTreeMap<String, Arc<LinkError>>>,
+    /// The last list of all topics, while rskafka connects: it then asks for all
+    /// of them.
+    topics: Mutex<Option<PartitionCounts>>,
+    errors: Mutex<BrokerErrors>,
 }
 
-impl Seen {
+impl State {
     /// For a client that is about to connect, and whose topics are wanted.
     pub(super) fn listing() -> Self {
         Self {
-            is_listing: AtomicBool::new(true),
+            topics: Mutex::new(Some(PartitionCounts::new())),
             ..Self::default()
         }
     }
@@ -46,7 +41,7 @@ impl Seen {
         Some(throttle.end(Instant::now(), SystemTime::now()))
     }
 
-    /// That, and in which words, a broker refused the credentials.
+    /// A broker's refusal of the credentials.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.refusal.lock().clone()
     }
@@ -56,34 +51,31 @@ impl Seen {
         *self.expires.lock()
     }
 
-    /// Whether a connection that was open has ended, and not by us.
+    /// Whether a broker, or the network, ended a link that rskafka used.
     pub(crate) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Relaxed)
     }
 
-    /// Which brokers the last connection failed with.
-    pub(crate) fn troubles(&self) -> Troubles {
-        Troubles(self.broken.lock().clone().into_iter().collect())
+    /// Why the brokers failed that are not connected with.
+    pub(crate) fn broker_errors(&self) -> BrokerErrors {
+        self.errors.lock().clone()
     }
 
-    /// What went wrong until now is none of this connection's, which is there.
-    /// Returns the topics that there were as it came to be.
+    /// rskafka is connected: brokers that refused it before no longer matter.
+    /// Returns the topics that there are.
     pub(crate) fn connected(&self) -> PartitionCounts {
         *self.refusal.lock() = None;
-        self.is_cut.store(false, Ordering::Relaxed);
-        self.is_listing.store(false, Ordering::Relaxed);
-        std::mem::take(&mut *self.topics.lock())
+        self.topics.lock().take().unwrap_or_default()
     }
 
-    /// Whether topics are wanted: while rskafka connects, when it asks for all
-    /// of them and for nothing less.
+    /// Whether topics are wanted.
     pub(super) fn is_listing(&self) -> bool {
-        self.is_listing.load(Ordering::Relaxed)
+        self.topics.lock().is_some()
     }
 
     /// These are all topics that we may see.
     pub(super) fn listed(&self, topics: PartitionCounts) {
-        *self.topics.lock() = topics;
+        *self.topics.lock() = Some(topics);
     }
 
     /// A broker asked for no more records for so long.
@@ -111,16 +103,12 @@ impl Seen {
         self.is_cut.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn broke(&self, broker: &Broker, error: LinkError) {
-        let mut broken = self.broken.lock();
-        let broker = broker.to_string();
-        if broken.len() < BROKEN_MAX || broken.contains_key(&broker) {
-            broken.insert(broker, Arc::new(error));
-        }
+    pub(super) fn failed(&self, broker: &Broker, error: LinkError) {
+        self.errors.lock().insert(broker, error);
     }
 
     pub(super) fn reached(&self, broker: &Broker) {
-        self.broken.lock().remove(&broker.to_string());
+        self.errors.lock().remove(broker);
     }
 }
 
@@ -155,73 +143,12 @@ impl Throttle {
 }
 
 /// So much of a connection's lifetime is used: what is sent later might come
-/// too late. Kafka's own clients authenticate anew from here on.
+/// too late. Kafka's own clients authenticate again from here on.
 const LIFETIME_USED: f64 = 0.85;
-
-/// More brokers than this do not fit in a line of a log.
-const BROKEN_MAX: usize = 8;
-
-/// A broker's word on the credentials it was given.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a broker refused the credentials with error {code}: {message:?}")]
-pub struct Refusal {
-    /// Kafka's error code; 0 where a token was refused by a document instead.
-    pub code: i16,
-    /// What the broker says about it, which may be nothing.
-    pub message: String,
-}
-
-/// What is wrong between us and the brokers: each of them, with the reason.
-#[derive(Debug, Clone, Default)]
-pub struct Troubles(Vec<(String, Arc<LinkError>)>);
-
-impl Troubles {
-    /// Whether nothing is known to be wrong.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Troubles {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (broker, error)) in self.0.iter().enumerate() {
-            let separator = if at == 0 { ": " } else { "; " };
-            write!(formatter, "{separator}{broker} {error}")?;
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                write!(formatter, ": {error}")?;
-                cause = error.source();
-            }
-        }
-        Ok(())
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn broker(port: u16) -> Broker {
-        Broker {
-            host: "b".to_owned(),
-            port,
-        }
-    }
-
-    #[test]
-    fn the_reason_is_the_last_one_however_many_brokers_are_broken() {
-        let seen = Seen::default();
-        for port in 1..=20 {
-            seen.broke(&broker(port), LinkError::Closed(1));
-        }
-        seen.broke(&broker(1), LinkError::Closed(7));
-
-        let told = seen.troubles().to_string();
-
-        let last = "b:1 closed the connection, requests unanswered: 7";
-        assert!(told.contains(last), "{told}");
-        assert_eq!(told.matches("b:").count(), BROKEN_MAX);
-    }
 
     /// How much of a throttle of 10 s is left after so many seconds by the monotonic
     /// clock and by the wall clock; less than nothing where it has been over.
@@ -261,29 +188,29 @@ mod tests {
 
     #[test]
     fn the_longest_throttle_counts() {
-        let seen = Seen::default();
-        assert_eq!(seen.throttled_until(), None);
+        let state = State::default();
+        assert_eq!(state.throttled_until(), None);
         let begun = Instant::now();
 
         for seconds in [20, 60, 40] {
-            seen.throttled(Duration::from_secs(seconds));
+            state.throttled(Duration::from_secs(seconds));
         }
 
-        let left = seen.throttled_until().unwrap() - begun;
+        let left = state.throttled_until().unwrap() - begun;
         assert!(left > Duration::from_secs(40), "{left:?}");
     }
 
     #[test]
     fn the_connection_that_ends_first_says_when() {
-        let seen = Seen::default();
-        assert_eq!(seen.expires(), None);
+        let state = State::default();
+        assert_eq!(state.expires(), None);
         let begun = SystemTime::now();
 
         for seconds in [200, 100, 300] {
-            seen.authenticated(Duration::from_secs(seconds));
+            state.authenticated(Duration::from_secs(seconds));
         }
 
-        let left = seen.expires().unwrap().duration_since(begun).unwrap();
+        let left = state.expires().unwrap().duration_since(begun).unwrap();
         let expected = Duration::from_secs(85);
         assert!(left >= expected && left < expected * 2, "{left:?}");
     }

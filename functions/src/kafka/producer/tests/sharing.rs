@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future::join_all;
 
 use super::*;
-use crate::kafka::session::PARTITIONS_MAX;
+use crate::kafka::session::{IN_FLIGHT_MAX, PARTITIONS_MAX, Session};
 
 fn accepted(state: &State) -> usize {
     state.accepted.load(Ordering::SeqCst)

@@ -229,7 +229,11 @@ async fn a_broker_that_closed_an_idle_connection_is_not_noticed() {
     let broker = Broker::start(1, &[]).await;
     let (producer, lines) = producer(&broker.address());
     publish(&producer, "a").await.expect("stored");
-    let session = producer.generation(SystemTime::now()).outcome().await;
+    let session = producer
+        .attempts
+        .generation(SystemTime::now())
+        .outcome()
+        .await;
     let session = session.expect("connected");
     broker.cut().await;
     broker.until(|_| session.is_over(SystemTime::now())).await;

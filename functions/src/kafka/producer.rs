@@ -1,0 +1,220 @@
+//! Stores records: attempts, one after the other, until the deadline.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant, SystemTime},
+};
+
+use sluice_aws::Log;
+use sluice_kafka::{Remedy, Settings};
+use thiserror::Error;
+use tokio::time::{sleep_until, timeout};
+
+use super::{
+    absence::Absence,
+    attempt::Attempts,
+    error::{AttemptError, Step},
+    topics::ABSENT_FOR,
+    verdict::{Stored, Verdict, verdict},
+};
+use crate::{
+    failure::{Code, Failure},
+    record::Record,
+    sink::{Receipt, Sink},
+};
+
+/// Connecting before the first event may take this long. Init is the cheapest
+/// time to connect, but a broker that is away must not keep a function from
+/// starting.
+const INIT_MAX: Duration = Duration::from_secs(2);
+
+/// A record's confirmation is waited for this long at first: short, since the
+/// connection may have gone silent. Each further attempt waits twice as long,
+/// since the broker may only be slow, and a record that is sent again may be
+/// stored twice.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Not longer: API Gateway itself waits for 29 s in all.
+const PATIENCE_MAX: Duration = Duration::from_secs(16);
+
+/// Between two attempts there is a pause, at first this long, doubled each
+/// time, and shortened at random by up to half so that functions do not knock
+/// in step.
+const PAUSE: Duration = Duration::from_millis(20);
+/// No pause is longer: the next leader is elected in about a second.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// After refused credentials that time may mend the pause is this long, less the
+/// same random part: a new connection in each of the first pauses would be one
+/// of those that Amazon MSK refuses for being too many.
+const PAUSE_REFUSED: Duration = Duration::from_secs(1);
+
+/// Stores records in Kafka, many at a time, and connects when it must.
+#[derive(Debug)]
+pub struct Producer {
+    attempts: Attempts,
+    log: Log,
+}
+
+impl Producer {
+    /// A producer that is not connected yet. Brokers see `client_id`; `log` is
+    /// told of each record that may be stored twice.
+    pub fn new(settings: Settings, client_id: String, log: Log) -> Self {
+        Self {
+            attempts: Attempts::new(settings, client_id),
+            log,
+        }
+    }
+
+    /// Connects ahead of the first record, with one of the partitions of
+    /// `topics`, unless the credentials can be had during invocations only.
+    ///
+    /// # Errors
+    /// The cluster was not reached in time. Records will try again.
+    pub async fn warm_up(&self, topics: &BTreeSet<String>) -> Result<(), AttemptError> {
+        if self.attempts.security().needs_invocation() {
+            return Ok(());
+        }
+        let now = SystemTime::now();
+        let generation = self.attempts.generation(now);
+        let warming = async { generation.outcome().await?.warm_up(topics, now).await };
+        let warmed = timeout(INIT_MAX, warming)
+            .await
+            .unwrap_or_else(|_| Err(AttemptError::Late(Step::Connecting, Default::default())));
+        if let Err(error) = &warmed {
+            self.attempts.part_with(&generation, error);
+        }
+        warmed
+    }
+
+    /// Says that a record goes out once more, though it may be stored already.
+    fn warn(&self, record: &Record, error: AttemptError) -> AttemptError {
+        let error = SentAgain(error);
+        let ce_id = record.headers.get("ce_id").map_or("", String::as_str);
+        self.log
+            .warn(&error, &[("ce_id", ce_id), ("topic", &record.topic)]);
+        error.0
+    }
+}
+
+impl Sink for Producer {
+    async fn publish(&self, record: Record, deadline: Instant) -> Result<Receipt, Failure> {
+        let mut pause = PAUSE;
+        let mut patience = PATIENCE;
+        let mut was_refused = false;
+        let mut may_be_stored = false;
+        let mut absence = Absence::default();
+        let mut told = None;
+        loop {
+            let began = Instant::now();
+            let error = match self.attempts.attempt(&record, deadline, patience).await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) => error,
+            };
+            let verdict = verdict(&error);
+            let now = Instant::now();
+            let pausing = match verdict {
+                Verdict::Refused => {
+                    pause_of_refused(self.attempts.security().remedy(), was_refused, pause)
+                }
+                _ => Some(pause),
+            };
+            let mut again = now + jittered(pausing.unwrap_or_default());
+            if verdict == Verdict::Absent {
+                // Before that, the topic would not be looked for.
+                again += ABSENT_FOR;
+            } else {
+                absence = Absence::default();
+            }
+            let is_last = again >= deadline;
+            let end = match verdict {
+                // The last attempt failed for good; an earlier one may not have.
+                Verdict::Final(_) if may_be_stored => Some(Code::Unavailable),
+                Verdict::Final(code) => Some(code),
+                // What an earlier attempt may have stored is there if the topic
+                // is hidden for a moment only.
+                Verdict::Absent if absence.is_certain(began, now, is_last) => {
+                    Some(if may_be_stored {
+                        Code::Unavailable
+                    } else {
+                        Code::NoTopic
+                    })
+                }
+                Verdict::Refused if pausing.is_none() => Some(Code::Unavailable),
+                Verdict::Absent | Verdict::Refused | Verdict::Retry(_) => {
+                    is_last.then_some(Code::Unavailable)
+                }
+            };
+            if let Some(code) = end {
+                return Err(failure(code).because(more_telling(told, error)));
+            }
+            was_refused |= verdict == Verdict::Refused;
+            let error = match verdict {
+                Verdict::Retry(Stored::Maybe) => {
+                    may_be_stored = true;
+                    patience = doubled(patience, PATIENCE_MAX);
+                    self.warn(&record, error)
+                }
+                Verdict::Retry(Stored::No)
+                | Verdict::Absent
+                | Verdict::Refused
+                | Verdict::Final(_) => error,
+            };
+            told = Some(more_telling(told, error));
+            sleep_until(again.into()).await;
+            pause = doubled(pause, PAUSE_MAX);
+        }
+    }
+}
+
+/// What failed before tells more than that time then ran out.
+fn more_telling(told: Option<AttemptError>, error: AttemptError) -> AttemptError {
+    match told {
+        Some(told) if error.is_late() => told,
+        _ => error,
+    }
+}
+
+/// What the log is told when duplicates may arise, one line for each.
+#[derive(Debug, Error)]
+#[error("sent again, may be stored twice")]
+struct SentAgain(#[source] AttemptError);
+
+/// What the client is told. What lies behind it, with topics and brokers by
+/// name, is for the log.
+fn failure(code: Code) -> Failure {
+    Failure::new(
+        code,
+        match code {
+            Code::BadRequest => "Kafka cannot use the message",
+            Code::TooLarge => "the message is larger than its topic takes",
+            Code::Forbidden => "the function may not write to the route's topic",
+            Code::NoTopic => "the route's topic does not exist, or the function may not see it",
+            Code::Internal => "the function and Kafka do not understand each other",
+            Code::Unavailable => {
+                "not confirmed by Kafka in time; the message may have been stored all the same"
+            }
+        },
+    )
+}
+
+/// The pause before refused credentials are tried again, where that is worth it.
+fn pause_of_refused(remedy: Remedy, was_refused: bool, pause: Duration) -> Option<Duration> {
+    match remedy {
+        Remedy::None => None,
+        // Not over and over, since brokers lock out who does that.
+        Remedy::Fetch => (!was_refused).then_some(pause),
+        Remedy::Time => Some(PAUSE_REFUSED),
+    }
+}
+
+fn doubled(time: Duration, max: Duration) -> Duration {
+    time.saturating_mul(2).min(max)
+}
+
+/// Between half of a pause and all of it.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+#[cfg(test)]
+pub(super) mod tests;
