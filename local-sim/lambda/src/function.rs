@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
     concurrency::Concurrency,
@@ -12,7 +12,6 @@ use super::{
     invocation::Invocation,
     pool::{Dispatched, Limits, Member, Pool, Ready},
     troubles::Troubles,
-    turn::Turn,
 };
 
 /// A function, as its environments know it.
@@ -95,7 +94,8 @@ impl Function {
     ) -> Option<Turn> {
         let (receiver, count) = self.pool.lock().poll(member, ready, is_first);
         self.want(count);
-        receiver.map(|receiver| Turn::new(receiver, Arc::clone(self)))
+        let function = Arc::clone(self);
+        receiver.map(|receiver| Turn { receiver, function })
     }
 
     /// Takes an environment out of use, where so many of its polls wait.
@@ -154,5 +154,108 @@ impl Function {
             *self.wanted.lock() += count;
             self.wants.notify_one();
         }
+    }
+}
+
+/// A poll that waits for its invocation. If it is dropped after it was sent one and before it took it, the invocation
+/// goes to another environment, unless the simulator ends: it has not run.
+#[derive(Debug)]
+pub(super) struct Turn {
+    receiver: oneshot::Receiver<Invocation>,
+    function: Arc<Function>,
+}
+
+impl Turn {
+    /// Waits for the invocation; `None` where the environment is to end. Can be cancelled and waited for again.
+    pub(super) async fn come(&mut self) -> Option<Invocation> {
+        (&mut self.receiver).await.ok()
+    }
+
+    /// Waits no longer; gives the invocation that was sent before.
+    pub(super) fn end(&mut self) -> Option<Invocation> {
+        self.receiver.close();
+        self.receiver.try_recv().ok()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(invocation) = self.end()
+            && !self.function.host.shutdown.is_cancelled()
+        {
+            self.function.hand_on(invocation);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tempfile::TempDir;
+    use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+    use super::*;
+    use crate::{
+        concurrency::Permit, configuration::Settings, history::History,
+        process::guardian::Guardian, stderr::Lines,
+    };
+
+    fn function(root: &TempDir) -> Arc<Function> {
+        let host = Host {
+            root: root.path().to_owned(),
+            settings: Settings::sample(),
+            guardian: Guardian::start(root.path()).unwrap(),
+            lines: Lines::start().unwrap(),
+            history: History::new(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+        };
+        let concurrency = Concurrency::unreserved(&[], 10).unwrap();
+        Arc::new(Function::new(
+            Configuration::example(),
+            concurrency,
+            Arc::new(host),
+        ))
+    }
+
+    fn permit() -> Permit {
+        Concurrency::unreserved(&[], 1).unwrap().acquire().unwrap()
+    }
+
+    fn dispatch(function: &Function, event: &'static str) {
+        let (invocation, _) = Invocation::new(Bytes::from_static(event.as_bytes()), permit());
+        function.dispatch(invocation, false);
+    }
+
+    async fn event(turn: &mut Turn) -> Bytes {
+        turn.come().await.expect("an invocation").event
+    }
+
+    #[tokio::test]
+    async fn an_invocation_that_was_sent_and_not_taken_goes_to_another_environment() {
+        let root = tempfile::tempdir().unwrap();
+        let function = function(&root);
+        // One environment is started for the first, the others wait.
+        dispatch(&function, "first");
+        dispatch(&function, "second");
+        let member = |id| Member { id, version: 0 };
+        // Its connection breaks after it was sent the invocation, and before it receives it.
+        drop(function.poll(member(0), Ready::Warm, true));
+        let mut other = function.poll(member(1), Ready::Warm, true).unwrap();
+        assert_eq!(event(&mut other).await, "first");
+        let mut other = function.poll(member(1), Ready::Warm, false).unwrap();
+        assert_eq!(event(&mut other).await, "second");
+    }
+
+    #[tokio::test]
+    async fn an_environment_that_is_free_takes_what_another_did_not() {
+        let root = tempfile::tempdir().unwrap();
+        let function = function(&root);
+        dispatch(&function, "first");
+        let member = |id| Member { id, version: 0 };
+        let broken = function.poll(member(0), Ready::Warm, true);
+        let mut free = function.poll(member(1), Ready::Warm, false).unwrap();
+        drop(broken);
+        assert_eq!(event(&mut free).await, "first");
     }
 }

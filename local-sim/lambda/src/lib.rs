@@ -32,7 +32,6 @@ mod stderr;
 mod tests;
 mod throttles;
 mod troubles;
-mod turn;
 mod variables;
 mod view;
 
