@@ -288,6 +288,27 @@ async fn a_broker_that_closes_instead_of_answering_is_told() {
 }
 
 #[tokio::test]
+async fn a_broker_that_answers_with_more_than_is_taken_is_told() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let relay = relay(false).await;
+    let answering = async {
+        let (mut client, _) = listener.accept().await.unwrap();
+        client.read_exact(&mut [0; REQUEST.len()]).await.unwrap();
+        client.write_i32(FRAME_BYTES_MAX + 1).await.unwrap();
+        // Until the relay goes.
+        let _ = client.read_u8().await;
+    };
+    let (told, ()) = tokio::join!(check(&relay, "127.0.0.1", port), answering);
+    let expected =
+        ": 127.0.0.1:PORT not understood: a frame of 16777217 bytes, at most 16777216 are taken";
+    assert_eq!(told, Err(expected.to_owned()));
+}
+
+/// The bound, as a length.
+const FRAME_BYTES_MAX: i32 = 16 * 1024 * 1024;
+
+#[tokio::test]
 async fn a_broker_reached_again_is_no_trouble() {
     let relay = relay(false).await;
     assert!(!connect(&relay, "kafka.invalid", 9092).await.1);
