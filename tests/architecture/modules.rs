@@ -39,7 +39,7 @@ impl Modules {
     /// Reads a crate from its root, `lib.rs` or `main.rs`.
     pub(crate) fn load(root: &Path) -> Self {
         let mut modules = Self::default();
-        modules.load_file(root, Vec::new(), root.parent().expect("a folder"));
+        modules.load_file(root, &Vec::new(), root.parent().expect("a folder"));
         modules
     }
 
@@ -54,7 +54,7 @@ impl Modules {
                 .map(str::to_owned)
                 .collect();
             let items = syn::parse_file(text).expect("Rust").items;
-            modules.add(path.clone(), path, items, &mut |_, _| {});
+            modules.add(path.clone(), &path, items, &mut |_, _| {});
         }
         modules
     }
@@ -68,7 +68,7 @@ impl Modules {
     }
 
     /// `folder` is where the files of the modules below it are.
-    fn load_file(&mut self, file: &Path, path: ModulePath, folder: &Path) {
+    fn load_file(&mut self, file: &Path, path: &ModulePath, folder: &Path) {
         let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
         let items = syn::parse_file(&text).expect("Rust").items;
         let mut below = Vec::new();
@@ -77,7 +77,7 @@ impl Modules {
         });
         for (path, name) in below {
             let (file, folder) = find(folder, &name);
-            self.load_file(&file, path, &folder);
+            self.load_file(&file, &path, &folder);
         }
     }
 
@@ -85,7 +85,7 @@ impl Modules {
     fn add(
         &mut self,
         path: ModulePath,
-        file: ModulePath,
+        file: &ModulePath,
         items: Vec<Item>,
         below: &mut impl FnMut(ModulePath, &str),
     ) {
@@ -101,7 +101,7 @@ impl Modules {
                     let mut child = path.clone();
                     child.push(ident.to_string());
                     match content {
-                        Some((_, items)) => self.add(child, file.clone(), items, below),
+                        Some((_, items)) => self.add(child, file, items, below),
                         None => below(child, &ident.to_string()),
                     }
                     continue;

@@ -22,8 +22,8 @@ impl Control {
         &self.0.faults
     }
 
-    /// Where the records are whose header `ce_id` is one of these, as far as they are among the newest: see
-    /// [`super::store::recent::Recent::find`].
+    /// Where the records are whose header `ce_id` is one of these, the newest where there are several. A record
+    /// that is not among the newest batches is missing.
     pub fn find(&self, ce_ids: &BTreeSet<String>) -> BTreeMap<String, Place> {
         self.0.topics.recent().find(ce_ids)
     }

@@ -26,7 +26,7 @@ impl Clock {
     /// Moves it; every timer that is due then goes off. Gives the sum of all moves.
     ///
     /// # Errors
-    /// The sum would be more than [`ADVANCED_MAX`]; the clock stays as it is.
+    /// The sum would be more than 366 days; the clock stays as it is.
     pub fn advance(&self, by: Duration) -> Result<Duration, TooFar> {
         let moved = self.advanced.send_if_modified(|advanced| {
             let sum = advanced.saturating_add(by);

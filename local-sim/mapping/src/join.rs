@@ -20,7 +20,7 @@ impl Mapping {
     /// Finds out where to go on, and commits where it begins what it has never read: from now on nothing is missed.
     ///
     /// # Errors
-    /// The cluster does not answer as it should, for longer than [`JOIN_MAX`].
+    /// For 20 s the cluster does not answer, or not as it should.
     pub async fn join(push: &Push, group: &str, settings: Settings) -> Result<Self, JoinError> {
         let bootstrap_servers = settings.brokers.join(",");
         let cluster = Arc::new(Cluster::new(settings));
