@@ -12,9 +12,9 @@ use sluice_aws::{Log, time_for_work};
 use sluice_contract::{Contract, Route};
 
 use crate::{
+    apigw_event::{self, Refused},
     event::Event,
     failure::{Code, Failure},
-    gateway::{self, Refused},
     record::Record,
     reply::{ReplyId, Response},
     sink::{Receipt, Sink},
@@ -54,7 +54,7 @@ impl<S: Sink> Handler<S> {
 
     /// Answers one event.
     pub async fn handle(&self, json: &str, invocation: &Invocation) -> Response {
-        let (route_key, reply_id, outcome) = match gateway::parse(json) {
+        let (route_key, reply_id, outcome) = match apigw_event::parse(json) {
             Ok(event) => (
                 Some(event.route_key.clone()),
                 ReplyId::of(&event),

@@ -11,14 +11,14 @@
 //! A record whose confirmation was lost is sent again, so it may be stored
 //! twice. Both carry the same `ce_id`, and the log says which.
 
-mod absence;
 mod attempt;
 mod clock;
+mod current_session;
 mod error;
-mod generation;
-mod opening;
+mod missing_topic;
 mod producer;
 mod session;
+mod shared_init;
 mod topics;
 mod verdict;
 

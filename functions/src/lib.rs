@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! event JSON ─parse▶ Event ─route▶ Record ─publish▶ Receipt ─render▶ Response
-//!  gateway           event         record            sink             reply
+//!  apigw_event       event         record            sink             reply
 //!                    body          document          kafka            failure
 //! ```
 //!
 //! The core knows neither AWS nor Kafka. At the edges, each outside library is
-//! named in one module only: `gateway` (the event's JSON), `kafka` (the sink)
+//! named in one module only: `apigw_event` (the event's JSON), `kafka` (the sink)
 //! and `lambda` (start-up and invocations).
 //!
 //! The three functions are one program under three names. They are apart so
@@ -35,7 +35,7 @@ pub mod handler;
 pub mod reply;
 
 // The edges: AWS's JSON, Kafka, Lambda, the environment.
+pub mod apigw_event;
 pub mod config;
-pub mod gateway;
 pub mod kafka;
 pub mod lambda;

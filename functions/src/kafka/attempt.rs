@@ -13,10 +13,10 @@ use tokio::{
 };
 
 use super::{
+    current_session::{CurrentSession, SharedSession},
     error::{AttemptError, Step},
-    generation::{Current, Generation},
-    opening::Opening,
     session::{IN_FLIGHT_MAX, Place, Session},
+    shared_init::SharedInit,
     verdict::{Verdict, verdict},
 };
 use crate::{record::Record, sink::Receipt};
@@ -26,7 +26,7 @@ use crate::{record::Record, sink::Receipt};
 pub(super) struct Attempts {
     settings: Settings,
     client_id: Arc<str>,
-    current: Current<Session>,
+    current: CurrentSession<Session>,
     in_flight: Semaphore,
 }
 
@@ -35,7 +35,7 @@ impl Attempts {
         Self {
             settings,
             client_id: client_id.into(),
-            current: Current::new(),
+            current: CurrentSession::new(),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
         }
     }
@@ -46,18 +46,18 @@ impl Attempts {
     }
 
     /// The session to use now.
-    pub(super) fn generation(&self, now: SystemTime) -> Generation<Session> {
+    pub(super) fn shared_session(&self, now: SystemTime) -> SharedSession<Session> {
         let begin = || {
             let (settings, client_id) = (self.settings.clone(), Arc::clone(&self.client_id));
-            Opening::start(async move { Session::connect(&settings, &client_id).await })
+            SharedInit::start(async move { Session::connect(&settings, &client_id).await })
         };
-        let generation = self.current.generation(now, begin);
-        let session = generation.opened();
+        let shared = self.current.shared_session(now, begin);
+        let session = shared.opened();
         if session.is_none_or(|session| !session.is_over(now)) {
-            return generation;
+            return shared;
         }
-        self.current.discard(&generation);
-        self.current.generation(now, begin)
+        self.current.discard(&shared);
+        self.current.shared_session(now, begin)
     }
 
     /// Tries once, and leaves no session behind that may be broken.
@@ -74,37 +74,37 @@ impl Attempts {
             .map_err(|_| AttemptError::Busy(IN_FLIGHT_MAX))?
             .map_err(|_| AttemptError::Abandoned)?;
         let now = SystemTime::now();
-        let generation = self.generation(now);
-        let attempt = self.attempt_in(&generation, record, now, deadline, patience);
+        let shared = self.shared_session(now);
+        let attempt = self.attempt_in(&shared, record, now, deadline, patience);
         let result = attempt.await;
         if let Err(error) = &result {
-            self.part_with(&generation, error);
+            self.part_with(&shared, error);
         }
         result
     }
 
     /// Lets go of a session that failed so, unless it is none of its fault: the
     /// records of other topics go on in it.
-    pub(super) fn part_with(&self, generation: &Generation<Session>, error: &AttemptError) {
+    pub(super) fn part_with(&self, shared: &SharedSession<Session>, error: &AttemptError) {
         let verdict = verdict(error);
         if verdict == Verdict::Refused {
             self.settings.security.forget();
         }
-        if !matches!(verdict, Verdict::Final(_) | Verdict::Absent) || generation.has_failed() {
-            self.current.discard(generation);
+        if !matches!(verdict, Verdict::Final(_) | Verdict::Absent) || shared.has_failed() {
+            self.current.discard(shared);
         }
     }
 
     async fn attempt_in(
         &self,
-        generation: &Generation<Session>,
+        shared: &SharedSession<Session>,
         record: &Record,
         now: SystemTime,
         deadline: Instant,
         patience: Duration,
     ) -> Result<Receipt, AttemptError> {
         let finding = async {
-            let session = generation.outcome().await?;
+            let session = shared.outcome().await?;
             let place = session.find(record, now).await?;
             Ok((session, place))
         };
@@ -112,7 +112,7 @@ impl Attempts {
             .await
             .unwrap_or_else(|_| Err(AttemptError::Late(Step::Connecting, Default::default())))?;
         if session.is_outdated() {
-            self.current.discard(generation);
+            self.current.discard(shared);
         }
         unthrottled(&session, deadline).await?;
         // A timeout lets what it bounds begin, however late it is.

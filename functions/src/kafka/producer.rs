@@ -11,9 +11,9 @@ use thiserror::Error;
 use tokio::time::{sleep_until, timeout};
 
 use super::{
-    absence::Absence,
     attempt::Attempts,
     error::{AttemptError, Step},
+    missing_topic::MissingTopic,
     topics::ABSENT_FOR,
     verdict::{Stored, Verdict, verdict},
 };
@@ -75,13 +75,13 @@ impl Producer {
             return Ok(());
         }
         let now = SystemTime::now();
-        let generation = self.attempts.generation(now);
-        let warming = async { generation.outcome().await?.warm_up(topics, now).await };
+        let shared = self.attempts.shared_session(now);
+        let warming = async { shared.outcome().await?.warm_up(topics, now).await };
         let warmed = timeout(INIT_MAX, warming)
             .await
             .unwrap_or_else(|_| Err(AttemptError::Late(Step::Connecting, Default::default())));
         if let Err(error) = &warmed {
-            self.attempts.part_with(&generation, error);
+            self.attempts.part_with(&shared, error);
         }
         warmed
     }
@@ -102,7 +102,7 @@ impl Sink for Producer {
         let mut patience = PATIENCE;
         let mut was_refused = false;
         let mut may_be_stored = false;
-        let mut absence = Absence::default();
+        let mut missing = MissingTopic::default();
         let mut told = None;
         loop {
             let began = Instant::now();
@@ -123,7 +123,7 @@ impl Sink for Producer {
                 // Before that, the topic would not be looked for.
                 again += ABSENT_FOR;
             } else {
-                absence = Absence::default();
+                missing = MissingTopic::default();
             }
             let is_last = again >= deadline;
             let end = match verdict {
@@ -132,7 +132,7 @@ impl Sink for Producer {
                 Verdict::Final(code) => Some(code),
                 // What an earlier attempt may have stored is there if the topic
                 // is hidden for a moment only.
-                Verdict::Absent if absence.is_certain(began, now, is_last) => {
+                Verdict::Absent if missing.is_certain(began, now, is_last) => {
                     Some(if may_be_stored {
                         Code::Unavailable
                     } else {

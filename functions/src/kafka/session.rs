@@ -1,4 +1,4 @@
-//! One generation of connections to the cluster.
+//! Connections to the cluster, from a connect until one of them fails.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,9 +16,9 @@ use tokio::time::timeout;
 
 use super::{
     clock::has_passed,
+    current_session::IDLE_MAX,
     error::{AttemptError, Step},
-    generation::IDLE_MAX,
-    opening::Opening,
+    shared_init::SharedInit,
     topics::Topics,
 };
 use crate::{partition::partition, record::Record, sink::Receipt};
@@ -56,7 +56,7 @@ pub(super) struct Session {
 type Key = (String, i32);
 
 /// A connection with the leader of a partition.
-type Leader = Arc<Opening<PartitionClient>>;
+type Leader = Arc<SharedInit<PartitionClient>>;
 
 /// A partition's connection, and when it was used last by the wall clock.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Session {
             }
         }
         if let Some(topic) = first {
-            result = result.and(self.opening(topic, 0, now).outcome().await.map(drop));
+            result = result.and(self.leader(topic, 0, now).outcome().await.map(drop));
         }
         result
     }
@@ -119,12 +119,12 @@ impl Session {
     ) -> Result<Place, AttemptError> {
         let count = self.topics.partition_count(&record.topic, now).await?;
         let partition = partition(record.key.as_bytes(), count);
-        let opening = self.opening(&record.topic, partition, now);
-        let client = opening.outcome().await;
+        let leader = self.leader(&record.topic, partition, now);
+        let client = leader.outcome().await;
         if client.is_err() {
             // Where the session goes on, as with a topic that is forbidden,
             // the next record asks again.
-            self.forget(&record.topic, partition, &opening);
+            self.forget(&record.topic, partition, &leader);
         }
         Ok(Place {
             partition,
@@ -179,7 +179,7 @@ impl Session {
     /// The connection with a partition, begun by the first who needs it, and
     /// begun again after a failure or where it was idle for too long, as it is
     /// closed then. Records that wait in it may still be confirmed.
-    fn opening(&self, topic: &str, partition: i32, now: SystemTime) -> Leader {
+    fn leader(&self, topic: &str, partition: i32, now: SystemTime) -> Leader {
         let key = (topic.to_owned(), partition);
         let mut partitions = self.partitions.lock();
         partitions.retain(|_, slot| !has_passed(IDLE_MAX, slot.used, now));
@@ -194,7 +194,7 @@ impl Session {
         let leader = trusted.map_or_else(
             || {
                 let work = open(Arc::clone(&self.connection), topic.to_owned(), partition);
-                Arc::new(Opening::start(work))
+                Arc::new(SharedInit::start(work))
             },
             |slot| slot.leader,
         );
@@ -228,9 +228,9 @@ async fn open(
     topic: String,
     partition: i32,
 ) -> Result<PartitionClient, AttemptError> {
-    let opening = connection.partition_client(topic, partition, UnknownTopicHandling::Error);
+    let connecting = connection.partition_client(topic, partition, UnknownTopicHandling::Error);
     // Boxed: it is large, and `timeout` would be as large.
-    timeout(CONNECT_MAX, Box::pin(opening))
+    timeout(CONNECT_MAX, Box::pin(connecting))
         .await
         .map_err(|_| AttemptError::Late(Step::Connecting, connection.broker_errors()))?
         .map_err(|source| AttemptError::lookup(&connection, source))
@@ -266,7 +266,7 @@ mod tests {
         let broker = Broker::start(1, &[]).await;
         let session = connect(&broker).await;
         let leader = || Arc::clone(&session.partitions.lock()[&("new".to_owned(), 0)].leader);
-        let first = session.opening("new", 0, SystemTime::now());
+        let first = session.leader("new", 0, SystemTime::now());
         let failing = async {
             while first.is_under_way() {
                 sleep(Duration::from_millis(1)).await;
@@ -276,9 +276,9 @@ mod tests {
         assert!(first.has_failed(), "there is no such topic yet");
 
         broker.state.topics.lock().insert("new".to_owned(), 1);
-        let opening = session.opening("new", 0, SystemTime::now());
+        let second = session.leader("new", 0, SystemTime::now());
 
-        assert!(opening.outcome().await.is_ok());
-        assert!(Arc::ptr_eq(&opening, &leader()));
+        assert!(second.outcome().await.is_ok());
+        assert!(Arc::ptr_eq(&second, &leader()));
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{
     clock::has_passed,
     error::{AttemptError, Step},
-    opening::Opening,
+    shared_init::SharedInit,
 };
 
 /// A topic's partition count is looked up again after this time, as Kafka's own
@@ -37,7 +37,7 @@ pub(super) struct Topics {
     connection: Arc<Connection>,
     known: Arc<Known>,
     /// The last look, which all share who need one while it is under way.
-    looking: Mutex<Option<Arc<Opening<()>>>>,
+    looking: Mutex<Option<Arc<SharedInit<()>>>>,
 }
 
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Topics {
     }
 
     /// Looks again, or joins the look that is under way.
-    fn look_again(&self) -> Arc<Opening<()>> {
+    fn look_again(&self) -> Arc<SharedInit<()>> {
         let mut looking = self.looking.lock();
         let under_way = looking.take().filter(|look| look.is_under_way());
         let look = under_way.unwrap_or_else(|| Arc::new(self.look()));
@@ -108,9 +108,9 @@ impl Topics {
     }
 
     /// Begins a look, which goes on beside those who wait for it.
-    fn look(&self) -> Opening<()> {
+    fn look(&self) -> SharedInit<()> {
         let (connection, known) = (Arc::clone(&self.connection), Arc::clone(&self.known));
-        Opening::start(async move {
+        SharedInit::start(async move {
             let counts = list(&connection).await;
             known.is_outdated.store(counts.is_err(), Ordering::Relaxed);
             *known.counts.lock() = counts?;

@@ -9,13 +9,13 @@ use self::sources::{names, sources};
 /// Each outside library of an edge, and the only files that may name it. A
 /// name that ends in `/` is a folder.
 const EDGES: &[(&str, &[&str])] = &[
-    ("aws_lambda_events", &["gateway.rs"]),
-    ("base64", &["gateway.rs"]),
+    ("aws_lambda_events", &["apigw_event.rs"]),
+    ("base64", &["apigw_event.rs"]),
     ("fastrand", &["kafka.rs", "kafka/"]),
     ("lambda_runtime", &["lambda.rs"]),
     ("parking_lot", &["kafka.rs", "kafka/"]),
     ("rskafka", &["kafka.rs", "kafka/"]),
-    ("serde_path_to_error", &["gateway.rs"]),
+    ("serde_path_to_error", &["apigw_event.rs"]),
     (
         "sluice_aws",
         &["config.rs", "handler.rs", "kafka.rs", "kafka/", "lambda.rs"],
@@ -75,7 +75,7 @@ fn the_core_names_no_edge() {
     {
         for edge in [
             "config",
-            "gateway",
+            "apigw_event",
             "kafka",
             "lambda",
             "sluice_aws",

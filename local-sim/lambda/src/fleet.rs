@@ -18,14 +18,14 @@ use tracing::warn;
 
 use super::{
     concurrency::Permit,
+    cpu::Cpu,
     environment::Environment,
     error::InvokeError,
+    faults::Struck,
     function::Function,
     invocation::{Invocation, Outcome},
-    life,
-    machine::Machine,
     pool::Member,
-    troubles::Struck,
+    supervisor,
 };
 
 /// A function and the environments that run it.
@@ -93,13 +93,13 @@ impl Fleet {
 
     /// Starts environments for those that have waited for others.
     async fn scale(self: &Arc<Self>) {
-        let mut machine = Machine::default();
+        let mut cpu = Cpu::default();
         loop {
             self.function.waits().await;
             while let Some(at) = self.function.scale_at() {
                 sleep_until(at.into()).await;
                 let now = Instant::now();
-                let has_room = machine.has_room(now);
+                let has_room = cpu.has_room(now);
                 let count = self.function.scale(now, has_room);
                 self.start(count);
             }
@@ -169,7 +169,7 @@ impl Fleet {
 
     /// Runs an environment until its end, and starts others in its place if they are waited for.
     async fn live(self: Arc<Self>, environment: Arc<Environment>) {
-        life::run(&environment).await;
+        supervisor::run(&environment).await;
         let id = environment.member.id;
         self.environments.lock().remove(&id);
         let count = self.function.ended(id, environment.has_started());

@@ -8,10 +8,10 @@ use tokio::sync::{Notify, oneshot};
 use super::{
     concurrency::Concurrency,
     configuration::Configuration,
+    faults::Faults,
     host::Host,
     invocation::Invocation,
     pool::{Dispatched, Limits, Member, Pool, Ready},
-    troubles::Troubles,
 };
 
 /// A function, as its environments know it.
@@ -20,7 +20,7 @@ pub(super) struct Function {
     pub(super) configuration: Configuration,
     pub(super) host: Arc<Host>,
     pub(super) concurrency: Concurrency,
-    pub(super) troubles: Troubles,
+    pub(super) faults: Faults,
     /// An invocation waits for another to be done.
     waits: Notify,
     /// Environments are to be started: how many, and that there are some.
@@ -45,7 +45,7 @@ impl Function {
             waits: Notify::new(),
             wanted: Mutex::default(),
             wants: Notify::new(),
-            troubles: Troubles::default(),
+            faults: Faults::default(),
             configuration,
             host,
         }

@@ -11,6 +11,7 @@ use super::{
     configuration::{Configuration, Settings},
     environment::Environment,
     error::InvokeError,
+    faults::Faults,
     fleet::Fleet,
     function::Function,
     history::{Change, History, Record},
@@ -19,7 +20,6 @@ use super::{
     process::guardian::Guardian,
     stderr::Lines,
     throttles::Throttles,
-    troubles::Troubles,
     view::View,
 };
 
@@ -80,8 +80,8 @@ impl Lambda {
             let bytes = event.len();
             return Err(InvokeError::TooLarge { bytes });
         }
-        let troubles = function.troubles.any();
-        if troubles.is_some_and(Troubles::throttle) {
+        let faults = function.faults.any();
+        if faults.is_some_and(Faults::throttle) {
             self.throttles.count(function.name(), &"as was asked for");
             return Err(InvokeError::Throttled);
         }
@@ -89,7 +89,7 @@ impl Lambda {
             self.throttles.count(function.name(), &function.concurrency);
             return Err(InvokeError::Throttled);
         };
-        let struck = troubles.map(Troubles::strike).unwrap_or_default();
+        let struck = faults.map(Faults::strike).unwrap_or_default();
         fleet.invoke(event, permit, struck).await
     }
 
@@ -158,8 +158,8 @@ impl Lambda {
     }
 
     /// What is to go wrong with a function's invocations; `None` where there is no such function.
-    pub fn troubles(&self, function: &str) -> Option<&Troubles> {
-        self.functions.get(function).map(|it| &it.function.troubles)
+    pub fn faults(&self, function: &str) -> Option<&Faults> {
+        self.functions.get(function).map(|it| &it.function.faults)
     }
 
     /// The names of all functions, in order.
@@ -167,7 +167,7 @@ impl Lambda {
         self.functions.keys().map(String::as_str)
     }
 
-    /// Has what was stopped on demand go on, and forgets the invocations so far. Troubles stay as they are.
+    /// Has what was stopped on demand go on, and forgets the invocations so far. Faults stay in force.
     pub fn reset(&self) {
         for environment in self.all_environments() {
             environment.release();

@@ -2,36 +2,36 @@
 //!
 //! ```text
 //! invoke ─▶ lambda ─▶ fleet ─▶ function, pool (who is free? start one?) ─▶ environment ⇄ runtime_api ⇄ process
-//!             └─ troubles                                                      │  └─ life (one process after the other)
+//!             └─ faults                                                      │  └─ supervisor (one process after the other)
 //!                                                                              └─▶ output, platform ─▶ stderr; history
 //! ```
 
 mod account;
 mod concurrency;
 mod configuration;
+mod cpu;
 mod environment;
 mod error;
+mod faults;
 mod fleet;
-mod folder;
 mod function;
 mod history;
 mod host;
 mod invocation;
 mod lambda;
-mod life;
 mod limits;
-mod machine;
-mod memory;
 mod output;
 mod platform;
 mod pool;
 mod process;
+mod rss;
 mod runtime_api;
+mod sandbox_dir;
 mod stderr;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 mod throttles;
-mod troubles;
 mod variables;
 mod view;
 
@@ -39,11 +39,11 @@ pub use self::{
     account::{ACCESS_KEY_ID, ACCOUNT_ID, REGION, SECRET_ACCESS_KEY},
     configuration::{Configuration, Settings},
     error::InvokeError,
-    folder::PACKAGE,
+    faults::{Faults, LATENCY_MAX},
     history::{Change, Record},
     lambda::Lambda,
     process::raise_descriptor_limit,
+    sandbox_dir::PACKAGE,
     stderr::Lines,
-    troubles::{LATENCY_MAX, Troubles},
     view::View,
 };

@@ -1,7 +1,7 @@
 //! What is asked of Lambda from outside, with real processes.
 
 mod api;
-mod life;
+mod supervisor;
 mod told;
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Instant};
@@ -123,15 +123,15 @@ async fn check_stopped(process: i32, expected: bool) {
 #[tokio::test]
 async fn what_is_throttled_on_demand_does_not_run() {
     let (lambda, root) = start(PROCESS_NUMBER);
-    let troubles = lambda.troubles("message").unwrap();
-    troubles.set_throttle(Some(striking(Trigger::Next(2))));
+    let faults = lambda.faults("message").unwrap();
+    faults.set_throttle(Some(striking(Trigger::Next(2))));
     for _ in 0..2 {
         let refused = lambda.invoke("message", EVENT).await;
         assert!(matches!(refused, Err(InvokeError::Throttled)));
     }
     assert!(lambda.environments().is_empty());
     process(&lambda).await;
-    assert!(lambda.troubles("other").is_none());
+    assert!(lambda.faults("other").is_none());
     assert_eq!(lambda.functions().collect::<Vec<_>>(), ["message"]);
     end(lambda, root).await;
 }
@@ -141,10 +141,7 @@ async fn a_cold_start_on_demand_is_a_new_environment_in_the_place_of_the_old() {
     let (lambda, root) = start(PROCESS_NUMBER);
     let warm = process(&lambda).await;
     let cold_start = Some(striking(Trigger::Next(1)));
-    lambda
-        .troubles("message")
-        .unwrap()
-        .set_cold_start(cold_start);
+    lambda.faults("message").unwrap().set_cold_start(cold_start);
     let cold = process(&lambda).await;
     assert_ne!(cold, warm);
     assert_eq!(process(&lambda).await, cold);
@@ -170,10 +167,7 @@ async fn a_cold_start_on_demand_is_a_new_environment_in_the_place_of_the_old() {
 async fn cold_starts_always_reach_an_end() {
     let (lambda, root) = start(PROCESS_NUMBER);
     let cold_start = Some(striking(Trigger::Always));
-    lambda
-        .troubles("message")
-        .unwrap()
-        .set_cold_start(cold_start);
+    lambda.faults("message").unwrap().set_cold_start(cold_start);
     let mut last = 0;
     for _ in 0..5 {
         let next = process(&lambda).await;
@@ -189,7 +183,7 @@ async fn what_is_late_counts_as_under_way_and_runs_though_nobody_waits() {
     let (lambda, root) = start(PROCESS_NUMBER);
     let pause = Duration::from_millis(300);
     let latency = Some((pause, striking(Trigger::Next(1))));
-    lambda.troubles("message").unwrap().set_latency(latency);
+    lambda.faults("message").unwrap().set_latency(latency);
     let began = Instant::now();
     let late = timeout(pause / 3, lambda.invoke("message", EVENT)).await;
     assert!(late.is_err(), "it waits");
@@ -289,13 +283,13 @@ async fn a_reset_empties_the_history_and_leaves_environments_and_troubles() {
     let (lambda, root) = start(PROCESS_NUMBER);
     process(&lambda).await;
     environment(&lambda, "frozen").await;
-    let troubles = lambda.troubles("message").unwrap();
-    troubles.set_throttle(Some(striking(Trigger::Always)));
+    let faults = lambda.faults("message").unwrap();
+    faults.set_throttle(Some(striking(Trigger::Always)));
     assert_eq!(lambda.invocations(None, 10).len(), 1);
     lambda.reset();
     assert!(lambda.invocations(None, 10).is_empty());
     assert_eq!(lambda.environments().len(), 1);
-    assert_eq!(troubles.in_force().throttle, Some(Trigger::Always));
+    assert_eq!(faults.in_force().throttle, Some(Trigger::Always));
     end(lambda, root).await;
 }
 

@@ -9,15 +9,15 @@ use chrono::Utc;
 use super::{
     account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY},
     configuration::Configuration,
-    folder::Folder,
     platform::Format,
+    sandbox_dir::SandboxDir,
 };
 
 /// Lambda's variables, then the user's, which win. `TMPDIR` is the one that Lambda does not have: it stands for the
 /// `/tmp` that each environment has of its own there.
 pub(super) fn variables(
     configuration: &Configuration,
-    folder: &Folder,
+    folder: &SandboxDir,
     instance: &str,
     runtime_api: SocketAddr,
 ) -> Vec<(String, String)> {
@@ -112,7 +112,7 @@ mod tests {
     fn check(max_concurrency: Option<u32>, given: &[(&str, &str)]) -> BTreeMap<String, String> {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join(crate::PACKAGE)).unwrap();
-        let folder = Folder::create(root.path(), "message-7").unwrap();
+        let folder = SandboxDir::create(root.path(), "message-7").unwrap();
         let given = given
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use sluice_kafka::Settings;
 use thiserror::Error;
 
-use super::wire::{Wire, WireError};
+use super::broker_conn::{BrokerConn, BrokerConnError};
 
 /// A cluster that is connected with by some settings.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Cluster {
     }
 
     /// Connects with the broker that leads a partition.
-    pub(super) async fn leader(&self, name: &str, index: i32) -> Result<Wire, ClusterError> {
+    pub(super) async fn leader(&self, name: &str, index: i32) -> Result<BrokerConn, ClusterError> {
         let what = || format!("partition {index} of topic {name}");
         let metadata = self.metadata(&[name]).await?;
         let mut partitions = topic(&metadata, name)?.partitions.iter();
@@ -75,7 +75,7 @@ impl Cluster {
     }
 
     /// Connects with the broker that keeps the offsets of a group.
-    pub(super) async fn coordinator(&self, group: &str) -> Result<Wire, ClusterError> {
+    pub(super) async fn coordinator(&self, group: &str) -> Result<BrokerConn, ClusterError> {
         let request = FindCoordinatorRequest::default().with_key(text(group));
         let found = self.ask(FIND_COORDINATOR, &request).await?;
         check(found.error_code, || format!("the coordinator of {group}"))?;
@@ -129,12 +129,12 @@ impl Cluster {
         version: i16,
         request: &R,
     ) -> Result<R::Response, ClusterError> {
-        let mut wire = self.connect(broker).await?;
-        Ok(wire.call(version, request, Duration::ZERO).await?)
+        let mut connection = self.connect(broker).await?;
+        Ok(connection.call(version, request, Duration::ZERO).await?)
     }
 
-    async fn connect(&self, broker: &str) -> Result<Wire, ClusterError> {
-        Ok(Wire::connect(&self.settings, broker).await?)
+    async fn connect(&self, broker: &str) -> Result<BrokerConn, ClusterError> {
+        Ok(BrokerConn::connect(&self.settings, broker).await?)
     }
 }
 
@@ -173,7 +173,7 @@ pub(super) enum ClusterError {
     Refused { what: String, error: ResponseError },
     /// A broker does not say anything of use.
     #[error(transparent)]
-    Wire(#[from] WireError),
+    Connection(#[from] BrokerConnError),
 }
 
 /// Makes an error of an error code.

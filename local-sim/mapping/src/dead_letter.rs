@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
+    broker_conn::{BrokerConn, BrokerConnError},
     cluster::{Cluster, ClusterError, check, text},
-    wire::{Wire, WireError},
 };
 
 /// Where records are left.
@@ -51,11 +51,11 @@ impl DeadLetter {
         // Records of one partition stay in one, in their order.
         let partition = failure.partition % self.partitions.max(1);
         let end = Instant::now() + STORE_MAX;
-        let mut wire = None;
+        let mut connection = None;
         for record in records {
             let offset = record.offset;
             let stored = match with_failure(record, failure).to_batch() {
-                Ok(batch) => self.try_on(&mut wire, partition, &batch, end).await,
+                Ok(batch) => self.try_on(&mut connection, partition, &batch, end).await,
                 Err(error) => Err(error.to_string()),
             };
             if let Err(reason) = stored {
@@ -66,14 +66,14 @@ impl DeadLetter {
 
     async fn try_on(
         &self,
-        wire: &mut Option<Wire>,
+        connection: &mut Option<BrokerConn>,
         partition: i32,
         batch: &Bytes,
         end: Instant,
     ) -> Result<(), String> {
         let mut failures = 0_u32;
-        while let Err(error) = self.produce(wire, partition, batch).await {
-            *wire = None;
+        while let Err(error) = self.produce(connection, partition, batch).await {
+            *connection = None;
             if is_final(&error) || Instant::now() >= end {
                 return Err(error.to_string());
             }
@@ -92,7 +92,7 @@ impl DeadLetter {
 
     async fn produce(
         &self,
-        wire: &mut Option<Wire>,
+        connection: &mut Option<BrokerConn>,
         partition: i32,
         batch: &Bytes,
     ) -> Result<(), ClusterError> {
@@ -106,11 +106,11 @@ impl DeadLetter {
             .with_acks(ALL_IN_SYNC)
             .with_timeout_ms(PRODUCE_MS_MAX)
             .with_topic_data(vec![topic]);
-        let found = match wire.take() {
-            Some(wire) => wire,
+        let found = match connection.take() {
+            Some(connection) => connection,
             None => self.cluster.leader(&self.topic, partition).await?,
         };
-        let answer = wire
+        let answer = connection
             .insert(found)
             .call(PRODUCE, &request, Duration::ZERO)
             .await?;
@@ -163,8 +163,8 @@ fn with_failure(mut record: Record, failure: &Failure) -> Record {
 fn is_final(error: &ClusterError) -> bool {
     match error {
         ClusterError::Refused { error, .. } => !error.is_retriable(),
-        ClusterError::Wire(WireError::Encode(_)) => true,
-        ClusterError::Missing(_) | ClusterError::Wire(_) => false,
+        ClusterError::Connection(BrokerConnError::Encode(_)) => true,
+        ClusterError::Missing(_) | ClusterError::Connection(_) => false,
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::{
+    broker_conn::BrokerConn,
     cluster::{Cluster, ClusterError, check, text},
-    wire::Wire,
 };
 
 /// Offsets by topic and partition.
@@ -28,7 +28,7 @@ pub(super) struct Group {
     cluster: Arc<Cluster>,
     id: String,
     /// A connection with the coordinator, while it works.
-    wire: Option<Wire>,
+    connection: Option<BrokerConn>,
     /// How often in a row nothing could be committed.
     failures: u32,
 }
@@ -38,7 +38,7 @@ impl Group {
         Self {
             cluster,
             id,
-            wire: None,
+            connection: None,
             failures: 0,
         }
     }
@@ -62,8 +62,10 @@ impl Group {
         let request = OffsetFetchRequest::default()
             .with_group_id(GroupId(text(&self.id)))
             .with_topics(Some(topics.collect()));
-        let wire = self.wire().await?;
-        let answer = wire.call(OFFSET_FETCH, &request, Duration::ZERO).await?;
+        let connection = self.connection().await?;
+        let answer = connection
+            .call(OFFSET_FETCH, &request, Duration::ZERO)
+            .await?;
         let what = || format!("the offsets of group {}", self.id);
         check(answer.error_code, what)?;
         let mut offsets = Offsets::new();
@@ -116,7 +118,7 @@ impl Group {
 
     /// Something could not be committed: connects again next time, and waits.
     async fn failed(&mut self, error: &ClusterError) {
-        self.wire = None;
+        self.connection = None;
         self.failures = self.failures.saturating_add(1);
         if self.failures == FAILURES_UNTIL_SAID {
             let group = &self.id;
@@ -151,8 +153,10 @@ impl Group {
             .with_group_id(GroupId(text(&self.id)))
             .with_generation_id_or_member_epoch(NO_GENERATION)
             .with_topics(topics.collect());
-        let wire = self.wire().await?;
-        let answer = wire.call(OFFSET_COMMIT, &request, Duration::ZERO).await?;
+        let connection = self.connection().await?;
+        let answer = connection
+            .call(OFFSET_COMMIT, &request, Duration::ZERO)
+            .await?;
         let mut codes = BTreeMap::new();
         for topic in answer.topics {
             for partition in topic.partitions {
@@ -172,12 +176,12 @@ impl Group {
         Ok(failed.collect())
     }
 
-    async fn wire(&mut self) -> Result<&mut Wire, ClusterError> {
-        let wire = match self.wire.take() {
-            Some(wire) => wire,
+    async fn connection(&mut self) -> Result<&mut BrokerConn, ClusterError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
             None => self.cluster.coordinator(&self.id).await?,
         };
-        Ok(self.wire.insert(wire))
+        Ok(self.connection.insert(connection))
     }
 }
 

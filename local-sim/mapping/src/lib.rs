@@ -1,24 +1,25 @@
 //! Lambda's event source mapping for Kafka: hands batches of records to a function.
 //!
 //! ```text
-//!            ┌─ source, one for each partition (batch) ◀── cluster: leaders, connections (wire)
+//!            ┌─ partition_reader, one for each partition (batch) ◀── cluster: leaders (broker_conn)
 //!  poller ◀──┤
-//!    │  ▲    └─ group: the offsets committed, ours to go on from (join)
-//!    │  └────── schedule: which records go out together, which again, which are given up (no I/O, no clock)
-//!    ├─ event ─▶ Lambda ─▶ report: what the function says has failed
-//!    └─ dead_letter: what was given up
+//!    │  ▲    └─ group: the committed offsets, where reading begins (start)
+//!    │  └────── schedule: which records are sent together, retried or given up (no I/O, no clock)
+//!    ├─ event ─▶ Lambda ─▶ report: which records the function reports as failed
+//!    └─ dead_letter: the records given up
 //! ```
 //! At least once, in order within each partition, and a partition that is stuck holds up no other. It reads any
 //! cluster, the embedded broker too, as any client would.
 
 mod answer_shape;
 mod batch;
+mod broker_conn;
+mod catch_panic;
 mod cluster;
 mod dead_letter;
 mod event;
 mod group;
-mod guarded;
-mod join;
+mod partition_reader;
 mod poller;
 mod report;
 #[cfg(test)]
@@ -26,7 +27,6 @@ mod sample;
 mod schedule;
 #[cfg(test)]
 mod scripted_broker;
-mod source;
-mod wire;
+mod start;
 
-pub use self::{join::JoinError, poller::Mapping};
+pub use self::{poller::Mapping, start::StartError};

@@ -20,14 +20,14 @@ use tracing::warn;
 
 use super::{
     batch::Fetched,
+    catch_panic::catch_panic,
     cluster::Cluster,
     dead_letter::{DeadLetter, Failure},
     event::{self, partition_key},
     group::{Group, Offsets},
-    guarded::guarded,
+    partition_reader::PartitionReader,
     report,
     schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Schedule},
-    source::Source,
 };
 
 /// An event source mapping that knows where to begin.
@@ -37,7 +37,7 @@ pub struct Mapping {
     pub(super) cluster: Arc<Cluster>,
     pub(super) schedule: Schedule,
     /// By lane. One that is missing is reading.
-    pub(super) sources: Vec<Option<Source>>,
+    pub(super) readers: Vec<Option<PartitionReader>>,
     /// By lane: topic and partition.
     pub(super) places: Vec<(String, i32)>,
     /// By lane: what the function last said about a failure.
@@ -50,10 +50,10 @@ pub struct Mapping {
     pub(super) work: Work,
 }
 
-/// What is under way. What has panicked has no result, and is guarded so that no other task is lost with it.
+/// The tasks under way. A task that panics yields `None` and does not affect the others.
 #[derive(Default)]
 pub(super) struct Work {
-    reading: JoinSet<(usize, Option<(Source, Fetched)>)>,
+    reading: JoinSet<(usize, Option<(PartitionReader, Fetched)>)>,
     invoking: JoinSet<(Batch, Option<Result<Bytes, InvokeError>>)>,
     giving_up: JoinSet<Part>,
     committing: JoinSet<Option<(Group, Offsets)>>,
@@ -106,7 +106,9 @@ impl Mapping {
             sleep(LOOK_PAUSE).await;
             counts(&cluster, &topics).await
         };
-        self.work.looking.spawn(guarded("looks at topics", look));
+        self.work
+            .looking
+            .spawn(catch_panic("looks at topics", look));
     }
 
     /// Adds a lane for each partition that is new, from its first record on.
@@ -115,31 +117,31 @@ impl Mapping {
             let known = self.places.iter().filter(|(it, _)| *it == topic).count();
             for partition in i32::try_from(known).unwrap_or(i32::MAX)..count {
                 self.places.push((topic.clone(), partition));
-                let source = self.source(self.places.len() - 1);
+                let reader = self.reader(self.places.len() - 1);
                 self.schedule.add_lane(0);
-                self.sources.push(Some(source));
+                self.readers.push(Some(reader));
                 self.messages.push(None);
             }
         }
     }
 
     /// Who reads for a lane.
-    fn source(&self, lane: usize) -> Source {
+    fn reader(&self, lane: usize) -> PartitionReader {
         let (topic, partition) = self.places[lane].clone();
-        Source::new(Arc::clone(&self.cluster), topic, partition)
+        PartitionReader::new(Arc::clone(&self.cluster), topic, partition)
     }
 
     /// Reads where there is room for more.
     fn read(&mut self) {
-        for lane in 0..self.sources.len() {
+        for lane in 0..self.readers.len() {
             if let Some(want) = self.schedule.wants(lane)
-                && let Some(mut source) = self.sources[lane].take()
+                && let Some(mut reader) = self.readers[lane].take()
             {
                 let read = async move {
-                    let fetched = source.fetch(want).await;
-                    (source, fetched)
+                    let fetched = reader.fetch(want).await;
+                    (reader, fetched)
                 };
-                let read = guarded("reads", read);
+                let read = catch_panic("reads", read);
                 self.work.reading.spawn(async move { (lane, read.await) });
             }
         }
@@ -168,7 +170,7 @@ impl Mapping {
         let event = event::event(&self.bootstrap_servers, records);
         let function = self.function.clone();
         let invoke = async move { lambda.invoke(&function, event).await };
-        let invoke = guarded("invokes", invoke);
+        let invoke = catch_panic("invokes", invoke);
         self.work
             .invoking
             .spawn(async move { (batch, invoke.await) });
@@ -212,7 +214,7 @@ impl Mapping {
                 dead_letter.store(records, &failure).await;
             }
         };
-        let store = guarded("leaves dead letters, which are lost", store);
+        let store = catch_panic("leaves dead letters, which are lost", store);
         self.work.giving_up.spawn(async move {
             store.await;
             part
@@ -237,7 +239,7 @@ impl Mapping {
             let committed = group.commit(moved).await;
             (group, committed)
         };
-        self.work.committing.spawn(guarded("commits", commit));
+        self.work.committing.spawn(catch_panic("commits", commit));
         true
     }
 
@@ -263,19 +265,19 @@ impl Mapping {
         }
     }
 
-    fn arrived(&mut self, lane: usize, read: Option<(Source, Fetched)>) {
-        let Some((source, fetched)) = read else {
-            self.sources[lane] = Some(self.source(lane));
+    fn arrived(&mut self, lane: usize, read: Option<(PartitionReader, Fetched)>) {
+        let Some((reader, fetched)) = read else {
+            self.readers[lane] = Some(self.reader(lane));
             return;
         };
         let entry = |record: Record| Entry {
-            json: event::record(&source.topic, source.partition, &record),
+            json: event::record(&reader.topic, reader.partition, &record),
             record,
         };
         let entries = fetched.records.into_iter().map(entry).collect();
         self.schedule
             .add(lane, Instant::now(), entries, fetched.next);
-        self.sources[lane] = Some(source);
+        self.readers[lane] = Some(reader);
     }
 
     fn committed(&mut self, committed: Option<(Group, Offsets)>) {

@@ -82,7 +82,7 @@ impl Switchboard {
     }
 
     fn of_function(&self, name: &str) -> Option<OfFunction> {
-        let in_force = self.lambda.troubles(name)?.in_force();
+        let in_force = self.lambda.faults(name)?.in_force();
         Some(OfFunction {
             throttle: in_force.throttle.into(),
             cold_start: in_force.cold_start.into(),
@@ -137,8 +137,8 @@ impl Switchboard {
     /// Begins the choices of what is in force anew.
     fn restart(&self, seed: u32) {
         for name in self.lambda.functions() {
-            if let Some(troubles) = self.lambda.troubles(name) {
-                troubles.restart(seed.into());
+            if let Some(faults) = self.lambda.faults(name) {
+                faults.restart(seed.into());
             }
         }
         self.gateway.faults().restart(seed.into());
@@ -156,18 +156,18 @@ impl Switchboard {
     }
 
     fn set_function(&self, name: &str, faults: &OfFunction, seed: u64) {
-        let Some(troubles) = self.lambda.troubles(name) else {
+        let Some(function) = self.lambda.faults(name) else {
             return;
         };
         let striking = |trigger, what| Striking::new(trigger, seed, &format!("{name} {what}"));
         faults.throttle.tell(|throttle| {
-            troubles.set_throttle(throttle.map(|it| striking(it, "throttle")));
+            function.set_throttle(throttle.map(|it| striking(it, "throttle")));
         });
         faults.cold_start.tell(|cold_start| {
-            troubles.set_cold_start(cold_start.map(|it| striking(it, "coldStart")));
+            function.set_cold_start(cold_start.map(|it| striking(it, "coldStart")));
         });
         faults.latency.tell(|latency| {
-            troubles.set_latency(latency.map(|it| (it.time, striking(it.trigger, "latency"))));
+            function.set_latency(latency.map(|it| (it.time, striking(it.trigger, "latency"))));
         });
     }
 

@@ -1,7 +1,7 @@
 //! Where records go, and where those that are pushed come from.
 
 use local_sim_broker::{self as broker, Broker};
-use local_sim_mapping::{JoinError, Mapping};
+use local_sim_mapping::Mapping;
 use sluice_contract::{Contract, Push};
 use sluice_kafka::Settings;
 
@@ -94,8 +94,8 @@ impl Subscription {
     }
 
     /// Joins the consumer group.
-    pub(super) async fn join(self) -> Result<Mapping, JoinError> {
-        Mapping::join(&self.push, &self.group, self.settings).await
+    pub(super) async fn start(self) -> Result<Mapping, local_sim_mapping::StartError> {
+        Mapping::start(&self.push, &self.group, self.settings).await
     }
 }
 

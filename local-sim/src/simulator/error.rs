@@ -3,7 +3,6 @@
 use std::{error::Error, io, net::SocketAddr};
 
 use local_sim_gateway::AccessLogError;
-use local_sim_mapping::JoinError;
 use sluice_contract::FileError;
 use sluice_kafka::SettingsError;
 use thiserror::Error;
@@ -49,7 +48,7 @@ pub enum StartError {
     Topic(#[source] Box<dyn Error + Send + Sync>),
     /// The event source mapping has nowhere to begin.
     #[error(transparent)]
-    Mapping(#[from] JoinError),
+    Mapping(#[from] local_sim_mapping::StartError),
     /// The event source mapping cannot connect as functions do.
     #[error("push")]
     Settings(#[source] SettingsError),

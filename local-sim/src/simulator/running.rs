@@ -39,9 +39,9 @@ impl Running {
         }
         let mut mapping = Service::default();
         if let Some(subscription) = parts.subscription {
-            let joined = subscription.join().await?;
+            let started = subscription.start().await?;
             let lambda = Arc::clone(&parts.lambda);
-            mapping.spawn(|stop| joined.serve(lambda, stop));
+            mapping.spawn(|stop| started.serve(lambda, stop));
         }
         let mut watch = JoinSet::new();
         if let Some(it) = parts.watch {

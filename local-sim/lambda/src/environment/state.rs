@@ -12,9 +12,9 @@ use super::over::Over;
 use crate::{
     error::InvokeError,
     invocation::{Invocation, Outcome},
-    memory::Memory,
     platform::Status,
     process::group::Group,
+    rss::PeakRss,
     view::{Phase, View},
 };
 
@@ -41,7 +41,7 @@ pub(super) struct State {
     pub(super) given: Option<(Invocation, Instant)>,
     /// What the process has; the answered one too, until it polls again: that is when Lambda takes it to be done.
     pub(super) taken: Vec<Taken>,
-    memory: Memory,
+    memory: PeakRss,
 }
 
 /// A process.
@@ -80,7 +80,7 @@ impl State {
             is_retired: false,
             given: None,
             taken: Vec::new(),
-            memory: Memory::default(),
+            memory: PeakRss::default(),
         }
     }
 

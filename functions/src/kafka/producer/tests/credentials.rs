@@ -56,8 +56,8 @@ async fn a_session_that_was_authenticated_is_replaced_before_it_ends() {
     publish(&producer, "k").await.expect("stored");
     let now = SystemTime::now();
     let session = async |after| {
-        let generation = producer.attempts.generation(now + after);
-        generation.outcome().await.expect("connected")
+        let shared = producer.attempts.shared_session(now + after);
+        shared.outcome().await.expect("connected")
     };
     let first = session(Duration::ZERO).await;
 

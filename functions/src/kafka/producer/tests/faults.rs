@@ -1,7 +1,7 @@
 //! While the broker answers late, half, wrongly or not at all.
 
 use super::*;
-use crate::kafka::absence::ABSENT_MIN;
+use crate::kafka::missing_topic::ABSENT_MIN;
 
 /// Publishes one record to a broker that replies so, and says how often it was
 /// stored and how often the log says that it was sent again.
@@ -231,7 +231,7 @@ async fn a_broker_that_closed_an_idle_connection_is_not_noticed() {
     publish(&producer, "a").await.expect("stored");
     let session = producer
         .attempts
-        .generation(SystemTime::now())
+        .shared_session(SystemTime::now())
         .outcome()
         .await;
     let session = session.expect("connected");

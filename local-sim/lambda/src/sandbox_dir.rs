@@ -7,11 +7,11 @@ use std::{
 
 /// Where one environment's processes run. It stays when a process is replaced, and goes with the environment.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct SandboxDir {
     root: PathBuf,
 }
 
-impl Folder {
+impl SandboxDir {
     /// Makes the folder of that name below `root`, with a copy of the files in the package.
     pub(super) fn create(root: &Path, name: &str) -> io::Result<Self> {
         let folder = Self {
@@ -54,7 +54,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join(PACKAGE)).unwrap();
         fs::write(root.path().join(PACKAGE).join("gateway.yaml"), "a").unwrap();
-        let folder = Folder::create(root.path(), "message-0").unwrap();
+        let folder = SandboxDir::create(root.path(), "message-0").unwrap();
         assert_eq!(fs::read(folder.task().join("gateway.yaml")).unwrap(), b"a");
         fs::write(folder.temporary().join("kept"), "b").unwrap();
         folder.remove().unwrap();

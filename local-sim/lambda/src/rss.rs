@@ -6,12 +6,12 @@ use super::process::group::Group;
 
 /// The most memory that the processes of an environment ever had resident, as far as it was looked at.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct PeakRss {
     bytes_max: u64,
     read_at: Option<Instant>,
 }
 
-impl Memory {
+impl PeakRss {
     /// In megabytes, rounded up; 0 where the system does not tell, which only Linux does. It is looked at again
     /// unless it was lately.
     pub(super) fn megabytes(&mut self, group: Option<Group>, now: Instant) -> u64 {
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_peak_is_kept_when_its_process_has_gone() {
-        let mut memory = Memory {
+        let mut memory = PeakRss {
             bytes_max: 1 << 20,
             read_at: None,
         };

@@ -6,11 +6,11 @@ use super::process::proc::Ticks;
 
 /// How busy the processors are, as the system tells.
 #[derive(Debug, Default)]
-pub(super) struct Machine {
+pub(super) struct Cpu {
     last: Option<(Instant, Option<Ticks>)>,
 }
 
-impl Machine {
+impl Cpu {
     /// Whether a look shows that much of the processors' time was left since the last one; where the system does not
     /// tell, it was. Between looks nothing is known, nor at the first one after a while: what was long ago says
     /// nothing of now.
@@ -49,19 +49,19 @@ mod tests {
     #[test]
     fn room_is_known_from_the_second_look_on_and_once_for_each() {
         let start = Instant::now();
-        let mut machine = Machine::default();
-        assert!(!machine.has_room(start));
+        let mut cpu = Cpu::default();
+        assert!(!cpu.has_room(start));
         // As if nothing had been done since the system started.
         let idle = Ticks::now().map(|now| Ticks {
             idle: 0,
             all: now.all - now.idle,
         });
-        machine.last = Some((start, idle));
-        assert!(!machine.has_room(start + LOOK_AGAIN_AFTER / 2));
-        assert!(machine.has_room(start + LOOK_AGAIN_AFTER));
-        assert!(!machine.has_room(start + LOOK_AGAIN_AFTER));
-        machine.last = Some((start, idle));
-        assert!(!machine.has_room(start + FORGOTTEN_AFTER));
+        cpu.last = Some((start, idle));
+        assert!(!cpu.has_room(start + LOOK_AGAIN_AFTER / 2));
+        assert!(cpu.has_room(start + LOOK_AGAIN_AFTER));
+        assert!(!cpu.has_room(start + LOOK_AGAIN_AFTER));
+        cpu.last = Some((start, idle));
+        assert!(!cpu.has_room(start + FORGOTTEN_AFTER));
     }
 
     #[test]

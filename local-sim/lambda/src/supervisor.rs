@@ -16,19 +16,19 @@ use tracing::{debug, warn};
 use super::{
     environment::{Environment, due::Due, over::Over},
     error::InvokeError,
-    folder::Folder,
     invocation::Invocation,
     platform::{Init, Line, Status},
     pool::Ready,
     process::{self, group::Group},
     runtime_api::Api,
+    sandbox_dir::SandboxDir,
     variables::variables,
 };
 
 /// Looks after an environment from its start to its end.
 pub(super) async fn run(environment: &Arc<Environment>) {
     let name = environment.name();
-    let folder = Folder::create(&environment.function.host.root, &name);
+    let folder = SandboxDir::create(&environment.function.host.root, &name);
     loop {
         let ending = match start(environment, &folder).await {
             Ok(process) => live(environment, process).await,
@@ -66,7 +66,7 @@ struct Process {
     output: Arc<pipe::Receiver>,
 }
 
-async fn start(environment: &Environment, folder: &io::Result<Folder>) -> io::Result<Process> {
+async fn start(environment: &Environment, folder: &io::Result<SandboxDir>) -> io::Result<Process> {
     let folder = folder
         .as_ref()
         .map_err(|error| io::Error::new(error.kind(), error.to_string()))?;

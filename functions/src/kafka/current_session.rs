@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{clock::has_passed, opening::Opening};
+use super::{clock::has_passed, shared_init::SharedInit};
 
 /// A session that was idle for longer is not trusted, nor is one of its
 /// connections: on its way, a NAT or a
@@ -15,51 +15,50 @@ use super::{clock::has_passed, opening::Opening};
 pub(super) const IDLE_MAX: Duration = Duration::from_mins(1);
 
 /// A session, from when it is begun.
-pub(super) type Generation<S> = Arc<Opening<S>>;
+pub(super) type SharedSession<S> = Arc<SharedInit<S>>;
 
-/// The generation in use, if any.
+/// The session in use, if any.
 #[derive(Debug)]
-pub(super) struct Current<S>(Mutex<Option<Slot<S>>>);
+pub(super) struct CurrentSession<S>(Mutex<Option<Slot<S>>>);
 
-/// A generation, and when it was used last by the wall clock: the monotonic
+/// A session, and when it was last used by the wall clock: the monotonic
 /// one may stand still while a function is frozen.
 #[derive(Debug)]
 struct Slot<S> {
-    generation: Generation<S>,
+    shared: SharedSession<S>,
     used: SystemTime,
 }
 
-impl<S> Current<S> {
+impl<S> CurrentSession<S> {
     pub(super) fn new() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// The generation in use, or what `begin` makes where there is none that
-    /// can be trusted `now`.
-    pub(super) fn generation(
+    /// The session in use, or the one that `begin` starts if there is none or it was idle too long `now`.
+    pub(super) fn shared_session(
         &self,
         now: SystemTime,
-        begin: impl FnOnce() -> Opening<S>,
-    ) -> Generation<S> {
+        begin: impl FnOnce() -> SharedInit<S>,
+    ) -> SharedSession<S> {
         let mut current = self.0.lock();
         let trusted = current
             .take()
             .filter(|slot| !has_passed(IDLE_MAX, slot.used, now));
-        let generation = trusted.map_or_else(|| Arc::new(begin()), |slot| slot.generation);
+        let shared = trusted.map_or_else(|| Arc::new(begin()), |slot| slot.shared);
         *current = Some(Slot {
-            generation: Arc::clone(&generation),
+            shared: Arc::clone(&shared),
             used: now,
         });
-        generation
+        shared
     }
 
-    /// Lets go of a generation, unless another one has taken its place already.
+    /// Drops a session, unless another one has replaced it already.
     /// Records that wait in it may still be confirmed.
-    pub(super) fn discard(&self, generation: &Generation<S>) {
+    pub(super) fn discard(&self, shared: &SharedSession<S>) {
         let mut current = self.0.lock();
         if current
             .as_ref()
-            .is_some_and(|slot| Arc::ptr_eq(&slot.generation, generation))
+            .is_some_and(|slot| Arc::ptr_eq(&slot.shared, shared))
         {
             *current = None;
         }
@@ -72,12 +71,12 @@ mod tests {
 
     const BEGUN: SystemTime = SystemTime::UNIX_EPOCH;
 
-    /// Whether a generation is still in use so many seconds after it was.
+    /// Whether a session is still in use so many seconds after it was.
     fn check(idle: u64) -> bool {
-        let current = Current::new();
-        let begin = || Opening::start(async { Ok(()) });
-        let first = current.generation(BEGUN, begin);
-        let then = current.generation(BEGUN + Duration::from_secs(idle), begin);
+        let current = CurrentSession::new();
+        let begin = || SharedInit::start(async { Ok(()) });
+        let first = current.shared_session(BEGUN, begin);
+        let then = current.shared_session(BEGUN + Duration::from_secs(idle), begin);
         Arc::ptr_eq(&first, &then)
     }
 
@@ -90,26 +89,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_in_use_is_not_idle() {
-        let current = Current::new();
-        let begin = || Opening::start(async { Ok(()) });
-        let first = current.generation(BEGUN, begin);
+        let current = CurrentSession::new();
+        let begin = || SharedInit::start(async { Ok(()) });
+        let first = current.shared_session(BEGUN, begin);
         for seconds in (0..600).step_by(60) {
             let now = BEGUN + Duration::from_secs(seconds);
-            assert!(Arc::ptr_eq(&first, &current.generation(now, begin)));
+            assert!(Arc::ptr_eq(&first, &current.shared_session(now, begin)));
         }
     }
 
     #[tokio::test]
     async fn a_session_is_discarded_once_and_not_its_successor() {
-        let current = Current::new();
-        let begin = || Opening::start(async { Ok(()) });
-        let first = current.generation(BEGUN, begin);
+        let current = CurrentSession::new();
+        let begin = || SharedInit::start(async { Ok(()) });
+        let first = current.shared_session(BEGUN, begin);
 
         current.discard(&first);
-        let second = current.generation(BEGUN, begin);
+        let second = current.shared_session(BEGUN, begin);
         current.discard(&first);
 
         assert!(!Arc::ptr_eq(&first, &second));
-        assert!(Arc::ptr_eq(&second, &current.generation(BEGUN, begin)));
+        assert!(Arc::ptr_eq(&second, &current.shared_session(BEGUN, begin)));
     }
 }

@@ -11,9 +11,9 @@ use super::{
     cluster::{Cluster, ClusterError},
     dead_letter::DeadLetter,
     group::Group,
+    partition_reader::{End, PartitionReader},
     poller::{Mapping, Work},
     schedule::{Policy, Schedule},
-    source::{End, Source},
 };
 
 impl Mapping {
@@ -21,16 +21,16 @@ impl Mapping {
     ///
     /// # Errors
     /// For 20 s the cluster does not answer, or not as it should.
-    pub async fn join(push: &Push, group: &str, settings: Settings) -> Result<Self, JoinError> {
+    pub async fn start(push: &Push, group: &str, settings: Settings) -> Result<Self, StartError> {
         let bootstrap_servers = settings.brokers.join(",");
         let cluster = Arc::new(Cluster::new(settings));
-        let end = Instant::now() + JOIN_MAX;
+        let end = Instant::now() + START_MAX;
         loop {
-            match Self::try_join(push, group, &cluster, &bootstrap_servers).await {
+            match Self::try_start(push, group, &cluster, &bootstrap_servers).await {
                 // A new cluster takes a while until it has room for offsets.
-                Err(_) if Instant::now() < end => sleep(JOIN_PAUSE).await,
+                Err(_) if Instant::now() < end => sleep(START_PAUSE).await,
                 joined => {
-                    return joined.map_err(|source| JoinError {
+                    return joined.map_err(|source| StartError {
                         group: group.to_owned(),
                         source: Box::new(source),
                     });
@@ -39,7 +39,7 @@ impl Mapping {
         }
     }
 
-    async fn try_join(
+    async fn try_start(
         push: &Push,
         group: &str,
         cluster: &Arc<Cluster>,
@@ -62,17 +62,17 @@ impl Mapping {
             .collect();
         let mut group = Group::new(Arc::clone(cluster), group.to_owned());
         let mut offsets = group.committed(&places).await?;
-        let (mut starts, mut sources) = (Vec::new(), Vec::new());
+        let (mut starts, mut readers) = (Vec::new(), Vec::new());
         for place in &places {
             let (topic, partition) = place.clone();
-            let mut source = Source::new(Arc::clone(cluster), topic, partition);
+            let mut reader = PartitionReader::new(Arc::clone(cluster), topic, partition);
             let start = match offsets.get(place) {
                 Some(committed) => *committed,
-                None => source.end(first(push.starting_position)).await?,
+                None => reader.end(first(push.starting_position)).await?,
             };
             offsets.insert(place.clone(), start);
             starts.push(start);
-            sources.push(Some(source));
+            readers.push(Some(reader));
         }
         group.commit_all(&offsets).await?;
         let dead_letter = push.dead_letter.clone();
@@ -81,7 +81,7 @@ impl Mapping {
             bootstrap_servers: bootstrap_servers.to_owned(),
             cluster: Arc::clone(cluster),
             schedule: Schedule::new(Policy::from(push), &starts),
-            sources,
+            readers,
             messages: places.iter().map(|_| None).collect(),
             places,
             group_id: group.id().to_owned(),
@@ -99,7 +99,7 @@ impl Mapping {
 /// Why the mapping cannot begin.
 #[derive(Debug, Error)]
 #[error("push: cannot read its topics as group {group}")]
-pub struct JoinError {
+pub struct StartError {
     group: String,
     #[source]
     source: Box<ClusterError>,
@@ -113,6 +113,6 @@ fn first(position: StartingPosition) -> End {
 }
 
 /// A cluster is joined in this time: a new one has to create the topic of offsets first.
-const JOIN_MAX: Duration = Duration::from_secs(20);
+const START_MAX: Duration = Duration::from_secs(20);
 /// Between two attempts.
-const JOIN_PAUSE: Duration = Duration::from_millis(250);
+const START_PAUSE: Duration = Duration::from_millis(250);

@@ -1,14 +1,14 @@
-//! Tasks whose own faults end nothing but themselves.
+//! A task that panics does not end the mapping.
 
 use std::time::Duration;
 
 use tokio::{task::JoinSet, time::sleep};
 use tracing::error;
 
-/// Runs a future, and where that panics says so and returns none after a pause: what is tried again may panic again.
+/// Runs a future. If it panics, logs that and returns `None` after a pause, since a retry may panic again.
 ///
-/// Dropped, it ends the future.
-pub(super) async fn guarded<T: Send + 'static>(
+/// Dropping this drops the future.
+pub(super) async fn catch_panic<T: Send + 'static>(
     what: &str,
     future: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
@@ -24,7 +24,7 @@ pub(super) async fn guarded<T: Send + 'static>(
     }
 }
 
-/// Before what has panicked is tried again.
+/// How long a caller waits before it can retry.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -33,8 +33,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_no_result_and_nothing_else() {
-        assert_eq!(guarded("counts", async { 1 }).await, Some(1));
+        assert_eq!(catch_panic("counts", async { 1 }).await, Some(1));
         let panics = async { assert!(std::env::args().count() == 0, "this is meant to be") };
-        assert_eq!(guarded("counts", panics).await, None);
+        assert_eq!(catch_panic("counts", panics).await, None);
     }
 }

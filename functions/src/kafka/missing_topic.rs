@@ -11,9 +11,9 @@ pub(super) const ABSENT_MIN: Duration = Duration::from_secs(1);
 
 /// Since when a record's topic has been looked for in vain.
 #[derive(Debug, Default)]
-pub(super) struct Absence(Option<Instant>);
+pub(super) struct MissingTopic(Option<Instant>);
 
-impl Absence {
+impl MissingTopic {
     /// Whether it is certain that there is no such topic, after an attempt that
     /// began and ended so and found none; `is_last` where there is no time for
     /// another.
@@ -33,7 +33,7 @@ mod tests {
     /// Each begins at so many milliseconds, and takes ten.
     fn check(attempts: &[u64], is_time_over: bool) -> bool {
         let start = Instant::now();
-        let mut absence = Absence::default();
+        let mut missing = MissingTopic::default();
         let mut attempts = attempts.iter().peekable();
         let mut is_certain = false;
         while let Some(&began) = attempts.next() {
@@ -41,7 +41,7 @@ mod tests {
             let began = start + Duration::from_millis(began);
             let is_last = attempts.peek().is_none() && is_time_over;
             let ended = began + Duration::from_millis(10);
-            is_certain = absence.is_certain(began, ended, is_last);
+            is_certain = missing.is_certain(began, ended, is_last);
         }
         is_certain
     }

@@ -17,14 +17,17 @@ use tokio::{
 use super::answer_shape;
 
 /// A connection to a broker. After an error, or a call that was not awaited to its end, it is of no more use.
-pub(super) struct Wire {
+pub(super) struct BrokerConn {
     stream: BrokerStream,
     correlation_id: i32,
 }
 
-impl Wire {
+impl BrokerConn {
     /// Connects with the broker at `HOST:PORT`.
-    pub(super) async fn connect(settings: &Settings, broker: &str) -> Result<Self, WireError> {
+    pub(super) async fn connect(
+        settings: &Settings,
+        broker: &str,
+    ) -> Result<Self, BrokerConnError> {
         let stream = settings.stream(broker, CLIENT_ID, CONNECT_MAX).await?;
         Ok(Self {
             stream,
@@ -38,27 +41,29 @@ impl Wire {
         version: i16,
         request: &R,
         held_back: Duration,
-    ) -> Result<R::Response, WireError> {
+    ) -> Result<R::Response, BrokerConnError> {
         let within = ANSWER_MAX + held_back;
         timeout(within, self.exchange(version, request))
             .await
-            .map_err(|_| WireError::Late(within))?
+            .map_err(|_| BrokerConnError::Late(within))?
     }
 
     async fn exchange<R: Request>(
         &mut self,
         version: i16,
         request: &R,
-    ) -> Result<R::Response, WireError> {
+    ) -> Result<R::Response, BrokerConnError> {
         self.correlation_id = self.correlation_id.wrapping_add(1);
-        let frame = self.encode(version, request).map_err(WireError::Encode)?;
+        let frame = self
+            .encode(version, request)
+            .map_err(BrokerConnError::Encode)?;
         self.stream.write_all(&frame).await?;
         self.stream.flush().await?;
         let length = self.stream.read_i32().await?;
         let length = usize::try_from(length)
             .ok()
             .filter(|length| *length <= ANSWER_BYTES_MAX)
-            .ok_or(WireError::Length(length))?;
+            .ok_or(BrokerConnError::Length(length))?;
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer).await?;
         self.decode::<R>(version, answer.into())
@@ -84,8 +89,8 @@ impl Wire {
         &self,
         version: i16,
         mut answer: Bytes,
-    ) -> Result<R::Response, WireError> {
-        let malformed = WireError::Malformed;
+    ) -> Result<R::Response, BrokerConnError> {
+        let malformed = BrokerConnError::Malformed;
         let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
             .map_err(|error| malformed(error.into()))?;
         if header.correlation_id != self.correlation_id {
@@ -112,7 +117,7 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
-pub(super) enum WireError {
+pub(super) enum BrokerConnError {
     /// There is no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -160,8 +165,12 @@ mod tests {
         })
         .await;
         let found = broker.cluster().partitions(["t"]).await;
-        let malformed =
-            |error: ClusterError| matches!(error, ClusterError::Wire(WireError::Malformed(_)));
+        let malformed = |error: ClusterError| {
+            matches!(
+                error,
+                ClusterError::Connection(BrokerConnError::Malformed(_))
+            )
+        };
         assert!(found.is_err_and(malformed));
     }
 }

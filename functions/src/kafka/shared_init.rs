@@ -15,15 +15,15 @@ use super::error::AttemptError;
 /// what the next one finds done. All tasks that wait get the same outcome, so that
 /// they do not run into the same failure one after the other.
 #[derive(Debug)]
-pub(super) struct Opening<T> {
+pub(super) struct SharedInit<T> {
     outcome: Receiver<Option<Outcome<T>>>,
-    /// Ends the work when the opening is dropped.
+    /// Ends the work when this is dropped.
     _working: JoinSet<()>,
 }
 
 type Outcome<T> = Result<Arc<T>, Arc<AttemptError>>;
 
-impl<T: Send + Sync + 'static> Opening<T> {
+impl<T: Send + Sync + 'static> SharedInit<T> {
     /// Begins. The work must end by itself.
     pub(super) fn start(
         work: impl Future<Output = Result<T, AttemptError>> + Send + 'static,
@@ -81,22 +81,22 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_panics_has_failed_and_is_not_under_way() {
-        let opening = Opening::<()>::start(async { panic!("a fault in the work") });
-        assert!(opening.is_under_way() && !opening.has_failed());
+        let init = SharedInit::<()>::start(async { panic!("a fault in the work") });
+        assert!(init.is_under_way() && !init.has_failed());
 
-        let outcome = opening.outcome().await;
+        let outcome = init.outcome().await;
 
         assert!(matches!(outcome, Err(AttemptError::Abandoned)));
-        assert!(!opening.is_under_way() && opening.has_failed());
+        assert!(!init.is_under_way() && init.has_failed());
     }
 
     #[tokio::test]
     async fn work_that_ends_is_not_under_way() {
-        let open = Opening::start(async { Ok(7) });
+        let open = SharedInit::start(async { Ok(7) });
         assert_eq!(*open.outcome().await.unwrap(), 7);
         assert!(!open.is_under_way() && !open.has_failed());
 
-        let failed = Opening::<()>::start(async { Err(AttemptError::Expired) });
+        let failed = SharedInit::<()>::start(async { Err(AttemptError::Expired) });
         assert!(failed.outcome().await.is_err());
         assert!(!failed.is_under_way() && failed.has_failed());
     }

@@ -15,18 +15,18 @@ use tracing::warn;
 
 use super::{
     batch::{self, Fetched, Skipped},
+    broker_conn::BrokerConn,
     cluster::{Cluster, ClusterError, check, text},
     schedule::Want,
-    wire::Wire,
 };
 
 /// A reader of one partition.
-pub(super) struct Source {
+pub(super) struct PartitionReader {
     cluster: Arc<Cluster>,
     pub(super) topic: String,
     pub(super) partition: i32,
     /// A connection with the leader, while it works.
-    wire: Option<Wire>,
+    connection: Option<BrokerConn>,
 }
 
 /// An end of a partition.
@@ -38,13 +38,13 @@ pub(super) enum End {
     Latest,
 }
 
-impl Source {
+impl PartitionReader {
     pub(super) fn new(cluster: Arc<Cluster>, topic: String, partition: i32) -> Self {
         Self {
             cluster,
             topic,
             partition,
-            wire: None,
+            connection: None,
         }
     }
 
@@ -73,7 +73,7 @@ impl Source {
                 },
                 Err(error) => error,
             };
-            self.wire = None;
+            self.connection = None;
             failures += 1;
             if failures == FAILURES_UNTIL_SAID {
                 let (topic, partition) = (&self.topic, self.partition);
@@ -100,8 +100,10 @@ impl Source {
         let request = ListOffsetsRequest::default()
             .with_replica_id(BrokerId(CONSUMER))
             .with_topics(vec![topic]);
-        let wire = self.wire().await?;
-        let answer = wire.call(LIST_OFFSETS, &request, Duration::ZERO).await?;
+        let connection = self.connection().await?;
+        let answer = connection
+            .call(LIST_OFFSETS, &request, Duration::ZERO)
+            .await?;
         let mut topics = answer.topics.iter();
         let found = topics
             .find(|topic| topic.name.as_str() == self.topic)
@@ -134,8 +136,8 @@ impl Source {
             .with_max_bytes(bytes)
             .with_topics(vec![topic]);
         let wait = Duration::from_millis(FETCH_WAIT_MS.unsigned_abs().into());
-        let wire = self.wire().await?;
-        let answer = wire.call(FETCH, &request, wait).await?;
+        let connection = self.connection().await?;
+        let answer = connection.call(FETCH, &request, wait).await?;
         let mut topics = answer.responses.into_iter();
         let found = topics
             .find(|topic| topic.topic.as_str() == self.topic)
@@ -155,12 +157,12 @@ impl Source {
         Ok(fetched)
     }
 
-    async fn wire(&mut self) -> Result<&mut Wire, ClusterError> {
-        let wire = match self.wire.take() {
-            Some(wire) => wire,
+    async fn connection(&mut self) -> Result<&mut BrokerConn, ClusterError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
             None => self.cluster.leader(&self.topic, self.partition).await?,
         };
-        Ok(self.wire.insert(wire))
+        Ok(self.connection.insert(connection))
     }
 
     fn report(&self, fetched: &Fetched, failures: u32) {
@@ -260,29 +262,29 @@ mod tests {
     }
 
     /// A reader of partition 1 of topic `t`, whose leader answers so.
-    async fn source(
+    async fn reader(
         answer: impl Fn(&Asked) -> Bytes + Send + Sync + 'static,
-    ) -> (Source, ScriptedBroker) {
+    ) -> (PartitionReader, ScriptedBroker) {
         let broker = ScriptedBroker::start(move |asked| match asked.api {
             ApiKey::Metadata => asked.metadata(&[("t", 2, 0)]),
             _ => answer(asked),
         })
         .await;
-        let source = Source::new(Arc::new(broker.cluster()), "t".to_owned(), 1);
-        (source, broker)
+        let reader = PartitionReader::new(Arc::new(broker.cluster()), "t".to_owned(), 1);
+        (reader, broker)
     }
 
     async fn check_fetch(answer: FetchResponse) -> Result<(usize, i64), String> {
-        let (mut source, _broker) = source(move |asked| asked.answer(&answer)).await;
-        let fetched = source.try_fetch(WANT).await;
+        let (mut reader, _broker) = reader(move |asked| asked.answer(&answer)).await;
+        let fetched = reader.try_fetch(WANT).await;
         fetched
             .map(|it| (it.records.len(), it.next))
             .map_err(|error| error.to_string())
     }
 
     async fn check_end(answer: ListOffsetsResponse) -> Result<i64, String> {
-        let (mut source, _broker) = source(move |asked| asked.answer(&answer)).await;
-        let end = source.end(End::Latest).await;
+        let (mut reader, _broker) = reader(move |asked| asked.answer(&answer)).await;
+        let end = reader.end(End::Latest).await;
         end.map_err(|error| error.to_string())
     }
 
@@ -337,12 +339,12 @@ mod tests {
             .with_partition_index(1)
             .with_error_code(ResponseError::OffsetOutOfRange.code());
         let gone = fetched("t", out_of_range);
-        let (mut source, _broker) = source(move |asked| match asked.api {
+        let (mut reader, _broker) = reader(move |asked| match asked.api {
             ApiKey::Fetch => asked.answer(&gone),
             _ => asked.answer(&listed("t", 1, WANT.offset)),
         })
         .await;
-        let fetched = timeout(PAUSE / 2, source.fetch(WANT)).await;
+        let fetched = timeout(PAUSE / 2, reader.fetch(WANT)).await;
         assert!(fetched.is_err(), "{fetched:?}");
     }
 }
