@@ -35,7 +35,7 @@ async fn messages_are_unavailable_connections_refused_and_functions_live() {
         answer,
         json!({"type": "error", "id": 2, "code": "unavailable", "retryable": true, "message": message})
     );
-    assert_eq!(functions(&simulator), before);
+    assert_none_has_ended(&before, &simulator);
     simulator.stop().await;
 }
 
@@ -61,7 +61,7 @@ async fn functions_that_start_without_their_broker_answer_all_the_same() {
     let started = functions(&simulator);
     let answer = client.ask(r#"{"id":2}"#).await;
     assert_eq!(answer["code"], "unavailable", "{answer}");
-    assert_eq!(functions(&simulator), started);
+    assert_none_has_ended(&started, &simulator);
     simulator.stop().await;
 }
 
@@ -74,6 +74,16 @@ async fn a_handshake_whose_function_starts_without_its_broker_is_refused() {
     broker.stop().await;
     assert_eq!(Client::refused(&simulator.websocket).await, 503);
     simulator.stop().await;
+}
+
+/// More may have been started: a busy machine is slow to be idle again.
+#[track_caller]
+fn assert_none_has_ended(before: &[String], simulator: &Simulator) {
+    let now = functions(simulator);
+    assert!(
+        before.iter().all(|process| now.contains(process)),
+        "{before:?} {now:?}"
+    );
 }
 
 /// The processes that serve functions, in a stable order.

@@ -344,7 +344,7 @@ async fn the_end_lets_the_batch_under_way_finish() {
     let status = simulator.ended().await;
     assert!(status.success(), "{status}");
     assert!(
-        !simulator.stderr().contains("come again"),
+        !simulator.stderr().contains("redelivered"),
         "{}",
         simulator.stderr()
     );
@@ -360,7 +360,7 @@ async fn a_batch_that_hangs_does_not_hold_up_the_end() {
     let status = simulator.ended().await;
     assert!(status.success(), "{status}");
     assert!(
-        simulator.stderr().contains("come again"),
+        simulator.stderr().contains("redelivered"),
         "{}",
         simulator.stderr()
     );
