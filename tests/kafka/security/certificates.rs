@@ -94,7 +94,7 @@ async fn a_broker_without_tls() {
 async fn a_broker_with_tls_that_is_not_asked_for() {
     let (kafka, topics) = (SecuredKafka::shared().await, own_topics());
     let refusal = launch(kafka, Listener::Ssl, &topics).refusal(&[]).await;
-    check_refusal(&refusal, "closed the connection", &[]);
+    check_refusal(&refusal, "expects TLS", &[]);
 }
 
 #[tokio::test]

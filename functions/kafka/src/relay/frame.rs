@@ -65,6 +65,9 @@ pub(crate) enum FrameError {
     /// A frame is too short for its header, or too long.
     #[error("a frame of {0} bytes, at most {FRAME_BYTES_MAX} are taken")]
     Length(i32),
+    /// A TLS record, where the length of a frame should be.
+    #[error("the broker expects TLS: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL")]
+    Tls,
     /// More requests wait for their answers than may.
     #[error("more than {0} requests without an answer")]
     TooManyRequests(usize),
@@ -94,8 +97,11 @@ pub(crate) enum FrameError {
 impl FrameError {
     /// For a frame that cannot be of the length that it begins with.
     pub(super) fn of_length(frame: &[u8]) -> Self {
-        let length = frame.first_chunk().copied().unwrap_or_default();
-        Self::Length(i32::from_be_bytes(length))
+        match frame.first_chunk().copied().unwrap_or_default() {
+            // An alert or a handshake of SSL 3 or TLS 1: RFC 8446, section 5.1.
+            [21 | 22, 3, _, _] => Self::Tls,
+            length => Self::Length(i32::from_be_bytes(length)),
+        }
     }
 }
 
@@ -135,6 +141,9 @@ mod tests {
         assert_eq!(check(max), Ok(false));
         for length in [max + 1, i32::MAX, -1, i32::MIN] {
             assert_eq!(check(length), Err(FrameError::Length(length)));
+        }
+        for alert in [0x1503_0300, 0x1503_0302, 0x1603_0100] {
+            assert_eq!(check(alert), Err(FrameError::Tls));
         }
     }
 
