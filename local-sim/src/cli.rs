@@ -1,14 +1,16 @@
 //! The command line.
 
-use std::{
-    net::{SocketAddr, SocketAddrV4},
-    path::PathBuf,
-};
+mod values;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::Parser;
 use local_sim_gateway::{
-    self as gateway, AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, PlainGet,
+    self as gateway, AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, Observer,
+    PlainGet,
 };
+
+use crate::log::LogFormat;
 
 /// Runs API Gateway's WebSocket APIs, Lambda and Kafka on this machine, for the functions of a contract.
 #[derive(Debug, Parser)]
@@ -18,30 +20,30 @@ pub struct Options {
     #[arg(long, value_name = "PATH", default_value = "gateway.yaml")]
     pub contract: PathBuf,
     /// Where WebSockets and `@connections` are served; port 0 takes any free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3001")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3001", value_parser = values::address)]
     pub listen: SocketAddr,
     /// The API's stage
-    #[arg(long, value_name = "NAME", default_value = "dev", value_parser = stage)]
+    #[arg(long, value_name = "NAME", default_value = "dev", value_parser = values::stage)]
     pub stage: String,
     /// A custom domain: sockets and `@connections` of this `Host` name no stage in their path
-    #[arg(long, value_name = "NAME", value_parser = domain_name)]
+    #[arg(long, value_name = "NAME", value_parser = values::domain_name)]
     pub domain_name: Option<String>,
     /// Where all of this can be looked at and interfered with, below /api; unless given, any free port where this
     /// one is taken [default: 127.0.0.1:3002]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = values::address)]
     pub console: Option<SocketAddr>,
     /// Trouble from the start: what `/api/faults` of the console takes, in YAML
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
     /// How a message is read for its route: `lenient`, so that names need no quotes, or `strict`
-    #[arg(long, value_name = "HOW", default_value = "lenient", value_parser = json)]
+    #[arg(long, value_name = "HOW", default_value = "lenient", value_parser = values::json)]
     pub json: JsonReading,
     /// What numbers and booleans of an authorizer's context are in events: `strings` or `typed`
-    #[arg(long, value_name = "AS", default_value = "strings", value_parser = authorizer_context)]
+    #[arg(long, value_name = "AS", default_value = "strings", value_parser = values::authorizer_context)]
     pub authorizer_context: AuthorizerContext,
     /// Who may use `@connections`: `signed`, whose signature is well-formed and fresh, and right if it is by our
     /// own key; `strict`, our own key only; `off`, anybody
-    #[arg(long, value_name = "MODE", default_value = "signed", value_parser = connections_auth)]
+    #[arg(long, value_name = "MODE", default_value = "signed", value_parser = values::connections_auth)]
     pub connections_auth: ConnectionsAuth,
     /// Enforces an account's quotas too: 500 new connections a second, and 10,000 requests with a burst of 5,000
     #[arg(long)]
@@ -59,33 +61,33 @@ pub struct Options {
     #[arg(long, value_name = "TEXT", default_value = "Too Many Requests")]
     pub throttled_message: String,
     /// What becomes of bytes posted to a client that are not UTF-8: `replace` (by U+FFFD) or `refuse` (400)
-    #[arg(long, value_name = "HOW", default_value = "replace", value_parser = invalid_utf8)]
+    #[arg(long, value_name = "HOW", default_value = "replace", value_parser = values::invalid_utf8)]
     pub invalid_utf8: InvalidUtf8,
     /// The status of a GET of the socket's URL that asks for no WebSocket: 426 or 403
-    #[arg(long, value_name = "STATUS", default_value = "426", value_parser = plain_get)]
+    #[arg(long, value_name = "STATUS", default_value = "426", value_parser = values::plain_get)]
     pub plain_get: PlainGet,
     /// Uses this cluster instead of the embedded broker, with the `KAFKA_…` settings of --env, else of
     /// the environment
-    #[arg(long, value_name = "HOST:PORT,...", conflicts_with_all = ["kafka_listen"])]
+    #[arg(long, value_name = "HOST:PORT,...", value_parser = values::brokers, conflicts_with_all = ["kafka_listen"])]
     pub kafka: Option<String>,
     /// Creates the contract's topics on that cluster where they are missing (its default replication)
     #[arg(long, requires = "kafka")]
     pub create_topics: bool,
     /// Where the embedded broker listens; port 0 takes any free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = kafka_listen)]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = values::kafka_listen)]
     pub kafka_listen: SocketAddr,
     /// Partitions of topics that local-sim creates
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=1000))]
     pub partitions: i32,
     /// Runs this executable as function NAME: one of ours, or a new name for the contract to use
     /// (any program that speaks the Runtime API; repeatable)
-    #[arg(long = "function", value_name = "NAME=PATH", value_parser = function)]
+    #[arg(long = "function", value_name = "NAME=PATH", value_parser = values::function)]
     pub functions: Vec<(String, PathBuf)>,
     /// An environment variable for every function; wins over what local-sim itself would set, AWS_* too (repeatable)
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = values::variable)]
     pub environment: Vec<(String, String)>,
     /// Invocations that may be under way at once, of all functions; beyond, they are throttled
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = concurrency)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = values::concurrency)]
     pub account_concurrency: usize,
     /// Where a few environments are busy, an invocation waits this long for one of them before another is
     /// started; 0 starts one at once, as Lambda does
@@ -104,11 +106,21 @@ pub struct Options {
     /// --no-build), others when their executable has
     #[arg(long)]
     pub watch: bool,
+    /// What the log on standard error looks like: `events`, one line for each; `lambda`, the lines of Lambda
+    /// and of the functions; `json`, one object a line
+    #[arg(long, value_name = "FORMAT", default_value = "events", value_parser = values::log)]
+    pub log: LogFormat,
+    /// Logs warnings only
+    #[arg(long)]
+    pub quiet: bool,
+    /// Prints the endpoints as one JSON object in one line, once clients can connect
+    #[arg(long)]
+    pub ready_json: bool,
 }
 
 impl Options {
     /// What the gateway is to know of it.
-    pub(crate) fn gateway(&self) -> gateway::Options {
+    pub(crate) fn gateway(&self, observer: Arc<dyn Observer>) -> gateway::Options {
         gateway::Options {
             stage: self.stage.clone(),
             domain_name: self.domain_name.clone(),
@@ -122,6 +134,7 @@ impl Options {
             throttled_message: self.throttled_message.clone(),
             invalid_utf8: self.invalid_utf8,
             plain_get: self.plain_get,
+            observer: Some(observer),
         }
     }
 }
@@ -132,110 +145,6 @@ impl Default for Options {
         Self::parse_from(["local-sim"])
     }
 }
-
-fn stage(text: &str) -> Result<String, String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if matches!(text, "ping" | "sping") {
-        return Err("`ping` and `sping` are API Gateway's own".to_owned());
-    }
-    if text.is_empty() || text.len() > STAGE_NAME_MAX || !text.chars().all(legal) {
-        return Err(format!(
-            "expected 1 to {STAGE_NAME_MAX} of letters, digits, `-` and `_`"
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-fn domain_name(text: &str) -> Result<String, String> {
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    if text.len() > DOMAIN_NAME_MAX || !text.split('.').all(is_label) {
-        return Err("expected a name such as `chat.example.com`, without a port".to_owned());
-    }
-    Ok(text.to_ascii_lowercase())
-}
-
-fn json(text: &str) -> Result<JsonReading, String> {
-    match text {
-        "lenient" => Ok(JsonReading::Lenient),
-        "strict" => Ok(JsonReading::Strict),
-        _ => Err("expected `lenient` or `strict`".to_owned()),
-    }
-}
-
-fn authorizer_context(text: &str) -> Result<AuthorizerContext, String> {
-    match text {
-        "strings" => Ok(AuthorizerContext::Strings),
-        "typed" => Ok(AuthorizerContext::Typed),
-        _ => Err("expected `strings` or `typed`".to_owned()),
-    }
-}
-
-fn connections_auth(text: &str) -> Result<ConnectionsAuth, String> {
-    match text {
-        "signed" => Ok(ConnectionsAuth::Signed),
-        "strict" => Ok(ConnectionsAuth::Strict),
-        "off" => Ok(ConnectionsAuth::Off),
-        _ => Err("expected `signed`, `strict` or `off`".to_owned()),
-    }
-}
-
-fn invalid_utf8(text: &str) -> Result<InvalidUtf8, String> {
-    match text {
-        "replace" => Ok(InvalidUtf8::Replace),
-        "refuse" => Ok(InvalidUtf8::Refuse),
-        _ => Err("expected `replace` or `refuse`".to_owned()),
-    }
-}
-
-fn plain_get(text: &str) -> Result<PlainGet, String> {
-    match text {
-        "426" => Ok(PlainGet::UpgradeRequired),
-        "403" => Ok(PlainGet::Forbidden),
-        _ => Err("expected `426` or `403`".to_owned()),
-    }
-}
-
-fn function(text: &str) -> Result<(String, PathBuf), String> {
-    let (name, path) = assignment(text, "NAME=PATH")?;
-    Ok((name, path.into()))
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    assignment(text, "NAME=VALUE")
-}
-
-/// Functions find no broker that goes by a bare IPv6 address.
-fn kafka_listen(text: &str) -> Result<SocketAddr, String> {
-    let address: Option<SocketAddrV4> = text.parse().ok();
-    let expected = "expected an IPv4 address and a port, such as 127.0.0.1:9092";
-    address.map(Into::into).ok_or_else(|| expected.to_owned())
-}
-
-fn concurrency(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|it| *it <= CONCURRENCY_MAX);
-    count.ok_or_else(|| format!("expected a whole number up to {CONCURRENCY_MAX}"))
-}
-
-fn assignment(text: &str, expected: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() && !text.contains('\0') => {
-            Ok((name.to_owned(), value.to_owned()))
-        }
-        _ => Err(format!("expected {expected}")),
-    }
-}
-
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
-const STAGE_NAME_MAX: usize = 128;
-/// RFC 1035, section 2.3.4.
-const DOMAIN_NAME_MAX: usize = 253;
-/// More processes than any machine takes; catches slips.
-const CONCURRENCY_MAX: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
@@ -255,13 +164,13 @@ mod tests {
 
     #[test]
     fn every_flag_is_in_the_readme_with_its_default() {
-        let readme = include_str!("../../README.md");
+        let readme = include_str!("../README.md");
         for argument in Options::command().get_arguments() {
             let long = argument.get_long().expect("there are only flags");
             let line = readme
                 .lines()
                 .find(|line| line.trim_start().starts_with(&format!("--{long} ")))
-                .unwrap_or_else(|| panic!("--{long} is not in README.md"));
+                .unwrap_or_else(|| panic!("--{long} is not in local-sim/README.md"));
             for default in argument.get_default_values() {
                 let default = default.to_str().unwrap();
                 assert!(
@@ -310,7 +219,7 @@ mod tests {
             (["--function", "message"], "NAME=PATH"),
             (["--env", "=1"], "NAME=VALUE"),
             (["--create-topics", "--no-build"], "--kafka"),
-            (["--console", "3002"], "--console"),
+            (["--console", "example.com:3002"], "--console"),
             (["--domain-name", "http://a"], "--domain-name"),
             (["--domain-name", "a:3001"], "--domain-name"),
             (["--connections-auth", "on"], "--connections-auth"),

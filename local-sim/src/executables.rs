@@ -19,65 +19,75 @@ use tokio::process::Command;
 pub(crate) struct Executables {
     /// By name, given ones and ours.
     paths: BTreeMap<String, PathBuf>,
-    /// Those that come with the source.
+    /// Those that are ours.
     ours: BTreeSet<String>,
-    /// What ours are built from: the workspace.
-    source: PathBuf,
-    /// Where ours are put, and in which of cargo's profiles.
-    profile_folder: PathBuf,
+    /// The workspace that ours are built from; `None` where they were shipped with this program.
+    source: Option<PathBuf>,
+    /// The folder of this program and of ours. Cargo names it after the profile.
+    folder: PathBuf,
 }
 
 impl Executables {
-    /// Says what runs each function of the contract: a program of `given`, or one of ours, which are built from
-    /// `source`, or else from what this program was.
+    /// Finds the program of each function of the contract: one of `given`, or one of ours.
+    ///
+    /// Ours are built from `source`, or from the workspace that this program was built from. If there is no such
+    /// workspace, or this program was unpacked from a release, they are in this program's folder.
     ///
     /// # Errors
-    /// The contract names a function that is neither, or a route of ours has no topic, or a given program cannot
-    /// be run.
+    /// The contract names a function that is neither, a route of ours has no topic, or a program cannot be run.
     pub(crate) fn find(
         contract: &Contract,
         given: &[(String, PathBuf)],
         source: Option<&Path>,
     ) -> Result<Self, ExecutableError> {
         let given = given_by_name(contract, given)?;
-        let source = source.unwrap_or_else(|| Path::new(SOURCE));
-        let sources = sources(source);
-        let profile_folder = profile_folder().map_err(ExecutableError::Own)?;
+        let folder = program_folder().map_err(ExecutableError::Own)?;
+        let source = find_source(source, &folder)?;
+        let known = source.as_deref().and_then(sources).unwrap_or_else(shipped);
         let mut found = Self {
             paths: BTreeMap::new(),
             ours: BTreeSet::new(),
-            source: source.to_owned(),
-            profile_folder,
+            source,
+            folder,
         };
         for name in contract.function_names() {
             let path = match given.get(name) {
                 Some(&path) => runnable(name, path)?,
-                None if sources.as_ref().is_some_and(|it| it.contains(name)) => {
+                None if known.contains(name) => {
                     contract
                         .require_topics(name)
                         .map_err(ExecutableError::Contract)?;
                     found.ours.insert(name.to_owned());
-                    found.profile_folder.join(name)
+                    found.own(name)?
                 }
-                None => {
-                    let missing = || ExecutableError::Source(source.to_owned());
-                    let sources = sources.ok_or_else(missing)?;
-                    return Err(unknown(contract, name, &sources, given.keys()));
-                }
+                None => return Err(unknown(contract, name, &known, given.keys())),
             };
             found.paths.insert(name.to_owned(), path);
         }
         Ok(found)
     }
 
-    /// Builds ours. Cargo's output goes where this program's errors go.
+    /// The program of one of ours, which is there already unless it is built.
+    fn own(&self, name: &str) -> Result<PathBuf, ExecutableError> {
+        let path = self.folder.join(name);
+        if self.source.is_none() && !path.exists() {
+            return Err(ExecutableError::NotShipped {
+                name: name.to_owned(),
+                folder: self.folder.clone(),
+            });
+        }
+        Ok(path)
+    }
+
+    /// Builds ours. Cargo's output goes to standard error; if it is to be quiet, only errors do.
     ///
     /// # Errors
     /// The build failed; cargo has said why.
-    pub(crate) async fn build(&self) -> Result<(), ExecutableError> {
+    pub(crate) async fn build(&self, is_quiet: bool) -> Result<(), ExecutableError> {
         let Some(mut command) = self.build_command() else {
             return Ok(());
         };
+        command.args(is_quiet.then_some("--quiet"));
         match command.status().await {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(ExecutableError::Build(status)),
@@ -85,24 +95,27 @@ impl Executables {
         }
     }
 
-    /// What builds ours, in the profile of this program; `None` where the contract names none of them. It ends with
-    /// who no longer waits for it.
+    /// The command that builds ours, in the profile of this program; `None` if nothing is to be built. Dropping the
+    /// process kills it.
     pub(crate) fn build_command(&self) -> Option<Command> {
-        if self.ours.is_empty() {
-            return None;
-        }
+        let source = self.source.as_ref().filter(|_| self.needs_build())?;
         let mut command = Command::new("cargo");
         // `cargo run` says to this program which package it is; to build scripts of others that would be news.
         for (name, _) in env::vars_os().filter(|(name, _)| is_about_package(name)) {
             command.env_remove(name);
         }
         command
-            .current_dir(&self.source)
-            .args(build_arguments(&self.ours, &profile(&self.profile_folder)))
+            .current_dir(source)
+            .args(build_arguments(&self.ours, &profile(&self.folder)))
             .arg("--target-dir")
-            .args(self.profile_folder.parent());
+            .args(self.folder.parent());
         command.kill_on_drop(true);
         Some(command)
+    }
+
+    /// Whether there is something to build.
+    pub(crate) fn needs_build(&self) -> bool {
+        self.source.is_some() && !self.ours.is_empty()
     }
 
     /// Where each function's program is, whether or not it is there.
@@ -118,9 +131,9 @@ impl Executables {
         runnable(name, &self.paths[name])
     }
 
-    /// What ours are built from.
-    pub(crate) fn source(&self) -> &Path {
-        &self.source
+    /// The workspace that ours are built from, if they are.
+    pub(crate) fn source(&self) -> Option<&Path> {
+        self.source.as_deref()
     }
 
     /// The files in there that ours are built from.
@@ -180,6 +193,13 @@ pub enum ExecutableError {
     /// Ours are not there.
     #[error("--source: found no functions/src/bin in {}, expected the folder that local-sim comes from", .0.display())]
     Source(PathBuf),
+    /// Neither a release nor a workspace.
+    #[error(
+        "function {name}: not found in {}, the folder of local-sim, and there is no source tree at {SOURCE} to build it \
+         from; --function {name}=PATH runs another program, --source PATH names the source tree",
+        .folder.display()
+    )]
+    NotShipped { name: String, folder: PathBuf },
     /// There is no such file.
     #[error("function {name}: {} is missing; --function {name}=PATH names another, and without --no-build ours are built", .path.display())]
     Missing { name: String, path: PathBuf },
@@ -254,7 +274,33 @@ fn package(name: &str) -> &'static str {
     own.map_or("functions", |(_, package)| package)
 }
 
-/// The functions that come with the source: those that cargo would find.
+/// The workspace to build from: the given one, or the one that this program was built from.
+fn find_source(given: Option<&Path>, folder: &Path) -> Result<Option<PathBuf>, ExecutableError> {
+    if let Some(given) = given {
+        let found = sources(given).map(|_| Some(given.to_owned()));
+        return found.ok_or_else(|| ExecutableError::Source(given.to_owned()));
+    }
+    let is_release = !is_cargos(folder) && shipped().iter().all(|it| folder.join(it).exists());
+    let source = Path::new(SOURCE);
+    let is_there = !is_release && sources(source).is_some();
+    Ok(is_there.then(|| source.to_owned()))
+}
+
+/// Whether a folder is one of cargo's target directory.
+fn is_cargos(folder: &Path) -> bool {
+    folder
+        .parent()
+        .is_some_and(|target| target.join(".rustc_info.json").exists())
+}
+
+/// The functions of a release.
+fn shipped() -> BTreeSet<String> {
+    let own = OWN_PACKAGES.iter().map(|(name, _)| *name);
+    let all = ["connect", "disconnect", "message"].into_iter().chain(own);
+    all.map(str::to_owned).collect()
+}
+
+/// The functions of a workspace: those that cargo would find.
 fn sources(source: &Path) -> Option<BTreeSet<String>> {
     let entries = fs::read_dir(source.join("functions/src/bin"))
         .ok()?
@@ -266,7 +312,7 @@ fn sources(source: &Path) -> Option<BTreeSet<String>> {
 }
 
 /// Cargo puts all programs of a profile side by side, and tests in a folder beside them.
-fn profile_folder() -> io::Result<PathBuf> {
+fn program_folder() -> io::Result<PathBuf> {
     let own = env::current_exe()?;
     let mut folders = own.ancestors().skip(1);
     let folder = folders.next().filter(|it| !it.ends_with("deps"));

@@ -27,6 +27,7 @@
 mod cli;
 mod executables;
 mod faults;
+mod log;
 mod simulator;
 mod topics;
 mod variables;
@@ -34,6 +35,6 @@ mod watch;
 
 pub use self::{
     cli::Options,
+    log::{Log, LogFormat, LogLayer},
     simulator::{Endpoints, Simulator, StartError},
 };
-pub use local_sim_lambda::Lines;

@@ -11,12 +11,9 @@ use std::{
 };
 
 use clap::Parser as _;
-use local_sim::{Lines, Options, Simulator};
+use local_sim::{Log, Options, Simulator};
 use tokio::runtime::{Builder, Runtime};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{
-    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
-};
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::signals::Signals;
 
@@ -28,29 +25,36 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> Result<ExitCode, Box<dyn Error>> {
-    let lines = Lines::start()?;
-    log(lines.clone());
+    let log = Log::start(options.log, options.quiet)?;
+    tracing_subscriber::registry().with(log.layer()).init();
     let runtime = runtime()?;
-    let ended = runtime.block_on(serve(options, lines.clone()));
+    let ended = runtime.block_on(serve(options, log.clone()));
     // A blocking task, such as a look-up of a name, must not hold up the end.
     runtime.shutdown_background();
-    lines.end();
+    log.flush();
     ended
 }
 
 /// Runs the simulator until the first signal, then ends it in order; the second signal ends it at once.
-async fn serve(options: Options, lines: Lines) -> Result<ExitCode, Box<dyn Error>> {
+async fn serve(options: Options, log: Log) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::new()?;
+    let ready_json = options.ready_json;
     let simulator = tokio::select! {
-        started = Simulator::start_logging_to(options, lines) => started?,
+        started = Simulator::start_with(options, log.clone()) => started?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
-    simulator.endpoints().print();
+    if ready_json {
+        simulator.endpoints().print_json();
+    } else {
+        simulator.endpoints().print();
+    }
     signals.next().await;
-    Ok(tokio::select! {
+    let code = tokio::select! {
         () = simulator.end() => ExitCode::SUCCESS,
         () = signals.next() => ExitCode::FAILURE,
-    })
+    };
+    log.summarize();
+    Ok(code)
 }
 
 /// Half of the cores are for the functions, which take more than this program does.
@@ -60,17 +64,6 @@ fn runtime() -> io::Result<Runtime> {
         .worker_threads((cores / 2).max(1))
         .enable_all()
         .build()
-}
-
-/// Logs on standard error what this program's own crates say; libraries' logs are for their authors.
-fn log(lines: Lines) {
-    let own = Targets::new().with_target(module_path!(), LevelFilter::INFO);
-    let layer = fmt::layer()
-        .with_writer(move || lines.clone())
-        .with_target(false);
-    tracing_subscriber::registry()
-        .with(layer.with_filter(own))
-        .init();
 }
 
 /// Says on standard error, in one line, why the simulator does not start.

@@ -12,14 +12,13 @@ mod listen;
 mod parts;
 mod running;
 
-use local_sim_lambda::Lines;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
 
 use self::{parts::Parts, running::Running};
-use crate::cli::Options;
+use crate::{cli::Options, log::Log};
 
 pub use self::{endpoints::Endpoints, error::StartError};
 
@@ -32,22 +31,22 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts a simulator whose functions log on standard error, and returns once it accepts clients.
+    /// Starts a simulator, and returns once it accepts clients. It logs on standard error.
     ///
     /// # Errors
     /// Where the contract or an option is wrong, an address is taken, a function cannot be built or run, or the
     /// cluster of `--kafka` cannot be used.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let lines = Lines::start().map_err(StartError::Lambda)?;
-        Self::start_logging_to(options, lines).await
+        let log = Log::start(options.log, options.quiet).map_err(StartError::Lambda)?;
+        Self::start_with(options, log).await
     }
 
-    /// Does what [`Self::start`] does; the functions' log goes to `lines`.
+    /// Starts a simulator with this log.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub async fn start_logging_to(options: Options, lines: Lines) -> Result<Self, StartError> {
-        let (parts, endpoints) = Parts::prepare(&options, lines).await?;
+    pub async fn start_with(options: Options, log: Log) -> Result<Self, StartError> {
+        let (parts, endpoints) = Parts::prepare(&options, log).await?;
         let running = Running::start(parts).await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();

@@ -47,8 +47,9 @@ impl Watch {
 
     /// Builds ours, if asked to, and reloads what has changed since this call, until it is dropped.
     pub(crate) fn run(mut self) -> impl Future<Output = ()> {
-        let source = self.executables.source().to_owned();
-        let mut sources = Changes::new(move || Executables::source_files(&source));
+        let source = self.executables.source().map(Path::to_owned);
+        let files = move || source.as_deref().map(Executables::source_files);
+        let mut sources = Changes::new(move || files().unwrap_or_default());
         let paths = self.executables.paths().clone();
         let mut files: BTreeMap<String, Changes<_>> = paths
             .into_iter()

@@ -6,7 +6,10 @@ use std::{fs, path::Path};
 /// Each outside library of an edge, and the only files or folders that may name it.
 const EDGES: &[(&str, &[&str])] = &[
     ("base64", &["gateway/", "mapping/src/event.rs"]),
-    ("clap", &["src/cli.rs", "src/main.rs"]),
+    (
+        "clap",
+        &["src/cli.rs", "src/cli/", "src/log/", "src/main.rs"],
+    ),
     ("crc32c", &["records/"]),
     ("flate2", &["records/"]),
     (
@@ -53,7 +56,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tokio_tungstenite", &["gateway/"]),
-    ("tracing_subscriber", &["src/main.rs"]),
+    ("tracing_subscriber", &["src/log/layer.rs", "src/main.rs"]),
     ("zstd", &["records/"]),
 ];
 

@@ -6,8 +6,9 @@ use std::process::{Command, Output};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tests::binaries;
+use tests::path::{self, Topics};
 use tests::process::Process;
-use tests::simulator::none_left;
+use tests::simulator::{Launch, none_left};
 use tests::wait::eventually;
 
 /// Runs a copy of the simulator, in a release folder of its own, with nothing but this `cargo` to call.
@@ -128,4 +129,23 @@ async fn a_signal_ends_the_build_and_leaves_nothing_behind() {
     assert_eq!(status.code(), Some(0));
     none_left(&building).await;
     assert_eq!(fs::read_dir(left.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn an_unpacked_release_runs_the_functions_beside_it() {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("local-sim");
+    let built = binaries::local_sim();
+    for name in ["local-sim", "connect", "disconnect", "message", "push"] {
+        binaries::copy(&built.with_file_name(name), &folder.path().join(name));
+    }
+    // Without cargo, and where nothing else of the workspace is.
+    let launch = || Launch::default().program(&program).building();
+    let simulator = launch().inherits("PATH", "").start(&[]).await;
+    path::connect_message_disconnect(&simulator, &Topics::prefixed("")).await;
+    assert!(!simulator.stderr().contains("building"));
+    let beside = folder.path().display().to_string();
+    let message = simulator.function("message").remove(0);
+    assert!(message.command.starts_with(&beside), "{message:?}");
+    simulator.stop().await;
 }

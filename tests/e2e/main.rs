@@ -18,6 +18,7 @@ mod faults;
 mod hints;
 mod lambda_watch;
 mod limits;
+mod log;
 mod memory;
 mod robustness;
 mod routes;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
@@ -57,6 +57,7 @@ impl Default for Launch {
         .option("--listen", "127.0.0.1:0")
         .option("--kafka-listen", "127.0.0.1:0")
         .option("--console", "127.0.0.1:0")
+        .option("--log", "lambda")
     }
 }
 
@@ -142,10 +143,15 @@ impl Launch {
             let ended = simulator.child.try_wait().unwrap();
             assert!(ended.is_none(), "local-sim ended: {}", ended.unwrap());
             let out = simulator.stdout();
-            (out.matches('\n').count() >= LINES).then_some(out)
+            let is_json = out.starts_with('{') && out.ends_with('\n');
+            (is_json || out.matches('\n').count() >= LINES).then_some(out)
         })
         .await;
+        let json: Option<Value> = serde_json::from_str(&lines).ok();
         let place = |name: &str| {
+            if let Some(json) = &json {
+                return json[name.trim()].as_str().unwrap().to_owned();
+            }
             let line = lines.lines().find_map(|line| line.strip_prefix(name));
             line.unwrap_or_else(|| panic!("no {name} in {lines}"))
                 .trim()

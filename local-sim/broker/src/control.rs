@@ -27,4 +27,14 @@ impl Control {
     pub fn find(&self, ce_ids: &BTreeSet<String>) -> BTreeMap<String, Place> {
         self.0.topics.recent().find(ce_ids)
     }
+
+    /// Where the record with this header `ce_id` is, if it is in one of the last few hundred batches.
+    pub fn find_newest(&self, ce_id: String) -> Option<Place> {
+        let ce_ids = BTreeSet::from([ce_id]);
+        let found = self.0.topics.recent().find_within(&ce_ids, NEWEST_BATCHES);
+        found.into_values().next()
+    }
 }
+
+/// What a look for a record just stored may cost.
+const NEWEST_BATCHES: usize = 256;

@@ -16,8 +16,10 @@ use crate::{
     limits::{CHANGES_MAX, throttle::Throttle},
     log::{
         access_log::{AccessLog, AccessLogError},
+        entry::Entry,
         warn_once::WarnOnce,
     },
+    observer::{Event, Kind},
     options::Options,
     time::now_ms,
 };
@@ -100,6 +102,26 @@ impl Api {
         named
             .or_else(|| routes.get_key_value("$default"))
             .map(|(key, route)| (key.as_str(), route))
+    }
+
+    /// Writes an event to the access log, and tells the observer.
+    pub(crate) fn record(&self, entry: &Entry<'_>, kind: Kind<'_>) {
+        self.access_log.write(entry);
+        self.observe(&Event {
+            kind,
+            connection_id: entry.variables.caller.connection_id.as_str(),
+            route_key: entry.variables.route_key,
+            invocation: entry.steps.integration.invocation.as_ref(),
+            status: entry.status,
+            error: entry.error,
+        });
+    }
+
+    /// Tells the observer, if there is one.
+    pub(crate) fn observe(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.options.observer {
+            observer.observe(event);
+        }
     }
 
     /// Tells those who watch, if there are any.

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc};
 use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tracing::warn;
+use tracing::{Instrument as _, info_span, warn};
 
 use crate::{
     api::Api,
@@ -25,6 +25,7 @@ use crate::{
         entry::{Entry, Steps},
         variables::Variables,
     },
+    observer::Kind,
     routing::integration::integrate,
     socket,
     time::{http_date, now_ms},
@@ -56,7 +57,9 @@ pub(crate) async fn run(
             drop(opening);
             api.tell(|| ConnectionChange::Opened(connection.view()));
             let api = Arc::clone(&api);
-            tasks.spawn(socket::run::run(api, socket, connection, response, early));
+            let span = info_span!("connection", connection = %connection.id());
+            tasks
+                .spawn(socket::run::run(api, socket, connection, response, early).instrument(span));
         }
         Err(refusal) => refusal.send(socket).await,
     }
@@ -84,8 +87,10 @@ async fn accept<'a>(api: &'a Api, peer: SocketAddr, head: &Head) -> Result<Accep
     let request = api.request();
     let opening = api.connections.opening(caller.connection_id);
     let mut steps = Steps::default();
-    let outcome = admit(api, &mut caller, &request, head, &asked, &mut steps).await;
-    api.access_log.write(&Entry {
+    let span = info_span!("handshake", connection = %caller.connection_id, request = %request.id);
+    let admitting = admit(api, &mut caller, &request, head, &asked, &mut steps);
+    let outcome = admitting.instrument(span).await;
+    let entry = Entry {
         variables: Variables {
             stage: &api.stage,
             caller: &caller,
@@ -97,7 +102,8 @@ async fn accept<'a>(api: &'a Api, peer: SocketAddr, head: &Head) -> Result<Accep
         status: outcome.as_ref().map_or_else(Refusal::status, |_| 200),
         error: outcome.as_ref().err().map(Refusal::message),
         steps: &steps,
-    });
+    };
+    api.record(&entry, Kind::Connect);
     match outcome {
         Ok(sub_protocol) => Ok(Accepted {
             response: switching_protocols(asked.key, sub_protocol.as_deref()),

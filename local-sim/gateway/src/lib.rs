@@ -27,6 +27,7 @@ mod limits;
 mod listener;
 mod log;
 mod management;
+mod observer;
 mod options;
 mod routing;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use self::{
     gateway::Gateway,
     http::patience::Patience,
     limits::REORDER_MAX,
-    log::access_log::AccessLogError,
+    log::{access_log::AccessLogError, entry::Invocation},
+    observer::{Event, Kind, Observer},
     options::{AuthorizerContext, ConnectionsAuth, InvalidUtf8, JsonReading, Options, PlainGet},
 };

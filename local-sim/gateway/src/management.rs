@@ -34,6 +34,7 @@ use crate::{
     id::Id,
     limits::{ANSWER_WAIT, BODY_WAIT, HEAD_BYTES_MAX, KEEP_ALIVE_WAIT, MESSAGE_BYTES_MAX},
     management::{answer::Answer, path::Target, refusal::Refusal},
+    observer::{Event, Kind},
     options::{ConnectionsAuth, InvalidUtf8, PlainGet},
     signature::Signature,
     time::now,
@@ -79,7 +80,7 @@ async fn carry_out(api: &Api, head: &Parts, body: Incoming) -> Result<Answer, Re
         .find(&id)
         .ok_or_else(|| Refusal::gone(&id, api.connections.is_opening(&id)))?;
     match head.method {
-        Method::POST => post(&connection, text(body, api.options.invalid_utf8)?),
+        Method::POST => post(api, &connection, text(body, api.options.invalid_utf8)?),
         Method::DELETE => Ok(delete(api, &connection)),
         _ => Ok(answer::description(&connection)),
     }
@@ -169,11 +170,19 @@ fn text(body: Vec<u8>, invalid: InvalidUtf8) -> Result<String, Refusal> {
     }
 }
 
-fn post(connection: &Connection, text: String) -> Result<Answer, Refusal> {
-    match connection.outbound.post(text.into()) {
-        Ok(()) => Ok(answer::accepted()),
-        Err(error) => Err(Refusal::of_post(connection.id(), error)),
-    }
+fn post(api: &Api, connection: &Connection, text: String) -> Result<Answer, Refusal> {
+    let bytes = text.len();
+    let posted = connection.outbound.post(text.into());
+    posted.map_err(|error| Refusal::of_post(connection.id(), error))?;
+    api.observe(&Event {
+        kind: Kind::Post(bytes),
+        connection_id: connection.id().as_str(),
+        route_key: None,
+        invocation: None,
+        status: 200,
+        error: None,
+    });
+    Ok(answer::accepted())
 }
 
 fn delete(api: &Api, connection: &Connection) -> Answer {

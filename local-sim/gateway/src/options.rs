@@ -1,6 +1,8 @@
 //! What a user may choose of the gateway; most of it is what AWS leaves unsaid.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
+
+use crate::observer::Observer;
 
 /// The settings of an API that are not its contract's.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Options {
     pub invalid_utf8: InvalidUtf8,
     /// What a GET of the socket's URL gets that asks for no WebSocket.
     pub plain_get: PlainGet,
+    /// Who receives what happens on connections.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// What numbers and booleans of an authorizer's context become in events.
@@ -57,6 +61,7 @@ impl Options {
             throttled_message: "Too Many Requests".to_owned(),
             invalid_utf8: InvalidUtf8::Replace,
             plain_get: PlainGet::UpgradeRequired,
+            observer: None,
         }
     }
 }

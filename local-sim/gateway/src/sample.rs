@@ -32,7 +32,7 @@ fn parts() -> (Contract, Options, Arc<Lambda>) {
         reap_after: Duration::MAX,
     };
     let lines = Lines::start_to(io::sink()).expect("a thread");
-    let lambda = Lambda::start(Vec::new(), settings, folder, lines).expect("Lambda");
+    let lambda = Lambda::start(Vec::new(), settings, folder, Arc::new(lines)).expect("Lambda");
     (contract, Options::sample(), Arc::new(lambda))
 }
 

@@ -58,8 +58,8 @@ pub(super) struct Environment {
 impl Environment {
     /// An environment in which nothing runs yet.
     pub(super) fn new(function: Arc<Function>, member: Member, executable: PathBuf) -> Self {
-        let lines = function.host.lines.clone();
-        let log = Log::new(&function.configuration, member.id, lines);
+        let sink = Arc::clone(&function.host.log);
+        let log = Log::new(&function.configuration, member.id, sink);
         let ending = function.host.shutdown.child_token();
         Self {
             member,

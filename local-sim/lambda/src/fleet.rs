@@ -23,7 +23,7 @@ use super::{
     error::InvokeError,
     faults::Struck,
     function::Function,
-    invocation::{Invocation, Outcome},
+    invocation::{Invocation, Invoked},
     pool::Member,
     supervisor,
 };
@@ -56,7 +56,7 @@ impl Fleet {
         event: Bytes,
         permit: Permit,
         struck: Struck,
-    ) -> Outcome {
+    ) -> Invoked {
         let (invocation, replied) = Invocation::new(event, permit);
         match struck.latency {
             None => self.dispatch(invocation, struck.is_cold),
@@ -66,7 +66,7 @@ impl Fleet {
                 self.function.host.tasks.spawn(late);
             }
         }
-        replied.await.unwrap_or_else(|_| Err(lost()))
+        replied.await.unwrap_or_else(|_| Invoked::refused(lost()))
     }
 
     async fn dispatch_late(self: Arc<Self>, invocation: Invocation, is_cold: bool, pause: Pause) {

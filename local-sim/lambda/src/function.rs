@@ -205,7 +205,7 @@ mod tests {
             root: root.path().to_owned(),
             settings: Settings::sample(),
             guardian: Guardian::start(root.path()).unwrap(),
-            lines: Lines::start().unwrap(),
+            log: Arc::new(Lines::start().unwrap()),
             history: History::new(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),

@@ -1,11 +1,11 @@
 //! What all functions share.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    configuration::Settings, history::History, process::guardian::Guardian, stderr::Lines,
+    configuration::Settings, history::History, log_sink::LogSink, process::guardian::Guardian,
 };
 
 /// What all functions share.
@@ -14,7 +14,7 @@ pub(super) struct Host {
     pub(super) root: PathBuf,
     pub(super) settings: Settings,
     pub(super) guardian: Guardian,
-    pub(super) lines: Lines,
+    pub(super) log: Arc<dyn LogSink>,
     pub(super) history: History,
     pub(super) tasks: TaskTracker,
     pub(super) shutdown: CancellationToken,

@@ -16,9 +16,10 @@ use super::{
     function::Function,
     history::{Change, History, Record},
     host::Host,
+    invocation::Invoked,
     limits::EVENT_BYTES_MAX,
+    log_sink::LogSink,
     process::guardian::Guardian,
-    stderr::Lines,
     throttles::Throttles,
     view::View,
 };
@@ -41,13 +42,13 @@ impl Lambda {
         configurations: Vec<Configuration>,
         settings: Settings,
         root: PathBuf,
-        lines: Lines,
+        log: Arc<dyn LogSink>,
     ) -> io::Result<Self> {
         let account = settings.account_concurrency;
         let unreserved = Concurrency::unreserved(&configurations, account)?;
         let host = Arc::new(Host {
             guardian: Guardian::start(&root)?,
-            lines,
+            log,
             history: History::new(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -71,23 +72,24 @@ impl Lambda {
 
     /// Invokes a function and waits for its result. Dropping the future does not stop the function.
     ///
-    /// # Errors
-    /// Where the function failed, or was not run at all.
-    pub async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
-        let fleet = self.functions.get(function).ok_or(InvokeError::NotFound)?;
+    /// Its `outcome` is an error if the function failed or did not run.
+    pub async fn invoke(&self, function: &str, event: Bytes) -> Invoked {
+        let Some(fleet) = self.functions.get(function) else {
+            return Invoked::refused(InvokeError::NotFound);
+        };
         let function = &fleet.function;
         if event.len() > EVENT_BYTES_MAX {
             let bytes = event.len();
-            return Err(InvokeError::TooLarge { bytes });
+            return Invoked::refused(InvokeError::TooLarge { bytes });
         }
         let faults = function.faults.any();
         if faults.is_some_and(Faults::throttle) {
             self.throttles.count(function.name(), &"as was asked for");
-            return Err(InvokeError::Throttled);
+            return Invoked::refused(InvokeError::Throttled);
         }
         let Some(permit) = function.concurrency.acquire() else {
             self.throttles.count(function.name(), &function.concurrency);
-            return Err(InvokeError::Throttled);
+            return Invoked::refused(InvokeError::Throttled);
         };
         let struck = faults.map(Faults::strike).unwrap_or_default();
         fleet.invoke(event, permit, struck).await

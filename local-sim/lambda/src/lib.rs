@@ -20,6 +20,7 @@ mod host;
 mod invocation;
 mod lambda;
 mod limits;
+mod log_sink;
 mod output;
 mod platform;
 mod pool;
@@ -41,7 +42,9 @@ pub use self::{
     error::InvokeError,
     faults::{Faults, LATENCY_MAX},
     history::{Change, Record},
+    invocation::Invoked,
     lambda::Lambda,
+    log_sink::{LogSink, Origin},
     process::raise_descriptor_limit,
     sandbox_dir::PACKAGE,
     stderr::Lines,

@@ -1,7 +1,4 @@
 //! An environment's log: what its processes print, and what Lambda says of them, in the right order.
-//!
-//! Every line on standard error begins with the function, the environment's number and the request id, or `-`
-//! where there is none, and ` | `.
 
 use std::{mem, sync::Arc};
 
@@ -14,17 +11,17 @@ use super::{
     configuration::Configuration,
     platform::{Format, Line, Report},
 };
-use crate::stderr::Lines;
+use crate::log_sink::{LogSink, Origin};
 
 /// The log of one environment.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// The function and the environment, before each line.
-    prefix: String,
+    function: String,
+    environment: u64,
     format: Format,
     /// There is one invocation at a time, so that all that is printed meanwhile is of it.
     is_exclusive: bool,
-    lines: Lines,
+    sink: Arc<dyn LogSink>,
     state: Mutex<State>,
 }
 
@@ -33,6 +30,8 @@ struct State {
     pipe: Option<Arc<pipe::Receiver>>,
     /// The beginning of a line whose end has not been printed yet.
     partial: Vec<u8>,
+    /// A `\r` came last: a `\n` that follows ends the same line.
+    is_after_cr: bool,
     request: Option<Uuid>,
     /// What was printed in the invocation under way, as far as it is kept.
     kept: Vec<String>,
@@ -40,12 +39,17 @@ struct State {
 }
 
 impl Log {
-    pub(super) fn new(configuration: &Configuration, environment: u64, lines: Lines) -> Self {
+    pub(super) fn new(
+        configuration: &Configuration,
+        environment: u64,
+        sink: Arc<dyn LogSink>,
+    ) -> Self {
         Self {
-            prefix: format!("{} {environment} ", configuration.name),
+            function: configuration.name.clone(),
+            environment,
             format: configuration.log_format(),
             is_exclusive: configuration.max_concurrency.is_none(),
-            lines,
+            sink,
             state: Mutex::default(),
         }
     }
@@ -123,8 +127,13 @@ impl Log {
     }
 
     fn take(&self, state: &mut State, mut bytes: &[u8]) {
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+        if !bytes.is_empty() && mem::take(&mut state.is_after_cr) {
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        }
+        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            let (line, rest) = (&bytes[..end], &bytes[end..]);
+            state.is_after_cr = rest == b"\r";
+            let rest = rest.strip_prefix(b"\r\n").unwrap_or(&rest[1..]);
             if state.partial.is_empty() {
                 self.print(state, line);
             } else {
@@ -145,35 +154,27 @@ impl Log {
 
     /// Prints one line of the function's.
     fn print(&self, state: &mut State, line: &[u8]) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
         let text = String::from_utf8_lossy(line);
         if state.request.is_some() && state.kept_bytes + text.len() <= KEPT_BYTES_MAX {
             state.kept_bytes += text.len() + LINE_OVERHEAD_BYTES;
             state.kept.push(text.clone().into_owned());
         }
-        self.write(state.request, &text);
+        self.sink.printed(&self.origin(state.request), &text);
     }
 
     fn platform(&self, line: &Line<'_>) {
         let text = line.render(self.format);
         if !text.is_empty() {
-            self.write(line.request_id(), &text);
+            self.sink.platform(&self.origin(line.request_id()), &text);
         }
     }
 
-    fn write(&self, request: Option<Uuid>, text: &str) {
-        let mut id = Uuid::encode_buffer();
-        let request = match request {
-            Some(request) => request.hyphenated().encode_lower(&mut id),
-            None => "-",
-        };
-        self.lines.add(|buffer| {
-            for line in text.split('\n') {
-                for part in [&self.prefix, request, " | ", line, "\n"] {
-                    buffer.extend_from_slice(part.as_bytes());
-                }
-            }
-        });
+    fn origin(&self, request_id: Option<Uuid>) -> Origin<'_> {
+        Origin {
+            function: &self.function,
+            environment: self.environment,
+            request_id,
+        }
     }
 }
 
@@ -188,3 +189,39 @@ const LINE_BYTES_MAX: usize = 256 << 10;
 const KEPT_BYTES_MAX: usize = 64 << 10;
 /// What an empty line counts.
 const LINE_OVERHEAD_BYTES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Printed(Mutex<Vec<String>>);
+
+    impl LogSink for Printed {
+        fn printed(&self, _: &Origin<'_>, line: &str) {
+            self.0.lock().push(line.to_owned());
+        }
+
+        fn platform(&self, _: &Origin<'_>, _: &str) {}
+    }
+
+    /// The lines of what is printed in these pieces.
+    fn check(pieces: &[&str], expected: &[&str]) {
+        let printed = Arc::<Printed>::default();
+        let sink: Arc<dyn LogSink> = Arc::<Printed>::clone(&printed);
+        let log = Log::new(&Configuration::example(), 0, sink);
+        for piece in pieces {
+            log.take(&mut log.state.lock(), piece.as_bytes());
+        }
+        log.detach();
+        assert_eq!(*printed.0.lock(), expected, "{pieces:?}");
+    }
+
+    #[test]
+    fn lines_end_with_a_line_feed_a_carriage_return_or_both() {
+        check(&["a\nb\rc\r\nd"], &["a", "b", "c", "d"]);
+        check(&["a\r", "\nb\r", "c\n"], &["a", "b", "c"]);
+        check(&["a\r\n", "\n", "b"], &["a", "", "b"]);
+        check(&["10 %\r20 %\r", "", "30 %\r"], &["10 %", "20 %", "30 %"]);
+    }
+}

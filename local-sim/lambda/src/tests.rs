@@ -56,7 +56,7 @@ fn start(script: &str) -> (Lambda, TempDir) {
         vec![configuration],
         Settings::sample(),
         root.path().to_owned(),
-        Lines::start().unwrap(),
+        std::sync::Arc::new(Lines::start().unwrap()),
     );
     (lambda.unwrap(), root)
 }
@@ -82,7 +82,7 @@ fn striking(trigger: Trigger) -> Striking {
 
 /// The number of the process that ran an invocation.
 async fn process(lambda: &Lambda) -> i32 {
-    let reply = lambda.invoke("message", EVENT).await.unwrap();
+    let reply = lambda.invoke("message", EVENT).await.outcome.unwrap();
     String::from_utf8(reply.to_vec()).unwrap().parse().unwrap()
 }
 
@@ -126,7 +126,7 @@ async fn what_is_throttled_on_demand_does_not_run() {
     let faults = lambda.faults("message").unwrap();
     faults.set_throttle(Some(striking(Trigger::Next(2))));
     for _ in 0..2 {
-        let refused = lambda.invoke("message", EVENT).await;
+        let refused = lambda.invoke("message", EVENT).await.outcome;
         assert!(matches!(refused, Err(InvokeError::Throttled)));
     }
     assert!(lambda.environments().is_empty());
@@ -187,7 +187,7 @@ async fn what_is_late_counts_as_under_way_and_runs_though_nobody_waits() {
     let began = Instant::now();
     let late = timeout(pause / 3, lambda.invoke("message", EVENT)).await;
     assert!(late.is_err(), "it waits");
-    let second = lambda.invoke("message", EVENT).await;
+    let second = lambda.invoke("message", EVENT).await.outcome;
     assert!(matches!(second, Err(InvokeError::Throttled)));
     assert!(lambda.environments().is_empty());
     eventually("the first one's report", || {
@@ -265,7 +265,7 @@ async fn the_timeout_ends_a_stopped_process_and_the_next_one_runs() {
     let first = process(&lambda).await;
     environment(&lambda, "frozen").await;
     lambda.freeze_environment("message-0");
-    let error = lambda.invoke("message", EVENT).await.unwrap_err();
+    let error = lambda.invoke("message", EVENT).await.outcome.unwrap_err();
     assert_eq!(error.error_type(), "Sandbox.Timedout");
     assert!(
         error

@@ -169,7 +169,7 @@ impl Mapping {
         }
         let event = event::event(&self.bootstrap_servers, records);
         let function = self.function.clone();
-        let invoke = async move { lambda.invoke(&function, event).await };
+        let invoke = async move { lambda.invoke(&function, event).await.outcome };
         let invoke = catch_panic("invokes", invoke);
         self.work
             .invoking

@@ -99,3 +99,8 @@ fn few_crates_of_others_are_compiled() {
 
 /// Compilations of other people's crates, and runs of their build scripts, in a user's first minutes.
 const OTHERS_MAX: usize = 275;
+
+#[test]
+fn a_release_has_every_function_of_the_workspace() {
+    assert_eq!(Some(shipped()), sources(Path::new(SOURCE)));
+}

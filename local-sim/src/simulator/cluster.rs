@@ -16,44 +16,36 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the embedded broker, or finds the cluster that was asked for; the contract's topics are there then.
-    pub(super) async fn start(options: &Options, contract: &Contract) -> Result<Self, StartError> {
-        let topics = contract.topics();
-        if let Some(brokers) = &options.kafka {
-            let variables = Variables::cluster(brokers)?;
-            topics::ensure(
-                brokers,
-                |name| variables.find(name, &options.environment),
-                &topics,
-                options.create_topics.then_some(options.partitions),
-            )
-            .await?;
-            return Ok(Self {
-                brokers: brokers.clone(),
-                variables,
-                embedded: None,
-            });
-        }
-        let address = options.kafka_listen;
-        let settings = broker::Options {
-            partitions_default: options.partitions,
-            retention_bytes: broker::RETENTION_BYTES_DEFAULT,
+    /// Finds the cluster of `--kafka`, which has the contract's topics afterwards; `None` without the option.
+    pub(super) async fn find(
+        options: &Options,
+        contract: &Contract,
+    ) -> Result<Option<Self>, StartError> {
+        let Some(brokers) = &options.kafka else {
+            return Ok(None);
         };
-        let hint = if address.port() == KAFKA_PORT {
-            "; is Kafka running there? --kafka uses it"
-        } else {
-            ""
-        };
-        let broker =
-            Broker::bind(address, settings)
-                .await
-                .map_err(|source| StartError::Listen {
-                    flag: "--kafka-listen",
-                    address,
-                    hint,
-                    source,
-                })?;
-        for topic in topics {
+        let variables = Variables::cluster(brokers)?;
+        topics::ensure(
+            brokers,
+            |name| variables.find(name, &options.environment),
+            &contract.topics(),
+            options.create_topics.then_some(options.partitions),
+        )
+        .await?;
+        Ok(Some(Self {
+            brokers: brokers.clone(),
+            variables,
+            embedded: None,
+        }))
+    }
+
+    /// Starts the embedded broker, with the contract's topics.
+    pub(super) async fn embedded(
+        options: &Options,
+        contract: &Contract,
+    ) -> Result<Self, StartError> {
+        let broker = bind(options).await?;
+        for topic in contract.topics() {
             broker
                 .create_topic(topic, options.partitions)
                 .map_err(|source| StartError::Topic(source.into()))?;
@@ -65,6 +57,28 @@ impl Cluster {
             embedded: Some(broker),
         })
     }
+}
+
+/// Binds the embedded broker's address.
+pub(super) async fn bind(options: &Options) -> Result<Broker, StartError> {
+    let address = options.kafka_listen;
+    let settings = broker::Options {
+        partitions_default: options.partitions,
+        retention_bytes: broker::RETENTION_BYTES_DEFAULT,
+    };
+    let hint = if address.port() == KAFKA_PORT {
+        "; is Kafka running there? --kafka uses it"
+    } else {
+        ""
+    };
+    Broker::bind(address, settings)
+        .await
+        .map_err(|source| StartError::Listen {
+            flag: "--kafka-listen",
+            address,
+            hint,
+            source,
+        })
 }
 
 /// What the event source mapping reads, and as whom.

@@ -5,6 +5,8 @@ use std::{
     net::SocketAddr,
 };
 
+use serde_json::json;
+
 use super::cluster::Cluster;
 
 /// What a user connects to.
@@ -35,7 +37,7 @@ impl Endpoints {
         }
     }
 
-    /// Prints the lines that scripts read; on a terminal, one more that a user can paste.
+    /// Prints the endpoints on standard output, one a line; on a terminal, also a command to paste.
     pub fn print(&self) {
         let Self {
             websocket,
@@ -43,18 +45,32 @@ impl Endpoints {
             kafka,
             console,
         } = self;
-        let mut out = io::stdout().lock();
-        let lines = format!(
+        Self::write(&format!(
             "websocket    {websocket}\nconnections  {stage}/@connections\nkafka        {kafka}\nconsole      {console}\n"
-        );
-        // Nobody reads: then nobody misses it.
-        let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
-        if out.is_terminal() {
+        ));
+        if io::stdout().is_terminal() {
             let _ = writeln!(
                 io::stderr(),
-                "\nSend a first message:\n  npx wscat --connect {websocket} --wait 1 --execute '{FIRST_MESSAGE}'"
+                "\nSend a first message:\n  npx -y wscat --connect {websocket} --wait 1 --execute '{FIRST_MESSAGE}'\n"
             );
         }
+    }
+
+    /// Prints the endpoints on standard output as one JSON object in one line.
+    pub fn print_json(&self) {
+        let object = json!({
+            "websocket": self.websocket,
+            "connections": format!("{}/@connections", self.stage),
+            "kafka": self.kafka,
+            "console": self.console,
+        });
+        Self::write(&format!("{object}\n"));
+    }
+
+    /// A closed standard output is no reason to stop.
+    fn write(text: &str) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use local_sim_gateway::Gateway;
-use local_sim_lambda::{self as lambda, Lambda, Lines};
+use local_sim_lambda::{self as lambda, Lambda};
 use sluice_contract::Contract;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tracing::info;
 
 use super::{
-    cluster::{Cluster, Subscription},
+    cluster::{self, Cluster, Subscription},
     endpoints::Endpoints,
     error::StartError,
     functions,
@@ -19,6 +20,7 @@ use crate::{
     cli::Options,
     executables::Executables,
     faults::{Faults, Scope},
+    log::{Log, LogFormat},
     watch::{Programs, Watch},
 };
 
@@ -39,13 +41,15 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Reads the contract, listens, finds or starts the cluster, and builds the functions.
+    /// Reads the contract, builds the functions, starts the broker unless there is a cluster, and listens.
+    ///
+    /// Nothing listens while the functions are built, so that no client waits for minutes.
     ///
     /// # Errors
     /// Where one of these cannot be done.
     pub(super) async fn prepare(
         options: &Options,
-        lines: Lines,
+        log: Log,
     ) -> Result<(Self, Endpoints), StartError> {
         lambda::raise_descriptor_limit();
         let contract = Contract::load(&options.contract)?;
@@ -53,11 +57,24 @@ impl Parts {
         let task_root = functions::task_root(&options.contract).map_err(StartError::TaskRoot)?;
         let source = options.source.as_deref();
         let executables = Executables::find(&contract, &options.functions, source)?;
+        let cluster = Cluster::find(options, &contract).await?;
+        if !options.no_build && executables.needs_build() {
+            check_addresses(options).await?;
+            info!("building the functions (first time: a few minutes)");
+            // Before cargo's own output.
+            log.flush();
+            // A build's progress is no JSON.
+            let is_quiet = options.quiet || options.log == LogFormat::Json;
+            executables.build(is_quiet).await?;
+        }
         let (listener, address) = listen("--listen", options.listen).await?;
         let (console, console_address) = listen_console(options.console).await?;
-        let cluster = Cluster::start(options, &contract).await?;
-        if !options.no_build {
-            executables.build().await?;
+        let cluster = match cluster {
+            Some(cluster) => cluster,
+            None => Cluster::embedded(options, &contract).await?,
+        };
+        if let Some(broker) = &cluster.embedded {
+            log.find_records(&contract, broker.control());
         }
         let root = task_root.path().to_owned();
         let programs = options
@@ -74,7 +91,12 @@ impl Parts {
             &cluster.variables,
             &endpoints.stage,
         );
-        let lambda = Lambda::start(configurations, functions::settings(options), root, lines);
+        let lambda = Lambda::start(
+            configurations,
+            functions::settings(options),
+            root,
+            Arc::new(log.clone()),
+        );
         let lambda = Arc::new(lambda.map_err(StartError::Lambda)?);
         let watch = programs.map(|programs| {
             Watch::new(
@@ -85,7 +107,11 @@ impl Parts {
             )
         });
         let subscription = Subscription::find(options, &contract, &cluster)?;
-        let gateway = Gateway::new(contract, options.gateway(), Arc::clone(&lambda))?;
+        let gateway = Gateway::new(
+            contract,
+            options.gateway(Arc::new(log)),
+            Arc::clone(&lambda),
+        )?;
         let parts = Self {
             lambda,
             gateway: Arc::new(gateway),
@@ -99,6 +125,18 @@ impl Parts {
         };
         Ok((parts, endpoints))
     }
+}
+
+/// Reports an address that is taken before the functions are built, which may take minutes.
+async fn check_addresses(options: &Options) -> Result<(), StartError> {
+    listen("--listen", options.listen).await?;
+    if let Some(console) = options.console {
+        listen("--console", console).await?;
+    }
+    if options.kafka.is_none() {
+        cluster::bind(options).await?;
+    }
+    Ok(())
 }
 
 /// The faults of the start.

@@ -56,22 +56,52 @@ impl Recent {
     /// The batches are read here and now, the newest first until all are found: some milliseconds where one is not
     /// there, and more where batches are compressed.
     pub(crate) fn find(&self, ce_ids: &BTreeSet<String>) -> BTreeMap<String, Place> {
+        self.find_within(ce_ids, RECENT_BATCHES_MAX)
+    }
+
+    /// The same within so many of the newest batches.
+    pub(crate) fn find_within(
+        &self,
+        ce_ids: &BTreeSet<String>,
+        batches_max: usize,
+    ) -> BTreeMap<String, Place> {
         let mut found = BTreeMap::new();
-        let newest: Vec<_> = self.0.lock().batches.iter().rev().cloned().collect();
-        for (home, batch) in newest {
-            if found.len() == ce_ids.len() {
+        let (mut seen, mut next) = (0, BATCHES_FIRST);
+        // A few at a time, since the newest are the likeliest. Batches that come meanwhile only mean that some are
+        // read twice.
+        while found.len() < ce_ids.len() && seen < batches_max {
+            let ring = self.0.lock();
+            let newest = ring.batches.iter().rev().skip(seen);
+            let newest: Vec<_> = newest.take(next.min(batches_max - seen)).cloned().collect();
+            drop(ring);
+            if newest.is_empty() {
                 break;
             }
-            records::each_header(&batch, CE_ID, |offset, value| {
-                let value = str::from_utf8(value).unwrap_or_default();
-                if let Some(ce_id) = ce_ids.get(value)
-                    && !found.contains_key(ce_id)
-                {
-                    found.insert(ce_id.clone(), home.place(offset));
-                }
-            });
+            seen += newest.len();
+            next *= 4;
+            find_in(newest, ce_ids, &mut found);
         }
         found
+    }
+}
+
+fn find_in(
+    batches: Vec<(Home, Bytes)>,
+    ce_ids: &BTreeSet<String>,
+    found: &mut BTreeMap<String, Place>,
+) {
+    for (home, batch) in batches {
+        if found.len() == ce_ids.len() {
+            break;
+        }
+        records::each_header(&batch, CE_ID, |offset, value| {
+            let value = str::from_utf8(value).unwrap_or_default();
+            if let Some(ce_id) = ce_ids.get(value)
+                && !found.contains_key(ce_id)
+            {
+                found.insert(ce_id.clone(), home.place(offset));
+            }
+        });
     }
 }
 
@@ -107,6 +137,8 @@ impl Home {
 
 /// The header that tells records apart (`CloudEvents`, Kafka's binding).
 const CE_ID: &str = "ce_id";
+/// Read before all others.
+const BATCHES_FIRST: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -93,7 +93,7 @@ async fn invoke(api: &Api, function: &str, event: Bytes) -> (Result<Answer, Fail
     let started = Instant::now();
     let invoked = timeout(AUTHORIZER_WAIT, api.lambda.invoke(function, event)).await;
     let latency = u64::try_from(started.elapsed().as_millis()).ok();
-    let (integration_status, answer) = match invoked {
+    let (integration_status, answer) = match invoked.map(|it| it.outcome) {
         Err(_) => (None, Err(Failure::Late)),
         Ok(Err(error)) => (Some(lambda_status(&error)), Err(Failure::of(error))),
         Ok(Ok(payload)) => {
@@ -106,6 +106,7 @@ async fn invoke(api: &Api, function: &str, event: Bytes) -> (Result<Answer, Fail
         integration_status,
         latency,
         error: answer.as_ref().err().map(Failure::to_string),
+        invocation: None,
     };
     (answer, step)
 }

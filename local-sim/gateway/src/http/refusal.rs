@@ -98,7 +98,14 @@ impl Refusal {
 
     /// Says on the log why, answers, and closes.
     pub(crate) async fn send(self, mut socket: TcpStream) {
-        warn!("handshake refused with {}: {}", self.status, self.why);
+        let (connection, request) = self.ids.unzip();
+        warn!(
+            connection = connection.map(tracing::field::display),
+            request = request.map(tracing::field::display),
+            "handshake refused with {}: {}",
+            self.status,
+            self.why
+        );
         let answering = async {
             socket.write_all(self.to_http().as_bytes()).await?;
             socket.shutdown().await?;

@@ -1,5 +1,9 @@
 //! What is logged of one event.
 
+use std::time::Duration;
+
+use uuid::Uuid;
+
 use crate::log::variables::Variables;
 
 /// One event and what became of it.
@@ -35,6 +39,21 @@ pub(crate) struct Step {
     /// Milliseconds.
     pub(crate) latency: Option<u64>,
     pub(crate) error: Option<String>,
+    /// The invocation of a route's function.
+    pub(crate) invocation: Option<Invocation>,
+}
+
+/// The invocation of a function, as the gateway sees it.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The function's name.
+    pub function: String,
+    /// Lambda's request id; `None` if the function did not run, or has not replied in time.
+    pub request_id: Option<Uuid>,
+    /// From the gateway's request until the reply.
+    pub duration: Duration,
+    /// Whether an environment was started for it.
+    pub is_cold: bool,
 }
 
 impl Step {
@@ -45,6 +64,7 @@ impl Step {
             error,
             latency: Some(0),
             integration_status: None,
+            invocation: None,
         }
     }
 

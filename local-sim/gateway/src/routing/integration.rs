@@ -11,11 +11,12 @@ use sluice_contract::Route;
 use thiserror::Error;
 use tokio::time::timeout;
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 use crate::{
     api::Api,
     id::Id,
-    log::entry::Step,
+    log::entry::{Invocation, Step},
     routing::reply::{Reply, ReplyError},
 };
 
@@ -24,6 +25,10 @@ use crate::{
 pub(crate) struct Integration {
     pub(crate) result: Result<Reply, IntegrationError>,
     latency: Duration,
+    function: String,
+    /// The invocation's request id, if there was an environment to run it.
+    request_id: Option<Uuid>,
+    is_cold: bool,
 }
 
 impl Integration {
@@ -34,6 +39,12 @@ impl Integration {
             Err(error) => (error.lambda_status(), Some(error.to_string())),
         };
         Step {
+            invocation: Some(Invocation {
+                function: self.function.clone(),
+                request_id: self.request_id,
+                duration: self.latency,
+                is_cold: self.is_cold,
+            }),
             status: self.result.as_ref().ok().map(|reply| reply.status_code),
             integration_status,
             latency: u64::try_from(self.latency.as_millis()).ok(),
@@ -49,15 +60,27 @@ pub(crate) async fn integrate(api: &Api, route: &Route, event: Bytes) -> Integra
     let started = Instant::now();
     let invoked = timeout(route.timeout, api.lambda.invoke(&route.function, event)).await;
     let latency = started.elapsed();
+    let (mut request_id, mut is_cold) = (None, false);
     let result = match invoked {
         Err(_) => Err(IntegrationError::TimedOut(route.timeout)),
-        Ok(Err(error)) => Err(IntegrationError::Invoke(error)),
-        Ok(Ok(payload)) => Reply::parse(&payload).map_err(IntegrationError::Malformed),
+        Ok(invoked) => {
+            (request_id, is_cold) = (invoked.request_id, invoked.init.is_some());
+            match invoked.outcome {
+                Err(error) => Err(IntegrationError::Invoke(error)),
+                Ok(payload) => Reply::parse(&payload).map_err(IntegrationError::Malformed),
+            }
+        }
     };
     if let Err(error) = &result {
         error.log(&route.function);
     }
-    Integration { result, latency }
+    Integration {
+        result,
+        latency,
+        function: route.function.clone(),
+        request_id,
+        is_cold,
+    }
 }
 
 /// Why a function's reply is missing.

@@ -17,6 +17,7 @@ use crate::{
         entry::{Entry, Steps},
         variables::Variables,
     },
+    observer::Kind,
     options::JsonReading,
     routing::{
         integration::{Failure, integrate},
@@ -59,7 +60,7 @@ pub(crate) async fn answer(
         Ok(_) => (200, None),
         Err(failure) => (failure.status, Some(failure.message.as_ref())),
     };
-    api.access_log.write(&Entry {
+    let entry = Entry {
         variables: Variables {
             stage: &api.stage,
             caller,
@@ -71,7 +72,14 @@ pub(crate) async fn answer(
         status,
         error,
         steps: &steps,
-    });
+    };
+    api.record(
+        &entry,
+        Kind::Message {
+            message_id: message_id.as_ref().map(Id::as_str),
+            reply: outcome.as_ref().ok().and_then(Option::as_deref),
+        },
+    );
     let frame = match outcome {
         Ok(text) => text,
         Err(failure) => Some(failure.frame(&caller.connection_id, &request.id)),

@@ -21,7 +21,7 @@ use tokio_tungstenite::{
         protocol::{Role, WebSocketConfig},
     },
 };
-use tracing::warn;
+use tracing::{Instrument as _, info_span, warn};
 
 use crate::{
     api::Api,
@@ -198,11 +198,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             let request = self.api.request();
             let (api, connection) = (Arc::clone(self.api), Arc::clone(self.connection));
             let tasks = &self.api.tasks;
+            let span = info_span!("message", request = %request.id);
             match self.api.faults.wait() {
-                None => tasks.spawn(message::answer(api, connection, request, text, place)),
-                Some(pause) => tasks.spawn(message::answer_late(
-                    api, connection, request, text, place, pause,
-                )),
+                None => tasks
+                    .spawn(message::answer(api, connection, request, text, place).instrument(span)),
+                Some(pause) => tasks.spawn(
+                    message::answer_late(api, connection, request, text, place, pause)
+                        .instrument(span),
+                ),
             };
         }
         Ok(())

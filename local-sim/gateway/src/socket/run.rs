@@ -17,6 +17,7 @@ use crate::{
         entry::{Entry, Steps},
         variables::Variables,
     },
+    observer::Kind,
     routing::integration::integrate,
 };
 
@@ -68,8 +69,12 @@ async fn disconnect(api: &Api, caller: &Caller, closed: &Closed) {
         error: None,
         steps: &Steps::default(),
     };
+    let kind = Kind::Disconnect {
+        code: closed.code,
+        reason: &closed.reason,
+    };
     let Some(route) = api.contract.routes.get("$disconnect") else {
-        api.access_log.write(&entry);
+        api.record(&entry, kind);
         return;
     };
     if api.faults.drops_disconnect() {
@@ -79,12 +84,13 @@ async fn disconnect(api: &Api, caller: &Caller, closed: &Closed) {
     }
     let event = event::disconnect(&api.stage, caller, &request, closed);
     let integration = integrate(api, route, event).await;
-    api.access_log.write(&Entry {
+    let entry = Entry {
         status: if integration.result.is_ok() { 200 } else { 500 },
         steps: &Steps {
             integration: integration.step(),
             ..Steps::default()
         },
         ..entry
-    });
+    };
+    api.record(&entry, kind);
 }

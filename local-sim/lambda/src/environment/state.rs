@@ -239,11 +239,12 @@ pub(super) struct Taken {
 
 impl Taken {
     pub(super) fn new(
-        invocation: Invocation,
+        mut invocation: Invocation,
         started: Instant,
         timeout: Duration,
         init: Option<Duration>,
     ) -> Self {
+        invocation.init = init;
         Self {
             request_id: invocation.request_id,
             event: invocation.event.clone(),

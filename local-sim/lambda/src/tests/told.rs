@@ -91,7 +91,7 @@ impl Told {
                 ..Settings::sample()
             },
             root.path().to_owned(),
-            Lines::start_to(log.clone()).unwrap(),
+            Arc::new(Lines::start_to(log.clone()).unwrap()),
         );
         Self {
             lambda: lambda.unwrap(),
@@ -103,7 +103,7 @@ impl Told {
     pub(super) async fn invoke(&self, line: &str) -> Result<String, InvokeError> {
         let event = Bytes::copy_from_slice(line.as_bytes());
         let invoked = timeout(PATIENCE, self.lambda.invoke("message", event)).await;
-        let reply = invoked.expect("an end of the invocation")?;
+        let reply = invoked.expect("an end of the invocation").outcome?;
         Ok(String::from_utf8(reply.to_vec()).unwrap())
     }
 

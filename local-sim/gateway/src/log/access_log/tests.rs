@@ -45,6 +45,7 @@ fn check(format: &str) -> String {
             integration_status: Some(200),
             latency: Some(12),
             error: Some("Runtime.ExitError".into()),
+            invocation: None,
         },
         ..Steps::default()
     };
