@@ -1,4 +1,4 @@
-//! Every environment variable that the functions know is in the README.
+//! Every environment variable that the functions know is in `functions/README.md`.
 
 use std::{
     collections::BTreeSet,
@@ -48,13 +48,16 @@ fn is_name(text: &str) -> bool {
 
 #[test]
 fn every_variable_is_in_the_readme() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(readme).expect("the README");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).expect("functions/README.md");
     let missing: Vec<String> = names()
         .into_iter()
         .filter(|name| !readme.contains(&format!("`{name}`")))
         .collect();
-    assert!(missing.is_empty(), "not in the README: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "not in functions/README.md: {missing:?}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the README has a new user type, with a simulator's own addresses in it.
+//! The commands of the READMEs, with the addresses of a simulator.
 
 use std::fs;
 use std::process::Stdio;
@@ -9,39 +9,41 @@ use crate::binaries;
 use crate::net::Url;
 use crate::simulator::Simulator;
 
-/// The connection that the README speaks of, and its id as URLs have it.
+/// The connection id in the READMEs, without its `=`, which URLs encode.
 const ID: &str = "R1kmxc2VNjMCFIA";
 
-/// The places that local-sim has where nobody says otherwise.
+/// Those with commands to paste.
+const READMES: [&str; 3] = ["README.md", "functions/README.md", "local-sim/README.md"];
+/// The default addresses of local-sim.
 const GATEWAY: &str = "127.0.0.1:3001";
 const KAFKA: &str = "127.0.0.1:9092";
 const CONSOLE: &str = "127.0.0.1:3002";
 
-/// A shell that runs the one command of the README that begins like this, about this connection.
+/// A shell that runs the only command of the READMEs with this beginning, for this connection.
 ///
 /// # Panics
-/// Panics where there is none, or more than one.
+/// If there is none, or more than one.
 pub fn shell(beginning: &str, simulator: &Simulator, id: &str) -> Command {
     let mut lines = lines(|line| line.starts_with(beginning)).into_iter();
     let line = lines.next();
-    let line = line.unwrap_or_else(|| panic!("the README has no {beginning}"));
-    assert_eq!(lines.next(), None, "the README has several {beginning}");
+    let line = line.unwrap_or_else(|| panic!("the READMEs have no {beginning}"));
+    assert_eq!(lines.next(), None, "the READMEs have several {beginning}");
     paste(&line, simulator, id)
 }
 
-/// The lines of the README that talk to the console, in their order.
+/// The requests to the console in the READMEs, in their order.
 pub fn console() -> Vec<String> {
     lines(|line| line.starts_with("curl ") && line.contains(CONSOLE))
 }
 
 fn lines(is_meant: impl Fn(&str) -> bool) -> Vec<String> {
-    let readme = fs::read_to_string(binaries::root().join("README.md")).unwrap();
-    let readme = readme.replace("\\\n", "");
-    let meant = readme.lines().filter(|line| is_meant(line));
+    let read = |path| fs::read_to_string(binaries::root().join(path)).unwrap();
+    let text = READMES.map(read).concat().replace("\\\n", "");
+    let meant = text.lines().filter(|line| is_meant(line));
     meant.map(str::to_owned).collect()
 }
 
-/// A shell that runs this line of the README, about this connection.
+/// A shell that runs this line of a README, for this connection.
 pub fn paste(line: &str, simulator: &Simulator, id: &str) -> Command {
     let command = line
         .replace(ID, id.trim_end_matches('='))
