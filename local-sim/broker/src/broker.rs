@@ -52,7 +52,8 @@ impl Broker {
     /// Creates a topic.
     ///
     /// # Errors
-    /// Fails if the name or the number of partitions is invalid, the topic exists, or a limit is reached.
+    /// Fails if the name or the number of partitions is invalid, the topic already exists, or a
+    /// limit is reached.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
         self.cluster.topics.create(name, partitions).map(drop)
     }

@@ -1,7 +1,7 @@
 //! Serves one connection: reads requests and writes responses, in order.
 //!
-//! As in Kafka, the broker answers a request before it reads the next one, so a long fetch delays the
-//! requests behind it.
+//! As in Kafka, the broker answers a request before it reads the next one, so a long fetch delays
+//! the requests behind it.
 
 use std::{io, time::Duration};
 
@@ -31,7 +31,7 @@ pub(crate) enum ConnectionError {
     /// The request is invalid, or is answered by closing the connection.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The length prefix of a request is out of range. Most likely the client does not speak Kafka.
+    /// The length prefix of a request is out of range. The client may not speak Kafka.
     #[error(
         "invalid request length {0}, must be 1 to {REQUEST_BYTES_MAX} bytes (does the client use TLS?)"
     )]
@@ -71,7 +71,9 @@ pub(crate) async fn serve(mut socket: TcpStream, cluster: &Cluster) -> Result<()
     Ok(())
 }
 
-/// Reads the next request, without its length. `None` if the client disconnected or was idle too long.
+/// Reads the next request, without its length.
+///
+/// Returns `None` if the client disconnected or was idle for too long.
 async fn read_request(
     socket: &mut TcpStream,
     unread: &mut BytesMut,

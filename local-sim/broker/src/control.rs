@@ -22,7 +22,7 @@ impl Control {
         &self.0.faults
     }
 
-    /// Finds the records whose `ce_id` header is in `ce_ids`, and returns where they are stored.
+    /// Finds the records with these `ce_id` headers, and returns where they are stored.
     ///
     /// Only the newest batches of the broker are searched. If several records share an id, the
     /// newest one is returned.

@@ -5,8 +5,9 @@
 //! closed     closed      leaderless,     slow        throttled: read after the throttle time
 //!            silent      throttled
 //! ```
-//! The faults of a request are determined when it arrives. A fetch that is already waiting when a fault
-//! begins is therefore not affected. When a fault ends, everything it holds up continues at once.
+//! The faults of a request are determined when it arrives. A fetch that is already waiting when a
+//! fault begins is therefore not affected. When a fault ends, everything it holds up continues at
+//! once.
 
 use std::{
     collections::BTreeMap,
@@ -27,15 +28,15 @@ use super::limits::FAULT_WAIT_MAX;
 pub enum Kind {
     /// Connections are closed, both when they are accepted and when they send a request.
     ///
-    /// With [`Trigger::Always`], all open connections are closed at once. Otherwise each new connection
-    /// and each request counts towards the trigger.
+    /// With [`Trigger::Always`], all open connections are closed at once. Otherwise each new
+    /// connection and each request counts towards the trigger.
     Closed,
     /// No partition has a leader, so records are neither stored nor read.
     ///
-    /// Each request that needs a leader, or asks for it, counts towards the trigger. Groups still work,
-    /// because this broker does not store their offsets in a topic.
+    /// Each request that needs a leader, or asks for it, counts towards the trigger. Groups still
+    /// work, because this broker does not store their offsets in a topic.
     Leaderless,
-    /// Requests are held until the fault ends, then handled even if the client has disconnected.
+    /// Requests are held until the fault ends, then handled even if the client disconnected.
     ///
     /// Each request counts towards the trigger.
     Silent,
@@ -45,8 +46,8 @@ pub enum Kind {
     Slow,
     /// The response has a throttle time of [`Fault::wait`], but the request is handled at once.
     ///
-    /// The connection is not read during the throttle time (KIP-219). Each produce and fetch request
-    /// counts towards the trigger, because Kafka's quotas limit bytes.
+    /// The connection is not read during the throttle time (KIP-219). Each produce and fetch
+    /// request counts towards the trigger, because Kafka's quotas limit bytes.
     Throttling,
 }
 
@@ -90,7 +91,7 @@ struct ActiveFault {
 pub(crate) struct RequestFaults {
     /// Whether to close the connection.
     pub(crate) closed: bool,
-    /// Partitions have no leader.
+    /// Whether partitions have no leader.
     pub(crate) leaderless: bool,
     /// Pause before handling the request.
     silent: Option<Pause>,
@@ -124,7 +125,8 @@ impl Faults {
     /// Returns the active fault of this kind, with what is left of its trigger.
     ///
     /// A fault whose trigger is used up is no longer active. [`Kind::Silent`] is the exception: it
-    /// stays active as `Trigger::Next(0)` until it is ended, because requests may be waiting for that.
+    /// stays active as `Trigger::Next(0)` until it is ended, because requests may be waiting for
+    /// that.
     pub fn get(&self, kind: Kind) -> Option<Fault> {
         let settings = self.settings.lock();
         let active = settings.faults.get(&kind)?;
@@ -201,7 +203,7 @@ impl Settings {
         }
     }
 
-    /// Counts one connection or request. Returns the pause if the fault of this kind applies to it.
+    /// Counts one connection or request. Returns the pause if the fault applies to it.
     fn trigger(&mut self, kind: Kind) -> Option<Pause> {
         let active = self.faults.get_mut(&kind)?;
         let strikes = active.striking.strikes();

@@ -44,7 +44,9 @@ impl Groups {
         Ok(self.wait(group, joined).await?)
     }
 
-    /// Waits for the leader's assignments and returns the member's own. The leader's request has them.
+    /// Waits for the leader's assignments, and returns the member's own.
+    ///
+    /// The leader's own request contains the assignments.
     pub(crate) async fn sync(
         &self,
         group: &str,
@@ -78,7 +80,7 @@ impl Groups {
     /// Stores a group's offsets.
     ///
     /// # Errors
-    /// Fails if the committer is not a current member, or the limit of committed offsets is reached.
+    /// Fails if the committer is not a current member, or the limit of offsets is reached.
     pub(crate) fn commit(
         &self,
         group: &str,

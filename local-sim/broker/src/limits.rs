@@ -1,7 +1,7 @@
 //! The bounds of the embedded broker.
 //!
-//! A doc comment names Apache Kafka's setting if there is one. Defaults that differ from Kafka's are
-//! smaller, because this broker keeps everything in the memory of a developer's machine.
+//! A doc comment names Apache Kafka's setting if there is one. Defaults that differ from Kafka's
+//! are smaller, because this broker keeps everything in the memory of a developer's machine.
 
 use std::time::Duration;
 
@@ -9,9 +9,12 @@ use std::time::Duration;
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1_048_588;
 /// Maximum bytes of a request: `socket.request.max.bytes`. A longer one closes the connection.
 ///
-/// A producer's requests stay near 1 MB by default (`max.request.size`), so several full batches fit.
+/// A producer's requests stay near 1 MB by default (`max.request.size`), so several full batches
+/// fit.
 pub(crate) const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Maximum bytes of records in a fetch response: `fetch.max.bytes`. One larger batch is allowed.
+/// Maximum bytes of records in a fetch response: `fetch.max.bytes`.
+///
+/// A single batch may be larger.
 pub(crate) const FETCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Maximum elements of an array in a request. The broker has no more partitions than this.
 pub(crate) const ARRAY_LENGTH_MAX: usize = 10_000;
@@ -33,9 +36,9 @@ pub(crate) const TOPICS_MAX: usize = 1_000;
 pub(crate) const PARTITIONS_MAX: usize = 10_000;
 /// Maximum characters of a topic name, the same as in Kafka.
 pub(crate) const TOPIC_NAME_LENGTH_MAX: usize = 249;
-/// Maximum idempotent producers that a partition remembers. The least recently active is evicted.
+/// Maximum idempotent producers of a partition. The least recently active is evicted.
 pub(crate) const PRODUCERS_MAX: usize = 256;
-/// Number of batches that a partition remembers of each idempotent producer, the same as in Kafka.
+/// Number of batches remembered per partition and idempotent producer, the same as in Kafka.
 ///
 /// Clients rely on it: they have at most five requests in flight.
 pub(crate) const PRODUCER_BATCHES_MAX: usize = 5;
@@ -48,7 +51,9 @@ pub(crate) const GROUPS_MAX: usize = 200;
 pub(crate) const GROUP_ID_BYTES_MAX: usize = 255;
 /// Maximum number of members, over all groups.
 pub(crate) const MEMBERS_MAX: usize = 1_000;
-/// Maximum bytes of a member's metadata, and of its assignment: enough for thousands of partitions.
+/// Maximum bytes of a member's metadata, and of its assignment.
+///
+/// This is enough for several thousand partitions.
 pub(crate) const MEMBER_BYTES_MAX: usize = 128 * 1024;
 /// Minimum session timeout: `group.min.session.timeout.ms`, with Kafka's default.
 pub(crate) const SESSION_TIMEOUT_MIN: Duration = Duration::from_secs(6);
@@ -61,26 +66,28 @@ pub(crate) const SESSION_TIMEOUT_MAX: Duration = Duration::from_mins(30);
 pub(crate) const REBALANCE_TIMEOUT_MAX: Duration = Duration::from_mins(30);
 /// Maximum number of committed offsets, over all groups.
 pub(crate) const OFFSETS_MAX: usize = 20_000;
-/// Maximum bytes of a committed offset's metadata: `offset.metadata.max.bytes`, Kafka's default.
+/// Maximum bytes of an offset's metadata: `offset.metadata.max.bytes`, with Kafka's default.
 pub(crate) const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
 
 /// Maximum open connections: `max.connections`. Further ones wait to be accepted.
 ///
-/// An environment opens about one connection per partition it writes to, so hundreds of environments
-/// fit.
+/// An environment opens about one connection per partition it writes to, so hundreds of
+/// environments fit.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
-/// A connection without requests is closed after this time: `connections.max.idle.ms`, Kafka's default.
+/// Maximum idle time of a connection: `connections.max.idle.ms`, with Kafka's default.
 pub(crate) const IDLE_MAX: Duration = Duration::from_mins(10);
 /// Timeout from the first byte of a request to its last. Exceeding it closes the connection.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout for writing a response to the client.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Maximum time that a fetch waits for records. A client's longer `max_wait_ms` is reduced to it.
+/// Maximum time that a fetch waits for records. Longer requested waits are reduced to it.
 pub(crate) const FETCH_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Pause after a failed accept, which is most likely caused by a lack of file descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Maximum time that a fault delays a response or throttles a client: longer than client timeouts.
+/// Maximum time that a fault delays a response or throttles a client.
+///
+/// It exceeds the timeouts of clients.
 pub const FAULT_WAIT_MAX: Duration = Duration::from_mins(15);
 /// Number of recent batches, over all partitions, that are searched for a record.
 ///

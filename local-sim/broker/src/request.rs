@@ -23,8 +23,8 @@ use super::{
 /// The supported APIs and versions. [`dispatch`] has a match arm for each.
 ///
 /// Clients since 2017 share these ranges, among them Java's 4 and librdkafka's 2. librdkafka
-/// compresses with lz4 only if `FindCoordinator` is supported. The group APIs end before the versions
-/// with static membership (KIP-345).
+/// compresses with lz4 only if `FindCoordinator` is supported. The group APIs end before the
+/// versions with static membership (KIP-345).
 pub(crate) const SUPPORTED: [(ApiKey, RangeInclusive<i16>); 21] = [
     (ApiKey::Produce, 3..=9),
     (ApiKey::Fetch, 4..=11),
@@ -79,7 +79,7 @@ pub(crate) enum RequestError {
     /// The request is shorter than the fields that every request begins with.
     #[error("request of {0} bytes is too short, must be at least {ENVELOPE_BYTES}")]
     TooShort(usize),
-    /// Records were not stored. With `acks=0`, closing the connection is the only way to report it.
+    /// Records sent with `acks=0` were not stored. Closing the connection reports the failure.
     #[error("records sent with acks=0 were not stored")]
     Unacknowledged,
     /// The broker does not support the API.

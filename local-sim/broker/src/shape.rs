@@ -1,7 +1,7 @@
 //! Checks the lengths in a request against the bytes that it has.
 //!
-//! The decoder allocates as many elements as an array announces before it reads the first one. A wrong
-//! length could exhaust memory and abort the process, so every request is checked before decoding.
+//! The decoder allocates as many elements as an array announces before it reads the first one. A
+//! wrong length could exhaust memory and abort the process, so every request is checked first.
 
 use bytes::Buf;
 use kafka_protocol::messages::ApiKey;
@@ -117,7 +117,7 @@ fn walk(api: ApiKey, version: i16, request: &[u8]) -> Result<&[u8], ShapeError> 
 
 struct Walker<'a> {
     rest: &'a [u8],
-    /// Whether lengths are varints and structures end with tagged fields (flexible versions, KIP-482).
+    /// Whether the version is flexible: lengths are varints and structures have tagged fields.
     compact: bool,
 }
 
@@ -226,7 +226,9 @@ impl Walker<'_> {
     }
 }
 
-/// API key, version and correlation id, then the client id, whose length has two bytes in every version.
+/// API key, API version and correlation id, then the client id.
+///
+/// The length of the client id has two bytes in every header version.
 const HEADER: &[Field] = &[Fixed(8), Text];
 const COMPACT_FROM_HEADER_VERSION: i16 = 2;
 const NULL: i32 = -1;

@@ -18,7 +18,9 @@ pub(crate) fn api_versions(supported: &[(ApiKey, RangeInclusive<i16>)]) -> ApiVe
     ApiVersionsResponse::default().with_api_keys(api_keys.collect())
 }
 
-/// Answers an unsupported version of `ApiVersions` (KIP-511): the client picks one from the list.
+/// Answers a request in an unsupported version (KIP-511).
+///
+/// The client picks a supported version from the list.
 pub(crate) fn unsupported(supported: &[(ApiKey, RangeInclusive<i16>)]) -> ApiVersionsResponse {
     api_versions(supported).with_error_code(ResponseError::UnsupportedVersion.code())
 }

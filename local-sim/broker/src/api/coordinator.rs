@@ -43,7 +43,8 @@ pub(crate) fn find_coordinator(
 
 /// Assigns a producer id to an idempotent producer.
 ///
-/// A producer that already has an id gets a new id instead of a new epoch, which has the same effect.
+/// A producer that already has an id gets a new id instead of a new epoch, which has the same
+/// effect.
 pub(crate) fn init_producer_id(
     context: Context<'_>,
     request: &InitProducerIdRequest,

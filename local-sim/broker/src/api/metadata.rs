@@ -19,7 +19,7 @@ use crate::{
     store::{batch::LEADER_EPOCH, topics::Topic},
 };
 
-/// Describes the requested topics, and creates missing ones if the client allows it.
+/// Describes each requested topic once, and creates missing ones if the client allows it.
 pub(crate) fn metadata(context: Context<'_>, request: &MetadataRequest) -> MetadataResponse {
     let requested: BTreeSet<_> = request
         .topics

@@ -70,7 +70,7 @@ pub(crate) fn delete_records(
     DeleteRecordsResponse::default().with_topics(topics.collect())
 }
 
-/// Returns the timestamp and the offset to report. Both are -1 for a time after the last record.
+/// Returns the timestamp and offset to report, both -1 for a time after the last record.
 fn locate(partition: &Partition, timestamp: i64) -> (i64, i64) {
     match timestamp {
         EARLIEST => (UNKNOWN, partition.offsets().start),

@@ -33,7 +33,7 @@ pub(crate) struct Group {
     protocol: String,
     leader: String,
     members: BTreeMap<String, Member>,
-    /// Member ids that clients have not joined with yet, and until when the group waits for them.
+    /// Assigned member ids that have not joined yet, and when the group stops waiting for them.
     pending: BTreeMap<String, Instant>,
     last_active: Instant,
     /// The committed offsets.
@@ -214,7 +214,7 @@ impl Group {
         Ok(())
     }
 
-    /// Stores offsets of a current member, or of a standalone client while the group has no members.
+    /// Stores the offsets of a current member, or of a standalone client if there are no members.
     pub(super) fn commit(
         &mut self,
         now: Instant,
@@ -320,7 +320,7 @@ impl Group {
         }
     }
 
-    /// Lets a member join again, for a new rebalance or because it did not get the last response.
+    /// Lets a member join again, to start a rebalance or because it missed the last response.
     fn rejoin(&mut self, now: Instant, join: Join, reply: Reply<Joined>) {
         let id = join.member_id.clone();
         let is_leader = id == self.leader;
@@ -345,7 +345,10 @@ impl Group {
         }
     }
 
-    /// Finds the member of a request and extends its session. Fails if the generation is not current.
+    /// Finds the member of a request and extends its session.
+    ///
+    /// # Errors
+    /// Fails if the member is unknown or the generation is not current.
     fn current_member(
         &mut self,
         now: Instant,
@@ -376,7 +379,7 @@ impl Group {
         self.rebalance(now);
     }
 
-    /// Starts a rebalance unless one is in progress, and completes it if all members have joined.
+    /// Starts a rebalance unless one is in progress. Ends the join phase if all have joined.
     fn rebalance(&mut self, now: Instant) {
         if !matches!(self.phase, Phase::Preparing(_)) {
             for member in self.members.values_mut() {

@@ -74,7 +74,7 @@ impl Harness {
             .heartbeat(self.now, Identity { member, generation })
     }
 
-    fn after(&mut self, time: Duration) -> Phase {
+    fn advance(&mut self, time: Duration) -> Phase {
         self.now += time;
         self.group.advance(self.now);
         self.group.phase
@@ -107,9 +107,9 @@ fn synced(response: Result<Response<Bytes>, ResponseError>) -> Bytes {
 #[test]
 fn an_expired_session_removes_the_member_and_starts_a_rebalance() {
     let (mut harness, one, two) = Harness::with_two_members();
-    harness.after(SESSION - SECOND);
+    harness.advance(SESSION - SECOND);
     assert_eq!(harness.heartbeat(&one, 2), Ok(()));
-    harness.after(SECOND);
+    harness.advance(SECOND);
     assert_eq!(
         harness.heartbeat(&one, 2),
         Err(ResponseError::RebalanceInProgress)
@@ -137,11 +137,11 @@ fn a_member_that_does_not_rejoin_within_the_rebalance_timeout_is_removed() {
     let mut again = harness.join(&one).unwrap();
     // The second member sends heartbeats, but does not join.
     for _ in 0..29 {
-        harness.after(SECOND);
+        harness.advance(SECOND);
         let _ = harness.heartbeat(&two, 2);
     }
     assert!(again.try_recv().is_err() && third.try_recv().is_err());
-    harness.after(SECOND);
+    harness.advance(SECOND);
     assert_eq!(again.try_recv().unwrap().unwrap().members.len(), 2);
     assert_eq!(third.try_recv().unwrap().unwrap().generation, 3);
     assert_eq!(
@@ -159,7 +159,7 @@ fn a_leader_that_sends_no_assignments_is_removed() {
     let two = two.try_recv().unwrap().unwrap().member_id;
     let mut assignment = harness.sync(&two, 2).unwrap();
     for _ in 0..30 {
-        harness.after(SECOND);
+        harness.advance(SECOND);
         let _ = harness.heartbeat(&one, 2);
     }
     assert_eq!(
@@ -177,9 +177,9 @@ fn a_rebalance_waits_for_a_pending_member_until_its_session_timeout() {
         .pending
         .insert("late".to_owned(), harness.now + SESSION);
     let mut again = harness.rejoin_all();
-    harness.after(SESSION - SECOND);
+    harness.advance(SESSION - SECOND);
     assert!(again.try_recv().is_err());
-    harness.after(SECOND);
+    harness.advance(SECOND);
     assert_eq!(again.try_recv().unwrap().unwrap().leader, one);
 }
 
@@ -258,10 +258,12 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 proptest! {
-    /// For any sequence of requests, a generation has one leader, a member gets only its own assignment,
-    /// and no join waits longer than the rebalance and session timeouts.
+    /// For any sequence of requests, a generation has one leader and a member gets only its own
+    /// assignment. No join waits longer than the rebalance and session timeouts.
     #[test]
-    fn every_join_gets_a_response_and_every_generation_has_one_leader(actions in prop::collection::vec(action(), 0..60)) {
+    fn every_join_gets_a_response_and_every_generation_has_one_leader(
+        actions in prop::collection::vec(action(), 0..60),
+    ) {
         let mut harness = Harness::new();
         let mut ids = vec![String::new(); 4];
         let mut joining: Vec<Option<Response<Joined>>> = (0..4).map(|_| None).collect();
@@ -284,7 +286,7 @@ proptest! {
                 }
                 Action::Heartbeat(member) => drop(harness.heartbeat(&ids[member], generations[member])),
                 Action::Leave(member) => drop(harness.group.leave(harness.now, &ids[member])),
-                Action::Advance(seconds) => drop(harness.after(Duration::from_secs(seconds))),
+                Action::Advance(seconds) => drop(harness.advance(Duration::from_secs(seconds))),
                 Action::Join(_) => {}
             }
             for member in 0..4 {
@@ -306,8 +308,8 @@ proptest! {
                 }
             }
         }
-        harness.after(REBALANCE);
-        harness.after(REBALANCE + SESSION);
+        harness.advance(REBALANCE);
+        harness.advance(REBALANCE + SESSION);
         for response in joining.iter_mut().flatten() {
             prop_assert!(!matches!(response.try_recv(), Err(TryRecvError::Empty)));
         }

@@ -1,4 +1,4 @@
-//! The log of one partition: batches ordered by offset, from the log start offset to the log end.
+//! The log of one partition: batches from the log start offset to the log end offset.
 
 use std::collections::VecDeque;
 
@@ -77,8 +77,8 @@ impl Log {
 
     /// Reads whole batches, starting with the one that contains `offset`, up to `bytes_max`.
     ///
-    /// With `at_least_one`, the first batch is returned even if it is larger than `bytes_max`, so that a
-    /// consumer always makes progress (KIP-74).
+    /// With `at_least_one`, the first batch is returned even if it is larger than `bytes_max`, so
+    /// that a consumer always makes progress (KIP-74).
     pub(crate) fn read(
         &self,
         offset: i64,
@@ -104,7 +104,9 @@ impl Log {
         Ok(first.map_or(0, |entry| self.appended - entry.position))
     }
 
-    /// Finds the first batch with a record at or after `timestamp`. Returns its timestamp and offset.
+    /// Finds the first batch with a record at or after `timestamp`.
+    ///
+    /// Returns the timestamp and offset to report.
     ///
     /// The records of a batch are not read. If the batch also contains older records, the offset is
     /// therefore too early by a few records. It is never too late.
@@ -155,7 +157,7 @@ impl Log {
         }
     }
 
-    /// Returns the index of the batch that contains `offset`, or the number of batches for the log end.
+    /// Returns the index of the batch with `offset`, or the number of batches for the log end.
     fn find(&self, offset: i64) -> Result<usize, OutOfRange> {
         if (self.start..=self.end).contains(&offset) {
             Ok(self

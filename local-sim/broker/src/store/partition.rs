@@ -42,7 +42,9 @@ pub(crate) struct Read {
 }
 
 impl Partition {
-    /// Creates an empty partition that counts its memory in `retention` and adds its batches to `recent`.
+    /// Creates an empty partition.
+    ///
+    /// It counts its memory in `retention` and adds its batches to `recent`.
     pub(crate) fn new(id: TopicPartition, retention: Arc<Retention>, recent: Arc<Recent>) -> Self {
         Self {
             contents: Mutex::default(),
@@ -121,8 +123,8 @@ impl Partition {
 
     /// Marks the topic as deleted, drops the records and wakes waiting fetches.
     ///
-    /// Requests in flight may still append. Those batches no longer count against retention, and are
-    /// freed with the last request that holds the partition.
+    /// Requests in flight may still append. Those batches no longer count against retention, and
+    /// are freed with the last request that holds the partition.
     pub(crate) fn delete(&self) {
         let mut contents = self.contents.lock();
         self.change(&mut contents, |log| log.drop_oldest(usize::MAX));

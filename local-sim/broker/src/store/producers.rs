@@ -51,7 +51,7 @@ struct Written {
 }
 
 impl Producers {
-    /// Returns the offset of a batch that is already stored, or `None` for the producer's next batch.
+    /// Returns the offset of a batch that is already stored, or `None` for the next batch.
     ///
     /// As in Kafka, an unknown or evicted producer may continue with any sequence number.
     ///

@@ -50,12 +50,13 @@ impl Recent {
         self.0.lock().push(partition.clone(), batch);
     }
 
-    /// Finds the records whose `ce_id` header is in `ce_ids`. If several share an id, the newest wins.
+    /// Finds the records with these `ce_id` headers, and returns where they are stored.
     ///
-    /// Records that are not in the newest batches, or are in unreadable ones, are missing from the result.
+    /// If several records share an id, the newest one is returned. Ids that occur only in older or
+    /// unreadable batches are missing from the result.
     ///
-    /// The search reads the batches from the newest to the oldest until all ids are found. It takes a
-    /// few milliseconds if an id is missing, and longer if batches are compressed.
+    /// The search reads the batches from the newest to the oldest until all ids are found. It takes
+    /// a few milliseconds if an id is missing, and longer if batches are compressed.
     pub(crate) fn find(&self, ce_ids: &BTreeSet<String>) -> BTreeMap<String, Place> {
         let mut found = BTreeMap::new();
         let newest: Vec<_> = self.0.lock().batches.iter().rev().cloned().collect();

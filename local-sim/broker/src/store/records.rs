@@ -5,7 +5,8 @@ use local_sim_records::Payload;
 
 /// Calls `each` with the record's offset and the value of every header with this name.
 ///
-/// It stops at the first malformed record. The broker does not check records when they are produced.
+/// It stops at the first malformed record. The broker does not check records when they are
+/// produced.
 pub(crate) fn each_header(batch: &Bytes, name: &str, mut each: impl FnMut(i64, &[u8])) {
     let Ok(payload) = Payload::read(batch) else {
         return;

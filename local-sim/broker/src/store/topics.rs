@@ -151,7 +151,7 @@ impl Topics {
         &self.recent
     }
 
-    /// Drops the oldest batches of the largest partitions until the records are within the limit.
+    /// Drops the oldest batches of the largest partitions until the limit is met.
     ///
     /// If another task is already enforcing retention, this returns at once. Requests in flight can
     /// therefore exceed the limit by their batches.
@@ -172,10 +172,10 @@ impl Topics {
         }
     }
 
-    /// Makes one pass over the partitions, from the largest to the smallest, until enough is freed.
+    /// Drops old batches of one partition after another, largest first, until enough is freed.
     ///
-    /// Each pass drops about half of a partition at most, so that a busy topic does not evict the last
-    /// records of a quiet one.
+    /// Each pass drops about half of a partition at most, so that a busy topic does not evict the
+    /// last records of a quiet one.
     fn drop_oldest(&self) {
         let mut partitions: Vec<_> = self
             .list()
@@ -206,7 +206,7 @@ impl TopicError {
     }
 }
 
-/// Checks a new topic against Kafka's rules and the broker's limits. Returns the number of partitions.
+/// Checks a new topic and returns its number of partitions.
 fn validate(
     topics: &BTreeMap<String, Arc<Topic>>,
     name: &str,

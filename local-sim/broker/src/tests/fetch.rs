@@ -175,9 +175,9 @@ async fn fetch_sessions_are_not_supported() {
     let continued = samples::fetch(0, 0)
         .with_session_id(5)
         .with_session_epoch(1);
-    let refused = client.call(11, &continued).await;
+    let rejected = client.call(11, &continued).await;
     assert_eq!(
-        refused.error_code,
+        rejected.error_code,
         ResponseError::FetchSessionIdNotFound.code()
     );
 }

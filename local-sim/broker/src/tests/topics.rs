@@ -161,9 +161,9 @@ async fn replicas_on_other_nodes_are_rejected() {
     );
     request.topics[1].name = samples::name("elsewhere");
     request.topics[1].assignments[0].broker_ids = vec![BrokerId(2)];
-    let refused = client.call(5, &request).await;
+    let rejected = client.call(5, &request).await;
     assert_eq!(
-        refused.topics[1].error_code,
+        rejected.topics[1].error_code,
         ResponseError::InvalidReplicaAssignment.code()
     );
 }

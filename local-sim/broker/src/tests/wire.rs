@@ -36,7 +36,7 @@ impl Wire {
         self.send_frame(&samples::encode(version, request)).await;
     }
 
-    /// Reads the response to a request of this type. Fails if further bytes follow in the frame.
+    /// Reads the response to a request of this type, which must fill the frame.
     pub(super) async fn receive<R: Request>(&mut self, version: i16) -> R::Response {
         let mut frame = self
             .receive_frame()
