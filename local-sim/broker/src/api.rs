@@ -1,4 +1,4 @@
-//! The APIs: what each answers, from the request's fields to the response's. No bytes, no sockets.
+//! The API handlers: each turns a decoded request into a response, without bytes or sockets.
 
 pub(crate) mod api_versions;
 pub(crate) mod committed;
@@ -20,17 +20,17 @@ use thiserror::Error;
 
 use super::{cluster::Context, store::partition::Partition};
 
-/// Why a partition is not served here.
+/// Why a request for a partition fails.
 #[derive(Debug, Clone, Copy, Error, PartialEq, Eq)]
-enum Unserved {
-    #[error("the partition has no leader")]
+enum PartitionError {
+    #[error("partition has no leader")]
     Leaderless,
-    #[error("this broker has no such topic, or no such partition of it")]
+    #[error("unknown topic or partition")]
     Unknown,
 }
 
-impl Unserved {
-    /// The error of Kafka's protocol that says so.
+impl PartitionError {
+    /// The matching error of Kafka's protocol.
     fn code(self) -> ResponseError {
         match self {
             Self::Leaderless => ResponseError::NotLeaderOrFollower,
@@ -39,27 +39,31 @@ impl Unserved {
     }
 }
 
-/// The partition of a topic, for those that only its leader serves.
-fn led(context: Context<'_>, topic: &str, index: i32) -> Result<Arc<Partition>, Unserved> {
+/// Finds a partition for a request that only its leader answers.
+fn led_partition(
+    context: Context<'_>,
+    topic: &str,
+    index: i32,
+) -> Result<Arc<Partition>, PartitionError> {
     let partition = context.cluster.topics.partition(topic, index);
-    let partition = partition.ok_or(Unserved::Unknown)?;
+    let partition = partition.ok_or(PartitionError::Unknown)?;
     if context.leaderless {
-        return Err(Unserved::Leaderless);
+        return Err(PartitionError::Leaderless);
     }
     Ok(partition)
 }
 
-/// A text of ours as the protocol's type.
+/// Converts a value to a protocol string.
 fn text(value: &(impl ToString + ?Sized)) -> StrBytes {
     StrBytes::from_string(value.to_string())
 }
 
-/// A topic's name as the protocol's type.
+/// Converts a topic name to the protocol's type.
 fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }
 
-/// The error code of an outcome: 0 for none.
-fn code(outcome: Result<(), ResponseError>) -> i16 {
-    outcome.map_or_else(|error| error.code(), |()| 0)
+/// Converts a result to an error code, 0 for success.
+fn code(result: Result<(), ResponseError>) -> i16 {
+    result.map_or_else(|error| error.code(), |()| 0)
 }

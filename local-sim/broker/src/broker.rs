@@ -1,4 +1,4 @@
-//! The listener: accepts connections, a bounded number at once, until it is told to stop.
+//! The listener: accepts a bounded number of connections until shutdown.
 
 use std::{error::Error, io, net::SocketAddr, sync::Arc};
 
@@ -19,7 +19,7 @@ use super::{
     store::topics::TopicError,
 };
 
-/// A broker that is bound to its address and accepts as soon as it is served.
+/// A broker that is bound to its address. [`Broker::serve`] accepts connections.
 #[derive(Debug)]
 pub struct Broker {
     listener: TcpListener,
@@ -28,10 +28,12 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Binds the address. Clients can connect from now on, and are answered once the broker is served.
+    /// Binds the address.
+    ///
+    /// Clients can connect from now on. They get responses once [`Broker::serve`] runs.
     ///
     /// # Errors
-    /// The kind is [`io::ErrorKind::AddrInUse`] where another process has the port.
+    /// Fails with [`io::ErrorKind::AddrInUse`] if the port is in use.
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -42,32 +44,36 @@ impl Broker {
         })
     }
 
-    /// The address it is bound to, with the port that was found where 0 was asked for.
+    /// The bound address. If port 0 was requested, it contains the port that was assigned.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// Creates a topic.
+    ///
+    /// # Errors
+    /// Fails if the name or the number of partitions is invalid, the topic already exists, or a
+    /// limit is reached.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
         self.cluster.topics.create(name, partitions).map(drop)
     }
 
-    /// What the developer may do with it, while it is served too.
+    /// Returns a handle to inspect and control the broker while it runs.
     pub fn control(&self) -> Control {
         Control::new(Arc::clone(&self.cluster))
     }
 
-    /// Serves clients until `shutdown`, then drops their connections and all records.
+    /// Serves clients until `shutdown`, then closes their connections and drops all records.
     pub async fn serve(self, shutdown: CancellationToken) {
         let connections = TaskTracker::new();
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        self.cluster.faults.follow(&shutdown);
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        self.cluster.faults.set_shutdown(&shutdown);
         shutdown
             .run_until_cancelled(async {
                 loop {
-                    let permit = admit(&room).await;
+                    let permit = acquire_slot(&slots).await;
                     let client = accept(&self.listener).await;
-                    let Some(closing) = self.cluster.faults.welcome() else {
+                    let Some(closing) = self.cluster.faults.on_accept() else {
                         debug!(peer = %client.1, "connection closed by a fault");
                         continue;
                     };
@@ -81,16 +87,16 @@ impl Broker {
     }
 }
 
-/// Waits until there is room for one more connection.
-async fn admit(room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    if room.available_permits() == 0 {
+/// Waits until fewer than [`CONNECTIONS_MAX`] connections are open.
+async fn acquire_slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    if slots.available_permits() == 0 {
         warn!(
             CONNECTIONS_MAX,
-            "no room for another connection, the next one waits"
+            "connection limit reached: new connections wait"
         );
     }
-    // Fails only for a closed semaphore, and nobody closes this one.
-    Arc::clone(room).acquire_owned().await.ok()
+    // Fails only if the semaphore is closed, and this one never is.
+    Arc::clone(slots).acquire_owned().await.ok()
 }
 
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
@@ -98,7 +104,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
         match listener.accept().await {
             Ok(client) => return client,
             Err(err) => {
-                warn!(%err, "cannot accept");
+                warn!(%err, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -108,11 +114,11 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 async fn serve_client(
     (socket, peer): (TcpStream, SocketAddr),
     cluster: Arc<Cluster>,
-    _room: Option<OwnedSemaphorePermit>,
+    _slot: Option<OwnedSemaphorePermit>,
 ) {
     match connection::serve(socket, &cluster).await {
         Ok(()) => debug!(%peer, "connection ended"),
-        Err(ConnectionError::Io(err)) => debug!(%peer, %err, "connection broke"),
+        Err(ConnectionError::Io(err)) => debug!(%peer, %err, "connection lost"),
         Err(ConnectionError::Request(RequestError::Closed)) => {
             debug!(%peer, "connection closed by a fault");
         }

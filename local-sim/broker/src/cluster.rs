@@ -1,4 +1,4 @@
-//! What all connections share: the topics, and what this one node tells about itself.
+//! The state that all connections share: topics, groups, faults and the identity of the node.
 
 use std::{
     net::SocketAddr,
@@ -10,7 +10,7 @@ use super::{faults::Faults, groups::Groups, store::topics::Topics};
 
 /// The id of the only node.
 pub(crate) const NODE_ID: i32 = 1;
-/// The id of the cluster, which clients show and compare.
+/// The id of the cluster, which clients display and compare.
 pub(crate) const CLUSTER_ID: &str = "local-sim";
 
 /// A cluster of one node.
@@ -20,50 +20,50 @@ pub(crate) struct Cluster {
     pub(crate) topics: Topics,
     /// The consumer groups.
     pub(crate) groups: Groups,
-    /// What is wrong with the node.
+    /// The faults injected into the node.
     pub(crate) faults: Faults,
-    /// How many partitions a topic gets that nobody gave a number.
+    /// The number of partitions of a topic created without one.
     pub(crate) partitions_default: i32,
     producer_ids: AtomicI64,
 }
 
-/// What a broker needs to know.
+/// The settings of a broker.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The number of partitions of topics that clients create without giving one: `num.partitions`.
+    /// The number of partitions of a topic that a client creates without one: `num.partitions`.
     pub partitions_default: i32,
-    /// The memory that all records may take together, in bytes; the oldest go first.
+    /// The memory that all records may take together, in bytes. The oldest are dropped first.
     pub retention_bytes: usize,
 }
 
-/// A request's surroundings.
+/// The context in which a handler answers a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
-    /// What all connections share.
+    /// The state that all connections share.
     pub(crate) cluster: &'a Cluster,
-    /// The connection that it came by.
-    pub(crate) ends: Ends,
-    /// What the client calls itself.
+    /// The addresses of the request's connection.
+    pub(crate) endpoints: Endpoints,
+    /// The client id in the request header.
     pub(crate) client_id: &'a str,
-    /// The version of the API that the client speaks.
+    /// The API version of the request.
     pub(crate) version: i16,
-    /// Whether partitions have no leader.
+    /// Whether a fault leaves partitions without a leader.
     pub(crate) leaderless: bool,
-    /// How long the client is to wait before it asks again.
+    /// The throttle time for the response.
     pub(crate) throttle_time_ms: i32,
 }
 
-/// The two ends of a connection.
+/// The addresses of both ends of a connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ends {
-    /// The address at which the client reached the broker, so one that it can reach again.
+pub(crate) struct Endpoints {
+    /// The local address of the connection, which the client can evidently reach.
     pub(crate) advertised: SocketAddr,
-    /// Where the client is.
+    /// The address of the client.
     pub(crate) client: SocketAddr,
 }
 
 impl Cluster {
-    /// An empty cluster.
+    /// Creates a cluster without topics.
     pub(crate) fn new(options: Options) -> Self {
         Self {
             topics: Topics::new(options.retention_bytes),
@@ -74,20 +74,22 @@ impl Cluster {
         }
     }
 
-    /// An id that no producer has had, in this run or in an earlier one.
+    /// Returns a producer id that is unique in this run and in earlier runs.
     pub(crate) fn next_producer_id(&self) -> i64 {
         self.producer_ids.fetch_add(1, Ordering::Relaxed)
     }
 }
 
-/// Producers outlive the broker. If ids began at 0 each time, the batch of an old producer could pass for one that a
-/// new producer has sent before, and would be acknowledged without being stored. So they begin with the time.
+/// Returns the first producer id of this run, derived from the time.
+///
+/// Producers outlive the broker. If ids began at 0 in each run, a batch of an old producer could be
+/// mistaken for a resent batch of a new producer, and be acknowledged without being stored.
 fn first_producer_id(now: SystemTime) -> i64 {
     let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).map_or(0, |millis| millis << PRODUCER_IDS_PER_MILLI_BITS)
 }
 
-/// 2^20 producers in a millisecond, and the time fits until the year 2248.
+/// Allows 2^20 producers per millisecond; the id fits into an `i64` until the year 2248.
 const PRODUCER_IDS_PER_MILLI_BITS: u32 = 20;
 
 #[cfg(test)]

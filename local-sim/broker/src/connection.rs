@@ -1,6 +1,7 @@
-//! One connection: frames in, frames out, in order.
+//! Serves one connection: reads requests and writes responses, in order.
 //!
-//! A request is answered before the next is read, as Kafka does it, so a long fetch holds up what follows it.
+//! As in Kafka, the broker answers a request before it reads the next one, so a long fetch delays
+//! the requests behind it.
 
 use std::{io, time::Duration};
 
@@ -13,9 +14,10 @@ use tokio::{
 };
 
 use super::{
-    cluster::{Cluster, Ends},
+    cluster::{Cluster, Endpoints},
     limits::{
-        IDLE_MAX, READ_BYTES_MAX, READ_BYTES_MIN, REQUEST_BYTES_MAX, REQUEST_WAIT, RESPONSE_WAIT,
+        IDLE_MAX, READ_BYTES_MAX, READ_BYTES_MIN, REQUEST_BYTES_MAX, REQUEST_TIMEOUT,
+        RESPONSE_TIMEOUT,
     },
     request::{self, RequestError},
 };
@@ -23,45 +25,55 @@ use super::{
 /// Why the broker closed a connection.
 #[derive(Debug, Error)]
 pub(crate) enum ConnectionError {
-    /// The client went away in the middle of something.
-    #[error("the connection broke")]
+    /// The connection failed, or the client closed it in the middle of a request.
+    #[error("connection lost")]
     Io(#[from] io::Error),
-    /// The bytes are no request, or one that is answered by closing.
+    /// The request is invalid, or is answered by closing the connection.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The length in front of a request is none; most likely it is not Kafka that the client speaks.
-    #[error("the length of a request is {0}, expected 1 to {REQUEST_BYTES_MAX}")]
+    /// The length prefix of a request is out of range. The client may not speak Kafka.
+    #[error(
+        "invalid request length {0}, must be 1 to {REQUEST_BYTES_MAX} bytes (does the client use TLS?)"
+    )]
     RequestLength(i32),
-    /// The client stopped in the middle of a request, or does not take its response.
-    #[error("{what} took longer than {limit:?}")]
-    Stalled { what: &'static str, limit: Duration },
+    /// The client stopped in the middle of a request, or does not read its response.
+    #[error("{operation} timed out after {limit:?}")]
+    TimedOut {
+        operation: &'static str,
+        limit: Duration,
+    },
 }
 
-/// Serves a client until it leaves, is silent for too long, or makes a mistake that Kafka answers by closing.
+/// Serves a client until it disconnects or is idle for too long.
+///
+/// # Errors
+/// Fails if the connection is lost, times out, or is closed because of an invalid request.
 pub(crate) async fn serve(mut socket: TcpStream, cluster: &Cluster) -> Result<(), ConnectionError> {
     socket.set_nodelay(true)?;
-    let ends = Ends {
+    let endpoints = Endpoints {
         advertised: socket.local_addr()?,
         client: socket.peer_addr()?,
     };
     let mut unread = BytesMut::new();
     while let Some(request) = read_request(&mut socket, &mut unread).await? {
-        let answer = request::answer(cluster, ends, request).await?;
-        if let Some(response) = answer.response {
-            let written = timeout(RESPONSE_WAIT, socket.write_all(&response)).await;
-            written.map_err(|_| ConnectionError::Stalled {
-                what: "taking a response",
-                limit: RESPONSE_WAIT,
+        let handled = request::handle(cluster, endpoints, request).await?;
+        if let Some(response) = handled.response {
+            let written = timeout(RESPONSE_TIMEOUT, socket.write_all(&response)).await;
+            written.map_err(|_| ConnectionError::TimedOut {
+                operation: "writing a response",
+                limit: RESPONSE_TIMEOUT,
             })??;
         }
-        if let Some(muted) = answer.muted {
-            muted.pass().await;
+        if let Some(throttle) = handled.throttle {
+            throttle.pass().await;
         }
     }
     Ok(())
 }
 
-/// The next request without its length; `None` where the client left, or was silent for too long.
+/// Reads the next request, without its length.
+///
+/// Returns `None` if the client disconnected or was idle for too long.
 async fn read_request(
     socket: &mut TcpStream,
     unread: &mut BytesMut,
@@ -73,16 +85,17 @@ async fn read_request(
             Ok(Err(err)) => return Err(err.into()),
         }
     }
-    let stalled = ConnectionError::Stalled {
-        what: "sending a request",
-        limit: REQUEST_WAIT,
+    let timed_out = ConnectionError::TimedOut {
+        operation: "reading a request",
+        limit: REQUEST_TIMEOUT,
     };
-    let completed = timeout(REQUEST_WAIT, complete_request(socket, unread));
-    completed.await.map_err(|_| stalled)?.map(Some)
+    let completed = timeout(REQUEST_TIMEOUT, complete_request(socket, unread));
+    completed.await.map_err(|_| timed_out)?.map(Some)
 }
 
-/// Reads the first bytes of a request, 0 at the end. An idle connection holds no buffer: there is none before there is
-/// something to read.
+/// Reads the first bytes of a request and returns their number, 0 at the end of the stream.
+///
+/// The buffer is allocated only once the socket is readable, so idle connections hold none.
 async fn begin_request(socket: &TcpStream, unread: &mut BytesMut) -> io::Result<usize> {
     loop {
         socket.readable().await?;
@@ -99,10 +112,10 @@ async fn complete_request(
     unread: &mut BytesMut,
 ) -> Result<Bytes, ConnectionError> {
     loop {
-        let missing = match announced(unread)? {
+        let missing = match request_length(unread)? {
             Some(length) if unread.len() >= LENGTH_BYTES + length => {
                 unread.advance(LENGTH_BYTES);
-                return Ok(take(unread, length));
+                return Ok(take_request(unread, length));
             }
             Some(length) => LENGTH_BYTES + length - unread.len(),
             None => 0,
@@ -114,8 +127,8 @@ async fn complete_request(
     }
 }
 
-/// The length of the request that begins here, once its four bytes are there.
-fn announced(unread: &[u8]) -> Result<Option<usize>, ConnectionError> {
+/// Parses the length prefix of a request. `None` if it is not complete yet.
+fn request_length(unread: &[u8]) -> Result<Option<usize>, ConnectionError> {
     let Some(length) = unread.first_chunk().map(|bytes| i32::from_be_bytes(*bytes)) else {
         return Ok(None);
     };
@@ -125,9 +138,10 @@ fn announced(unread: &[u8]) -> Result<Option<usize>, ConnectionError> {
     }
 }
 
-/// Takes a request out of the buffer, and the buffer with it where nothing else is in there: a large request should
-/// leave no large buffer behind.
-fn take(unread: &mut BytesMut, length: usize) -> Bytes {
+/// Takes a request out of the buffer.
+///
+/// If the buffer holds nothing else it is taken as well, so a large request leaves no large buffer.
+fn take_request(unread: &mut BytesMut, length: usize) -> Bytes {
     if unread.len() == length {
         std::mem::take(unread).freeze()
     } else {

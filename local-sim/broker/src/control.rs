@@ -1,4 +1,4 @@
-//! What a developer may do with the broker while it runs, beside what clients may.
+//! Inspection and control of a running broker, for the console.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,23 +7,25 @@ use std::{
 
 use super::{cluster::Cluster, faults::Faults, store::recent::Place};
 
-/// A hand on a broker; it does not keep it running.
+/// A handle to a broker. It does not keep the broker running.
 #[derive(Debug, Clone)]
 pub struct Control(Arc<Cluster>);
 
 impl Control {
-    /// A hand on the broker of this cluster.
+    /// Creates a handle to the broker of this cluster.
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
         Self(cluster)
     }
 
-    /// What is wrong with the broker, for every client.
+    /// The faults injected into the broker, which apply to every client.
     pub fn faults(&self) -> &Faults {
         &self.0.faults
     }
 
-    /// Where the records are whose header `ce_id` is one of these, the newest where there are several. A record
-    /// that is not among the newest batches is missing.
+    /// Finds the records with these `ce_id` headers, and returns where they are stored.
+    ///
+    /// Only the newest batches of the broker are searched. If several records share an id, the
+    /// newest one is returned.
     pub fn find(&self, ce_ids: &BTreeSet<String>) -> BTreeMap<String, Place> {
         self.0.topics.recent().find(ce_ids)
     }

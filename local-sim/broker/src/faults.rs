@@ -1,12 +1,13 @@
-//! What is wrong with the broker on demand, for every client.
+//! Faults that the developer injects into the broker. They apply to every client.
 //!
 //! ```text
-//! accept ──▶ request ──▶ handler ──────▶ answer ─▶ client ─▶ next request
-//! closed     closed      leaderless,     slow      throttled: not before its time is over
+//! accept ──▶ request ──▶ handler ──────▶ response ─▶ client ─▶ next request
+//! closed     closed      leaderless,     slow        throttled: read after the throttle time
 //!            silent      throttled
 //! ```
-//! What strikes a request is decided when it has come, so a fetch that waits already when a fault begins ends its wait
-//! as it would have. Whatever waits because of a fault goes on at once when that ends.
+//! The faults of a request are determined when it arrives. A fetch that is already waiting when a
+//! fault begins is therefore not affected. When a fault ends, everything it holds up continues at
+//! once.
 
 use std::{
     collections::BTreeMap,
@@ -22,38 +23,47 @@ use tokio_util::sync::CancellationToken;
 
 use super::limits::FAULT_WAIT_MAX;
 
-/// What can be wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Connections are closed: at once all that there are, where it strikes always; else those that come with a request.
-    /// New ones are closed too. Each connection that comes is a time to strike, and each request.
+    /// Connections are closed, both when they are accepted and when they send a request.
+    ///
+    /// With [`Trigger::Always`], all open connections are closed at once. Otherwise each new
+    /// connection and each request counts towards the trigger.
     Closed,
-    /// No partition has a leader, so records are neither stored nor read. Each request that needs a leader, or asks who
-    /// it is, is a time to strike. Groups, whose offsets are in no topic here, go on.
+    /// No partition has a leader, so records are neither stored nor read.
+    ///
+    /// Each request that needs a leader, or asks for it, counts towards the trigger. Groups still
+    /// work, because this broker does not store their offsets in a topic.
     Leaderless,
-    /// A request waits until the fault is over, and is handled then, whether the client is still there or not. Each
-    /// request is a time to strike.
+    /// Requests are held until the fault ends, then handled even if the client disconnected.
+    ///
+    /// Each request counts towards the trigger.
     Silent,
-    /// An answer comes so much later, while what was asked for is done at once. Each request is a time to strike.
+    /// Requests are handled at once, but their responses are delayed by [`Fault::wait`].
+    ///
+    /// Each request counts towards the trigger.
     Slow,
-    /// The client is told to wait, and nothing more is read from it for so long (KIP-219), but its records are stored.
-    /// Each request to produce or to fetch is a time to strike, as quotas are about bytes.
+    /// The response has a throttle time of [`Fault::wait`], but the request is handled at once.
+    ///
+    /// The connection is not read during the throttle time (KIP-219). Each produce and fetch
+    /// request counts towards the trigger, because Kafka's quotas limit bytes.
     Throttling,
 }
 
-/// A fault of some kind.
+/// The parameters of a fault.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fault {
-    /// Which times are meant.
+    /// Which connections or requests are affected.
     pub trigger: Trigger,
-    /// How long a client waits, at most [`FAULT_WAIT_MAX`], where it is [`Kind::Slow`] or [`Kind::Throttling`].
+    /// The delay of [`Kind::Slow`] and [`Kind::Throttling`], at most [`FAULT_WAIT_MAX`].
     pub wait: Duration,
 }
 
-/// What is wrong, if anything.
+/// The faults of a broker.
 #[derive(Debug, Default)]
 pub struct Faults {
-    /// Whether there is anything: all that a request costs where there is nothing.
+    /// Whether any fault is set. Without faults, a request reads only this flag.
     any: AtomicBool,
     settings: Mutex<Settings>,
 }
@@ -61,161 +71,163 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct Settings {
     seed: u64,
-    faults: BTreeMap<Kind, InForce>,
-    /// Ends the connections that there are.
+    faults: BTreeMap<Kind, ActiveFault>,
+    /// Closes the connections that are open now.
     closing: CancellationToken,
-    /// Ends all, also those to come.
+    /// Closes all connections, including later ones.
     shutdown: CancellationToken,
 }
 
 #[derive(Debug)]
-struct InForce {
+struct ActiveFault {
     wait: Duration,
     striking: Striking,
-    /// For those that wait because of it.
+    /// Cancelled when the fault ends, which wakes the requests that it holds up.
     ended: CancellationToken,
 }
 
-/// What strikes one request.
+/// The faults that apply to one request.
 #[derive(Debug, Default)]
-pub(crate) struct Struck {
-    /// The connection is to be closed.
+pub(crate) struct RequestFaults {
+    /// Whether to close the connection.
     pub(crate) closed: bool,
-    /// Partitions have no leader.
+    /// Whether partitions have no leader.
     pub(crate) leaderless: bool,
-    /// Before the request is handled.
+    /// Pause before handling the request.
     silent: Option<Pause>,
-    /// Before the answer is sent.
+    /// Pause before sending the response.
     pub(crate) slow: Option<Pause>,
-    /// Before the next request is read.
+    /// Pause before reading the next request.
     pub(crate) throttling: Option<Pause>,
 }
 
 impl Faults {
-    /// Puts a fault in force, in place of the one of its kind, or ends it with `None`.
+    /// Sets the fault of this kind, replacing the previous one. `None` ends it.
     pub fn set(&self, kind: Kind, fault: Option<Fault>) {
         let mut settings = self.settings.lock();
-        let in_force = fault.map(|fault| InForce::new(kind, fault, settings.seed));
-        let former = match in_force {
-            Some(in_force) => settings.faults.insert(kind, in_force),
+        let active = fault.map(|fault| ActiveFault::new(kind, fault, settings.seed));
+        let previous = match active {
+            Some(active) => settings.faults.insert(kind, active),
             None => settings.faults.remove(&kind),
         };
         self.any
             .store(!settings.faults.is_empty(), Ordering::Relaxed);
         let all = (kind, fault.map(|fault| fault.trigger)) == (Kind::Closed, Some(Trigger::Always));
-        let closing = all.then(|| settings.close_all());
+        let closing = all.then(|| settings.take_closing());
         drop(settings);
-        let over = former.map(|former| former.ended);
-        over.iter()
+        let ended = previous.map(|previous| previous.ended);
+        ended
+            .iter()
             .chain(&closing)
             .for_each(CancellationToken::cancel);
     }
 
-    /// The fault of a kind that is in force, with what is left of it.
+    /// Returns the active fault of this kind, with what is left of its trigger.
     ///
-    /// One that has struck its last time is so no more; but a silence is until it is ended, as there may be requests
-    /// that wait for that, and shows as [`Trigger::Next`] of none.
+    /// A fault whose trigger is used up is no longer active. [`Kind::Silent`] is the exception: it
+    /// stays active as `Trigger::Next(0)` until it is ended, because requests may be waiting for
+    /// that.
     pub fn get(&self, kind: Kind) -> Option<Fault> {
         let settings = self.settings.lock();
-        let in_force = settings.faults.get(&kind)?;
-        let lasts = kind == Kind::Silent || !in_force.striking.is_over();
+        let active = settings.faults.get(&kind)?;
+        let lasts = kind == Kind::Silent || !active.striking.is_over();
         lasts.then(|| Fault {
-            trigger: in_force.striking.left(),
-            wait: in_force.wait,
+            trigger: active.striking.left(),
+            wait: active.wait,
         })
     }
 
-    /// Begins every choice by chance anew, those of faults to come too. Until then the seed is 0.
+    /// Sets the seed of all random choices and restarts them. The initial seed is 0.
     pub fn restart(&self, seed: u64) {
         let mut settings = self.settings.lock();
         settings.seed = seed;
-        for in_force in settings.faults.values_mut() {
-            in_force.striking.restart(seed);
+        for active in settings.faults.values_mut() {
+            active.striking.restart(seed);
         }
     }
 }
 
 impl Faults {
-    /// Ends every connection with the broker.
-    pub(crate) fn follow(&self, shutdown: &CancellationToken) {
+    /// Sets the token whose cancellation closes every connection.
+    pub(crate) fn set_shutdown(&self, shutdown: &CancellationToken) {
         let mut settings = self.settings.lock();
         settings.shutdown = shutdown.clone();
         settings.closing = shutdown.child_token();
     }
 
-    /// Lets a connection in and says what ends it; `None` where it is to be closed.
-    pub(crate) fn welcome(&self) -> Option<CancellationToken> {
+    /// Returns the token that closes a new connection. `None` if it must be closed right away.
+    pub(crate) fn on_accept(&self) -> Option<CancellationToken> {
         let mut settings = self.settings.lock();
-        let closed = settings.strike(Kind::Closed).is_some();
+        let closed = settings.trigger(Kind::Closed).is_some();
         (!closed).then(|| settings.closing.clone())
     }
 
-    /// Says what strikes a request that has come, once the broker is not silent about it.
-    pub(crate) async fn meet(&self, api: ApiKey) -> Struck {
+    /// Returns the faults of a new request, after waiting for the end of [`Kind::Silent`].
+    pub(crate) async fn on_request(&self, api: ApiKey) -> RequestFaults {
         loop {
             if !self.any.load(Ordering::Relaxed) {
-                return Struck::default();
+                return RequestFaults::default();
             }
-            let struck = self.settings.lock().strike_request(api);
-            match struck.silent {
+            let faults = self.settings.lock().trigger_for_request(api);
+            match faults.silent {
                 Some(silence) => silence.ended().await,
-                None => return struck,
+                None => return faults,
             }
         }
     }
 }
 
 impl Settings {
-    fn strike_request(&mut self, api: ApiKey) -> Struck {
-        if self.strike(Kind::Closed).is_some() {
-            return Struck {
+    fn trigger_for_request(&mut self, api: ApiKey) -> RequestFaults {
+        if self.trigger(Kind::Closed).is_some() {
+            return RequestFaults {
                 closed: true,
-                ..Struck::default()
+                ..RequestFaults::default()
             };
         }
-        let silent = self.strike(Kind::Silent);
+        let silent = self.trigger(Kind::Silent);
         if silent.is_some() {
-            return Struck {
+            return RequestFaults {
                 silent,
-                ..Struck::default()
+                ..RequestFaults::default()
             };
         }
-        let is_throttled = THROTTLED.contains(&api);
-        Struck {
-            leaderless: NEED_A_LEADER.contains(&api) && self.strike(Kind::Leaderless).is_some(),
+        let is_throttled = THROTTLED_APIS.contains(&api);
+        RequestFaults {
+            leaderless: LEADER_APIS.contains(&api) && self.trigger(Kind::Leaderless).is_some(),
             throttling: is_throttled
-                .then(|| self.strike(Kind::Throttling))
+                .then(|| self.trigger(Kind::Throttling))
                 .flatten(),
-            slow: self.strike(Kind::Slow),
-            ..Struck::default()
+            slow: self.trigger(Kind::Slow),
+            ..RequestFaults::default()
         }
     }
 
-    /// The wait that a fault of this kind means, if it strikes this time.
-    fn strike(&mut self, kind: Kind) -> Option<Pause> {
-        let in_force = self.faults.get_mut(&kind)?;
-        let strikes = in_force.striking.strikes();
-        strikes.then(|| Pause::new(in_force.wait, in_force.ended.clone()))
+    /// Counts one connection or request. Returns the pause if the fault applies to it.
+    fn trigger(&mut self, kind: Kind) -> Option<Pause> {
+        let active = self.faults.get_mut(&kind)?;
+        let strikes = active.striking.strikes();
+        strikes.then(|| Pause::new(active.wait, active.ended.clone()))
     }
 
-    /// What ends the connections that there are, but none that comes from now on.
-    fn close_all(&mut self) -> CancellationToken {
+    /// Takes the token that closes the open connections; later connections get a new one.
+    fn take_closing(&mut self) -> CancellationToken {
         replace(&mut self.closing, self.shutdown.child_token())
     }
 }
 
-impl InForce {
+impl ActiveFault {
     fn new(kind: Kind, fault: Fault, seed: u64) -> Self {
         Self {
             wait: fault.wait.min(FAULT_WAIT_MAX),
-            striking: Striking::new(fault.trigger, seed, kind.seeded()),
+            striking: Striking::new(fault.trigger, seed, kind.random_name()),
             ended: CancellationToken::new(),
         }
     }
 }
 
-impl Struck {
-    /// How long the client is told to wait.
+impl RequestFaults {
+    /// Returns the throttle time for the response.
     pub(crate) fn throttle_time_ms(&self) -> i32 {
         let wait = self.throttling.as_ref().map(Pause::length);
         let millis = wait.unwrap_or_default().as_millis();
@@ -224,8 +236,8 @@ impl Struck {
 }
 
 impl Kind {
-    /// What tells its choices apart from those of others with the same seed.
-    fn seeded(self) -> &'static str {
+    /// Returns the name that separates its random choices from those of other kinds.
+    fn random_name(self) -> &'static str {
         match self {
             Self::Closed => "kafka closed",
             Self::Leaderless => "kafka leaderless",
@@ -236,13 +248,13 @@ impl Kind {
     }
 }
 
-/// What only a partition's leader answers, and who that is.
-const NEED_A_LEADER: [ApiKey; 5] = [
+/// The APIs that only a partition's leader answers, and the one that returns the leader.
+const LEADER_APIS: [ApiKey; 5] = [
     ApiKey::DeleteRecords,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
     ApiKey::Metadata,
     ApiKey::Produce,
 ];
-/// What counts against a client's quotas of bytes.
-const THROTTLED: [ApiKey; 2] = [ApiKey::Fetch, ApiKey::Produce];
+/// The APIs that Kafka's byte quotas apply to.
+const THROTTLED_APIS: [ApiKey; 2] = [ApiKey::Fetch, ApiKey::Produce];

@@ -1,7 +1,8 @@
-//! Consumer groups: who is a member, who reads what, and how far each group has come.
+//! Consumer groups: their members, assignments and committed offsets.
 //!
-//! A group is a state machine without a clock of its own ([`group::Group`]): time passes in it whenever somebody looks,
-//! and whoever waits for the others looks again when their time is up. So no task has to watch over sessions.
+//! A group is a state machine without a clock ([`group::Group`]). Each request advances it to the
+//! current time. Requests that wait for other members advance it again at its next deadline, so no
+//! background task is needed to expire sessions.
 
 pub(crate) mod group;
 mod member;
@@ -18,18 +19,18 @@ use tokio::{
 
 use self::{
     group::{Assignments, Description, Group, Identity},
-    offsets::{Committed, Place},
+    offsets::{Committed, PartitionKey},
 };
 use crate::limits::{GROUP_ID_BYTES_MAX, GROUPS_MAX, MEMBERS_MAX, OFFSETS_MAX};
 
 pub(crate) use self::member::{Client, Join, JoinError, Joined, Protocol};
 
-/// All groups, by their ids.
+/// All groups, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Groups(Mutex<BTreeMap<String, Group>>);
 
 impl Groups {
-    /// Makes a client a member, or lets a member join anew, and waits for the others to do so too.
+    /// Adds a member, or lets it join again, and waits until all members have joined.
     pub(crate) async fn join(&self, group: &str, join: Join) -> Result<Joined, JoinError> {
         let (reply, joined) = oneshot::channel();
         {
@@ -43,7 +44,9 @@ impl Groups {
         Ok(self.wait(group, joined).await?)
     }
 
-    /// Waits for the leader's word on who reads what; the leader gives it.
+    /// Waits for the leader's assignments, and returns the member's own.
+    ///
+    /// The leader's own request contains the assignments.
     pub(crate) async fn sync(
         &self,
         group: &str,
@@ -57,7 +60,10 @@ impl Groups {
         self.wait(group, assigned).await
     }
 
-    /// Keeps a member's session alive, and says whether it has to join anew.
+    /// Keeps a member's session alive.
+    ///
+    /// # Errors
+    /// Fails with [`ResponseError::RebalanceInProgress`] if the member must join again.
     pub(crate) fn heartbeat(
         &self,
         group: &str,
@@ -66,30 +72,33 @@ impl Groups {
         self.with(group, |group| group.heartbeat(Instant::now(), identity))
     }
 
-    /// Takes a member out of its group.
+    /// Removes a member from its group.
     pub(crate) fn leave(&self, group: &str, member: &str) -> Result<(), ResponseError> {
         self.with(group, |group| group.leave(Instant::now(), member))
     }
 
-    /// Stores how far a group has come, where the committer may say so.
+    /// Stores a group's offsets.
+    ///
+    /// # Errors
+    /// Fails if the committer is not a current member, or the limit of offsets is reached.
     pub(crate) fn commit(
         &self,
         group: &str,
         identity: Identity<'_>,
-        offsets: Vec<(Place, Committed)>,
+        offsets: Vec<(PartitionKey, Committed)>,
     ) -> Result<(), ResponseError> {
         let mut groups = self.0.lock();
         let present: usize = groups.values().map(|group| group.offsets.len()).sum();
         let known = groups.get(group).map(|group| &group.offsets);
-        let is_new = |place| known.is_none_or(|known| !known.contains_key(place));
-        let new = offsets.iter().filter(|(place, _)| is_new(place)).count();
+        let is_new = |key| known.is_none_or(|known| !known.contains_key(key));
+        let new = offsets.iter().filter(|(key, _)| is_new(key)).count();
         if present + new > OFFSETS_MAX {
             return Err(ResponseError::PolicyViolation);
         }
-        let group = if identity.is_nobody() {
+        let group = if identity.is_standalone() {
             find_or_create(&mut groups, group)?
         } else {
-            // Only a member has a generation, and only a group that is there has members.
+            // Only members have a generation, so the group must exist.
             groups
                 .get_mut(group)
                 .ok_or(ResponseError::UnknownMemberId)?
@@ -97,21 +106,21 @@ impl Groups {
         group.commit(Instant::now(), identity, offsets)
     }
 
-    /// How far a group has come in one partition.
-    pub(crate) fn committed(&self, group: &str, place: &Place) -> Option<Committed> {
-        self.0.lock().get(group)?.offsets.get(place).cloned()
+    /// Returns a group's committed offset for one partition.
+    pub(crate) fn committed(&self, group: &str, key: &PartitionKey) -> Option<Committed> {
+        self.0.lock().get(group)?.offsets.get(key).cloned()
     }
 
-    /// How far a group has come, wherever it has.
-    pub(crate) fn all_committed(&self, group: &str) -> Vec<(Place, Committed)> {
+    /// Returns all committed offsets of a group.
+    pub(crate) fn all_committed(&self, group: &str) -> Vec<(PartitionKey, Committed)> {
         let groups = self.0.lock();
         let offsets = groups.get(group).into_iter().flat_map(|it| &it.offsets);
         offsets
-            .map(|(place, committed)| (place.clone(), committed.clone()))
+            .map(|(key, committed)| (key.clone(), committed.clone()))
             .collect()
     }
 
-    /// Every group's id and the type of its protocol.
+    /// Lists the id and protocol type of each group.
     pub(crate) fn list(&self) -> Vec<(String, String)> {
         let groups = self.0.lock();
         groups
@@ -120,7 +129,7 @@ impl Groups {
             .collect()
     }
 
-    /// What there is to say about a group.
+    /// Describes a group. `None` if it does not exist.
     pub(crate) fn describe(&self, group: &str) -> Option<Description> {
         let mut groups = self.0.lock();
         Some(groups.get_mut(group)?.describe(Instant::now()))
@@ -139,7 +148,9 @@ impl Groups {
         Ok(())
     }
 
-    /// Forgets how far groups have come in a topic: it is gone, and one of the same name begins anew.
+    /// Deletes all committed offsets of a deleted topic.
+    ///
+    /// A new topic of the same name must not inherit them.
     pub(crate) fn forget_topic(&self, topic: &str) {
         for group in self.0.lock().values_mut() {
             group.offsets.retain(|(committed, _), _| committed != topic);
@@ -152,38 +163,38 @@ impl Groups {
         act: impl FnOnce(&mut Group) -> Result<T, ResponseError>,
     ) -> Result<T, ResponseError> {
         let mut groups = self.0.lock();
-        // Whoever speaks of a group that is gone was a member of it.
+        // Only members send these requests, so the group existed before.
         act(groups
             .get_mut(group)
             .ok_or(ResponseError::UnknownMemberId)?)
     }
 
-    /// Waits for what the group has to say, and lets time pass in it meanwhile.
+    /// Waits for the group's response, and advances the group at each of its deadlines.
     async fn wait<T>(
         &self,
         group: &str,
         mut reply: oneshot::Receiver<Result<T, ResponseError>>,
     ) -> Result<T, ResponseError> {
         loop {
-            let Some(next) = self.pass(group) else {
-                // Nothing of the group is due, or it is gone: then its word is there already.
+            let Some(deadline) = self.advance(group) else {
+                // The group has no deadline, or was deleted: the response is already sent.
                 return reply.await.unwrap_or(Err(SUPERSEDED));
             };
             tokio::select! {
                 biased;
-                word = &mut reply => return word.unwrap_or(Err(SUPERSEDED)),
-                () = sleep_until(next) => {}
+                response = &mut reply => return response.unwrap_or(Err(SUPERSEDED)),
+                () = sleep_until(deadline) => {}
             }
         }
     }
 
-    /// Lets time pass in a group, and says when it will have to again.
-    fn pass(&self, group: &str) -> Option<Instant> {
-        self.0.lock().get_mut(group)?.pass(Instant::now())
+    /// Advances a group to the current time, and returns its next deadline.
+    fn advance(&self, group: &str) -> Option<Instant> {
+        self.0.lock().get_mut(group)?.advance(Instant::now())
     }
 }
 
-/// The group of this id. For a new one room is made by the empty group that was silent longest.
+/// Finds a group or creates it. At the limit, the empty group that was idle longest is evicted.
 fn find_or_create<'a>(
     groups: &'a mut BTreeMap<String, Group>,
     id: &str,
@@ -193,17 +204,21 @@ fn find_or_create<'a>(
     }
     let now = Instant::now();
     if !groups.contains_key(id) && groups.len() >= GROUPS_MAX {
-        let silent = groups
+        let idle = groups
             .iter_mut()
-            .filter_map(|(id, group)| group.is_empty(now).then(|| (group.used(), id.clone())))
+            .filter_map(|(id, group)| {
+                group
+                    .is_empty(now)
+                    .then(|| (group.last_active(), id.clone()))
+            })
             .min();
-        let (_, silent) = silent.ok_or(ResponseError::GroupMaxSizeReached)?;
-        groups.remove(&silent);
+        let (_, idle) = idle.ok_or(ResponseError::GroupMaxSizeReached)?;
+        groups.remove(&idle);
     }
     Ok(groups
         .entry(id.to_owned())
         .or_insert_with(|| Group::new(now)))
 }
 
-/// The same member asked again, so that nobody waits for this answer any more.
+/// The member sent the request again, so the client no longer waits for this response.
 const SUPERSEDED: ResponseError = ResponseError::RebalanceInProgress;

@@ -1,18 +1,20 @@
-//! The embedded Kafka broker: one node, in memory, for one developer's machine.
+//! The embedded Kafka broker: one node, in memory, for a developer's machine.
 //!
-//! Ordinary clients (rskafka, librdkafka, Java's) find here what Apache Kafka would answer: topics, partitions,
-//! offsets, long polls, idempotent producers, consumer groups. Records and offsets are lost when the process ends, and
-//! the oldest records go when memory is short. There are no transactions, no static members of groups, no replicas and
-//! no security.
+//! It serves ordinary Kafka clients (rskafka, librdkafka, Java's). It supports topics, partitions,
+//! offsets, long polling, idempotent producers and consumer groups. It does not support
+//! transactions, static group membership, replication or security.
+//!
+//! Records and offsets are lost when the process ends. The oldest records are dropped when the
+//! records exceed [`Options::retention_bytes`].
 //!
 //! ```text
 //! broker ───▶ connection ─▶ request ──▶ api ───────▶ cluster ─▶ store, groups, faults
-//! listener    frames        bytes to    a function   what all   topics, partitions, logs, retention;
-//!                           fields      for each     share ▲    members, offsets; trouble on demand
+//! listener    frames        bytes to    one handler  shared     topics, partitions, logs, retention;
+//!                           fields      per API      state ▲    members, offsets; injected faults
 //! control ─────────────────────────────────────────────────┘
-//! the developer's hand
+//! for the console
 //! ```
-//! Each names only what is to its right. `limits` has every bound.
+//! Each module uses only the modules to its right. `limits` holds every bound.
 
 mod api;
 mod broker;

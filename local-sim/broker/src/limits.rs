@@ -1,91 +1,106 @@
 //! The bounds of the embedded broker.
 //!
-//! Where Apache Kafka has a setting for it, the doc comment names the setting; a default that differs from Kafka's is
-//! smaller, because this broker keeps everything in the memory of a developer's machine.
+//! A doc comment names Apache Kafka's setting if there is one. Defaults that differ from Kafka's
+//! are smaller, because this broker keeps everything in the memory of a developer's machine.
 
 use std::time::Duration;
 
-/// A record batch may have this many bytes, as stored: `message.max.bytes`, with Kafka's default.
+/// Maximum bytes of a stored record batch: `message.max.bytes`, with Kafka's default.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1_048_588;
-/// A request may have this many bytes: `socket.request.max.bytes`. A longer one closes the connection.
+/// Maximum bytes of a request: `socket.request.max.bytes`. A longer one closes the connection.
 ///
-/// A producer's requests stay near 1 MB by default (`max.request.size`); there is room for several full batches.
+/// A producer's requests stay near 1 MB by default (`max.request.size`), so several full batches
+/// fit.
 pub(crate) const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// A fetch is answered with at most this many bytes of records, or with one batch: `fetch.max.bytes`.
+/// Maximum bytes of records in a fetch response: `fetch.max.bytes`.
+///
+/// A single batch may be larger.
 pub(crate) const FETCH_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// An array in a request may have this many elements: more than the broker has partitions, so no sane request does.
+/// Maximum elements of an array in a request. The broker has no more partitions than this.
 pub(crate) const ARRAY_LENGTH_MAX: usize = 10_000;
-/// A structure in a request may have this many tagged fields. No client sends more than one or two.
+/// Maximum tagged fields of a structure in a request. Clients send one or two at most.
 pub(crate) const TAGGED_FIELDS_MAX: usize = 16;
 
-/// The records of all topics may take this many bytes of memory unless the caller says otherwise.
+/// Default for the memory that the records of all topics may take, in bytes.
 ///
-/// Beyond it the oldest batches of the largest partitions go, as with Kafka's `log.retention.bytes`.
+/// Beyond it the oldest batches of the largest partitions are dropped, as with Kafka's
+/// `log.retention.bytes`.
 pub const RETENTION_BYTES_DEFAULT: usize = 256 * 1024 * 1024;
-/// What a stored batch costs besides its own bytes: the log's entry, and the allocator's share. Counted, so that a
-/// flood of tiny batches stays within the bound too.
+/// Memory overhead of a stored batch, in bytes: the log entry and the allocator's share.
+///
+/// Counting it keeps many tiny batches within the retention limit too.
 pub(crate) const BATCH_OVERHEAD_BYTES: usize = 128;
-/// The broker holds this many topics.
+/// Maximum number of topics.
 pub(crate) const TOPICS_MAX: usize = 1_000;
-/// The broker holds this many partitions, over all topics.
+/// Maximum number of partitions, over all topics.
 pub(crate) const PARTITIONS_MAX: usize = 10_000;
-/// A topic's name may have this many characters, as everywhere in Kafka.
+/// Maximum characters of a topic name, the same as in Kafka.
 pub(crate) const TOPIC_NAME_LENGTH_MAX: usize = 249;
-/// A partition remembers this many idempotent producers; the one that was silent longest is forgotten first.
+/// Maximum idempotent producers of a partition. The least recently active is evicted.
 pub(crate) const PRODUCERS_MAX: usize = 256;
-/// A partition remembers this many batches of each idempotent producer. Kafka keeps as many, and clients rely on it:
-/// they have at most five requests in flight.
+/// Number of batches remembered per partition and idempotent producer, the same as in Kafka.
+///
+/// Clients rely on it: they have at most five requests in flight.
 pub(crate) const PRODUCER_BATCHES_MAX: usize = 5;
 
-/// The broker knows this many groups; for a further one, the empty group that was silent longest is forgotten.
+/// Maximum number of groups. A new group evicts the empty group that was idle longest.
 ///
-/// Tools make up a new group for each of their runs, so they come and go.
+/// Some tools create a new group for each run.
 pub(crate) const GROUPS_MAX: usize = 200;
-/// A group's id may have this many bytes. Kafka has no bound but the string's own.
+/// Maximum bytes of a group id. Kafka limits it only by the length of a protocol string.
 pub(crate) const GROUP_ID_BYTES_MAX: usize = 255;
-/// All groups together have this many members.
+/// Maximum number of members, over all groups.
 pub(crate) const MEMBERS_MAX: usize = 1_000;
-/// What a member tells the leader, and what the leader assigns to a member, may have this many bytes: enough for some
-/// thousand partitions.
-pub(crate) const MEMBER_BYTES_MAX: usize = 128 * 1024;
-/// A session is at least this long: `group.min.session.timeout.ms`, with Kafka's default.
-pub(crate) const SESSION_TIMEOUT_MIN: Duration = Duration::from_secs(6);
-/// A session is at most this long: `group.max.session.timeout.ms`, with Kafka's default.
-pub(crate) const SESSION_TIMEOUT_MAX: Duration = Duration::from_mins(30);
-/// A round of joining waits at most this long for a member, whatever the member asks for.
+/// Maximum bytes of a member's metadata, and of its assignment.
 ///
-/// Some ask for the largest number there is (Kafka Streams once did), since their sessions tell when they are gone.
+/// This is enough for several thousand partitions.
+pub(crate) const MEMBER_BYTES_MAX: usize = 128 * 1024;
+/// Minimum session timeout: `group.min.session.timeout.ms`, with Kafka's default.
+pub(crate) const SESSION_TIMEOUT_MIN: Duration = Duration::from_secs(6);
+/// Maximum session timeout: `group.max.session.timeout.ms`, with Kafka's default.
+pub(crate) const SESSION_TIMEOUT_MAX: Duration = Duration::from_mins(30);
+/// Maximum rebalance timeout. A member's longer timeout is reduced to it.
+///
+/// Some clients, once Kafka Streams among them, ask for the largest integer because the session
+/// timeout already detects members that are gone.
 pub(crate) const REBALANCE_TIMEOUT_MAX: Duration = Duration::from_mins(30);
-/// All groups together have this many committed offsets.
+/// Maximum number of committed offsets, over all groups.
 pub(crate) const OFFSETS_MAX: usize = 20_000;
-/// The note of a committed offset may have this many bytes: `offset.metadata.max.bytes`, with Kafka's default.
+/// Maximum bytes of an offset's metadata: `offset.metadata.max.bytes`, with Kafka's default.
 pub(crate) const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
 
-/// This many connections are served at once: `max.connections`. Others wait to be accepted.
+/// Maximum open connections: `max.connections`. Further ones wait to be accepted.
 ///
-/// A function has about one for each partition that it writes to, so this is room for hundreds of environments.
+/// An environment opens about one connection per partition it writes to, so hundreds of
+/// environments fit.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
-/// A connection without a request is closed after this long: `connections.max.idle.ms`, with Kafka's default.
+/// Maximum idle time of a connection: `connections.max.idle.ms`, with Kafka's default.
 pub(crate) const IDLE_MAX: Duration = Duration::from_mins(10);
-/// A request that has begun must be complete after this long; half a request closes the connection.
-pub(crate) const REQUEST_WAIT: Duration = Duration::from_secs(30);
-/// A client must take its response within this time.
-pub(crate) const RESPONSE_WAIT: Duration = Duration::from_secs(30);
-/// A fetch waits at most this long for records, whatever the client asks for; then it is answered without any.
+/// Timeout from the first byte of a request to its last. Exceeding it closes the connection.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Timeout for writing a response to the client.
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum time that a fetch waits for records. Longer requested waits are reduced to it.
 pub(crate) const FETCH_WAIT_MAX: Duration = Duration::from_secs(60);
-/// How long the listener waits after it could not accept, most likely for want of descriptors.
+/// Pause after a failed accept, which is most likely caused by a lack of file descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A fault holds an answer back, or a client off, for at most this long: longer than any client's patience.
+/// Maximum time that a fault delays a response or throttles a client.
+///
+/// It exceeds the timeouts of clients.
 pub const FAULT_WAIT_MAX: Duration = Duration::from_mins(15);
-/// This many batches, the newest of all partitions, are looked through for a record: more than invocations are
-/// remembered, and a function stores a batch or so in each.
+/// Number of recent batches, over all partitions, that are searched for a record.
+///
+/// This covers more than the remembered invocations: each stores about one batch.
 pub(crate) const RECENT_BATCHES_MAX: usize = 4_096;
-/// The batches that are looked through take this many bytes. Retention may have dropped some of them already, so this
-/// comes on top of what it allows.
+/// Maximum bytes of the recent batches.
+///
+/// This memory comes on top of the retention limit, because retention may have dropped the batches.
 pub(crate) const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The least room for a read, in bytes: small, because most requests are.
+/// Minimum capacity for a read, in bytes: small, because most requests are.
 pub(crate) const READ_BYTES_MIN: usize = 4 * 1024;
-/// The most room for a read, in bytes: memory grows with what a client sent, not with what it announced.
+/// Maximum capacity for a read, in bytes.
+///
+/// Memory grows with the bytes that a client sends, not with the length that it announces.
 pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! The way of a request: bytes → API and version → handler → bytes.
+//! Handles a request: bytes → API and version → handler → bytes.
 
 use std::{error::Error, ops::RangeInclusive};
 
@@ -15,16 +15,17 @@ use super::{
         api_versions, committed, configs, coordinator, fetch, groups, members, metadata, offsets,
         produce, sasl, topics,
     },
-    cluster::{Cluster, Context, Ends},
-    faults::Struck,
+    cluster::{Cluster, Context, Endpoints},
+    faults::RequestFaults,
     shape::{self, ShapeError},
 };
 
-/// What this broker speaks. [`dispatch`] has a line for each.
+/// The supported APIs and versions. [`dispatch`] has a match arm for each.
 ///
-/// The ranges are those that clients since 2017 share, Java's 4 and librdkafka's 2 among them. librdkafka compresses
-/// with lz4 only where `FindCoordinator` is there. Those of groups end before static membership (KIP-345) begins.
-pub(crate) const SERVED: [(ApiKey, RangeInclusive<i16>); 21] = [
+/// Clients since 2017 share these ranges, among them Java's 4 and librdkafka's 2. librdkafka
+/// compresses with lz4 only if `FindCoordinator` is supported. The group APIs end before the
+/// versions with static membership (KIP-345).
+pub(crate) const SUPPORTED: [(ApiKey, RangeInclusive<i16>); 21] = [
     (ApiKey::Produce, 3..=9),
     (ApiKey::Fetch, 4..=11),
     (ApiKey::ListOffsets, 1..=6),
@@ -51,41 +52,41 @@ pub(crate) const SERVED: [(ApiKey, RangeInclusive<i16>); 21] = [
 /// Why a request is answered by closing the connection.
 #[derive(Debug, Error)]
 pub(crate) enum RequestError {
-    /// The broker is to be closed to this request.
-    #[error("closed by a fault that is in force")]
+    /// A fault closes the connection.
+    #[error("connection closed by a fault")]
     Closed,
-    /// A response that its version of the API cannot express.
-    #[error("cannot write the response to {api:?} version {version}")]
+    /// The API version cannot express the response.
+    #[error("cannot encode the response to {api:?} version {version}")]
     Encode {
         api: ApiKey,
         version: i16,
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The fields do not fit the bytes.
-    #[error("cannot read {api:?} version {version}")]
+    /// The bytes do not contain the fields of the API version.
+    #[error("cannot decode {api:?} version {version}")]
     Malformed {
         api: ApiKey,
         version: i16,
         source: Box<dyn Error + Send + Sync>,
     },
-    /// An array is too long, or a field cut short.
+    /// A length is out of range, or a field is cut short.
     #[error("{api:?} version {version} is malformed")]
     Shape {
         api: ApiKey,
         version: i16,
         source: ShapeError,
     },
-    /// Less than every request has.
-    #[error("a request of {0} bytes, expected at least {ENVELOPE_BYTES}")]
+    /// The request is shorter than the fields that every request begins with.
+    #[error("request of {0} bytes is too short, must be at least {ENVELOPE_BYTES}")]
     TooShort(usize),
-    /// Records were not stored, and with `acks=0` this is the only way to say so.
-    #[error("records without acknowledgement were not stored")]
+    /// Records sent with `acks=0` were not stored. Closing the connection reports the failure.
+    #[error("records sent with acks=0 were not stored")]
     Unacknowledged,
-    /// No API that this broker has.
-    #[error("API key {0} is not served")]
+    /// The broker does not support the API.
+    #[error("unsupported API key {0}")]
     UnknownApi(i16),
-    /// No version that this broker has announced.
-    #[error("{api:?} version {found} is not served, expected {} to {}", expected.start(), expected.end())]
+    /// The broker does not support this version of the API.
+    #[error("unsupported {api:?} version {found}, must be {} to {}", expected.start(), expected.end())]
     UnsupportedVersion {
         api: ApiKey,
         found: i16,
@@ -93,48 +94,49 @@ pub(crate) enum RequestError {
     },
 }
 
-/// What a client gets for a request.
+/// The result of handling a request.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    /// The response with its length; `None` where the client wants none.
+pub(crate) struct Handled {
+    /// The response with its length prefix. `None` if the client requested none.
     pub(crate) response: Option<Bytes>,
-    /// How long nothing more is read from the client, once it has the response.
-    pub(crate) muted: Option<Pause>,
+    /// How long to wait, after the response, before reading the next request.
+    pub(crate) throttle: Option<Pause>,
 }
 
-/// Answers one request.
+/// Handles one request and applies the faults that it triggers.
 ///
-/// Every request passes here, and nowhere else: a broker that is slow, silent or without leaders begins here.
-pub(crate) async fn answer(
+/// # Errors
+/// Fails if the connection must be closed instead of answering.
+pub(crate) async fn handle(
     cluster: &Cluster,
-    ends: Ends,
+    endpoints: Endpoints,
     bytes: Bytes,
-) -> Result<Answer, RequestError> {
+) -> Result<Handled, RequestError> {
     let parsed = Request::parse(bytes)?;
-    let struck = cluster.faults.meet(parsed.api()).await;
-    if struck.closed {
+    let faults = cluster.faults.on_request(parsed.api()).await;
+    if faults.closed {
         return Err(RequestError::Closed);
     }
-    let response = respond(cluster, ends, &struck, parsed).await?;
-    if let Some(slow) = struck.slow
+    let response = respond(cluster, endpoints, &faults, parsed).await?;
+    if let Some(slow) = faults.slow
         && response.is_some()
     {
         slow.pass().await;
     }
-    Ok(Answer {
+    Ok(Handled {
         response,
-        muted: struck.throttling,
+        throttle: faults.throttling,
     })
 }
 
 async fn respond(
     cluster: &Cluster,
-    ends: Ends,
-    struck: &Struck,
+    endpoints: Endpoints,
+    faults: &RequestFaults,
     parsed: Parsed,
 ) -> Result<Option<Bytes>, RequestError> {
     match parsed {
-        Parsed::Request(request) => dispatch(cluster, ends, struck, request).await,
+        Parsed::Request(request) => dispatch(cluster, endpoints, faults, request).await,
         Parsed::UnknownApiVersions { correlation_id } => {
             let oldest = Request {
                 api: ApiKey::ApiVersions,
@@ -143,12 +145,12 @@ async fn respond(
                 client_id: StrBytes::default(),
                 body: Bytes::new(),
             };
-            oldest.reply(&api_versions::unsupported(&SERVED))
+            oldest.reply(&api_versions::unsupported(&SUPPORTED))
         }
     }
 }
 
-/// A request whose fields are still bytes; they are known to fit the API.
+/// A request with an undecoded body whose lengths are already checked.
 struct Request {
     api: ApiKey,
     version: i16,
@@ -159,7 +161,7 @@ struct Request {
 
 enum Parsed {
     Request(Request),
-    /// A newer version of the one API whose versions a client cannot know; it will come back with an older one.
+    /// An unsupported version of `ApiVersions`. The client retries with an older version.
     UnknownApiVersions {
         correlation_id: i32,
     },
@@ -176,51 +178,57 @@ impl Parsed {
 
 async fn dispatch(
     cluster: &Cluster,
-    ends: Ends,
-    struck: &Struck,
+    endpoints: Endpoints,
+    faults: &RequestFaults,
     request: Request,
 ) -> Result<Option<Bytes>, RequestError> {
     let context = Context {
         cluster,
-        ends,
+        endpoints,
         client_id: &request.client_id,
         version: request.version,
-        leaderless: struck.leaderless,
-        throttle_time_ms: struck.throttle_time_ms(),
+        leaderless: faults.leaderless,
+        throttle_time_ms: faults.throttle_time_ms(),
     };
     match request.api {
-        ApiKey::ApiVersions => request.reply(&api_versions::api_versions(&SERVED)),
-        ApiKey::CreateTopics => request.reply(&topics::create_topics(context, request.read()?)),
-        ApiKey::DeleteGroups => request.reply(&groups::delete_groups(context, request.read()?)),
-        ApiKey::DeleteRecords => request.reply(&offsets::delete_records(context, request.read()?)),
-        ApiKey::DeleteTopics => request.reply(&topics::delete_topics(context, request.read()?)),
+        ApiKey::ApiVersions => request.reply(&api_versions::api_versions(&SUPPORTED)),
+        ApiKey::CreateTopics => request.reply(&topics::create_topics(context, request.decode()?)),
+        ApiKey::DeleteGroups => request.reply(&groups::delete_groups(context, request.decode()?)),
+        ApiKey::DeleteRecords => {
+            request.reply(&offsets::delete_records(context, request.decode()?))
+        }
+        ApiKey::DeleteTopics => request.reply(&topics::delete_topics(context, request.decode()?)),
         ApiKey::DescribeConfigs => {
-            request.reply(&configs::describe_configs(context, request.read()?))
+            request.reply(&configs::describe_configs(context, request.decode()?))
         }
-        ApiKey::DescribeGroups => request.reply(&groups::describe_groups(context, request.read()?)),
-        ApiKey::Fetch => request.reply(&fetch::fetch(context, request.read()?).await),
+        ApiKey::DescribeGroups => {
+            request.reply(&groups::describe_groups(context, request.decode()?))
+        }
+        ApiKey::Fetch => request.reply(&fetch::fetch(context, request.decode()?).await),
         ApiKey::FindCoordinator => {
-            request.reply(&coordinator::find_coordinator(context, &request.read()?))
+            request.reply(&coordinator::find_coordinator(context, &request.decode()?))
         }
-        ApiKey::Heartbeat => request.reply(&members::heartbeat(context, &request.read()?)),
+        ApiKey::Heartbeat => request.reply(&members::heartbeat(context, &request.decode()?)),
         ApiKey::InitProducerId => {
-            request.reply(&coordinator::init_producer_id(context, &request.read()?))
+            request.reply(&coordinator::init_producer_id(context, &request.decode()?))
         }
-        ApiKey::JoinGroup => request.reply(&members::join_group(context, request.read()?).await),
-        ApiKey::LeaveGroup => request.reply(&members::leave_group(context, &request.read()?)),
+        ApiKey::JoinGroup => request.reply(&members::join_group(context, request.decode()?).await),
+        ApiKey::LeaveGroup => request.reply(&members::leave_group(context, &request.decode()?)),
         ApiKey::ListGroups => request.reply(&groups::list_groups(context)),
-        ApiKey::ListOffsets => request.reply(&offsets::list_offsets(context, request.read()?)),
-        ApiKey::Metadata => request.reply(&metadata::metadata(context, &request.read()?)),
-        ApiKey::OffsetCommit => request.reply(&committed::offset_commit(context, request.read()?)),
-        ApiKey::OffsetFetch => request.reply(&committed::offset_fetch(context, request.read()?)),
-        ApiKey::Produce => match produce::produce(context, request.read()?) {
+        ApiKey::ListOffsets => request.reply(&offsets::list_offsets(context, request.decode()?)),
+        ApiKey::Metadata => request.reply(&metadata::metadata(context, &request.decode()?)),
+        ApiKey::OffsetCommit => {
+            request.reply(&committed::offset_commit(context, request.decode()?))
+        }
+        ApiKey::OffsetFetch => request.reply(&committed::offset_fetch(context, request.decode()?)),
+        ApiKey::Produce => match produce::produce(context, request.decode()?) {
             produce::Outcome::Acknowledge(response) => request.reply(&response),
             produce::Outcome::Silence => Ok(None),
             produce::Outcome::Disconnect => Err(RequestError::Unacknowledged),
         },
         ApiKey::SaslHandshake => request.reply(&sasl::sasl_handshake()),
-        ApiKey::SyncGroup => request.reply(&members::sync_group(context, request.read()?).await),
-        unserved => Err(RequestError::UnknownApi(unserved as i16)),
+        ApiKey::SyncGroup => request.reply(&members::sync_group(context, request.decode()?).await),
+        unsupported => Err(RequestError::UnknownApi(unsupported as i16)),
     }
 }
 
@@ -233,7 +241,7 @@ impl Request {
         let key = envelope.get_i16();
         let version = envelope.get_i16();
         let correlation_id = envelope.get_i32();
-        let (api, versions) = SERVED
+        let (api, versions) = SUPPORTED
             .into_iter()
             .find(|(api, _)| *api as i16 == key)
             .ok_or(RequestError::UnknownApi(key))?;
@@ -267,8 +275,8 @@ impl Request {
         }))
     }
 
-    /// The request's fields.
-    fn read<T: Decodable>(&self) -> Result<T, RequestError> {
+    /// Decodes the request's body.
+    fn decode<T: Decodable>(&self) -> Result<T, RequestError> {
         let Self { api, version, .. } = *self;
         T::decode(&mut self.body.clone(), version).map_err(|source| RequestError::Malformed {
             api,
@@ -277,7 +285,7 @@ impl Request {
         })
     }
 
-    /// The response as it goes over the wire, its length in front.
+    /// Encodes the response with its header and length prefix.
     fn reply(&self, response: &impl Encodable) -> Result<Option<Bytes>, RequestError> {
         let Self {
             api,
@@ -307,5 +315,5 @@ impl Request {
     }
 }
 
-/// The API's key, its version and the correlation id: every request begins with them.
+/// The size of the API key, API version and correlation id, with which every request begins.
 const ENVELOPE_BYTES: usize = 8;

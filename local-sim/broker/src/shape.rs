@@ -1,7 +1,7 @@
-//! The shape of a request: whether its arrays and strings fit the bytes that are there.
+//! Checks the lengths in a request against the bytes that it has.
 //!
-//! The decoder makes room for as many elements as an array announces before it reads the first one. A wrong length
-//! could so ask for more memory than there is, which ends the process. Hence every request is walked through first.
+//! The decoder allocates as many elements as an array announces before it reads the first one. A
+//! wrong length could exhaust memory and abort the process, so every request is checked first.
 
 use bytes::Buf;
 use kafka_protocol::messages::ApiKey;
@@ -10,41 +10,41 @@ use thiserror::Error;
 use self::Field::{Array, Blob, ByTopic, Fixed, Struct, Text};
 use super::limits::{ARRAY_LENGTH_MAX, TAGGED_FIELDS_MAX};
 
-/// What is wrong with a request's bytes.
+/// Why the lengths in a request are invalid.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum ShapeError {
-    /// More elements than any request needs.
-    #[error("an array of {0} elements, at most {ARRAY_LENGTH_MAX} are allowed")]
+    /// An array has more elements than any valid request needs.
+    #[error("array has {0} elements, at most {ARRAY_LENGTH_MAX} are allowed")]
     ArrayLength(usize),
-    /// The last field is not complete.
-    #[error("a field of {needed} bytes where {left} are left")]
+    /// The request ends in the middle of a field.
+    #[error("field needs {needed} bytes, but {left} are left")]
     CutShort { needed: usize, left: usize },
-    /// Lengths are -1, for null, or more.
-    #[error("a length of {0}, expected -1 or more")]
+    /// A length is below -1, which stands for null.
+    #[error("invalid length {0}, must be at least -1")]
     Length(i32),
-    /// More tagged fields than any client sends.
-    #[error("{0} tagged fields, at most {TAGGED_FIELDS_MAX} are allowed")]
+    /// A structure has more tagged fields than any client sends.
+    #[error("structure has {0} tagged fields, at most {TAGGED_FIELDS_MAX} are allowed")]
     TaggedFields(usize),
 }
 
-/// Checks a whole request, from its header on. The API must be one that is served, in a version that is.
+/// Checks a whole request, including its header. The API and version must be supported.
 pub(crate) fn check(api: ApiKey, version: i16, request: &[u8]) -> Result<(), ShapeError> {
     walk(api, version, request).map(drop)
 }
 
-/// A field, as far as lengths go. Consecutive ones of fixed size are taken together.
+/// A field and its kind of length. Consecutive fields of fixed size are merged into one.
 #[derive(Debug)]
 enum Field {
     Array(&'static Self),
     Blob,
-    /// An array of topics: each a name, and an array of partitions with these fields.
+    /// An array of topics, each with a name and an array of partitions with these fields.
     ByTopic(&'static [Self]),
     Fixed(usize),
     Struct(&'static [Self]),
     Text,
 }
 
-/// The fields of a request's body, from <https://kafka.apache.org/protocol>.
+/// Returns the fields of a request's body, from <https://kafka.apache.org/protocol>.
 fn body(api: ApiKey, version: i16) -> &'static [Field] {
     match (api, version) {
         (ApiKey::ApiVersions, 3..) => &[Text, Text],
@@ -98,10 +98,10 @@ fn body(api: ApiKey, version: i16) -> &'static [Field] {
     }
 }
 
-/// What members tell the leader of a group, and what it assigns.
+/// The members' metadata for each protocol, or the leader's assignment for each member.
 const NAMED_BLOBS: Field = Array(&Struct(&[Text, Blob]));
 
-/// Walks through the request and returns what follows it.
+/// Walks over the request and returns the bytes behind it.
 fn walk(api: ApiKey, version: i16, request: &[u8]) -> Result<&[u8], ShapeError> {
     let compact = api.request_header_version(version) >= COMPACT_FROM_HEADER_VERSION;
     let mut walker = Walker {
@@ -117,7 +117,7 @@ fn walk(api: ApiKey, version: i16, request: &[u8]) -> Result<&[u8], ShapeError> 
 
 struct Walker<'a> {
     rest: &'a [u8],
-    /// Whether lengths are variable and structures end with tagged fields, as in the later versions of each API.
+    /// Whether the version is flexible: lengths are varints and structures have tagged fields.
     compact: bool,
 }
 
@@ -179,10 +179,10 @@ impl Walker<'_> {
         Ok(())
     }
 
-    /// A length of `bytes` bytes, or a variable one; 0 for null.
+    /// Reads a length of `bytes` bytes, or a varint in compact form. Null yields 0.
     fn length(&mut self, bytes: usize) -> Result<usize, ShapeError> {
         if self.compact {
-            // One more than the length, and 0 for null.
+            // Compact lengths are stored plus one; 0 stands for null.
             return Ok(self.unsigned_varint()?.saturating_sub(1));
         }
         self.need(bytes)?;
@@ -226,7 +226,9 @@ impl Walker<'_> {
     }
 }
 
-/// API key, version, correlation id; client id. The client id's length is of two bytes in every version.
+/// API key, API version and correlation id, then the client id.
+///
+/// The length of the client id has two bytes in every header version.
 const HEADER: &[Field] = &[Fixed(8), Text];
 const COMPACT_FROM_HEADER_VERSION: i16 = 2;
 const NULL: i32 = -1;
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_a_request_is_a_whole_one() {
+    fn a_truncated_request_is_rejected() {
         for (api, version, request) in samples::all() {
             for length in 0..request.len() {
                 assert!(
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_bounded_before_anything_is_reserved() {
+    fn invalid_and_excessive_lengths_are_rejected() {
         assert_eq!(array(-1), Ok(()));
         assert_eq!(array(0), Ok(()));
         assert_eq!(array(1), Err(ShapeError::CutShort { needed: 1, left: 0 }));
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn compact_lengths_are_bounded_too() {
+    fn invalid_and_excessive_compact_lengths_are_rejected() {
         let check = |bytes: &[u8], field: &Field| {
             Walker {
                 rest: bytes,

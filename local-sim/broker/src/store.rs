@@ -1,4 +1,4 @@
-//! What the broker keeps: topics of partitions of record batches. No sockets, no requests.
+//! Stores topics, their partitions and their record batches, without sockets or requests.
 
 pub(crate) mod batch;
 pub(crate) mod log;

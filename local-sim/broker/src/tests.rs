@@ -1,4 +1,4 @@
-//! The broker as clients see it, over a socket.
+//! Tests the broker over a socket, as clients use it.
 
 mod client;
 mod control;
@@ -35,8 +35,8 @@ const OPTIONS: Options = Options {
     retention_bytes: RETENTION_BYTES_DEFAULT,
 };
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-/// Nothing here takes this long, unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// No operation takes this long unless it hangs.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Running {
     async fn start() -> Self {
@@ -66,14 +66,14 @@ impl Running {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_recognisable() {
+async fn binding_a_port_in_use_fails_with_addr_in_use() {
     let first = Running::start().await;
     let second = Broker::bind(first.address, OPTIONS).await;
     assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
 }
 
 #[tokio::test]
-async fn shutdown_ends_idle_and_waiting_connections() {
+async fn shutdown_closes_idle_connections_and_waiting_fetches() {
     let mut broker = Running::start().await;
     let mut idle = broker.connect().await;
     let mut waiting = broker.connect().await;
@@ -84,7 +84,7 @@ async fn shutdown_ends_idle_and_waiting_connections() {
 
     broker.shutdown.cancel();
 
-    timeout(PATIENCE, broker.serving.join_next())
+    timeout(TIMEOUT, broker.serving.join_next())
         .await
         .unwrap()
         .unwrap()

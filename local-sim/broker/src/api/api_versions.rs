@@ -1,4 +1,4 @@
-//! ApiVersions: which APIs this broker has, and in which versions.
+//! ApiVersions: lists the supported APIs and versions.
 
 use std::ops::RangeInclusive;
 
@@ -7,9 +7,9 @@ use kafka_protocol::{
     messages::{ApiKey, ApiVersionsResponse, api_versions_response::ApiVersion},
 };
 
-/// Lists what is served.
-pub(crate) fn api_versions(served: &[(ApiKey, RangeInclusive<i16>)]) -> ApiVersionsResponse {
-    let api_keys = served.iter().map(|(api, versions)| {
+/// Lists the supported APIs and versions.
+pub(crate) fn api_versions(supported: &[(ApiKey, RangeInclusive<i16>)]) -> ApiVersionsResponse {
+    let api_keys = supported.iter().map(|(api, versions)| {
         ApiVersion::default()
             .with_api_key(*api as i16)
             .with_min_version(*versions.start())
@@ -18,7 +18,9 @@ pub(crate) fn api_versions(served: &[(ApiKey, RangeInclusive<i16>)]) -> ApiVersi
     ApiVersionsResponse::default().with_api_keys(api_keys.collect())
 }
 
-/// Lists what is served to a client that asked in a version to come (KIP-511): it can then choose an older one.
-pub(crate) fn unsupported(served: &[(ApiKey, RangeInclusive<i16>)]) -> ApiVersionsResponse {
-    api_versions(served).with_error_code(ResponseError::UnsupportedVersion.code())
+/// Answers a request in an unsupported version (KIP-511).
+///
+/// The client picks a supported version from the list.
+pub(crate) fn unsupported(supported: &[(ApiKey, RangeInclusive<i16>)]) -> ApiVersionsResponse {
+    api_versions(supported).with_error_code(ResponseError::UnsupportedVersion.code())
 }

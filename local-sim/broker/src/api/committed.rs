@@ -1,4 +1,4 @@
-//! OffsetCommit and OffsetFetch: how far groups have come.
+//! OffsetCommit and OffsetFetch: the committed offsets of groups.
 
 use kafka_protocol::{
     ResponseError,
@@ -15,18 +15,18 @@ use crate::{
     cluster::Context,
     groups::{
         group::Identity,
-        offsets::{Committed, Place},
+        offsets::{Committed, PartitionKey},
     },
     limits::OFFSET_METADATA_BYTES_MAX,
 };
 
-/// Stores how far a group has come: in each partition that exists, if the group takes the committer's word.
+/// Stores a group's offsets for the partitions that exist, if the group accepts the commit.
 pub(crate) fn offset_commit(
     context: Context<'_>,
     request: OffsetCommitRequest,
 ) -> OffsetCommitResponse {
     let mut accepted = Vec::new();
-    let mut vetted = Vec::new();
+    let mut validated = Vec::new();
     for topic in request.topics {
         let mut results = Vec::new();
         for partition in topic.partitions {
@@ -36,13 +36,13 @@ pub(crate) fn offset_commit(
                 .topics
                 .partition(&topic.name, index)
                 .is_some();
-            let result = vet(exists, partition);
+            let result = validate(exists, partition);
             results.push((index, result.as_ref().err().copied()));
             if let Ok(committed) = result {
                 accepted.push(((topic.name.to_string(), index), committed));
             }
         }
-        vetted.push((topic.name, results));
+        validated.push((topic.name, results));
     }
     let identity = Identity {
         member: &request.member_id,
@@ -50,7 +50,7 @@ pub(crate) fn offset_commit(
     };
     let groups = &context.cluster.groups;
     let stored = code(groups.commit(&request.group_id, identity, accepted));
-    let topics = vetted.into_iter().map(|(name, results)| {
+    let topics = validated.into_iter().map(|(name, results)| {
         let partitions = results.into_iter().map(|(index, error)| {
             OffsetCommitResponsePartition::default()
                 .with_partition_index(index)
@@ -63,7 +63,10 @@ pub(crate) fn offset_commit(
     OffsetCommitResponse::default().with_topics(topics.collect())
 }
 
-fn vet(exists: bool, partition: OffsetCommitRequestPartition) -> Result<Committed, ResponseError> {
+fn validate(
+    exists: bool,
+    partition: OffsetCommitRequestPartition,
+) -> Result<Committed, ResponseError> {
     let metadata = partition.committed_metadata.unwrap_or_default();
     if !exists {
         return Err(ResponseError::UnknownTopicOrPartition);
@@ -74,44 +77,43 @@ fn vet(exists: bool, partition: OffsetCommitRequestPartition) -> Result<Committe
     Ok(Committed {
         offset: partition.committed_offset,
         leader_epoch: partition.committed_leader_epoch,
-        // A copy: the text is a part of the whole request.
+        // Copied, because a slice would keep the whole request in memory.
         metadata: metadata.to_string(),
     })
 }
 
-/// Says how far a group has come in some partitions, or in all where none is named.
+/// Returns a group's offsets for the requested partitions, or for all if none is requested.
 ///
-/// A group that nobody has heard of has come nowhere.
+/// An unknown group has no committed offsets, which is not an error.
 pub(crate) fn offset_fetch(
     context: Context<'_>,
     request: OffsetFetchRequest,
 ) -> OffsetFetchResponse {
     let groups = &context.cluster.groups;
     let group = &*request.group_id;
-    let found: Vec<(Place, Option<Committed>)> = match request.topics {
+    let found: Vec<(PartitionKey, Option<Committed>)> = match request.topics {
         Some(topics) => {
-            let places = topics.into_iter().flat_map(|topic| {
+            let partitions = topics.into_iter().flat_map(|topic| {
                 let name = topic.name.to_string();
                 let partitions = topic.partition_indexes.into_iter();
                 partitions.map(move |partition| (name.clone(), partition))
             });
-            places
-                .map(|place| {
-                    let committed = groups.committed(group, &place);
-                    (place, committed)
+            partitions
+                .map(|key| {
+                    let committed = groups.committed(group, &key);
+                    (key, committed)
                 })
                 .collect()
         }
         None => {
             let all = groups.all_committed(group).into_iter();
-            all.map(|(place, committed)| (place, Some(committed)))
-                .collect()
+            all.map(|(key, committed)| (key, Some(committed))).collect()
         }
     };
     let topics = found.chunk_by(|((one, _), _), ((other, _), _)| one == other);
-    let topics = topics.map(|places| {
-        let ((name, _), _) = &places[0];
-        let partitions = places.iter().map(|((_, partition), committed)| {
+    let topics = topics.map(|partitions| {
+        let ((name, _), _) = &partitions[0];
+        let partitions = partitions.iter().map(|((_, partition), committed)| {
             respond(*partition, committed.as_ref(), context.version)
         });
         OffsetFetchResponseTopic::default()
@@ -129,7 +131,7 @@ fn respond(
     let response = OffsetFetchResponsePartition::default().with_partition_index(partition);
     let Some(committed) = committed else {
         return response
-            .with_committed_offset(NOWHERE)
+            .with_committed_offset(NO_OFFSET)
             .with_metadata(Some(text("")));
     };
     let response = response
@@ -142,4 +144,4 @@ fn respond(
     }
 }
 
-const NOWHERE: i64 = -1;
+const NO_OFFSET: i64 = -1;

@@ -1,4 +1,4 @@
-//! DescribeConfigs: the settings that hold here, in Kafka's names. None can be changed.
+//! DescribeConfigs: the broker's read-only settings, under Kafka's names.
 
 use kafka_protocol::{
     ResponseError,
@@ -15,7 +15,7 @@ use crate::{
     limits::{CONNECTIONS_MAX, FETCH_BYTES_MAX, IDLE_MAX, MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX},
 };
 
-/// Describes topics and the one node, each resource for itself.
+/// Describes topics and the node. Each resource succeeds or fails on its own.
 pub(crate) fn describe_configs(
     context: Context<'_>,
     request: DescribeConfigsRequest,
@@ -24,7 +24,7 @@ pub(crate) fn describe_configs(
         let result = match settings(context, &resource) {
             Ok(settings) => DescribeConfigsResult::default()
                 .with_error_message(None)
-                .with_configs(wanted(&resource, settings)),
+                .with_configs(requested(&resource, settings)),
             Err((error, message)) => DescribeConfigsResult::default()
                 .with_error_code(error.code())
                 .with_error_message(Some(text(message))),
@@ -44,24 +44,18 @@ fn settings(
 ) -> Result<Settings, (ResponseError, &'static str)> {
     let name = &*resource.resource_name;
     match resource.resource_type {
-        TOPIC if context.cluster.topics.find(name).is_some() => Ok(of_topics()),
-        TOPIC => Err((
-            ResponseError::UnknownTopicOrPartition,
-            "this broker has no such topic",
-        )),
-        BROKER if name.is_empty() || name == NODE_ID.to_string() => Ok(of_the_node(context)),
-        BROKER => Err((
-            ResponseError::InvalidRequest,
-            "the cluster has no such node",
-        )),
+        TOPIC if context.cluster.topics.find(name).is_some() => Ok(topic_settings()),
+        TOPIC => Err((ResponseError::UnknownTopicOrPartition, "unknown topic")),
+        BROKER if name.is_empty() || name == NODE_ID.to_string() => Ok(node_settings(context)),
+        BROKER => Err((ResponseError::InvalidRequest, "unknown node")),
         _ => Err((
             ResponseError::InvalidRequest,
-            "the resource type is neither 2 (topic) nor 4 (broker)",
+            "unsupported resource type, must be 2 (topic) or 4 (broker)",
         )),
     }
 }
 
-fn of_topics() -> Settings {
+fn topic_settings() -> Settings {
     vec![
         ("cleanup.policy", "delete".to_owned()),
         ("compression.type", "producer".to_owned()),
@@ -72,7 +66,7 @@ fn of_topics() -> Settings {
     ]
 }
 
-fn of_the_node(context: Context<'_>) -> Settings {
+fn node_settings(context: Context<'_>) -> Settings {
     vec![
         ("auto.create.topics.enable", "true".to_owned()),
         ("connections.max.idle.ms", IDLE_MAX.as_millis().to_string()),
@@ -88,18 +82,18 @@ fn of_the_node(context: Context<'_>) -> Settings {
     ]
 }
 
-/// The settings that the client names; all where it names none.
-fn wanted(
+/// Selects the settings that the client requests, or all if it requests none.
+fn requested(
     resource: &DescribeConfigsResource,
     settings: Settings,
 ) -> Vec<DescribeConfigsResourceResult> {
-    let is_wanted = |name: &str| match &resource.configuration_keys {
+    let is_requested = |name: &str| match &resource.configuration_keys {
         Some(keys) if !keys.is_empty() => keys.iter().any(|key| &**key == name),
         _ => true,
     };
-    let wanted = settings
+    let results = settings
         .into_iter()
-        .filter(|(name, _)| is_wanted(name))
+        .filter(|(name, _)| is_requested(name))
         .map(|(name, value)| {
             DescribeConfigsResourceResult::default()
                 .with_name(text(name))
@@ -107,10 +101,10 @@ fn wanted(
                 .with_read_only(true)
                 .with_config_source(DEFAULT_CONFIG)
         });
-    wanted.collect()
+    results.collect()
 }
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
-/// A value that nobody has set.
+/// The config source of a setting that was not changed.
 const DEFAULT_CONFIG: i8 = 5;

@@ -1,4 +1,4 @@
-//! Fetch: reads record batches, and waits for them where there are none yet.
+//! Fetch: reads record batches, and waits if there are too few yet.
 
 use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
@@ -13,7 +13,7 @@ use kafka_protocol::{
 };
 use tokio::{sync::watch, time::timeout};
 
-use super::{Unserved, led};
+use super::{PartitionError, led_partition};
 use crate::{
     cluster::Context,
     limits::{FETCH_BYTES_MAX, FETCH_WAIT_MAX},
@@ -23,12 +23,14 @@ use crate::{
     },
 };
 
-/// Reads from the partitions that the client names as soon as they have `min_bytes` together, or one cannot be read,
-/// or `max_wait_ms` are over.
+/// Waits for `min_bytes` over all requested partitions, then reads them.
 ///
-/// There are no fetch sessions (KIP-227): a client that offers one gets the session id 0 and asks in full each time.
+/// The wait ends early after `max_wait_ms`, or if a partition cannot be read.
+///
+/// Fetch sessions (KIP-227) are not supported: a client that offers one gets session id 0 and sends
+/// full requests.
 pub(crate) async fn fetch(context: Context<'_>, request: FetchRequest) -> FetchResponse {
-    if request.session_epoch > SESSION_BEGINS {
+    if request.session_epoch > SESSION_INITIAL_EPOCH {
         return FetchResponse::default()
             .with_error_code(ResponseError::FetchSessionIdNotFound.code());
     }
@@ -41,23 +43,23 @@ pub(crate) async fn fetch(context: Context<'_>, request: FetchRequest) -> FetchR
         .into_iter()
         .map(|topic| Topic::find(context, topic))
         .collect();
-    // Whichever comes first: the client gets what is there.
-    let _ = timeout(wait, readable(&topics, bytes_min)).await;
+    // The client gets the available records, also after a timeout.
+    let _ = timeout(wait, wait_readable(&topics, bytes_min)).await;
     FetchResponse::default()
         .with_responses(read(topics, bytes_max, context.version))
         .with_throttle_time_ms(context.throttle_time_ms)
 }
 
-/// A topic that the client wants to read.
+/// A topic of the request.
 struct Topic {
     name: TopicName,
     positions: Vec<Position>,
 }
 
-/// Where in a partition the client is.
+/// A partition of the request and the offset to read from.
 struct Position {
     index: i32,
-    partition: Result<Arc<Partition>, Unserved>,
+    partition: Result<Arc<Partition>, PartitionError>,
     offset: i64,
     bytes_max: usize,
 }
@@ -66,7 +68,7 @@ impl Topic {
     fn find(context: Context<'_>, topic: FetchTopic) -> Self {
         let position = |partition: &FetchPartition| Position {
             index: partition.partition,
-            partition: led(context, &topic.topic, partition.partition),
+            partition: led_partition(context, &topic.topic, partition.partition),
             offset: partition.fetch_offset,
             bytes_max: size(partition.partition_max_bytes),
         };
@@ -77,32 +79,32 @@ impl Topic {
     }
 }
 
-/// Waits until there are `bytes_min` to read, or something to complain about.
-async fn readable(topics: &[Topic], bytes_min: usize) {
+/// Waits until `bytes_min` bytes are readable, or a partition cannot be read.
+async fn wait_readable(topics: &[Topic], bytes_min: usize) {
     let positions = || topics.iter().flat_map(|topic| &topic.positions);
-    // Before the first look, or an append in between would go unnoticed.
+    // Subscribe before the first check, so that no append in between is missed.
     let mut ends: Vec<_> = positions()
         .filter_map(|position| position.partition.as_ref().ok())
         .map(|partition| partition.subscribe())
         .collect();
     while let Ok(bytes) = positions()
-        .map(Position::readable)
-        .sum::<Result<u64, Unreadable>>()
+        .map(Position::readable_bytes)
+        .sum::<Result<u64, ReadError>>()
         && bytes < bytes_min as u64
         && !ends.is_empty()
     {
-        any_moved(&mut ends).await;
+        any_end_changed(&mut ends).await;
     }
 }
 
-/// Waits until one of the ends of log has moved since it was last looked at.
-async fn any_moved(ends: &mut [watch::Receiver<i64>]) {
-    let mut moves: Vec<_> = ends.iter_mut().map(|end| Box::pin(end.changed())).collect();
+/// Waits until one of the log end offsets changes.
+async fn any_end_changed(ends: &mut [watch::Receiver<i64>]) {
+    let mut changes: Vec<_> = ends.iter_mut().map(|end| Box::pin(end.changed())).collect();
     poll_fn(|context| {
-        let moved = moves
+        let changed = changes
             .iter_mut()
-            .any(|moved| moved.as_mut().poll(context).is_ready());
-        if moved {
+            .any(|change| change.as_mut().poll(context).is_ready());
+        if changed {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -111,21 +113,21 @@ async fn any_moved(ends: &mut [watch::Receiver<i64>]) {
     .await;
 }
 
-/// Reads what fits into `bytes_max`; the very first batch goes out even if it does not.
+/// Reads as many batches as fit into `bytes_max`, and at least one if there are any.
 fn read(topics: Vec<Topic>, bytes_max: usize, version: i16) -> Vec<FetchableTopicResponse> {
     let mut left = bytes_max;
-    let mut nothing_yet = true;
+    let mut is_empty = true;
     let responses = topics.into_iter().map(|topic| {
         let partitions = topic.positions.iter().map(|position| {
-            let found = position.read(left, nothing_yet);
-            let bytes: usize = found
+            let result = position.read(left, is_empty);
+            let bytes: usize = result
                 .iter()
                 .flat_map(|read| &read.batches)
                 .map(Bytes::len)
                 .sum();
             left = left.saturating_sub(bytes);
-            nothing_yet &= bytes == 0;
-            respond(position.index, found, version)
+            is_empty &= bytes == 0;
+            respond(position.index, result, version)
         });
         FetchableTopicResponse::default()
             .with_partitions(partitions.collect())
@@ -134,48 +136,50 @@ fn read(topics: Vec<Topic>, bytes_max: usize, version: i16) -> Vec<FetchableTopi
     responses.collect()
 }
 
-/// Why a position cannot be read.
-enum Unreadable {
+/// Why a partition cannot be read.
+enum ReadError {
     OutOfRange,
-    Unserved(Unserved),
+    Partition(PartitionError),
 }
 
 impl Position {
-    fn readable(&self) -> Result<u64, Unreadable> {
-        Ok(self.partition()?.readable(self.offset)?)
+    fn readable_bytes(&self) -> Result<u64, ReadError> {
+        Ok(self.partition()?.readable_bytes(self.offset)?)
     }
 
-    fn read(&self, bytes_max: usize, at_least_one: bool) -> Result<Read, Unreadable> {
+    fn read(&self, bytes_max: usize, at_least_one: bool) -> Result<Read, ReadError> {
         Ok(self
             .partition()?
             .read(self.offset, bytes_max.min(self.bytes_max), at_least_one)?)
     }
 
-    fn partition(&self) -> Result<&Partition, Unreadable> {
+    fn partition(&self) -> Result<&Partition, ReadError> {
         match &self.partition {
-            Ok(partition) if partition.is_deleted() => Err(Unreadable::Unserved(Unserved::Unknown)),
+            Ok(partition) if partition.is_deleted() => {
+                Err(ReadError::Partition(PartitionError::Unknown))
+            }
             Ok(partition) => Ok(partition),
-            Err(unserved) => Err(Unreadable::Unserved(*unserved)),
+            Err(error) => Err(ReadError::Partition(*error)),
         }
     }
 }
 
-impl From<OutOfRange> for Unreadable {
+impl From<OutOfRange> for ReadError {
     fn from(_: OutOfRange) -> Self {
         Self::OutOfRange
     }
 }
 
-fn respond(index: i32, found: Result<Read, Unreadable>, version: i16) -> PartitionData {
+fn respond(index: i32, result: Result<Read, ReadError>, version: i16) -> PartitionData {
     let response = PartitionData::default()
         .with_partition_index(index)
         .with_aborted_transactions(None);
-    let read = match found {
+    let read = match result {
         Ok(read) => read,
-        Err(unreadable) => {
-            let error = match unreadable {
-                Unreadable::OutOfRange => ResponseError::OffsetOutOfRange,
-                Unreadable::Unserved(unserved) => unserved.code(),
+        Err(error) => {
+            let error = match error {
+                ReadError::OutOfRange => ResponseError::OffsetOutOfRange,
+                ReadError::Partition(error) => error.code(),
             };
             return response
                 .with_error_code(error.code())
@@ -193,7 +197,7 @@ fn respond(index: i32, found: Result<Read, Unreadable>, version: i16) -> Partiti
     }
 }
 
-/// The batches in a row; a single one, as it mostly is, without a copy.
+/// Concatenates the batches. A single batch, the usual case, is not copied.
 fn concat(mut batches: Vec<Bytes>) -> Bytes {
     match batches.len() {
         1 => batches.remove(0),
@@ -201,11 +205,11 @@ fn concat(mut batches: Vec<Bytes>) -> Bytes {
     }
 }
 
-/// A number of bytes as the client gives it; none where it is negative.
+/// Converts a size in the request to `usize`. Negative sizes become 0.
 fn size(bytes: i32) -> usize {
     bytes.try_into().unwrap_or(0)
 }
 
-/// The epoch of a request that begins a session; later ones only name what changed.
-const SESSION_BEGINS: i32 = 0;
+/// The epoch of the first request in a session. Later requests contain only changes.
+const SESSION_INITIAL_EPOCH: i32 = 0;
 const UNKNOWN: i64 = -1;

@@ -1,4 +1,4 @@
-//! ListGroups, DescribeGroups and DeleteGroups: groups as tools see them.
+//! ListGroups, DescribeGroups and DeleteGroups: the administration of groups.
 
 use kafka_protocol::messages::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
@@ -25,7 +25,7 @@ pub(crate) fn list_groups(context: Context<'_>) -> ListGroupsResponse {
     ListGroupsResponse::default().with_groups(groups.collect())
 }
 
-/// Describes groups, each for itself. One that does not exist is dead, as Kafka has it.
+/// Describes groups. As in Kafka, a group that does not exist has the state `Dead`.
 pub(crate) fn describe_groups(
     context: Context<'_>,
     request: DescribeGroupsRequest,
@@ -37,7 +37,7 @@ pub(crate) fn describe_groups(
     DescribeGroupsResponse::default().with_groups(groups.collect())
 }
 
-/// Deletes groups, each for itself.
+/// Deletes groups. Each deletion succeeds or fails on its own.
 pub(crate) fn delete_groups(
     context: Context<'_>,
     request: DeleteGroupsRequest,

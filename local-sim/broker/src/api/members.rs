@@ -1,4 +1,4 @@
-//! JoinGroup, SyncGroup, Heartbeat and LeaveGroup: the life of a group's member.
+//! JoinGroup, SyncGroup, Heartbeat and LeaveGroup: the membership of a group.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::{
     limits::REBALANCE_TIMEOUT_MAX,
 };
 
-/// Makes a client a member, and answers when all members have joined.
+/// Adds a client to a group, and responds when all members have joined.
 pub(crate) async fn join_group(
     context: Context<'_>,
     request: JoinGroupRequest,
@@ -29,17 +29,17 @@ pub(crate) async fn join_group(
         .groups
         .join(&request.group_id, join(context, &request));
     match joining.await {
-        Ok(joined) => welcome(joined),
+        Ok(joined) => succeed(joined),
         Err(JoinError::MemberIdRequired(id)) => {
-            refuse(ResponseError::MemberIdRequired).with_member_id(text(&id))
+            fail(ResponseError::MemberIdRequired).with_member_id(text(&id))
         }
-        Err(JoinError::Refused(error)) => refuse(error).with_member_id(request.member_id),
+        Err(JoinError::Rejected(error)) => fail(error).with_member_id(request.member_id),
     }
 }
 
 fn join(context: Context<'_>, request: &JoinGroupRequest) -> Join {
     let session_timeout = millis(request.session_timeout_ms);
-    // What the request's parts are kept of is copied: they would keep the whole of it.
+    // Copied, because slices would keep the whole request in memory.
     let protocol = |protocol: &JoinGroupRequestProtocol| Protocol {
         name: protocol.name.to_string(),
         metadata: Bytes::copy_from_slice(&protocol.metadata),
@@ -48,7 +48,7 @@ fn join(context: Context<'_>, request: &JoinGroupRequest) -> Join {
         member_id: request.member_id.to_string(),
         client: Client {
             id: context.client_id.to_owned(),
-            host: format!("/{}", context.ends.client.ip()),
+            host: format!("/{}", context.endpoints.client.ip()),
         },
         session_timeout,
         rebalance_timeout: match context.version {
@@ -57,11 +57,11 @@ fn join(context: Context<'_>, request: &JoinGroupRequest) -> Join {
         },
         protocol_type: request.protocol_type.to_string(),
         protocols: request.protocols.iter().map(protocol).collect(),
-        comes_back: context.version >= MEMBER_ID_REQUIRED_SINCE,
+        requires_member_id: context.version >= MEMBER_ID_REQUIRED_SINCE,
     }
 }
 
-fn welcome(joined: Joined) -> JoinGroupResponse {
+fn succeed(joined: Joined) -> JoinGroupResponse {
     let members = joined.members.into_iter().map(|(id, metadata)| {
         JoinGroupResponseMember::default()
             .with_member_id(text(&id))
@@ -75,14 +75,14 @@ fn welcome(joined: Joined) -> JoinGroupResponse {
         .with_members(members.collect())
 }
 
-fn refuse(error: ResponseError) -> JoinGroupResponse {
+fn fail(error: ResponseError) -> JoinGroupResponse {
     JoinGroupResponse::default()
         .with_error_code(error.code())
         .with_generation_id(NO_GENERATION)
         .with_protocol_name(Some(text("")))
 }
 
-/// Takes the leader's assignments, and gives a member its own.
+/// Accepts the leader's assignments, and responds with the member's own assignment.
 pub(crate) async fn sync_group(
     context: Context<'_>,
     request: SyncGroupRequest,
@@ -127,6 +127,6 @@ fn millis(millis: i32) -> Duration {
     Duration::from_millis(millis.try_into().unwrap_or(0))
 }
 
-/// From this version on, clients that are only given an id come back with it.
+/// Since this version, clients join a second time with the member id they got (KIP-394).
 const MEMBER_ID_REQUIRED_SINCE: i16 = 4;
 const NO_GENERATION: i32 = -1;

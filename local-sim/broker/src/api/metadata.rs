@@ -1,4 +1,4 @@
-//! Metadata: the node, the topics, and who leads their partitions.
+//! Metadata: the node, the topics, and the leaders of their partitions.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -19,9 +19,9 @@ use crate::{
     store::{batch::LEADER_EPOCH, topics::Topic},
 };
 
-/// Describes the topics that were asked for, each once; those that do not exist are created where the client allows it.
+/// Describes each requested topic once, and creates missing ones if the client allows it.
 pub(crate) fn metadata(context: Context<'_>, request: &MetadataRequest) -> MetadataResponse {
-    let asked: BTreeSet<_> = request
+    let requested: BTreeSet<_> = request
         .topics
         .iter()
         .flatten()
@@ -29,7 +29,7 @@ pub(crate) fn metadata(context: Context<'_>, request: &MetadataRequest) -> Metad
         .collect();
     let all = match &request.topics {
         None => true,
-        // Before version 1 there was no null.
+        // Version 0 has no null: an empty array requests all topics.
         Some(topics) => topics.is_empty() && context.version == 0,
     };
     let topics = if all {
@@ -41,15 +41,15 @@ pub(crate) fn metadata(context: Context<'_>, request: &MetadataRequest) -> Metad
             .map(|topic| describe(context, topic))
             .collect()
     } else {
-        asked
+        requested
             .into_iter()
             .map(|name| find(context, name, request.allow_auto_topic_creation))
             .collect()
     };
     let node = MetadataResponseBroker::default()
         .with_node_id(BrokerId(NODE_ID))
-        .with_host(text(&context.ends.advertised.ip().to_canonical()))
-        .with_port(context.ends.advertised.port().into());
+        .with_host(text(&context.endpoints.advertised.ip().to_canonical()))
+        .with_port(context.endpoints.advertised.port().into());
     MetadataResponse::default()
         .with_brokers(vec![node])
         .with_cluster_id(Some(text(CLUSTER_ID)))

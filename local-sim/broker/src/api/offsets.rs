@@ -1,4 +1,4 @@
-//! ListOffsets and DeleteRecords: where a partition's records begin and end, and making them begin later.
+//! ListOffsets and DeleteRecords: finds offsets, and moves the log start offset forward.
 
 use kafka_protocol::{
     ResponseError,
@@ -9,13 +9,13 @@ use kafka_protocol::{
     },
 };
 
-use super::{Unserved, led};
+use super::{PartitionError, led_partition};
 use crate::{
     cluster::Context,
     store::{batch::LEADER_EPOCH, partition::Partition},
 };
 
-/// Finds the offsets of a position or a time in each partition.
+/// Finds the offset of a timestamp, or the first or last offset, in each partition.
 pub(crate) fn list_offsets(
     context: Context<'_>,
     request: ListOffsetsRequest,
@@ -24,9 +24,9 @@ pub(crate) fn list_offsets(
         let partitions = topic.partitions.iter().map(|partition| {
             let index = partition.partition_index;
             let response = ListOffsetsPartitionResponse::default().with_partition_index(index);
-            let found = match led(context, &topic.name, index) {
+            let found = match led_partition(context, &topic.name, index) {
                 Ok(found) => found,
-                Err(unserved) => return response.with_error_code(unserved.code().code()),
+                Err(error) => return response.with_error_code(error.code().code()),
             };
             let (timestamp, offset) = locate(&found, partition.timestamp);
             let response = response.with_timestamp(timestamp).with_offset(offset);
@@ -51,8 +51,8 @@ pub(crate) fn delete_records(
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             let index = partition.partition_index;
-            let deleted = led(context, &topic.name, index)
-                .map_err(Unserved::code)
+            let deleted = led_partition(context, &topic.name, index)
+                .map_err(PartitionError::code)
                 .and_then(|found| delete_before(&found, partition.offset));
             let (low_watermark, error_code) = match deleted {
                 Ok(start) => (start, 0),
@@ -70,12 +70,14 @@ pub(crate) fn delete_records(
     DeleteRecordsResponse::default().with_topics(topics.collect())
 }
 
-/// The timestamp and the offset that a position stands for; a time beyond the last record has neither.
+/// Returns the timestamp and offset to report, both -1 for a time after the last record.
 fn locate(partition: &Partition, timestamp: i64) -> (i64, i64) {
     match timestamp {
         EARLIEST => (UNKNOWN, partition.offsets().start),
         LATEST => (UNKNOWN, partition.offsets().end),
-        _ => partition.since(timestamp).unwrap_or((UNKNOWN, UNKNOWN)),
+        _ => partition
+            .offset_for_timestamp(timestamp)
+            .unwrap_or((UNKNOWN, UNKNOWN)),
     }
 }
 
@@ -92,6 +94,6 @@ fn delete_before(partition: &Partition, offset: i64) -> Result<i64, ResponseErro
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
-/// As the offset of a deletion: everything there is.
+/// As the offset of a deletion: deletes all records.
 const HIGH_WATERMARK: i64 = -1;
 const UNKNOWN: i64 = -1;

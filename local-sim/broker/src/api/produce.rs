@@ -11,7 +11,7 @@ use kafka_protocol::{
 use thiserror::Error;
 use tracing::debug;
 
-use super::{Unserved, led, text};
+use super::{PartitionError, led_partition, text};
 use crate::{
     cluster::Context,
     store::{
@@ -20,20 +20,20 @@ use crate::{
     },
 };
 
-/// What the client hears.
+/// How to answer a produce request.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The response.
+    /// Send the response.
     Acknowledge(ProduceResponse),
-    /// Nothing; and as it asked for no acknowledgement, a closed connection is how it learns of a failure.
+    /// Close the connection, which is how Kafka reports a failure with `acks=0`.
     Disconnect,
-    /// Nothing, as it asked for no acknowledgement.
+    /// Send nothing, because of `acks=0`.
     Silence,
 }
 
-/// Appends each partition's batch, each for itself.
+/// Appends the batch of each partition. Each append succeeds or fails on its own.
 ///
-/// The only replica has a batch as soon as the log has, so `acks=1` and `acks=all` come to the same.
+/// `acks=1` and `acks=all` have the same effect, because there is only one replica.
 pub(crate) fn produce(context: Context<'_>, request: ProduceRequest) -> Outcome {
     let acks = request.acks;
     let mut failed = false;
@@ -42,7 +42,7 @@ pub(crate) fn produce(context: Context<'_>, request: ProduceRequest) -> Outcome 
             let appended = if ACKS.contains(&acks) {
                 append(context, &topic.name, partition.index, partition.records)
             } else {
-                Err(Refusal::Acks(acks))
+                Err(ProduceError::Acks(acks))
             };
             failed |= appended.is_err();
             respond(context, partition.index, appended)
@@ -67,17 +67,17 @@ struct Appended {
     log_start_offset: i64,
 }
 
-/// Why a partition's batch is not stored.
+/// Why a batch is not stored.
 #[derive(Debug, Error)]
-enum Refusal {
-    #[error("acks is {0}, expected 0, 1 or -1 (all)")]
+enum ProduceError {
+    #[error("invalid acks {0}, must be 0, 1 or -1 (all)")]
     Acks(i16),
     #[error(transparent)]
     Batch(#[from] BatchError),
     #[error(transparent)]
     Sequence(#[from] SequenceError),
     #[error(transparent)]
-    Unserved(#[from] Unserved),
+    Partition(#[from] PartitionError),
 }
 
 fn append(
@@ -85,8 +85,8 @@ fn append(
     topic: &str,
     partition: i32,
     records: Option<Bytes>,
-) -> Result<Appended, Refusal> {
-    let partition = led(context, topic, partition)?;
+) -> Result<Appended, ProduceError> {
+    let partition = led_partition(context, topic, partition)?;
     let batch = Batch::parse(records.unwrap_or_default())?;
     let base_offset = partition.append(&batch)?;
     Ok(Appended {
@@ -98,7 +98,7 @@ fn append(
 fn respond(
     context: Context<'_>,
     index: i32,
-    appended: Result<Appended, Refusal>,
+    appended: Result<Appended, ProduceError>,
 ) -> PartitionProduceResponse {
     let response = PartitionProduceResponse::default().with_index(index);
     match appended {
@@ -113,31 +113,31 @@ fn respond(
                 response.with_log_start_offset(log_start_offset)
             }
         }
-        Err(refusal) => {
-            debug!(partition = index, %refusal, "records not stored");
+        Err(err) => {
+            debug!(partition = index, %err, "records not stored");
             let response = response
-                .with_error_code(refusal.code().code())
+                .with_error_code(err.code().code())
                 .with_base_offset(UNKNOWN);
             match context.version {
                 ..8 => response,
-                _ => response.with_error_message(Some(text(&refusal))),
+                _ => response.with_error_message(Some(text(&err))),
             }
         }
     }
 }
 
-impl Refusal {
+impl ProduceError {
     fn code(&self) -> ResponseError {
         match self {
             Self::Acks(_) => ResponseError::InvalidRequiredAcks,
             Self::Batch(err) => err.code(),
             Self::Sequence(err) => err.code(),
-            Self::Unserved(unserved) => unserved.code(),
+            Self::Partition(err) => err.code(),
         }
     }
 }
 
 const NO_ACKS: i16 = 0;
-/// None, the leader's, and those of all in-sync replicas.
+/// No acknowledgement, the leader's, or that of all in-sync replicas.
 const ACKS: [i16; 3] = [NO_ACKS, 1, -1];
 const UNKNOWN: i64 = -1;

@@ -1,8 +1,8 @@
-//! SaslHandshake: there is no security here, and a client that expects some should hear so.
+//! SaslHandshake: tells clients that the broker has no SASL.
 
 use kafka_protocol::{ResponseError, messages::SaslHandshakeResponse};
 
-/// Says what a listener without SASL says.
+/// Responds like a Kafka listener without SASL.
 pub(crate) fn sasl_handshake() -> SaslHandshakeResponse {
     SaslHandshakeResponse::default().with_error_code(ResponseError::IllegalSaslState.code())
 }

@@ -15,9 +15,9 @@ use tracing::warn;
 use super::text;
 use crate::cluster::{Context, NODE_ID};
 
-/// Creates topics, each for itself.
+/// Creates topics. Each creation succeeds or fails on its own.
 ///
-/// Configurations have no effect: records are kept as long as the broker's memory allows, and never compacted.
+/// Topic configurations are ignored: records are kept until memory is short, and never compacted.
 pub(crate) fn create_topics(
     context: Context<'_>,
     request: CreateTopicsRequest,
@@ -39,7 +39,7 @@ pub(crate) fn create_topics(
                             .with_replication_factor(REPLICATION_FACTOR),
                     }
                 }
-                Err(Refusal { error, message }) => CreatableTopicResult::default()
+                Err(CreateTopicError { error, message }) => CreatableTopicResult::default()
                     .with_name(topic.name)
                     .with_error_code(error.code())
                     .with_error_message(Some(text(&message))),
@@ -47,7 +47,7 @@ pub(crate) fn create_topics(
     CreateTopicsResponse::default().with_topics(results.collect())
 }
 
-/// Deletes topics, each for itself.
+/// Deletes topics and their committed offsets. Each deletion succeeds or fails on its own.
 pub(crate) fn delete_topics(
     context: Context<'_>,
     request: DeleteTopicsRequest,
@@ -67,7 +67,7 @@ pub(crate) fn delete_topics(
     DeleteTopicsResponse::default().with_responses(results.collect())
 }
 
-struct Refusal {
+struct CreateTopicError {
     error: ResponseError,
     message: String,
 }
@@ -77,27 +77,27 @@ fn create(
     context: Context<'_>,
     topic: &CreatableTopic,
     only_validate: bool,
-) -> Result<i32, Refusal> {
+) -> Result<i32, CreateTopicError> {
     let partitions = partitions(context, topic)?;
     let topics = &context.cluster.topics;
     let created = if only_validate {
-        topics.vet(&topic.name, partitions)
+        topics.validate(&topic.name, partitions)
     } else {
         topics.create(&topic.name, partitions).map(drop)
     };
-    created.map_err(|err| Refusal {
+    created.map_err(|err| CreateTopicError {
         error: err.code(),
         message: err.to_string(),
     })?;
     if !topic.configs.is_empty() {
         let configs: Vec<_> = topic.configs.iter().map(|config| &*config.name).collect();
-        warn!(topic = %*topic.name, ?configs, "a topic's configurations have no effect here");
+        warn!(topic = %*topic.name, ?configs, "topic configurations are ignored");
     }
     Ok(partitions)
 }
 
-/// The number of partitions that the request comes to, if there can be as many replicas as it wants.
-fn partitions(context: Context<'_>, topic: &CreatableTopic) -> Result<i32, Refusal> {
+/// Returns the requested number of partitions, after checking the requested replicas.
+fn partitions(context: Context<'_>, topic: &CreatableTopic) -> Result<i32, CreateTopicError> {
     let CreatableTopic {
         num_partitions,
         replication_factor,
@@ -105,10 +105,10 @@ fn partitions(context: Context<'_>, topic: &CreatableTopic) -> Result<i32, Refus
         ..
     } = topic;
     if ![DEFAULT, REPLICATION_FACTOR].contains(replication_factor) {
-        return Err(Refusal {
+        return Err(CreateTopicError {
             error: ResponseError::InvalidReplicationFactor,
             message: format!(
-                "replication factor is {replication_factor}, expected {REPLICATION_FACTOR} or {DEFAULT}"
+                "invalid replication factor {replication_factor}, must be {REPLICATION_FACTOR} or {DEFAULT}"
             ),
         });
     }
@@ -120,21 +120,20 @@ fn partitions(context: Context<'_>, topic: &CreatableTopic) -> Result<i32, Refus
             *num_partitions
         });
     }
-    if !assignments.iter().all(is_here) {
-        return Err(Refusal {
+    if !assignments.iter().all(is_on_this_node) {
+        return Err(CreateTopicError {
             error: ResponseError::InvalidReplicaAssignment,
-            message: format!("replicas are assigned to other nodes, expected node {NODE_ID} alone"),
+            message: format!("invalid replica assignment, must name only node {NODE_ID}"),
         });
     }
-    // An array of a request is short; see `ARRAY_LENGTH_MAX`.
+    // Never overflows: `ARRAY_LENGTH_MAX` limits the assignments.
     Ok(i32::try_from(assignments.len()).unwrap_or(i32::MAX))
 }
 
-fn is_here(assignment: &CreatableReplicaAssignment) -> bool {
+fn is_on_this_node(assignment: &CreatableReplicaAssignment) -> bool {
     assignment.broker_ids == [BrokerId(NODE_ID)]
 }
 
-/// Leaves the choice to the broker.
+/// Requests the broker's default.
 const DEFAULT: i16 = -1;
-/// There is one node.
 const REPLICATION_FACTOR: i16 = 1;

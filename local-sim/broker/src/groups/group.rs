@@ -1,12 +1,12 @@
-//! One group: its members, and the rounds in which they share partitions out.
+//! One group: its members, and the rebalances that assign partitions to them.
 //!
 //! ```text
-//!           join                 all have joined, or time is up
-//!   Empty ───────▶ Preparing ──────────────────────────────────▶ Completing ─┐ the leader has
-//!     ▲                │  ▲                                          │       │ assigned
-//!     └─ nobody left ──┘  └── join, leave, a session that ends ──────┴─ Stable ◀┘
+//!           join            all have joined, or rebalance timeout
+//!   Empty ───────▶ Preparing ──────────────────────────────────▶ Completing ─┐ the leader sends
+//!     ▲                │  ▲                                          │       │ assignments
+//!     └─ no members ───┘  └── join, leave, session timeout ──────────┴─ Stable ◀┘
 //! ```
-//! The clock is the caller's: every method is told what time it is.
+//! The caller passes the current time to every method.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ use uuid::Uuid;
 
 use super::{
     member::{Client, Join, JoinError, Joined, Member, Reply},
-    offsets::{Committed, Offsets, Place},
+    offsets::{Committed, Offsets, PartitionKey},
 };
 use crate::limits::{MEMBER_BYTES_MAX, SESSION_TIMEOUT_MAX, SESSION_TIMEOUT_MIN};
 
-/// What the leader assigns, by member.
+/// The leader's assignments, by member id.
 pub(crate) type Assignments = BTreeMap<String, Bytes>;
 
-/// A group.
+/// A consumer group.
 #[derive(Debug)]
 pub(crate) struct Group {
     phase: Phase,
@@ -33,21 +33,21 @@ pub(crate) struct Group {
     protocol: String,
     leader: String,
     members: BTreeMap<String, Member>,
-    /// Ids that clients are to come back with, and until when.
-    invited: BTreeMap<String, Instant>,
-    used: Instant,
-    /// How far it has come.
+    /// Assigned member ids that have not joined yet, and when the group stops waiting for them.
+    pending: BTreeMap<String, Instant>,
+    last_active: Instant,
+    /// The committed offsets.
     pub(super) offsets: Offsets,
 }
 
-/// Who speaks: a member in a generation.
+/// The member id and generation of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Identity<'a> {
     pub(crate) member: &'a str,
     pub(crate) generation: i32,
 }
 
-/// A group as tools show it.
+/// The description of a group, for administration tools.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(crate) state: &'static str,
@@ -56,7 +56,7 @@ pub(crate) struct Description {
     pub(crate) members: Vec<MemberDescription>,
 }
 
-/// A member as tools show it.
+/// The description of a member, for administration tools.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MemberDescription {
     pub(crate) id: String,
@@ -67,19 +67,19 @@ pub(crate) struct MemberDescription {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Nobody is there.
+    /// The group has no members.
     Empty,
-    /// Members are to join until then.
+    /// Members must join until this time.
     Preparing(Instant),
-    /// All have joined; they are to fetch their assignments until then.
+    /// All members have joined, and must request their assignments until this time.
     Completing(Instant),
-    /// Everybody knows what to read.
+    /// All members have an assignment.
     Stable,
 }
 
 impl Identity<'_> {
-    /// Whether it is a client that only commits, without being a member of anything.
-    pub(super) fn is_nobody(&self) -> bool {
+    /// Whether the client commits offsets without being a member.
+    pub(super) fn is_standalone(&self) -> bool {
         self.generation < 0
     }
 }
@@ -93,51 +93,51 @@ impl Group {
             protocol: String::new(),
             leader: String::new(),
             members: BTreeMap::new(),
-            invited: BTreeMap::new(),
-            used: now,
+            pending: BTreeMap::new(),
+            last_active: now,
             offsets: Offsets::new(),
         }
     }
 
-    /// The members, those included that were only given an id.
+    /// The number of members, including pending ones.
     pub(super) fn size(&self) -> usize {
-        self.members.len() + self.invited.len()
+        self.members.len() + self.pending.len()
     }
 
     pub(super) fn protocol_type(&self) -> &str {
         &self.protocol_type
     }
 
-    /// When somebody last spoke to it.
-    pub(super) fn used(&self) -> Instant {
-        self.used
+    /// The time of the last request.
+    pub(super) fn last_active(&self) -> Instant {
+        self.last_active
     }
 
     pub(super) fn is_empty(&mut self, now: Instant) -> bool {
-        self.pass(now);
+        self.advance(now);
         self.size() == 0
     }
 
-    /// Takes a client in. It is answered when all have joined.
+    /// Adds a client to the group. It gets the response when all members have joined.
     pub(super) fn join(
         &mut self,
         now: Instant,
         mut join: Join,
         reply: Reply<Joined>,
     ) -> Result<(), JoinError> {
-        self.hear(now);
-        self.vet(&join)?;
+        self.record_activity(now);
+        self.validate(&join)?;
         if join.member_id.is_empty() {
             join.member_id = format!("{}-{}", join.client.id, Uuid::new_v4());
-            if join.comes_back {
+            if join.requires_member_id {
                 let until = now + join.session_timeout;
-                self.invited.insert(join.member_id.clone(), until);
+                self.pending.insert(join.member_id.clone(), until);
                 return Err(JoinError::MemberIdRequired(join.member_id));
             }
         } else if self.members.contains_key(&join.member_id) {
             self.rejoin(now, join, reply);
             return Ok(());
-        } else if self.invited.remove(&join.member_id).is_none() {
+        } else if self.pending.remove(&join.member_id).is_none() {
             return Err(ResponseError::UnknownMemberId.into());
         }
         self.protocol_type.clone_from(&join.protocol_type);
@@ -149,7 +149,7 @@ impl Group {
         Ok(())
     }
 
-    /// Gives a member its assignment once the leader has assigned.
+    /// Sends a member its assignment as soon as the leader has sent all assignments.
     pub(super) fn sync(
         &mut self,
         now: Instant,
@@ -157,10 +157,10 @@ impl Group {
         mut assignments: Assignments,
         reply: Reply<Bytes>,
     ) -> Result<(), ResponseError> {
-        self.hear(now);
+        self.record_activity(now);
         let is_leader = identity.member == self.leader;
         let phase = self.phase;
-        let member = self.member(now, identity)?;
+        let member = self.current_member(now, identity)?;
         match phase {
             Phase::Empty => return Err(ResponseError::UnknownMemberId),
             Phase::Preparing(_) => return Err(ResponseError::RebalanceInProgress),
@@ -178,7 +178,7 @@ impl Group {
             self.phase = Phase::Stable;
             for (id, member) in &mut self.members {
                 member.assignment = assignments.remove(id).unwrap_or_default();
-                member.touch(now);
+                member.extend_session(now);
                 if let Some(reply) = member.syncing.take() {
                     let _ = reply.send(Ok(member.assignment.clone()));
                 }
@@ -192,8 +192,8 @@ impl Group {
         now: Instant,
         identity: Identity<'_>,
     ) -> Result<(), ResponseError> {
-        self.hear(now);
-        self.member(now, identity)?;
+        self.record_activity(now);
+        self.current_member(now, identity)?;
         match self.phase {
             Phase::Empty => Err(ResponseError::UnknownMemberId),
             Phase::Preparing(_) => Err(ResponseError::RebalanceInProgress),
@@ -202,9 +202,9 @@ impl Group {
     }
 
     pub(super) fn leave(&mut self, now: Instant, member: &str) -> Result<(), ResponseError> {
-        self.hear(now);
-        if self.invited.remove(member).is_some() {
-            self.pass(now);
+        self.record_activity(now);
+        if self.pending.remove(member).is_some() {
+            self.advance(now);
             return Ok(());
         }
         if !self.members.contains_key(member) {
@@ -214,16 +214,16 @@ impl Group {
         Ok(())
     }
 
-    /// Stores offsets: those of a member of this generation, or of a client that is none while nobody else is.
+    /// Stores the offsets of a current member, or of a standalone client if there are no members.
     pub(super) fn commit(
         &mut self,
         now: Instant,
         identity: Identity<'_>,
-        offsets: Vec<(Place, Committed)>,
+        offsets: Vec<(PartitionKey, Committed)>,
     ) -> Result<(), ResponseError> {
-        self.hear(now);
-        if !(identity.is_nobody() && self.members.is_empty()) {
-            self.member(now, identity)?;
+        self.record_activity(now);
+        if !(identity.is_standalone() && self.members.is_empty()) {
+            self.current_member(now, identity)?;
             if let Phase::Completing(_) = self.phase {
                 return Err(ResponseError::RebalanceInProgress);
             }
@@ -233,7 +233,7 @@ impl Group {
     }
 
     pub(super) fn describe(&mut self, now: Instant) -> Description {
-        self.pass(now);
+        self.advance(now);
         let members = self.members.iter().map(|(id, member)| MemberDescription {
             id: id.clone(),
             client: member.client.clone(),
@@ -253,50 +253,50 @@ impl Group {
         }
     }
 
-    /// Lets time pass: ends sessions and rounds. Returns when it is to pass again, if nothing else happens.
-    pub(super) fn pass(&mut self, now: Instant) -> Option<Instant> {
-        self.invited.retain(|_, until| *until > now);
-        let expired = self.ids(|member| member.is_expired(now));
+    /// Advances the group to `now`: ends sessions and rebalances. Returns the next deadline.
+    pub(super) fn advance(&mut self, now: Instant) -> Option<Instant> {
+        self.pending.retain(|_, until| *until > now);
+        let expired = self.member_ids(|member| member.is_expired(now));
         if !expired.is_empty() {
             self.remove(now, &expired);
         }
         match self.phase {
-            Phase::Preparing(end) if end <= now || self.has_everybody() => {
-                let missing = self.ids(|member| member.joining.is_none());
+            Phase::Preparing(end) if end <= now || self.all_joined() => {
+                let missing = self.member_ids(|member| member.joining.is_none());
                 self.members.retain(|id, _| !missing.contains(id));
-                self.complete(now);
+                self.complete_join(now);
             }
             Phase::Completing(end) if end <= now => {
-                let missing = self.ids(|member| member.syncing.is_none());
+                let missing = self.member_ids(|member| member.syncing.is_none());
                 self.remove(now, &missing);
             }
             Phase::Empty | Phase::Preparing(_) | Phase::Completing(_) | Phase::Stable => {}
         }
-        self.next()
+        self.next_deadline()
     }
 
-    /// When something is due.
-    fn next(&self) -> Option<Instant> {
-        let round = match self.phase {
+    /// Returns the next time at which a session or a rebalance ends.
+    fn next_deadline(&self) -> Option<Instant> {
+        let rebalance = match self.phase {
             Phase::Preparing(end) | Phase::Completing(end) => Some(end),
             Phase::Empty | Phase::Stable => None,
         };
-        let members = self.members.values().filter(|member| !member.waits());
-        let sessions = members.map(|member| member.expires);
+        let members = self.members.values().filter(|member| !member.is_waiting());
+        let sessions = members.map(|member| member.session_deadline);
         sessions
-            .chain(self.invited.values().copied())
-            .chain(round)
+            .chain(self.pending.values().copied())
+            .chain(rebalance)
             .min()
     }
 
-    /// Somebody speaks to the group.
-    fn hear(&mut self, now: Instant) {
-        self.used = now;
-        self.pass(now);
+    /// Records the time of a request, and advances the group to it.
+    fn record_activity(&mut self, now: Instant) {
+        self.last_active = now;
+        self.advance(now);
     }
 
-    /// Whether a client can be a member beside those that are.
-    fn vet(&self, join: &Join) -> Result<(), ResponseError> {
+    /// Checks whether a client can join the other members.
+    fn validate(&self, join: &Join) -> Result<(), ResponseError> {
         if !(SESSION_TIMEOUT_MIN..=SESSION_TIMEOUT_MAX).contains(&join.session_timeout) {
             return Err(ResponseError::InvalidSessionTimeout);
         }
@@ -308,19 +308,19 @@ impl Group {
             let members = self.members.iter();
             members.filter(|(id, _)| **id != join.member_id)
         };
-        let is_type = !join.protocol_type.is_empty()
+        let is_same_type = !join.protocol_type.is_empty()
             && (others().count() == 0 || join.protocol_type == self.protocol_type);
         let mut protocols = join.protocols.iter();
         let is_shared =
-            protocols.any(|protocol| others().all(|(_, member)| member.speaks(&protocol.name)));
-        if is_type && is_shared {
+            protocols.any(|protocol| others().all(|(_, member)| member.supports(&protocol.name)));
+        if is_same_type && is_shared {
             Ok(())
         } else {
             Err(ResponseError::InconsistentGroupProtocol)
         }
     }
 
-    /// A member joins again: for a new round, or because the answer to the last one got lost.
+    /// Lets a member join again, to start a rebalance or because it missed the last response.
     fn rejoin(&mut self, now: Instant, join: Join, reply: Reply<Joined>) {
         let id = join.member_id.clone();
         let is_leader = id == self.leader;
@@ -330,23 +330,26 @@ impl Group {
         };
         let is_same = member.protocols == join.protocols;
         let assignment = std::mem::take(&mut member.assignment);
-        member.refuse(ResponseError::RebalanceInProgress);
+        member.fail_waiting(ResponseError::RebalanceInProgress);
         *member = Member {
             assignment,
             joining: Some(reply),
             ..Member::new(now, join)
         };
         match phase {
-            Phase::Completing(_) if is_same => self.announce(now, &id),
-            Phase::Stable if is_same && !is_leader => self.announce(now, &id),
+            Phase::Completing(_) if is_same => self.send_joined(now, &id),
+            Phase::Stable if is_same && !is_leader => self.send_joined(now, &id),
             Phase::Empty | Phase::Preparing(_) | Phase::Completing(_) | Phase::Stable => {
                 self.rebalance(now);
             }
         }
     }
 
-    /// The member that speaks, unless it is none of this generation.
-    fn member(
+    /// Finds the member of a request and extends its session.
+    ///
+    /// # Errors
+    /// Fails if the member is unknown or the generation is not current.
+    fn current_member(
         &mut self,
         now: Instant,
         identity: Identity<'_>,
@@ -358,54 +361,54 @@ impl Group {
         if identity.generation != self.generation {
             return Err(ResponseError::IllegalGeneration);
         }
-        member.touch(now);
+        member.extend_session(now);
         Ok(member)
     }
 
-    fn ids(&self, which: impl Fn(&Member) -> bool) -> Vec<String> {
-        let members = self.members.iter().filter(|(_, member)| which(member));
+    fn member_ids(&self, predicate: impl Fn(&Member) -> bool) -> Vec<String> {
+        let members = self.members.iter().filter(|(_, member)| predicate(member));
         members.map(|(id, _)| id.clone()).collect()
     }
 
     fn remove(&mut self, now: Instant, ids: &[String]) {
         for id in ids {
             if let Some(mut member) = self.members.remove(id) {
-                member.refuse(ResponseError::UnknownMemberId);
+                member.fail_waiting(ResponseError::UnknownMemberId);
             }
         }
         self.rebalance(now);
     }
 
-    /// Begins a round, or looks whether the one under way is complete.
+    /// Starts a rebalance unless one is in progress. Ends the join phase if all have joined.
     fn rebalance(&mut self, now: Instant) {
         if !matches!(self.phase, Phase::Preparing(_)) {
             for member in self.members.values_mut() {
                 if let Some(reply) = member.syncing.take() {
-                    // While it waited it could not be heard of.
-                    member.touch(now);
+                    // The member could not send heartbeats while it waited.
+                    member.extend_session(now);
                     let _ = reply.send(Err(ResponseError::RebalanceInProgress));
                 }
             }
-            self.phase = Phase::Preparing(now + self.round());
+            self.phase = Phase::Preparing(now + self.rebalance_timeout());
         }
-        if self.has_everybody() {
-            self.complete(now);
+        if self.all_joined() {
+            self.complete_join(now);
         }
     }
 
-    /// How long members have for each half of a round: as long as the slowest of them wants.
-    fn round(&self) -> std::time::Duration {
-        let rounds = self.members.values().map(|member| member.rebalance_timeout);
-        rounds.max().unwrap_or_default()
+    /// The timeout of each phase of a rebalance: the longest rebalance timeout of any member.
+    fn rebalance_timeout(&self) -> std::time::Duration {
+        let timeouts = self.members.values().map(|member| member.rebalance_timeout);
+        timeouts.max().unwrap_or_default()
     }
 
-    fn has_everybody(&self) -> bool {
-        self.invited.is_empty() && self.members.values().all(|member| member.joining.is_some())
+    fn all_joined(&self) -> bool {
+        self.pending.is_empty() && self.members.values().all(|member| member.joining.is_some())
     }
 
-    /// Ends the first half of a round with the members that have joined.
-    fn complete(&mut self, now: Instant) {
-        // Generations are positive: the first one after the last is 1 again.
+    /// Ends the join phase with the members that have joined.
+    fn complete_join(&mut self, now: Instant) {
+        // Generations are positive, so the one after the largest is 1.
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         if self.members.is_empty() {
             self.phase = Phase::Empty;
@@ -417,16 +420,16 @@ impl Group {
             let first = self.members.keys().next();
             self.leader = first.cloned().unwrap_or_default();
         }
-        self.protocol = self.elect();
-        self.phase = Phase::Completing(now + self.round());
-        for id in self.ids(|_| true) {
-            self.announce(now, &id);
+        self.protocol = self.choose_protocol();
+        self.phase = Phase::Completing(now + self.rebalance_timeout());
+        for id in self.member_ids(|_| true) {
+            self.send_joined(now, &id);
         }
     }
 
-    /// The protocol that most members like best, of those that all speak.
-    fn elect(&self) -> String {
-        let is_shared = |name: &str| self.members.values().all(|member| member.speaks(name));
+    /// Chooses the protocol that most members prefer, among those that all members support.
+    fn choose_protocol(&self) -> String {
+        let is_shared = |name: &str| self.members.values().all(|member| member.supports(name));
         let mut votes = BTreeMap::<&str, usize>::new();
         for member in self.members.values() {
             let mut protocols = member.protocols.iter();
@@ -438,8 +441,8 @@ impl Group {
         most.map(|(name, _)| name.to_owned()).unwrap_or_default()
     }
 
-    /// Tells a member that waits for it how the round has ended.
-    fn announce(&mut self, now: Instant, id: &str) {
+    /// Sends a waiting member the result of the join phase.
+    fn send_joined(&mut self, now: Instant, id: &str) {
         let members = if *id == self.leader {
             let members = self.members.iter();
             members
@@ -456,7 +459,7 @@ impl Group {
             members,
         };
         if let Some(member) = self.members.get_mut(id) {
-            member.touch(now);
+            member.extend_session(now);
             if let Some(reply) = member.joining.take() {
                 let _ = reply.send(Ok(joined));
             }

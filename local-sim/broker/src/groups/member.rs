@@ -1,4 +1,4 @@
-//! A member of a group.
+//! A member of a group, and the request to become one.
 
 use std::time::Duration;
 
@@ -6,60 +6,60 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use tokio::{sync::oneshot, time::Instant};
 
-/// Where a waiting member gets its answer.
+/// Sends the response to a waiting member.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, ResponseError>>;
 
-/// A client that wants to be a member.
+/// A client's request to join a group.
 #[derive(Debug, Clone)]
 pub(crate) struct Join {
-    /// The id it was given; empty for a new one.
+    /// The assigned member id. Empty for a new member.
     pub(crate) member_id: String,
     pub(crate) client: Client,
     pub(crate) session_timeout: Duration,
     pub(crate) rebalance_timeout: Duration,
     pub(crate) protocol_type: String,
-    /// Those that it speaks, the one it likes best first.
+    /// The supported protocols, in order of preference.
     pub(crate) protocols: Vec<Protocol>,
-    /// Whether it comes back where it is only given an id.
-    pub(crate) comes_back: bool,
+    /// Whether a new member must first get an id and join again with it (KIP-394).
+    pub(crate) requires_member_id: bool,
 }
 
-/// Who a member is to people.
+/// Identifies a member's client to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Client {
     pub(crate) id: String,
     pub(crate) host: String,
 }
 
-/// A way of sharing partitions out, with what a member tells the leader for it.
+/// An assignment protocol, with a member's metadata for the leader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Protocol {
     pub(crate) name: String,
     pub(crate) metadata: Bytes,
 }
 
-/// What a member learns when all have joined.
+/// The result of joining, once all members have joined.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
     pub(crate) generation: i32,
     pub(crate) protocol: String,
     pub(crate) leader: String,
     pub(crate) member_id: String,
-    /// For the leader: every member, and what it tells.
+    /// Every member and its metadata. Empty except for the leader.
     pub(crate) members: Vec<(String, Bytes)>,
 }
 
-/// A member, and what it waits for.
+/// A member, and the responses that it waits for.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) client: Client,
     pub(super) session_timeout: Duration,
     pub(super) rebalance_timeout: Duration,
     pub(super) protocols: Vec<Protocol>,
-    /// What it is to read, in words of its own protocol.
+    /// The member's assignment, encoded by the protocol.
     pub(super) assignment: Bytes,
-    /// When its session ends, unless it is heard of before.
-    pub(super) expires: Instant,
+    /// When the session ends unless the member sends a request.
+    pub(super) session_deadline: Instant,
     pub(super) joining: Option<Reply<Joined>>,
     pub(super) syncing: Option<Reply<Bytes>>,
 }
@@ -67,7 +67,7 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn new(now: Instant, join: Join) -> Self {
         Self {
-            expires: now + join.session_timeout,
+            session_deadline: now + join.session_timeout,
             client: join.client,
             session_timeout: join.session_timeout,
             rebalance_timeout: join.rebalance_timeout,
@@ -78,26 +78,26 @@ impl Member {
         }
     }
 
-    /// It was heard of.
-    pub(super) fn touch(&mut self, now: Instant) {
-        self.expires = now + self.session_timeout;
+    /// Restarts the session timeout.
+    pub(super) fn extend_session(&mut self, now: Instant) {
+        self.session_deadline = now + self.session_timeout;
     }
 
-    /// Whether its session has ended. While it waits for others it need not be heard of.
+    /// Whether the session has ended. It does not end while the member waits for a response.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
-        !self.waits() && self.expires <= now
+        !self.is_waiting() && self.session_deadline <= now
     }
 
-    /// Whether it waits for an answer.
-    pub(super) fn waits(&self) -> bool {
+    /// Whether the member waits for a response.
+    pub(super) fn is_waiting(&self) -> bool {
         self.joining.is_some() || self.syncing.is_some()
     }
 
-    pub(super) fn speaks(&self, protocol: &str) -> bool {
+    pub(super) fn supports(&self, protocol: &str) -> bool {
         self.protocols.iter().any(|it| it.name == protocol)
     }
 
-    /// What it tells the leader in this protocol.
+    /// The member's metadata for a protocol.
     pub(super) fn metadata(&self, protocol: &str) -> Bytes {
         let mut protocols = self.protocols.iter();
         protocols
@@ -106,9 +106,9 @@ impl Member {
             .unwrap_or_default()
     }
 
-    /// Answers whatever it waits for.
-    pub(super) fn refuse(&mut self, error: ResponseError) {
-        // Whoever is not there any more misses nothing.
+    /// Answers the requests that the member waits for with an error.
+    pub(super) fn fail_waiting(&mut self, error: ResponseError) {
+        // Sending fails if the client has disconnected, which does not matter.
         if let Some(reply) = self.joining.take() {
             let _ = reply.send(Err(error));
         }
@@ -118,17 +118,17 @@ impl Member {
     }
 }
 
-/// Why a client is not a member.
+/// Why a client cannot join.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum JoinError {
-    /// It is to come back with this id (KIP-394).
+    /// The client must join again with this member id (KIP-394).
     MemberIdRequired(String),
-    /// It cannot be one.
-    Refused(ResponseError),
+    /// The join is rejected.
+    Rejected(ResponseError),
 }
 
 impl From<ResponseError> for JoinError {
     fn from(error: ResponseError) -> Self {
-        Self::Refused(error)
+        Self::Rejected(error)
     }
 }

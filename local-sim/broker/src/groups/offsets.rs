@@ -1,20 +1,20 @@
-//! How far a group has come.
+//! The committed offsets of a group.
 
 use std::collections::BTreeMap;
 
-/// A topic and a partition of it.
-pub(crate) type Place = (String, i32);
+/// A topic name and a partition index.
+pub(crate) type PartitionKey = (String, i32);
 
-/// The offsets of a group, by their places.
-pub(crate) type Offsets = BTreeMap<Place, Committed>;
+/// The committed offsets of a group, by partition.
+pub(crate) type Offsets = BTreeMap<PartitionKey, Committed>;
 
-/// The next record that a group will read in a partition.
+/// A committed offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Committed {
-    /// Its offset.
+    /// The offset of the next record to read.
     pub(crate) offset: i64,
-    /// What the committer knew of the partition's leader.
+    /// The partition's leader epoch as known to the committer.
     pub(crate) leader_epoch: i32,
-    /// The committer's own note.
+    /// A free-form text from the committer.
     pub(crate) metadata: String,
 }

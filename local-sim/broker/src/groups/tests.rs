@@ -1,4 +1,4 @@
-//! Groups as time passes, without waiting for it.
+//! Tests the state machine of a group with simulated time.
 
 use std::time::Duration;
 
@@ -9,31 +9,35 @@ use super::*;
 use crate::groups::Protocol;
 
 const SESSION: Duration = Duration::from_secs(10);
-const ROUND: Duration = Duration::from_secs(30);
+const REBALANCE: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What a member was told, as far as it was.
-type Told<T> = oneshot::Receiver<Result<T, ResponseError>>;
+/// Receives the response to a request of a member.
+type Response<T> = oneshot::Receiver<Result<T, ResponseError>>;
 
-struct Scene {
+struct Harness {
     group: Group,
     now: Instant,
 }
 
-impl Scene {
+impl Harness {
     fn new() -> Self {
         let now = Instant::now();
         let group = Group::new(now);
         Self { group, now }
     }
 
-    /// Joins as an older client does, which needs no invitation.
-    fn join(&mut self, member: &str) -> Result<Told<Joined>, JoinError> {
+    /// Joins as an older client does, without getting a member id first.
+    fn join(&mut self, member: &str) -> Result<Response<Joined>, JoinError> {
         self.join_with(member, &["range"])
     }
 
-    fn join_with(&mut self, member: &str, protocols: &[&str]) -> Result<Told<Joined>, JoinError> {
-        let (reply, told) = oneshot::channel();
+    fn join_with(
+        &mut self,
+        member: &str,
+        protocols: &[&str],
+    ) -> Result<Response<Joined>, JoinError> {
+        let (reply, response) = oneshot::channel();
         let protocol = |name: &&str| Protocol {
             name: (*name).to_owned(),
             metadata: Bytes::new(),
@@ -45,16 +49,16 @@ impl Scene {
                 host: String::new(),
             },
             session_timeout: SESSION,
-            rebalance_timeout: ROUND,
+            rebalance_timeout: REBALANCE,
             protocol_type: "consumer".to_owned(),
             protocols: protocols.iter().map(protocol).collect(),
-            comes_back: false,
+            requires_member_id: false,
         };
-        self.group.join(self.now, join, reply).map(|()| told)
+        self.group.join(self.now, join, reply).map(|()| response)
     }
 
-    fn sync(&mut self, member: &str, generation: i32) -> Result<Told<Bytes>, ResponseError> {
-        let (reply, told) = oneshot::channel();
+    fn sync(&mut self, member: &str, generation: i32) -> Result<Response<Bytes>, ResponseError> {
+        let (reply, response) = oneshot::channel();
         let identity = Identity { member, generation };
         let all = self.group.members.keys();
         let assignments = all
@@ -62,7 +66,7 @@ impl Scene {
             .collect();
         self.group
             .sync(self.now, identity, assignments, reply)
-            .map(|()| told)
+            .map(|()| response)
     }
 
     fn heartbeat(&mut self, member: &str, generation: i32) -> Result<(), ResponseError> {
@@ -70,242 +74,244 @@ impl Scene {
             .heartbeat(self.now, Identity { member, generation })
     }
 
-    fn after(&mut self, time: Duration) -> Phase {
+    fn advance(&mut self, time: Duration) -> Phase {
         self.now += time;
-        self.group.pass(self.now);
+        self.group.advance(self.now);
         self.group.phase
     }
 
-    /// Two members that know what to read; the first leads.
-    fn of_two() -> (Self, String, String) {
-        let mut scene = Self::new();
-        let one = told(scene.join("")).member_id;
-        let mut two = scene.join("").unwrap();
-        assert_eq!(told(scene.join(&one)).leader, one);
+    /// Creates a stable group of two members. The first is the leader.
+    fn with_two_members() -> (Self, String, String) {
+        let mut harness = Self::new();
+        let one = joined(harness.join("")).member_id;
+        let mut two = harness.join("").unwrap();
+        assert_eq!(joined(harness.join(&one)).leader, one);
         let two = two.try_recv().unwrap().unwrap().member_id;
-        let mut share = scene.sync(&two, 2).unwrap();
-        assert!(share.try_recv().is_err());
-        assert_eq!(told_share(scene.sync(&one, 2)), one);
-        assert_eq!(share.try_recv().unwrap().unwrap(), two);
-        assert_eq!(scene.group.phase, Phase::Stable);
-        (scene, one, two)
+        let mut assignment = harness.sync(&two, 2).unwrap();
+        assert!(assignment.try_recv().is_err());
+        assert_eq!(synced(harness.sync(&one, 2)), one);
+        assert_eq!(assignment.try_recv().unwrap().unwrap(), two);
+        assert_eq!(harness.group.phase, Phase::Stable);
+        (harness, one, two)
     }
 }
 
-fn told(answer: Result<Told<Joined>, JoinError>) -> Joined {
-    answer.unwrap().try_recv().unwrap().unwrap()
+fn joined(response: Result<Response<Joined>, JoinError>) -> Joined {
+    response.unwrap().try_recv().unwrap().unwrap()
 }
 
-fn told_share(answer: Result<Told<Bytes>, ResponseError>) -> Bytes {
-    answer.unwrap().try_recv().unwrap().unwrap()
+fn synced(response: Result<Response<Bytes>, ResponseError>) -> Bytes {
+    response.unwrap().try_recv().unwrap().unwrap()
 }
 
 #[test]
-fn a_member_that_is_not_heard_of_is_gone_and_the_others_join_again() {
-    let (mut scene, one, two) = Scene::of_two();
-    scene.after(SESSION - SECOND);
-    assert_eq!(scene.heartbeat(&one, 2), Ok(()));
-    scene.after(SECOND);
+fn an_expired_session_removes_the_member_and_starts_a_rebalance() {
+    let (mut harness, one, two) = Harness::with_two_members();
+    harness.advance(SESSION - SECOND);
+    assert_eq!(harness.heartbeat(&one, 2), Ok(()));
+    harness.advance(SECOND);
     assert_eq!(
-        scene.heartbeat(&one, 2),
+        harness.heartbeat(&one, 2),
         Err(ResponseError::RebalanceInProgress)
     );
     assert_eq!(
-        scene.heartbeat(&two, 2),
+        harness.heartbeat(&two, 2),
         Err(ResponseError::UnknownMemberId)
     );
-    assert_eq!(told(scene.join(&one)).generation, 3);
+    assert_eq!(joined(harness.join(&one)).generation, 3);
 }
 
 #[test]
-fn a_leader_that_is_gone_is_followed_by_another() {
-    let (mut scene, one, two) = Scene::of_two();
-    scene.group.leave(scene.now, &one).unwrap();
-    let joined = told(scene.join(&two));
+fn another_member_becomes_leader_after_the_leader_leaves() {
+    let (mut harness, one, two) = Harness::with_two_members();
+    harness.group.leave(harness.now, &one).unwrap();
+    let joined = joined(harness.join(&two));
     assert_eq!((joined.generation, &joined.leader), (3, &two));
     assert_eq!(joined.members.len(), 1);
 }
 
 #[test]
-fn a_round_waits_no_longer_than_its_members_want() {
-    let (mut scene, one, two) = Scene::of_two();
-    let mut third = scene.join("").unwrap();
-    let mut again = scene.join(&one).unwrap();
-    // The second is heard of, but does not join.
+fn a_member_that_does_not_rejoin_within_the_rebalance_timeout_is_removed() {
+    let (mut harness, one, two) = Harness::with_two_members();
+    let mut third = harness.join("").unwrap();
+    let mut again = harness.join(&one).unwrap();
+    // The second member sends heartbeats, but does not join.
     for _ in 0..29 {
-        scene.after(SECOND);
-        let _ = scene.heartbeat(&two, 2);
+        harness.advance(SECOND);
+        let _ = harness.heartbeat(&two, 2);
     }
     assert!(again.try_recv().is_err() && third.try_recv().is_err());
-    scene.after(SECOND);
+    harness.advance(SECOND);
     assert_eq!(again.try_recv().unwrap().unwrap().members.len(), 2);
     assert_eq!(third.try_recv().unwrap().unwrap().generation, 3);
     assert_eq!(
-        scene.heartbeat(&two, 2),
+        harness.heartbeat(&two, 2),
         Err(ResponseError::UnknownMemberId)
     );
 }
 
 #[test]
-fn a_leader_that_does_not_assign_is_left_behind() {
-    let mut scene = Scene::new();
-    let one = told(scene.join("")).member_id;
-    let mut two = scene.join("").unwrap();
-    scene.join(&one).unwrap();
+fn a_leader_that_sends_no_assignments_is_removed() {
+    let mut harness = Harness::new();
+    let one = joined(harness.join("")).member_id;
+    let mut two = harness.join("").unwrap();
+    harness.join(&one).unwrap();
     let two = two.try_recv().unwrap().unwrap().member_id;
-    let mut share = scene.sync(&two, 2).unwrap();
+    let mut assignment = harness.sync(&two, 2).unwrap();
     for _ in 0..30 {
-        scene.after(SECOND);
-        let _ = scene.heartbeat(&one, 2);
+        harness.advance(SECOND);
+        let _ = harness.heartbeat(&one, 2);
     }
     assert_eq!(
-        share.try_recv().unwrap(),
+        assignment.try_recv().unwrap(),
         Err(ResponseError::RebalanceInProgress)
     );
-    assert_eq!(told(scene.join(&two)).leader, two);
+    assert_eq!(joined(harness.join(&two)).leader, two);
 }
 
 #[test]
-fn an_invited_client_is_waited_for_until_its_session_would_have_ended() {
-    let (mut scene, one, _) = Scene::of_two();
-    scene
+fn a_rebalance_waits_for_a_pending_member_until_its_session_timeout() {
+    let (mut harness, one, _) = Harness::with_two_members();
+    harness
         .group
-        .invited
-        .insert("late".to_owned(), scene.now + SESSION);
-    let mut again = scene.group_joins_again();
-    scene.after(SESSION - SECOND);
+        .pending
+        .insert("late".to_owned(), harness.now + SESSION);
+    let mut again = harness.rejoin_all();
+    harness.advance(SESSION - SECOND);
     assert!(again.try_recv().is_err());
-    scene.after(SECOND);
+    harness.advance(SECOND);
     assert_eq!(again.try_recv().unwrap().unwrap().leader, one);
 }
 
-impl Scene {
-    /// Every member joins again with another protocol; what the first is told.
-    fn group_joins_again(&mut self) -> Told<Joined> {
+impl Harness {
+    /// Lets every member join again with another protocol. Returns the leader's response.
+    fn rejoin_all(&mut self) -> Response<Joined> {
         let ids: Vec<String> = self.group.members.keys().cloned().collect();
         let leader = self.group.leader.clone();
-        let mut first = None;
+        let mut leaders = None;
         for id in ids {
-            let told = self.join_with(&id, &["range", "sticky"]).unwrap();
+            let response = self.join_with(&id, &["range", "sticky"]).unwrap();
             if id == leader {
-                first = Some(told);
+                leaders = Some(response);
             }
         }
-        first.unwrap()
+        leaders.unwrap()
     }
 }
 
 #[test]
-fn a_follower_that_joins_again_unchanged_disturbs_nobody() {
-    let (mut scene, one, two) = Scene::of_two();
-    assert_eq!(told(scene.join(&two)).generation, 2);
-    assert_eq!(told_share(scene.sync(&two, 2)), two);
-    assert_eq!(scene.heartbeat(&one, 2), Ok(()));
-    // The leader joins again because it wants to share out anew.
-    assert!(scene.join(&one).unwrap().try_recv().is_err());
+fn a_follower_that_rejoins_unchanged_does_not_start_a_rebalance() {
+    let (mut harness, one, two) = Harness::with_two_members();
+    assert_eq!(joined(harness.join(&two)).generation, 2);
+    assert_eq!(synced(harness.sync(&two, 2)), two);
+    assert_eq!(harness.heartbeat(&one, 2), Ok(()));
+    // If the leader joins again, it wants to send new assignments.
+    assert!(harness.join(&one).unwrap().try_recv().is_err());
     assert_eq!(
-        scene.heartbeat(&two, 2),
+        harness.heartbeat(&two, 2),
         Err(ResponseError::RebalanceInProgress)
     );
 }
 
 #[test]
-fn the_protocol_is_one_that_all_speak_and_most_like() {
+fn the_protocol_is_supported_by_all_members_and_preferred_by_most() {
     let check = |members: &[&[&str]]| {
-        let mut scene = Scene::new();
+        let mut harness = Harness::new();
         let (mut ids, mut waiting) = (Vec::new(), Vec::new());
         for protocols in members {
-            // Those that wait make no round complete until the first is back.
-            match scene.join_with("", protocols) {
-                Ok(mut told) => match told.try_recv() {
+            // The first member's join completes at once; the others wait until it joins again.
+            match harness.join_with("", protocols) {
+                Ok(mut response) => match response.try_recv() {
                     Ok(joined) => ids.push(joined.unwrap().member_id),
-                    Err(_) => waiting.push(told),
+                    Err(_) => waiting.push(response),
                 },
                 Err(error) => return Err(error),
             }
         }
-        Ok(told(scene.join_with(&ids[0], members[0])).protocol)
+        Ok(joined(harness.join_with(&ids[0], members[0])).protocol)
     };
     let is = |name: &str| Ok(name.to_owned());
     assert_eq!(check(&[&["a", "b"]]), is("a"));
     assert_eq!(check(&[&["a", "b"], &["b", "a"], &["b", "a"]]), is("b"));
     assert_eq!(check(&[&["a", "b"], &["b"]]), is("b"));
-    let refused = JoinError::Refused(ResponseError::InconsistentGroupProtocol);
-    assert_eq!(check(&[&["a"], &["b"]]), Err(refused));
+    let inconsistent = JoinError::Rejected(ResponseError::InconsistentGroupProtocol);
+    assert_eq!(check(&[&["a"], &["b"]]), Err(inconsistent));
 }
 
 #[derive(Debug, Clone)]
-enum Act {
+enum Action {
     Join(usize),
     Sync(usize),
     Heartbeat(usize),
     Leave(usize),
-    Pass(u64),
+    Advance(u64),
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        4 => (0..4_usize).prop_map(Act::Join),
-        4 => (0..4_usize).prop_map(Act::Sync),
-        2 => (0..4_usize).prop_map(Act::Heartbeat),
-        1 => (0..4_usize).prop_map(Act::Leave),
-        2 => (0..12_u64).prop_map(Act::Pass),
+        4 => (0..4_usize).prop_map(Action::Join),
+        4 => (0..4_usize).prop_map(Action::Sync),
+        2 => (0..4_usize).prop_map(Action::Heartbeat),
+        1 => (0..4_usize).prop_map(Action::Leave),
+        2 => (0..12_u64).prop_map(Action::Advance),
     ]
 }
 
 proptest! {
-    /// Whatever members do, a generation has one leader, a share goes to a member of the generation that it is for, and
-    /// nobody waits beyond the ends of a round and a session.
+    /// For any sequence of requests, a generation has one leader and a member gets only its own
+    /// assignment. No join waits longer than the rebalance and session timeouts.
     #[test]
-    fn nobody_waits_for_ever_and_nobody_is_misled(acts in prop::collection::vec(act(), 0..60)) {
-        let mut scene = Scene::new();
+    fn every_join_gets_a_response_and_every_generation_has_one_leader(
+        actions in prop::collection::vec(action(), 0..60),
+    ) {
+        let mut harness = Harness::new();
         let mut ids = vec![String::new(); 4];
-        let mut joining: Vec<Option<Told<Joined>>> = (0..4).map(|_| None).collect();
+        let mut joining: Vec<Option<Response<Joined>>> = (0..4).map(|_| None).collect();
         let mut leaders = BTreeMap::new();
         let mut generations = [0; 4];
-        for act in acts {
-            match act {
-                Act::Join(who) if joining[who].is_none() => {
-                    match scene.join(&ids[who]) {
-                        Ok(told) => joining[who] = Some(told),
-                        Err(_) => ids[who].clear(),
+        for action in actions {
+            match action {
+                Action::Join(member) if joining[member].is_none() => {
+                    match harness.join(&ids[member]) {
+                        Ok(response) => joining[member] = Some(response),
+                        Err(_) => ids[member].clear(),
                     }
                 }
-                Act::Sync(who) => {
-                    if let Ok(mut told) = scene.sync(&ids[who], generations[who])
-                        && let Ok(Ok(share)) = told.try_recv()
+                Action::Sync(member) => {
+                    if let Ok(mut response) = harness.sync(&ids[member], generations[member])
+                        && let Ok(Ok(assignment)) = response.try_recv()
                     {
-                        prop_assert_eq!(share, ids[who].clone());
+                        prop_assert_eq!(assignment, ids[member].clone());
                     }
                 }
-                Act::Heartbeat(who) => drop(scene.heartbeat(&ids[who], generations[who])),
-                Act::Leave(who) => drop(scene.group.leave(scene.now, &ids[who])),
-                Act::Pass(seconds) => drop(scene.after(Duration::from_secs(seconds))),
-                Act::Join(_) => {}
+                Action::Heartbeat(member) => drop(harness.heartbeat(&ids[member], generations[member])),
+                Action::Leave(member) => drop(harness.group.leave(harness.now, &ids[member])),
+                Action::Advance(seconds) => drop(harness.advance(Duration::from_secs(seconds))),
+                Action::Join(_) => {}
             }
-            for who in 0..4 {
-                let Some(told) = &mut joining[who] else { continue };
-                match told.try_recv() {
+            for member in 0..4 {
+                let Some(response) = &mut joining[member] else { continue };
+                match response.try_recv() {
                     Ok(Ok(joined)) => {
                         let leader = leaders.entry(joined.generation).or_insert_with(|| joined.leader.clone());
                         prop_assert_eq!(&*leader, &joined.leader);
                         prop_assert_eq!(joined.members.is_empty(), joined.member_id != joined.leader);
-                        ids[who] = joined.member_id;
-                        generations[who] = joined.generation;
-                        joining[who] = None;
+                        ids[member] = joined.member_id;
+                        generations[member] = joined.generation;
+                        joining[member] = None;
                     }
                     Ok(Err(_)) | Err(TryRecvError::Closed) => {
-                        ids[who].clear();
-                        joining[who] = None;
+                        ids[member].clear();
+                        joining[member] = None;
                     }
                     Err(TryRecvError::Empty) => {}
                 }
             }
         }
-        scene.after(ROUND);
-        scene.after(ROUND + SESSION);
-        for told in joining.iter_mut().flatten() {
-            prop_assert!(!matches!(told.try_recv(), Err(TryRecvError::Empty)));
+        harness.advance(REBALANCE);
+        harness.advance(REBALANCE + SESSION);
+        for response in joining.iter_mut().flatten() {
+            prop_assert!(!matches!(response.try_recv(), Err(TryRecvError::Empty)));
         }
     }
 }

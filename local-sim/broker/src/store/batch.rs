@@ -1,4 +1,4 @@
-//! A record batch as a producer sends it: the header is checked, the records stay opaque bytes.
+//! A record batch from a producer. Its header is checked; its records stay opaque bytes.
 
 use bytes::Bytes;
 use kafka_protocol::{ResponseError, records::NO_PRODUCER_ID};
@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use crate::limits::MESSAGE_BYTES_MAX;
 
-/// Partitions have one leader for ever: this is its epoch.
+/// The leader epoch of every partition. The leader never changes.
 pub(crate) const LEADER_EPOCH: i32 = 0;
 
-/// One batch that passed every check.
+/// A validated batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     /// The number of records.
@@ -19,12 +19,12 @@ pub(crate) struct Batch {
     pub(crate) base_timestamp: i64,
     /// The largest timestamp of any record.
     pub(crate) max_timestamp: i64,
-    /// Which place the batch has among those of its producer, where that one is idempotent.
+    /// The batch's position among its producer's batches, if the producer is idempotent.
     pub(crate) sequence: Option<Sequence>,
     bytes: Bytes,
 }
 
-/// The place of a batch among those of an idempotent producer.
+/// The position of a batch among those of an idempotent producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sequence {
     /// The producer's id.
@@ -38,7 +38,10 @@ pub(crate) struct Sequence {
 }
 
 impl Batch {
-    /// Checks the bytes that a producer sent for one partition: exactly one sound batch.
+    /// Parses the bytes that a producer sent for one partition: exactly one valid batch.
+    ///
+    /// # Errors
+    /// Fails if the batch is corrupt, too large, or of a kind that the broker does not support.
     pub(crate) fn parse(bytes: Bytes) -> Result<Self, BatchError> {
         let header = BatchHeader::read(&bytes)?;
         BatchHeader::check_length(&bytes)?;
@@ -69,10 +72,11 @@ impl Batch {
         })
     }
 
-    /// A copy of the batch with its place in the log.
+    /// Returns a copy of the batch with its base offset and leader epoch.
     ///
-    /// A copy, because the bytes are a slice of the whole request, which the log would otherwise keep alive.
-    pub(crate) fn placed_at(&self, base_offset: i64) -> Bytes {
+    /// The bytes are copied because they are a slice of the whole request, which the log would
+    /// otherwise keep in memory.
+    pub(crate) fn with_base_offset(&self, base_offset: i64) -> Bytes {
         BatchHeader::place(&self.bytes, base_offset, LEADER_EPOCH)
     }
 }
@@ -100,39 +104,40 @@ impl Sequence {
     }
 }
 
-/// Why a batch is refused.
+/// Why a batch is rejected.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum BatchError {
     /// Only brokers write control batches.
-    #[error("the batch is a control batch, expected records")]
+    #[error("control batches are not accepted from producers")]
     Control,
-    /// The number of records and their offsets contradict each other.
+    /// The number of records does not match the last offset delta.
     #[error(
-        "the batch counts {count} records and ends at offset delta {last_offset_delta}, expected one less"
+        "batch has {count} records and last offset delta {last_offset_delta}, \
+         must have at least 1 record and a delta of one less"
     )]
     Count { count: i32, last_offset_delta: i32 },
-    /// The header cannot be read, or is not that of these bytes.
+    /// The header is invalid, or does not match the bytes.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// A producer id without a sequence number, or an epoch.
+    /// The batch has a producer id, but no valid sequence number or epoch.
     #[error(
-        "the batch of producer {producer_id} has epoch {epoch} and sequence {first}, expected both from 0 up"
+        "batch of producer {producer_id} has epoch {epoch} and sequence {first}, both must be at least 0"
     )]
     Sequence {
         producer_id: i64,
         epoch: i16,
         first: i32,
     },
-    /// More than a topic takes.
-    #[error("the batch has {0} bytes, at most {MESSAGE_BYTES_MAX} are allowed")]
+    /// The batch is too large.
+    #[error("batch has {0} bytes, at most {MESSAGE_BYTES_MAX} are allowed")]
     TooLarge(usize),
-    /// There are no transactions here.
-    #[error("the batch belongs to a transaction, and this broker has none")]
+    /// The broker does not support transactions.
+    #[error("transactions are not supported")]
     Transactional,
 }
 
 impl BatchError {
-    /// The error of Kafka's protocol that says so.
+    /// The matching error of Kafka's protocol.
     pub(crate) fn code(&self) -> ResponseError {
         match self {
             Self::Header(header) => match header {
@@ -152,7 +157,7 @@ impl BatchError {
     }
 }
 
-/// Adds to a sequence number, which goes on from 0 after the largest.
+/// Adds to a sequence number. The number after the largest is 0.
 pub(crate) fn wrapping_add(sequence: i32, delta: i32) -> i32 {
     sequence.wrapping_add(delta) & i32::MAX
 }
@@ -174,7 +179,7 @@ mod tests {
     const LEADER_EPOCH: Range<usize> = 12..16;
 
     #[test]
-    fn sound_batches_are_taken() {
+    fn valid_batches_are_accepted() {
         assert_eq!(check(records(1)), Ok(()));
         assert_eq!(check(records(1000)), Ok(()));
         assert_eq!(
@@ -184,11 +189,11 @@ mod tests {
             }),
             Ok(())
         );
-        assert_eq!(check(records(3).by(7, 0, 0)), Ok(()));
+        assert_eq!(check(records(3).with_producer(7, 0, 0)), Ok(()));
         let largest = MESSAGE_BYTES_MAX - BATCH_HEADER_BYTES;
         assert_eq!(
             check(Sample {
-                filling: largest,
+                payload_len: largest,
                 ..records(1)
             }),
             Ok(())
@@ -196,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_fields_are_refused() {
+    fn invalid_and_unsupported_batches_are_rejected() {
         assert_eq!(
             check(Sample {
                 magic: 0,
@@ -242,7 +247,7 @@ mod tests {
         let too_large = MESSAGE_BYTES_MAX - BATCH_HEADER_BYTES + 1;
         assert_eq!(
             check(Sample {
-                filling: too_large,
+                payload_len: too_large,
                 ..records(1)
             }),
             Err(BatchError::TooLarge(MESSAGE_BYTES_MAX + 1))
@@ -250,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_records_agrees_with_their_offsets() {
+    fn a_record_count_that_does_not_match_the_offsets_is_rejected() {
         let count = |count, last_offset_delta| {
             check(Sample {
                 count,
@@ -266,27 +271,27 @@ mod tests {
             (-1, -2),
             (i32::MIN, i32::MAX),
         ] {
-            let refused = BatchError::Count {
+            let rejected = BatchError::Count {
                 count: counted,
                 last_offset_delta,
             };
-            assert_eq!(count(counted, last_offset_delta), Err(refused));
+            assert_eq!(count(counted, last_offset_delta), Err(rejected));
         }
     }
 
     #[test]
-    fn an_idempotent_producer_has_an_epoch_and_a_sequence() {
-        let refused = |epoch, first| {
+    fn a_producer_id_requires_an_epoch_and_a_sequence() {
+        let rejected = |epoch, first| {
             Err(BatchError::Sequence {
                 producer_id: 7,
                 epoch,
                 first,
             })
         };
-        assert_eq!(check(records(1).by(7, -1, 0)), refused(-1, 0));
-        assert_eq!(check(records(1).by(7, 0, -1)), refused(0, -1));
+        assert_eq!(check(records(1).with_producer(7, -1, 0)), rejected(-1, 0));
+        assert_eq!(check(records(1).with_producer(7, 0, -1)), rejected(0, -1));
         assert_eq!(records(1).batch().sequence, None);
-        let wrapping = records(3).by(7, 1, i32::MAX).batch().sequence;
+        let wrapping = records(3).with_producer(7, 1, i32::MAX).batch().sequence;
         assert_eq!(
             wrapping,
             Some(Sequence {
@@ -299,10 +304,10 @@ mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_passes_but_in_what_the_broker_overwrites() {
-        let sound = records(2).by(7, 0, 0).bytes();
-        for bit in 0..sound.len() * 8 {
-            let mut flipped = sound.to_vec();
+    fn a_flipped_bit_is_detected_except_in_fields_that_the_broker_overwrites() {
+        let valid = records(2).with_producer(7, 0, 0).bytes();
+        for bit in 0..valid.len() * 8 {
+            let mut flipped = valid.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
             let overwritten = BASE_OFFSET.contains(&(bit / 8)) || LEADER_EPOCH.contains(&(bit / 8));
             assert_eq!(
@@ -314,15 +319,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_one_whole_batch_passes() {
-        let sound = records(1).bytes();
-        for length in 0..sound.len() {
+    fn truncated_and_multiple_batches_are_rejected() {
+        let valid = records(1).bytes();
+        for length in 0..valid.len() {
             assert!(
-                Batch::parse(sound.slice(..length)).is_err(),
+                Batch::parse(valid.slice(..length)).is_err(),
                 "{length} bytes"
             );
         }
-        let twice = [sound.clone(), sound].concat();
+        let twice = [valid.clone(), valid].concat();
         assert_eq!(
             Batch::parse(twice.into()).map(drop),
             Err(BatchError::Header(HeaderError::Several))
@@ -330,13 +335,13 @@ mod tests {
     }
 
     #[test]
-    fn a_placed_batch_is_sound_and_shares_no_memory_with_the_request() {
+    fn a_stored_batch_is_valid_and_does_not_share_the_requests_memory() {
         let sent = records(2).bytes();
-        let placed = Batch::parse(sent.clone()).unwrap().placed_at(42);
-        assert_eq!(placed[BASE_OFFSET], 42_i64.to_be_bytes());
-        assert_eq!(placed[LEADER_EPOCH], [0; 4]);
-        assert_eq!(placed[LEADER_EPOCH.end..], sent[LEADER_EPOCH.end..]);
-        assert_eq!(Batch::parse(placed.clone()).map(drop), Ok(()));
-        assert!(placed.is_unique());
+        let stored = Batch::parse(sent.clone()).unwrap().with_base_offset(42);
+        assert_eq!(stored[BASE_OFFSET], 42_i64.to_be_bytes());
+        assert_eq!(stored[LEADER_EPOCH], [0; 4]);
+        assert_eq!(stored[LEADER_EPOCH.end..], sent[LEADER_EPOCH.end..]);
+        assert_eq!(Batch::parse(stored.clone()).map(drop), Ok(()));
+        assert!(stored.is_unique());
     }
 }

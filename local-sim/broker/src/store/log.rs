@@ -1,4 +1,4 @@
-//! The log of one partition: batches in the order of their offsets, from the log start offset to the end.
+//! The log of one partition: batches from the log start offset to the log end offset.
 
 use std::collections::VecDeque;
 
@@ -8,21 +8,21 @@ use thiserror::Error;
 use super::batch::Batch;
 use crate::limits::BATCH_OVERHEAD_BYTES;
 
-/// An append-only sequence of batches that loses its oldest.
+/// An append-only sequence of batches, from which the oldest are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     entries: VecDeque<Entry>,
     start: i64,
     end: i64,
-    /// Bytes ever appended: what entries measure their distance by.
+    /// The bytes of all batches ever appended.
     appended: u64,
-    /// Bytes in memory, the entries' own included.
+    /// The memory of all entries, in bytes, including their overhead.
     cost: usize,
 }
 
-/// The offset is not between the log start offset and the end.
+/// The offset is not between the log start offset and the log end offset.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("offset {offset} is out of range, expected {start} to {end}")]
+#[error("offset {offset} is out of range, must be {start} to {end}")]
 pub(crate) struct OutOfRange {
     offset: i64,
     start: i64,
@@ -35,7 +35,7 @@ struct Entry {
     base_offset: i64,
     base_timestamp: i64,
     max_timestamp: i64,
-    /// The bytes that were appended before this batch.
+    /// The value of [`Log::appended`] before this batch.
     position: u64,
     bytes: Bytes,
 }
@@ -51,15 +51,15 @@ impl Log {
         self.end
     }
 
-    /// The bytes of memory that the batches take.
+    /// The memory that the batches take, in bytes.
     pub(crate) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Appends a batch and returns the offset of its first record, and the batch as it is stored.
+    /// Appends a batch. Returns the offset of its first record and the stored bytes.
     pub(crate) fn append(&mut self, batch: &Batch) -> (i64, Bytes) {
         let base_offset = self.end;
-        let bytes = batch.placed_at(base_offset);
+        let bytes = batch.with_base_offset(base_offset);
         self.end += i64::from(batch.count);
         let entry = Entry {
             last_offset: self.end - 1,
@@ -75,10 +75,10 @@ impl Log {
         (base_offset, bytes)
     }
 
-    /// The batches from the one with `offset` on, as many whole ones as `bytes_max` holds.
+    /// Reads whole batches, starting with the one that contains `offset`, up to `bytes_max`.
     ///
-    /// With `at_least_one`, the first goes out even where it alone is larger, so that a consumer cannot get stuck
-    /// (KIP-74).
+    /// With `at_least_one`, the first batch is returned even if it is larger than `bytes_max`, so
+    /// that a consumer always makes progress (KIP-74).
     pub(crate) fn read(
         &self,
         offset: i64,
@@ -98,17 +98,19 @@ impl Log {
         Ok(batches)
     }
 
-    /// How many bytes there are to read from the batch with `offset` on.
-    pub(crate) fn readable(&self, offset: i64) -> Result<u64, OutOfRange> {
+    /// Returns the number of bytes from the batch that contains `offset` to the end.
+    pub(crate) fn readable_bytes(&self, offset: i64) -> Result<u64, OutOfRange> {
         let first = self.entries.get(self.find(offset)?);
         Ok(first.map_or(0, |entry| self.appended - entry.position))
     }
 
-    /// The timestamp and the offset of the first batch that has a record of `timestamp` or later.
+    /// Finds the first batch with a record at or after `timestamp`.
     ///
-    /// Batches stay closed, so the answer can be some records early where the batch holds older ones too. It is never
-    /// late, as the log start offset bounds it from below.
-    pub(crate) fn since(&self, timestamp: i64) -> Option<(i64, i64)> {
+    /// Returns the timestamp and offset to report.
+    ///
+    /// The records of a batch are not read. If the batch also contains older records, the offset is
+    /// therefore too early by a few records. It is never too late.
+    pub(crate) fn offset_for_timestamp(&self, timestamp: i64) -> Option<(i64, i64)> {
         let entry = self
             .entries
             .iter()
@@ -121,7 +123,7 @@ impl Log {
         Some((found, entry.base_offset.max(self.start)))
     }
 
-    /// Forgets the records before `offset`.
+    /// Deletes the records before `offset`.
     pub(crate) fn delete_before(&mut self, offset: i64) -> Result<(), OutOfRange> {
         if offset < 0 || offset > self.end {
             return Err(self.out_of_range(offset));
@@ -137,7 +139,7 @@ impl Log {
         Ok(())
     }
 
-    /// Forgets the oldest batches until at least `cost` bytes are free, or nothing is left.
+    /// Drops the oldest batches until at least `cost` bytes are freed or the log is empty.
     pub(crate) fn drop_oldest(&mut self, cost: usize) {
         let target = self.cost.saturating_sub(cost);
         while self.cost > target {
@@ -155,7 +157,7 @@ impl Log {
         }
     }
 
-    /// The place of the batch with `offset`; the number of batches where `offset` is the end.
+    /// Returns the index of the batch with `offset`, or the number of batches for the log end.
     fn find(&self, offset: i64) -> Result<usize, OutOfRange> {
         if (self.start..=self.end).contains(&offset) {
             Ok(self
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_begins_with_the_batch_that_has_the_offset() {
+    fn a_read_starts_with_the_batch_that_contains_the_offset() {
         let log = log(&[1, 3, 2]);
         let check = |offset| {
             log.read(offset, usize::MAX, true)
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_takes_whole_batches_and_at_least_one_where_it_must() {
+    fn a_read_returns_whole_batches_and_at_least_one_if_required() {
         let log = log(&[1, 1, 1]);
         let size = records(1).bytes().len();
         let check = |bytes_max, at_least_one| log.read(0, bytes_max, at_least_one).unwrap().len();
@@ -246,22 +248,22 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_found_by_batch() {
+    fn a_timestamp_resolves_to_the_batch_that_contains_it() {
         let mut log = Log::default();
         for (base, max) in [(100, 100), (200, 300), (250, 400)] {
-            log.append(&records(2).at(base, max).batch());
+            log.append(&records(2).with_timestamps(base, max).batch());
         }
-        assert_eq!(log.since(0), Some((100, 0)));
-        assert_eq!(log.since(101), Some((200, 2)));
-        assert_eq!(log.since(201), Some((300, 2)));
-        assert_eq!(log.since(301), Some((400, 4)));
-        assert_eq!(log.since(401), None);
+        assert_eq!(log.offset_for_timestamp(0), Some((100, 0)));
+        assert_eq!(log.offset_for_timestamp(101), Some((200, 2)));
+        assert_eq!(log.offset_for_timestamp(201), Some((300, 2)));
+        assert_eq!(log.offset_for_timestamp(301), Some((400, 4)));
+        assert_eq!(log.offset_for_timestamp(401), None);
         log.delete_before(3).unwrap();
-        assert_eq!(log.since(0), Some((200, 3)));
+        assert_eq!(log.offset_for_timestamp(0), Some((200, 3)));
     }
 
     #[test]
-    fn deleting_keeps_the_batch_in_which_the_log_now_starts() {
+    fn deleting_keeps_the_batch_that_contains_the_log_start_offset() {
         let mut log = log(&[2, 2, 2]);
         assert_eq!(log.delete_before(3), Ok(()));
         assert_eq!(log.start(), 3);
@@ -280,14 +282,15 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        Append { count: i32, filling: usize },
+        Append { count: i32, payload_len: usize },
         DeleteBefore(i64),
         DropOldest(usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            (1..5, 0..300_usize).prop_map(|(count, filling)| Step::Append { count, filling }),
+            (1..5, 0..300_usize)
+                .prop_map(|(count, payload_len)| Step::Append { count, payload_len }),
             (0..100_i64).prop_map(Step::DeleteBefore),
             (0..2000_usize).prop_map(Step::DropOldest),
         ]
@@ -295,15 +298,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_in_range_can_be_read_and_every_byte_is_accounted_for(
+        fn every_offset_in_range_is_readable_and_every_byte_is_counted(
             steps in prop::collection::vec(step(), 1..60),
         ) {
             let mut log = Log::default();
             for step in steps {
                 let (start, end, cost) = (log.start(), log.end(), log.cost());
                 match step {
-                    Step::Append { count, filling } => {
-                        let (base_offset, _) = log.append(&Sample { filling, ..records(count) }.batch());
+                    Step::Append { count, payload_len } => {
+                        let (base_offset, _) = log.append(&Sample { payload_len, ..records(count) }.batch());
                         prop_assert_eq!(base_offset, end);
                         prop_assert_eq!(log.end(), end + i64::from(count));
                     }
@@ -317,7 +320,7 @@ mod tests {
                 let all = log.read(log.start(), usize::MAX, true).unwrap();
                 let bytes: usize = all.iter().map(Bytes::len).sum();
                 prop_assert_eq!(log.cost(), bytes + all.len() * BATCH_OVERHEAD_BYTES);
-                prop_assert_eq!(log.readable(log.start()), Ok(bytes as u64));
+                prop_assert_eq!(log.readable_bytes(log.start()), Ok(bytes as u64));
                 for offset in log.start()..log.end() {
                     let first = log.read(offset, 0, true).unwrap().remove(0);
                     let batch = Batch::parse(first.clone()).unwrap();

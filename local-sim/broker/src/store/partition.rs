@@ -1,4 +1,4 @@
-//! A partition: its log and its producers under one lock, and a signal for those that wait for records.
+//! A partition: its log and producers under one lock, and a signal that wakes waiting fetches.
 
 use std::{ops::Range, sync::Arc};
 
@@ -10,7 +10,7 @@ use super::{
     batch::Batch,
     log::{Log, OutOfRange},
     producers::{Producers, SequenceError},
-    recent::{Home, Recent},
+    recent::{Recent, TopicPartition},
     retention::Retention,
 };
 
@@ -21,43 +21,50 @@ pub(crate) struct Partition {
     end: watch::Sender<i64>,
     retention: Arc<Retention>,
     recent: Arc<Recent>,
-    home: Home,
+    id: TopicPartition,
 }
 
 #[derive(Debug, Default)]
 struct Contents {
     log: Log,
     producers: Producers,
-    /// Its topic was deleted: requests that are under way may still hold it.
+    /// Whether the topic was deleted. Requests in flight may still hold the partition.
     is_deleted: bool,
 }
 
-/// What a consumer gets.
+/// The result of reading a partition.
 #[derive(Debug)]
 pub(crate) struct Read {
-    /// From the log start offset to the end, when it was read.
+    /// The log start and log end offset at the time of the read.
     pub(crate) offsets: Range<i64>,
-    /// Whole batches; the first can begin before the offset that was asked for.
+    /// Whole batches. The first may begin before the requested offset.
     pub(crate) batches: Vec<Bytes>,
 }
 
 impl Partition {
-    /// An empty partition whose memory is accounted for in `retention`, and whose batches are put in `recent` too.
-    pub(crate) fn new(home: Home, retention: Arc<Retention>, recent: Arc<Recent>) -> Self {
+    /// Creates an empty partition.
+    ///
+    /// It counts its memory in `retention` and adds its batches to `recent`.
+    pub(crate) fn new(id: TopicPartition, retention: Arc<Retention>, recent: Arc<Recent>) -> Self {
         Self {
             contents: Mutex::default(),
             end: watch::Sender::new(0),
             retention,
             recent,
-            home,
+            id,
         }
     }
 
-    /// Appends a batch, unless it is stored already, and returns the offset of its first record.
+    /// Appends a batch and returns the offset of its first record.
+    ///
+    /// A batch that an idempotent producer sends again is not appended twice.
+    ///
+    /// # Errors
+    /// Fails if the batch is not the next one of its idempotent producer.
     pub(crate) fn append(&self, batch: &Batch) -> Result<i64, SequenceError> {
         let mut contents = self.contents.lock();
         if let Some(sequence) = batch.sequence
-            && let Some(base_offset) = contents.producers.stored(sequence)?
+            && let Some(base_offset) = contents.producers.find_stored(sequence)?
         {
             return Ok(base_offset);
         }
@@ -67,11 +74,11 @@ impl Partition {
         }
         self.end.send_replace(contents.log.end());
         drop(contents);
-        self.recent.push(&self.home, bytes);
+        self.recent.push(&self.id, bytes);
         Ok(base_offset)
     }
 
-    /// Reads whole batches from `offset` on; see [`Log::read`].
+    /// Reads whole batches, starting at `offset`; see [`Log::read`].
     pub(crate) fn read(
         &self,
         offset: i64,
@@ -86,36 +93,38 @@ impl Partition {
         })
     }
 
-    /// How many bytes there are to read from `offset` on.
-    pub(crate) fn readable(&self, offset: i64) -> Result<u64, OutOfRange> {
-        self.contents.lock().log.readable(offset)
+    /// Returns the number of readable bytes; see [`Log::readable_bytes`].
+    pub(crate) fn readable_bytes(&self, offset: i64) -> Result<u64, OutOfRange> {
+        self.contents.lock().log.readable_bytes(offset)
     }
 
-    /// Follows the end of the log: whoever subscribes and then looks misses nothing.
+    /// Subscribes to changes of the log end offset. Subscribe before reading to miss no change.
     pub(crate) fn subscribe(&self) -> watch::Receiver<i64> {
         self.end.subscribe()
     }
 
-    /// From the log start offset to the end.
+    /// The log start and log end offset.
     pub(crate) fn offsets(&self) -> Range<i64> {
         let contents = self.contents.lock();
         contents.log.start()..contents.log.end()
     }
 
-    /// Where records of `timestamp` or later begin; see [`Log::since`].
-    pub(crate) fn since(&self, timestamp: i64) -> Option<(i64, i64)> {
-        self.contents.lock().log.since(timestamp)
+    /// Finds a timestamp and its offset; see [`Log::offset_for_timestamp`].
+    pub(crate) fn offset_for_timestamp(&self, timestamp: i64) -> Option<(i64, i64)> {
+        self.contents.lock().log.offset_for_timestamp(timestamp)
     }
 
-    /// Forgets the records before `offset` and returns the new log start offset.
+    /// Deletes the records before `offset` and returns the new log start offset.
     pub(crate) fn delete_before(&self, offset: i64) -> Result<i64, OutOfRange> {
         let mut contents = self.contents.lock();
         self.change(&mut contents, |log| log.delete_before(offset))?;
         Ok(contents.log.start())
     }
 
-    /// Frees the memory of a partition whose topic was deleted, and wakes those that wait for its records. What is
-    /// appended to it from now on is not accounted for: it goes with the requests that still hold the partition.
+    /// Marks the topic as deleted, drops the records and wakes waiting fetches.
+    ///
+    /// Requests in flight may still append. Those batches no longer count against retention, and
+    /// are freed with the last request that holds the partition.
     pub(crate) fn delete(&self) {
         let mut contents = self.contents.lock();
         self.change(&mut contents, |log| log.drop_oldest(usize::MAX));
@@ -123,17 +132,17 @@ impl Partition {
         self.end.send_modify(|_| {});
     }
 
-    /// Whether its topic was deleted.
+    /// Whether the topic was deleted.
     pub(crate) fn is_deleted(&self) -> bool {
         self.contents.lock().is_deleted
     }
 
-    /// Forgets the oldest batches, at least `cost` bytes of memory or everything.
+    /// Drops the oldest batches; see [`Log::drop_oldest`].
     pub(crate) fn drop_oldest(&self, cost: usize) {
         self.change(&mut self.contents.lock(), |log| log.drop_oldest(cost));
     }
 
-    /// The bytes of memory that the records take.
+    /// The memory that the records take, in bytes.
     pub(crate) fn cost(&self) -> usize {
         self.contents.lock().log.cost()
     }
@@ -142,7 +151,7 @@ impl Partition {
         let before = contents.log.cost();
         let result = change(&mut contents.log);
         if !contents.is_deleted {
-            self.retention.follow(before, contents.log.cost());
+            self.retention.update(before, contents.log.cost());
         }
         result
     }
@@ -152,7 +161,7 @@ impl Drop for Partition {
     fn drop(&mut self) {
         let contents = self.contents.get_mut();
         if !contents.is_deleted {
-            self.retention.follow(contents.log.cost(), 0);
+            self.retention.update(contents.log.cost(), 0);
         }
     }
 }

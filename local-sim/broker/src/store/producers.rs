@@ -1,4 +1,4 @@
-//! The idempotent producers of one partition: what each wrote last, so that a batch sent twice is stored once.
+//! The idempotent producers of one partition, and their last batches to detect duplicates.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,25 +8,25 @@ use thiserror::Error;
 use super::batch::{Sequence, wrapping_add};
 use crate::limits::{PRODUCER_BATCHES_MAX, PRODUCERS_MAX};
 
-/// What a partition remembers of its idempotent producers.
+/// The idempotent producers of a partition.
 #[derive(Debug, Default)]
 pub(crate) struct Producers {
     by_id: HashMap<i64, Producer>,
-    /// Counts batches, to know who was silent longest.
+    /// Counts batches, to order producers by their last activity.
     clock: u64,
 }
 
-/// Why a batch does not follow what its producer wrote before.
+/// Why a batch is not the next one of its producer.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum SequenceError {
-    /// A producer that was replaced by a newer self.
-    #[error("producer {producer_id} has epoch {found}, expected {expected} or later")]
+    /// The producer was fenced: a newer instance has a later epoch.
+    #[error("producer {producer_id} sent epoch {found}, but the current epoch is {expected}")]
     Epoch {
         producer_id: i64,
         found: i16,
         expected: i16,
     },
-    /// A batch is missing in between, or this one is too old to be remembered.
+    /// A batch is missing, or this one is a duplicate that is too old to be remembered.
     #[error("producer {producer_id} sent sequence {found}, expected {expected}")]
     OutOfOrder {
         producer_id: i64,
@@ -40,7 +40,7 @@ struct Producer {
     epoch: i16,
     /// The latest batches, oldest first; never empty.
     recent: VecDeque<Written>,
-    used: u64,
+    last_used: u64,
 }
 
 #[derive(Debug)]
@@ -51,10 +51,13 @@ struct Written {
 }
 
 impl Producers {
-    /// The offset at which this batch is stored already, if it is; an error where it must not be stored at all.
+    /// Returns the offset of a batch that is already stored, or `None` for the next batch.
     ///
-    /// Of a producer that is not known (any more) every sequence number is fine, as with Kafka.
-    pub(crate) fn stored(&self, sequence: Sequence) -> Result<Option<i64>, SequenceError> {
+    /// As in Kafka, an unknown or evicted producer may continue with any sequence number.
+    ///
+    /// # Errors
+    /// Fails if the epoch is too old or the sequence number is not the next one.
+    pub(crate) fn find_stored(&self, sequence: Sequence) -> Result<Option<i64>, SequenceError> {
         let Sequence {
             producer_id,
             epoch,
@@ -92,7 +95,7 @@ impl Producers {
         }
     }
 
-    /// Remembers that this batch is stored at `base_offset`.
+    /// Remembers that a batch is stored at `base_offset`.
     pub(crate) fn remember(&mut self, sequence: Sequence, base_offset: i64) {
         let Sequence {
             producer_id,
@@ -101,11 +104,11 @@ impl Producers {
             last,
         } = sequence;
         self.clock += 1;
-        self.make_room_for(producer_id);
+        self.evict_for(producer_id);
         let producer = self.by_id.entry(producer_id).or_insert_with(|| Producer {
             epoch,
             recent: VecDeque::with_capacity(PRODUCER_BATCHES_MAX),
-            used: 0,
+            last_used: 0,
         });
         if producer.epoch != epoch {
             producer.epoch = epoch;
@@ -119,19 +122,19 @@ impl Producers {
             last,
             base_offset,
         });
-        producer.used = self.clock;
+        producer.last_used = self.clock;
     }
 
-    fn make_room_for(&mut self, producer_id: i64) {
+    fn evict_for(&mut self, producer_id: i64) {
         if self.by_id.len() < PRODUCERS_MAX || self.by_id.contains_key(&producer_id) {
             return;
         }
-        let silent = self
+        let idle = self
             .by_id
             .iter()
-            .min_by_key(|(_, producer)| producer.used)
+            .min_by_key(|(_, producer)| producer.last_used)
             .map(|(id, _)| *id);
-        if let Some(id) = silent {
+        if let Some(id) = idle {
             self.by_id.remove(&id);
         }
     }
@@ -152,7 +155,7 @@ impl Producer {
 }
 
 impl SequenceError {
-    /// The error of Kafka's protocol that says so.
+    /// The matching error of Kafka's protocol.
     pub(crate) fn code(&self) -> ResponseError {
         match self {
             Self::Epoch { .. } => ResponseError::InvalidProducerEpoch,
@@ -174,11 +177,11 @@ mod tests {
         }
     }
 
-    /// Producers that know these batches, stored at offsets 0, 1, 2 …
+    /// Remembers these batches at the offsets 0, 1, 2 …
     fn after(batches: &[Sequence]) -> Producers {
         let mut producers = Producers::default();
         for (base_offset, batch) in (0..).zip(batches) {
-            assert_eq!(producers.stored(*batch), Ok(None));
+            assert_eq!(producers.find_stored(*batch), Ok(None));
             producers.remember(*batch, base_offset);
         }
         producers
@@ -193,19 +196,19 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_sent_twice_is_found_where_it_was_stored() {
+    fn a_resent_batch_is_found_at_its_offset() {
         let producers = after(&[batch(0, 0, 4), batch(0, 5, 5), batch(0, 6, 9)]);
-        assert_eq!(producers.stored(batch(0, 0, 4)), Ok(Some(0)));
-        assert_eq!(producers.stored(batch(0, 5, 5)), Ok(Some(1)));
-        assert_eq!(producers.stored(batch(0, 6, 9)), Ok(Some(2)));
-        assert_eq!(producers.stored(batch(0, 10, 10)), Ok(None));
-        assert_eq!(producers.stored(batch(0, 0, 5)), out_of_order(0, 10));
+        assert_eq!(producers.find_stored(batch(0, 0, 4)), Ok(Some(0)));
+        assert_eq!(producers.find_stored(batch(0, 5, 5)), Ok(Some(1)));
+        assert_eq!(producers.find_stored(batch(0, 6, 9)), Ok(Some(2)));
+        assert_eq!(producers.find_stored(batch(0, 10, 10)), Ok(None));
+        assert_eq!(producers.find_stored(batch(0, 0, 5)), out_of_order(0, 10));
     }
 
     #[test]
-    fn a_gap_is_refused() {
+    fn a_gap_in_the_sequence_is_rejected() {
         let producers = after(&[batch(0, 0, 4)]);
-        assert_eq!(producers.stored(batch(0, 6, 6)), out_of_order(6, 5));
+        assert_eq!(producers.find_stored(batch(0, 6, 6)), out_of_order(6, 5));
     }
 
     #[test]
@@ -214,37 +217,37 @@ mod tests {
             .map(|sequence| batch(0, sequence, sequence))
             .collect();
         let producers = after(&batches);
-        assert_eq!(producers.stored(batch(0, 1, 1)), Ok(Some(1)));
-        assert_eq!(producers.stored(batch(0, 0, 0)), out_of_order(0, 6));
+        assert_eq!(producers.find_stored(batch(0, 1, 1)), Ok(Some(1)));
+        assert_eq!(producers.find_stored(batch(0, 0, 0)), out_of_order(0, 6));
     }
 
     #[test]
-    fn a_new_epoch_begins_at_zero_and_ends_the_old_one() {
+    fn a_new_epoch_starts_at_sequence_0_and_fences_the_old_epoch() {
         let producers = after(&[batch(0, 0, 4)]);
-        assert_eq!(producers.stored(batch(1, 5, 5)), out_of_order(5, 0));
+        assert_eq!(producers.find_stored(batch(1, 5, 5)), out_of_order(5, 0));
         let producers = after(&[batch(0, 0, 4), batch(1, 0, 0)]);
         let fenced = SequenceError::Epoch {
             producer_id: 7,
             found: 0,
             expected: 1,
         };
-        assert_eq!(producers.stored(batch(0, 5, 5)), Err(fenced));
-        assert_eq!(producers.stored(batch(1, 0, 0)), Ok(Some(1)));
+        assert_eq!(producers.find_stored(batch(0, 5, 5)), Err(fenced));
+        assert_eq!(producers.find_stored(batch(1, 0, 0)), Ok(Some(1)));
     }
 
     #[test]
-    fn sequence_numbers_begin_again_after_the_largest() {
+    fn sequence_numbers_wrap_around_to_0() {
         let producers = after(&[batch(0, i32::MAX - 1, i32::MAX)]);
-        assert_eq!(producers.stored(batch(0, 0, 0)), Ok(None));
+        assert_eq!(producers.find_stored(batch(0, 0, 0)), Ok(None));
         let producers = after(&[batch(0, i32::MAX, 1)]);
-        assert_eq!(producers.stored(batch(0, 2, 2)), Ok(None));
-        assert_eq!(producers.stored(batch(0, i32::MAX, 1)), Ok(Some(0)));
+        assert_eq!(producers.find_stored(batch(0, 2, 2)), Ok(None));
+        assert_eq!(producers.find_stored(batch(0, i32::MAX, 1)), Ok(Some(0)));
     }
 
     #[test]
-    fn the_producer_that_was_silent_longest_is_forgotten() {
+    fn the_least_recently_active_producer_is_evicted() {
         let mut producers = Producers::default();
-        let by = |producer_id, first| Sequence {
+        let batch_of = |producer_id, first| Sequence {
             producer_id,
             epoch: 0,
             first,
@@ -252,13 +255,13 @@ mod tests {
         };
         let producers_max = i64::try_from(PRODUCERS_MAX).unwrap();
         for producer_id in 0..producers_max {
-            producers.remember(by(producer_id, 0), producer_id);
+            producers.remember(batch_of(producer_id, 0), producer_id);
         }
-        producers.remember(by(0, 1), 1000);
-        producers.remember(by(producers_max, 0), 1001);
+        producers.remember(batch_of(0, 1), 1000);
+        producers.remember(batch_of(producers_max, 0), 1001);
         assert_eq!(producers.by_id.len(), PRODUCERS_MAX);
-        assert_eq!(producers.stored(by(0, 1)), Ok(Some(1000)));
-        assert_eq!(producers.stored(by(1, 0)), Ok(None));
-        assert_eq!(producers.stored(by(2, 0)), Ok(Some(2)));
+        assert_eq!(producers.find_stored(batch_of(0, 1)), Ok(Some(1000)));
+        assert_eq!(producers.find_stored(batch_of(1, 0)), Ok(None));
+        assert_eq!(producers.find_stored(batch_of(2, 0)), Ok(Some(2)));
     }
 }

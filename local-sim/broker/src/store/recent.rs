@@ -1,7 +1,7 @@
-//! The newest batches of all partitions, where a record is looked for by what a header of it says.
+//! The newest batches of all partitions, searched for records by their `ce_id` header.
 //!
 //! ```text
-//! append ─▶ batch ─▶ ring of a bounded length ─ looked through when somebody asks ─▶ topic, partition, offset
+//! append ─▶ batch ─▶ bounded ring ─ searched by `find` ─▶ topic, partition, offset
 //! ```
 
 use std::{
@@ -15,23 +15,23 @@ use parking_lot::Mutex;
 use super::records;
 use crate::limits::{RECENT_BATCHES_MAX, RECENT_BYTES_MAX};
 
-/// The newest batches.
+/// The newest batches of all partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Recent(Mutex<Ring>);
 
-/// The partition that batches are in.
+/// Identifies a partition by its topic and index.
 #[derive(Debug, Clone)]
-pub(crate) struct Home {
+pub(crate) struct TopicPartition {
     topic: Arc<str>,
     partition: i32,
 }
 
-/// Where a record is stored, or was: retention may have dropped it since.
+/// The location of a record. Retention may have dropped the record since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The topic's name.
     pub topic: Arc<str>,
-    /// The index of the partition.
+    /// The partition's index.
     pub partition: i32,
     /// The record's offset.
     pub offset: i64,
@@ -40,26 +40,28 @@ pub struct Place {
 #[derive(Debug, Default)]
 struct Ring {
     /// Oldest first.
-    batches: VecDeque<(Home, Bytes)>,
+    batches: VecDeque<(TopicPartition, Bytes)>,
     bytes: usize,
 }
 
 impl Recent {
-    /// Adds a batch as it is stored; the oldest go where there is no room.
-    pub(crate) fn push(&self, home: &Home, batch: Bytes) {
-        self.0.lock().push(home.clone(), batch);
+    /// Adds a stored batch, and drops the oldest batches beyond the limits.
+    pub(crate) fn push(&self, partition: &TopicPartition, batch: Bytes) {
+        self.0.lock().push(partition.clone(), batch);
     }
 
-    /// Where the records are whose header `ce_id` is one of these; the newest where there are several. What is not
-    /// among the newest batches, or in one that cannot be read, is missing.
+    /// Finds the records with these `ce_id` headers, and returns where they are stored.
     ///
-    /// The batches are read here and now, the newest first until all are found: some milliseconds where one is not
-    /// there, and more where batches are compressed.
+    /// If several records share an id, the newest one is returned. Ids that occur only in older or
+    /// unreadable batches are missing from the result.
+    ///
+    /// The search reads the batches from the newest to the oldest until all ids are found. It takes
+    /// a few milliseconds if an id is missing, and longer if batches are compressed.
     pub(crate) fn find(&self, ce_ids: &BTreeSet<String>) -> BTreeMap<String, Place> {
         self.find_within(ce_ids, RECENT_BATCHES_MAX)
     }
 
-    /// The same within so many of the newest batches.
+    /// Does what [`Self::find`] does, in at most `batches_max` of the newest batches.
     pub(crate) fn find_within(
         &self,
         ce_ids: &BTreeSet<String>,
@@ -67,8 +69,8 @@ impl Recent {
     ) -> BTreeMap<String, Place> {
         let mut found = BTreeMap::new();
         let (mut seen, mut next) = (0, BATCHES_FIRST);
-        // A few at a time, since the newest are the likeliest. Batches that come meanwhile only mean that some are
-        // read twice.
+        // In growing steps, since the newest batches are the likeliest. If batches are added in
+        // between, some are read twice.
         while found.len() < ce_ids.len() && seen < batches_max {
             let ring = self.0.lock();
             let newest = ring.batches.iter().rev().skip(seen);
@@ -86,11 +88,11 @@ impl Recent {
 }
 
 fn find_in(
-    batches: Vec<(Home, Bytes)>,
+    batches: Vec<(TopicPartition, Bytes)>,
     ce_ids: &BTreeSet<String>,
     found: &mut BTreeMap<String, Place>,
 ) {
-    for (home, batch) in batches {
+    for (partition, batch) in batches {
         if found.len() == ce_ids.len() {
             break;
         }
@@ -99,16 +101,16 @@ fn find_in(
             if let Some(ce_id) = ce_ids.get(value)
                 && !found.contains_key(ce_id)
             {
-                found.insert(ce_id.clone(), home.place(offset));
+                found.insert(ce_id.clone(), partition.place(offset));
             }
         });
     }
 }
 
 impl Ring {
-    fn push(&mut self, home: Home, batch: Bytes) {
+    fn push(&mut self, partition: TopicPartition, batch: Bytes) {
         self.bytes += batch.len();
-        self.batches.push_back((home, batch));
+        self.batches.push_back((partition, batch));
         while self.batches.len() > RECENT_BATCHES_MAX || self.bytes > RECENT_BYTES_MAX {
             let dropped = self.batches.pop_front();
             self.bytes -= dropped.map_or(0, |(_, batch)| batch.len());
@@ -116,8 +118,8 @@ impl Ring {
     }
 }
 
-impl Home {
-    /// The partitions of a topic, from the first one on.
+impl TopicPartition {
+    /// Iterates over the partitions of a topic, without end.
     pub(crate) fn of_topic(name: &str) -> impl Iterator<Item = Self> {
         let topic = Arc::from(name);
         (0..).map(move |partition| Self {
@@ -135,7 +137,7 @@ impl Home {
     }
 }
 
-/// The header that tells records apart (`CloudEvents`, Kafka's binding).
+/// The header with the id of a record (`CloudEvents`, Kafka protocol binding).
 const CE_ID: &str = "ce_id";
 /// Read before all others.
 const BATCHES_FIRST: usize = 16;
@@ -143,26 +145,26 @@ const BATCHES_FIRST: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sample::{Sample, identified, records};
+    use crate::store::sample::{Sample, records, with_ce_ids};
 
-    fn home(partition: usize) -> Home {
-        Home::of_topic("t").nth(partition).unwrap()
+    fn partition(index: usize) -> TopicPartition {
+        TopicPartition::of_topic("t").nth(index).unwrap()
     }
 
-    /// The partition and the offset that each is found at.
+    /// Returns the partition and offset of each id that is found.
     fn check(recent: &Recent, ce_ids: &[&str]) -> Vec<Option<(i32, i64)>> {
-        let asked = ce_ids.iter().map(|id| (*id).to_owned()).collect();
-        let found = recent.find(&asked);
+        let wanted = ce_ids.iter().map(|id| (*id).to_owned()).collect();
+        let found = recent.find(&wanted);
         assert!(found.values().all(|place| &*place.topic == "t"));
         let place = |id: &&str| found.get(*id).map(|place| (place.partition, place.offset));
         ce_ids.iter().map(place).collect()
     }
 
     #[test]
-    fn records_are_found_wherever_they_are() {
+    fn records_are_found_in_all_partitions() {
         let recent = Recent::default();
-        recent.push(&home(0), identified(5, &["a", "b"]));
-        recent.push(&home(1), identified(0, &["c"]));
+        recent.push(&partition(0), with_ce_ids(5, &["a", "b"]));
+        recent.push(&partition(1), with_ce_ids(0, &["c"]));
         let found = check(&recent, &["a", "b", "c", "d", ""]);
         assert_eq!(
             found,
@@ -172,46 +174,46 @@ mod tests {
     }
 
     #[test]
-    fn of_several_the_newest_is_found() {
+    fn the_newest_of_several_records_with_an_id_is_found() {
         let recent = Recent::default();
-        recent.push(&home(0), identified(0, &["a"]));
-        recent.push(&home(1), identified(3, &["a"]));
+        recent.push(&partition(0), with_ce_ids(0, &["a"]));
+        recent.push(&partition(1), with_ce_ids(3, &["a"]));
         assert_eq!(check(&recent, &["a"]), [Some((1, 3))]);
     }
 
     #[test]
-    fn what_cannot_be_read_is_passed_over() {
+    fn unreadable_batches_are_skipped() {
         let recent = Recent::default();
-        recent.push(&home(0), identified(0, &["a"]));
-        recent.push(&home(0), records(3).bytes());
-        recent.push(&home(0), Bytes::new());
+        recent.push(&partition(0), with_ce_ids(0, &["a"]));
+        recent.push(&partition(0), records(3).bytes());
+        recent.push(&partition(0), Bytes::new());
         assert_eq!(check(&recent, &["a", "b"]), [Some((0, 0)), None]);
     }
 
     #[test]
-    fn the_oldest_go_by_their_number() {
+    fn the_oldest_batches_are_dropped_beyond_the_maximum_number() {
         let recent = Recent::default();
         for (offset, ce_id) in (0..).zip(["a", "b"]) {
-            recent.push(&home(0), identified(offset, &[ce_id]));
+            recent.push(&partition(0), with_ce_ids(offset, &[ce_id]));
         }
         for _ in 0..RECENT_BATCHES_MAX - 1 {
-            recent.push(&home(1), Bytes::new());
+            recent.push(&partition(1), Bytes::new());
         }
         assert_eq!(check(&recent, &["a", "b"]), [None, Some((0, 1))]);
     }
 
     #[test]
-    fn the_oldest_go_by_their_bytes() {
+    fn the_oldest_batches_are_dropped_beyond_the_maximum_bytes() {
         let recent = Recent::default();
-        recent.push(&home(0), identified(0, &["a"]));
+        recent.push(&partition(0), with_ce_ids(0, &["a"]));
         let large = Sample {
-            filling: RECENT_BYTES_MAX / 4,
+            payload_len: RECENT_BYTES_MAX / 4,
             ..records(1)
         };
         for _ in 0..4 {
-            recent.push(&home(1), large.bytes());
+            recent.push(&partition(1), large.bytes());
         }
-        recent.push(&home(0), identified(1, &["b"]));
+        recent.push(&partition(0), with_ce_ids(1, &["b"]));
         assert_eq!(check(&recent, &["a", "b"]), [None, Some((0, 1))]);
         assert!(recent.0.lock().bytes <= RECENT_BYTES_MAX);
     }

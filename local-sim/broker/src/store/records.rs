@@ -1,11 +1,12 @@
-//! The headers of a stored batch's records.
+//! Reads the headers of the records in a stored batch.
 
 use bytes::Bytes;
 use local_sim_records::Payload;
 
-/// Calls `each` with the offset of every record that has a header of this name, and with the header's value.
+/// Calls `each` with the record's offset and the value of every header with this name.
 ///
-/// It ends early where the records are not as they should be: a broker does not look into what producers send.
+/// It stops at the first malformed record. The broker does not check records when they are
+/// produced.
 pub(crate) fn each_header(batch: &Bytes, name: &str, mut each: impl FnMut(i64, &[u8])) {
     let Ok(payload) = Payload::read(batch) else {
         return;
@@ -39,20 +40,20 @@ mod tests {
         found
     }
 
-    fn identified() -> Vec<(i64, String)> {
+    fn expected() -> Vec<(i64, String)> {
         vec![(7, "a".to_owned()), (8, String::new()), (9, "c".to_owned())]
     }
 
     #[test]
-    fn headers_are_read_with_their_records_offset() {
-        let batch = sample::identified(7, &["a", "", "c"]);
-        assert_eq!(check(batch.clone(), "ce_id"), identified());
+    fn a_header_is_read_with_the_offset_of_its_record() {
+        let batch = sample::with_ce_ids(7, &["a", "", "c"]);
+        assert_eq!(check(batch.clone(), "ce_id"), expected());
         assert_eq!(check(batch.clone(), "none"), []);
         assert_eq!(check(batch, "ce_i"), []);
     }
 
     #[test]
-    fn every_compression_is_read() {
+    fn every_compression_codec_is_read() {
         let all = [
             Compression::Gzip,
             Compression::Lz4,
@@ -60,17 +61,17 @@ mod tests {
             Compression::Zstd,
         ];
         for compression in all {
-            let batch = sample::compressed(7, &["a", "", "c"], compression);
-            assert_eq!(check(batch, "ce_id"), identified(), "{compression:?}");
+            let batch = sample::compressed_with_ce_ids(7, &["a", "", "c"], compression);
+            assert_eq!(check(batch, "ce_id"), expected(), "{compression:?}");
         }
     }
 
     #[test]
-    fn what_follows_something_unreadable_is_left_out() {
-        let batch = sample::identified(7, &["a", "", "c"]);
+    fn reading_stops_at_the_first_malformed_record() {
+        let batch = sample::with_ce_ids(7, &["a", "", "c"]);
         assert_eq!(
             check(batch.slice(..batch.len() - 1), "ce_id"),
-            identified()[..2]
+            expected()[..2]
         );
         assert_eq!(check(batch.slice(..BATCH_HEADER_BYTES), "ce_id"), []);
         assert_eq!(check(batch.slice(..BATCH_HEADER_BYTES - 1), "ce_id"), []);
@@ -79,11 +80,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_a_producer_sends_ends_the_simulator(
+        fn malformed_records_do_not_panic(
             codec in 0..8_u8,
             damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         ) {
-            let mut bytes = sample::identified(7, &["a", "b"]).to_vec();
+            let mut bytes = sample::with_ce_ids(7, &["a", "b"]).to_vec();
             for (at, byte) in damages {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;

@@ -1,8 +1,8 @@
-//! The account of the memory that all records of a broker take together.
+//! Counts the memory that all records of a broker take together, against a limit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many bytes are used, and how many may be.
+/// The memory used by records, and its limit, in bytes.
 #[derive(Debug)]
 pub(crate) struct Retention {
     limit: usize,
@@ -10,7 +10,7 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
-    /// An empty account.
+    /// Starts with no memory used.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -18,8 +18,8 @@ impl Retention {
         }
     }
 
-    /// Follows a partition from one size to another.
-    pub(crate) fn follow(&self, before: usize, after: usize) {
+    /// Updates the used memory when a partition's size changes.
+    pub(crate) fn update(&self, before: usize, after: usize) {
         if after >= before {
             self.used.fetch_add(after - before, Ordering::Relaxed);
         } else {
@@ -27,15 +27,17 @@ impl Retention {
         }
     }
 
-    /// Whether something must go.
+    /// Whether more memory is used than the limit allows.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.used() > self.limit
     }
 
-    /// How many bytes must go, once something must: some more than the excess, so that it is not every append that
-    /// has to look for them.
-    pub(crate) fn excess(&self) -> usize {
-        self.used().saturating_sub(self.limit - self.limit / SLACK)
+    /// Returns how many bytes to free once the limit is exceeded.
+    ///
+    /// This frees some more than necessary, so that the next appends need not free memory again.
+    pub(crate) fn bytes_to_free(&self) -> usize {
+        self.used()
+            .saturating_sub(self.limit - self.limit / SLACK_DIVISOR)
     }
 
     fn used(&self) -> usize {
@@ -43,5 +45,5 @@ impl Retention {
     }
 }
 
-/// Retention makes this part of the limit free at once.
-const SLACK: usize = 16;
+/// Retention frees an extra 1/16 of the limit.
+const SLACK_DIVISOR: usize = 16;

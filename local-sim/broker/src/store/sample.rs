@@ -1,4 +1,4 @@
-//! Record batches for tests: field by field, or of real records.
+//! Record batches for tests: with chosen header fields, or with real records.
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
@@ -9,7 +9,7 @@ use local_sim_records::BatchHeader;
 
 use super::batch::Batch;
 
-/// The fields of a batch that matter to a test; the records are a filling.
+/// The header fields of a batch. The records are `payload_len` filler bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) magic: i8,
@@ -21,10 +21,10 @@ pub(crate) struct Sample {
     pub(crate) producer_id: i64,
     pub(crate) epoch: i16,
     pub(crate) sequence: i32,
-    pub(crate) filling: usize,
+    pub(crate) payload_len: usize,
 }
 
-/// A sound batch of so many records.
+/// Creates a valid batch of `count` records.
 pub(crate) fn records(count: i32) -> Sample {
     Sample {
         magic: 2,
@@ -36,13 +36,13 @@ pub(crate) fn records(count: i32) -> Sample {
         producer_id: -1,
         epoch: -1,
         sequence: -1,
-        filling: 10,
+        payload_len: 10,
     }
 }
 
 impl Sample {
-    /// As an idempotent producer sends it.
-    pub(crate) fn by(self, producer_id: i64, epoch: i16, sequence: i32) -> Self {
+    /// Sets the fields of an idempotent producer.
+    pub(crate) fn with_producer(self, producer_id: i64, epoch: i16, sequence: i32) -> Self {
         Self {
             producer_id,
             epoch,
@@ -51,8 +51,8 @@ impl Sample {
         }
     }
 
-    /// With records from one time to another.
-    pub(crate) fn at(self, base_timestamp: i64, max_timestamp: i64) -> Self {
+    /// Sets the timestamps.
+    pub(crate) fn with_timestamps(self, base_timestamp: i64, max_timestamp: i64) -> Self {
         Self {
             base_timestamp,
             max_timestamp,
@@ -60,7 +60,7 @@ impl Sample {
         }
     }
 
-    /// The batch on the wire, its CRC correct.
+    /// Encodes the batch with a valid CRC.
     pub(crate) fn bytes(self) -> Bytes {
         let header = BatchHeader {
             attributes: self.attributes,
@@ -72,25 +72,29 @@ impl Sample {
             base_sequence: self.sequence,
             ..BatchHeader::plain(self.count, 0, 0)
         };
-        let batch = header.with_records(&vec![b'.'; self.filling]).unwrap();
+        let batch = header.with_records(&vec![b'.'; self.payload_len]).unwrap();
         let mut batch = BytesMut::from(batch);
         batch[MAGIC_AT] = self.magic.to_be_bytes()[0];
         batch.freeze()
     }
 
-    /// The batch, checked.
+    /// Encodes the batch and parses it.
     pub(crate) fn batch(self) -> Batch {
         Batch::parse(self.bytes()).unwrap()
     }
 }
 
-/// A record for each of these ids, from an offset on.
-pub(crate) fn identified(base_offset: i64, ce_ids: &[&str]) -> Bytes {
-    compressed(base_offset, ce_ids, Compression::None)
+/// Encodes a batch with one record per `ce_id` header.
+pub(crate) fn with_ce_ids(base_offset: i64, ce_ids: &[&str]) -> Bytes {
+    compressed_with_ce_ids(base_offset, ce_ids, Compression::None)
 }
 
-/// The same as a producer compresses it.
-pub(crate) fn compressed(base_offset: i64, ce_ids: &[&str], compression: Compression) -> Bytes {
+/// Encodes a compressed batch with one record per `ce_id` header.
+pub(crate) fn compressed_with_ce_ids(
+    base_offset: i64,
+    ce_ids: &[&str],
+    compression: Compression,
+) -> Bytes {
     let text = |text: &str| StrBytes::from_string(text.to_owned());
     let record = |(index, ce_id): (i32, &&str)| Record {
         transactional: false,
@@ -101,7 +105,7 @@ pub(crate) fn compressed(base_offset: i64, ce_ids: &[&str], compression: Compres
         producer_epoch: -1,
         timestamp_type: TimestampType::Creation,
         offset: base_offset + i64::from(index),
-        // The encoder makes a batch of what is in sequence.
+        // The encoder puts records with consecutive sequence numbers into one batch.
         sequence: index,
         timestamp: 1_700_000_000_000 - i64::from(index),
         key: None,
@@ -124,5 +128,5 @@ pub(crate) fn compressed(base_offset: i64, ce_ids: &[&str], compression: Compres
     bytes.freeze()
 }
 
-/// Not covered by the CRC.
+/// The position of the magic byte, which the CRC does not cover.
 const MAGIC_AT: usize = 16;

@@ -1,4 +1,4 @@
-//! The topics of the broker, by name.
+//! The topics of the broker, and retention over all of them.
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
@@ -8,80 +8,80 @@ use thiserror::Error;
 
 use super::{
     partition::Partition,
-    recent::{Home, Recent},
+    recent::{Recent, TopicPartition},
     retention::Retention,
 };
 use crate::limits::{PARTITIONS_MAX, TOPIC_NAME_LENGTH_MAX, TOPICS_MAX};
 
-/// All topics, and the memory that they may take together.
+/// All topics, with a limit on the memory that their records take together.
 #[derive(Debug)]
 pub(crate) struct Topics {
     by_name: RwLock<BTreeMap<String, Arc<Topic>>>,
     retention: Arc<Retention>,
     recent: Arc<Recent>,
-    /// Held by the one that makes room, while others go on.
-    making_room: Mutex<()>,
+    /// Held by the task that enforces retention. Other tasks do not wait for it.
+    enforcing: Mutex<()>,
 }
 
 /// A named list of partitions.
 #[derive(Debug)]
 pub(crate) struct Topic {
-    /// The name, a valid one.
+    /// The validated name.
     pub(crate) name: String,
-    /// The partitions, by their index.
+    /// The partitions, in the order of their index.
     pub(crate) partitions: Vec<Arc<Partition>>,
 }
 
 /// Why a topic cannot be created.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum TopicError {
-    /// The names of Kafka's metrics would be the same.
+    /// Both topics would have the same name in Kafka's metrics.
     #[error(
-        "topic name {name:?} collides with the existing topic {existing:?}: '.' and '_' count as equal"
+        "topic name {name:?} collides with existing topic {existing:?} ('.' and '_' count as equal)"
     )]
     Collision {
         /// The name of the new topic.
         name: String,
-        /// The topic that has the same name to metrics.
+        /// The existing topic with the same name in metrics.
         existing: String,
     },
-    /// The topic is there already.
-    #[error("topic {0:?} exists already")]
+    /// The topic already exists.
+    #[error("topic {0:?} already exists")]
     Exists(String),
-    /// Kafka allows no such name.
+    /// Kafka does not allow the name.
     #[error(
-        "topic name \"{0}\" is invalid, expected 1 to {TOPIC_NAME_LENGTH_MAX} ASCII letters, digits, '.', '_' and '-', \
-         and neither \".\" nor \"..\""
+        "invalid topic name \"{0}\", must be 1 to {TOPIC_NAME_LENGTH_MAX} ASCII letters, digits, '.', '_' or '-', \
+         and not \".\" or \"..\""
     )]
     Name(String),
-    /// A topic has partitions.
-    #[error("number of partitions is {0}, expected 1 or more")]
+    /// The number of partitions is not positive.
+    #[error("invalid number of partitions {0}, must be at least 1")]
     Partitions(i32),
-    /// The broker's bound.
-    #[error("{0} more partitions are too many, this broker holds at most {PARTITIONS_MAX} in all")]
+    /// The partitions would exceed the broker's limit.
+    #[error("cannot create {0} partitions: the limit is {PARTITIONS_MAX} over all topics")]
     TooManyPartitions(usize),
-    /// The broker's bound.
-    #[error("one more topic is too many, this broker holds at most {TOPICS_MAX}")]
+    /// The topic would exceed the broker's limit.
+    #[error("cannot create the topic: the limit is {TOPICS_MAX} topics")]
     TooManyTopics,
 }
 
 impl Topics {
-    /// No topics yet; their records may take `retention_bytes` of memory.
+    /// Starts without topics. Their records may take `retention_bytes` of memory.
     pub(crate) fn new(retention_bytes: usize) -> Self {
         Self {
             by_name: RwLock::default(),
             retention: Arc::new(Retention::new(retention_bytes)),
             recent: Arc::default(),
-            making_room: Mutex::default(),
+            enforcing: Mutex::default(),
         }
     }
 
-    /// The topic of this name.
+    /// Finds a topic by name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Topic>> {
         self.by_name.read().get(name).cloned()
     }
 
-    /// The partition of a topic.
+    /// Finds a partition by topic name and index.
     pub(crate) fn partition(&self, name: &str, index: i32) -> Option<Arc<Partition>> {
         let index = usize::try_from(index).ok()?;
         self.by_name
@@ -92,7 +92,7 @@ impl Topics {
             .cloned()
     }
 
-    /// All topics, by name.
+    /// Lists all topics in the order of their names.
     pub(crate) fn list(&self) -> Vec<Arc<Topic>> {
         self.by_name.read().values().cloned().collect()
     }
@@ -100,25 +100,28 @@ impl Topics {
     /// Creates a topic.
     pub(crate) fn create(&self, name: &str, partitions: i32) -> Result<Arc<Topic>, TopicError> {
         let mut by_name = self.by_name.write();
-        let count = vet(&by_name, name, partitions)?;
-        let partition = |home| {
+        let count = validate(&by_name, name, partitions)?;
+        let partition = |id| {
             let (retention, recent) = (Arc::clone(&self.retention), Arc::clone(&self.recent));
-            Arc::new(Partition::new(home, retention, recent))
+            Arc::new(Partition::new(id, retention, recent))
         };
         let topic = Arc::new(Topic {
             name: name.to_owned(),
-            partitions: Home::of_topic(name).take(count).map(partition).collect(),
+            partitions: TopicPartition::of_topic(name)
+                .take(count)
+                .map(partition)
+                .collect(),
         });
         by_name.insert(name.to_owned(), Arc::clone(&topic));
         Ok(topic)
     }
 
-    /// Whether [`Topics::create`] would succeed.
-    pub(crate) fn vet(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
-        vet(&self.by_name.read(), name, partitions).map(drop)
+    /// Checks whether [`Topics::create`] would succeed.
+    pub(crate) fn validate(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
+        validate(&self.by_name.read(), name, partitions).map(drop)
     }
 
-    /// The topic of this name, created if it does not exist.
+    /// Finds a topic by name, and creates it if it does not exist.
     pub(crate) fn find_or_create(
         &self,
         name: &str,
@@ -128,13 +131,13 @@ impl Topics {
             return Ok(topic);
         }
         match self.create(name, partitions) {
-            // Another connection was quicker, and nobody has deleted it since.
+            // Another connection created the topic in between.
             Err(TopicError::Exists(_)) if let Some(topic) = self.find(name) => Ok(topic),
             created => created,
         }
     }
 
-    /// Deletes a topic with its records; `false` where there is none.
+    /// Deletes a topic with its records. Returns whether it existed.
     pub(crate) fn delete(&self, name: &str) -> bool {
         let Some(topic) = self.by_name.write().remove(name) else {
             return false;
@@ -148,30 +151,32 @@ impl Topics {
         &self.recent
     }
 
-    /// Drops the oldest batches of the largest partitions until the records are within their bound.
+    /// Drops the oldest batches of the largest partitions until the limit is met.
     ///
-    /// One caller does it for all. The others go on, so the bound can be passed by the batches of the requests that
-    /// are under way.
+    /// If another task is already enforcing retention, this returns at once. Requests in flight can
+    /// therefore exceed the limit by their batches.
     pub(crate) fn enforce_retention(&self) {
         if !self.retention.is_exceeded() {
             return;
         }
-        let Some(_making_room) = self.making_room.try_lock() else {
+        let Some(_enforcing) = self.enforcing.try_lock() else {
             return;
         };
         while self.retention.is_exceeded() {
-            let before = self.retention.excess();
-            self.make_room();
-            if self.retention.excess() >= before {
-                // Nothing could be freed: what was appended meanwhile is the next caller's.
+            let before = self.retention.bytes_to_free();
+            self.drop_oldest();
+            if self.retention.bytes_to_free() >= before {
+                // Nothing was freed: leave batches appended meanwhile to the next caller.
                 break;
             }
         }
     }
 
-    /// Takes from the largest partitions first, and from each at most half, so that a busy topic does not cost a quiet
-    /// one its last records.
-    fn make_room(&self) {
+    /// Drops old batches of one partition after another, largest first, until enough is freed.
+    ///
+    /// Each pass drops about half of a partition at most, so that a busy topic does not evict the
+    /// last records of a quiet one.
+    fn drop_oldest(&self) {
         let mut partitions: Vec<_> = self
             .list()
             .iter()
@@ -180,17 +185,17 @@ impl Topics {
             .collect();
         partitions.sort_unstable_by_key(|(cost, _)| Reverse(*cost));
         for (cost, partition) in partitions {
-            let excess = self.retention.excess();
-            if excess == 0 {
+            let to_free = self.retention.bytes_to_free();
+            if to_free == 0 {
                 break;
             }
-            partition.drop_oldest(excess.min(cost / 2).max(1));
+            partition.drop_oldest(to_free.min(cost / 2).max(1));
         }
     }
 }
 
 impl TopicError {
-    /// The error of Kafka's protocol that says so.
+    /// The matching error of Kafka's protocol.
     pub(crate) fn code(&self) -> ResponseError {
         match self {
             Self::Collision { .. } | Self::Name(_) => ResponseError::InvalidTopicException,
@@ -201,13 +206,13 @@ impl TopicError {
     }
 }
 
-/// Checks a new topic against Kafka's rules and the broker's bounds, and returns its number of partitions.
-fn vet(
+/// Checks a new topic and returns its number of partitions.
+fn validate(
     topics: &BTreeMap<String, Arc<Topic>>,
     name: &str,
     partitions: i32,
 ) -> Result<usize, TopicError> {
-    if !is_valid(name) {
+    if !is_valid_name(name) {
         return Err(TopicError::Name(
             name.escape_debug().take(TOPIC_NAME_LENGTH_MAX).collect(),
         ));
@@ -235,7 +240,7 @@ fn vet(
     Ok(count)
 }
 
-fn is_valid(name: &str) -> bool {
+fn is_valid_name(name: &str) -> bool {
     (1..=TOPIC_NAME_LENGTH_MAX).contains(&name.len())
         && name != "."
         && name != ".."
@@ -264,12 +269,12 @@ mod tests {
     }
 
     fn append(topics: &Topics, partition: &Partition, kib: usize) {
-        let header = records(1).bytes().len() - records(1).filling;
-        let filling = kib * KIB - header - BATCH_OVERHEAD_BYTES;
+        let header = records(1).bytes().len() - records(1).payload_len;
+        let payload_len = kib * KIB - header - BATCH_OVERHEAD_BYTES;
         partition
             .append(
                 &Sample {
-                    filling,
+                    payload_len,
                     ..records(1)
                 }
                 .batch(),
@@ -279,25 +284,25 @@ mod tests {
     }
 
     #[test]
-    fn names_are_kafkas() {
+    fn names_follow_kafkas_rules() {
         let check = |name: &str| topics(0).create(name, 1).map(|topic| topic.name.clone());
-        let refused = |name: &str| Err(TopicError::Name(name.to_owned()));
+        let invalid = |name: &str| Err(TopicError::Name(name.to_owned()));
         assert_eq!(check("a"), Ok("a".to_owned()));
         assert_eq!(check("ws.Messages_2-x"), Ok("ws.Messages_2-x".to_owned()));
         assert_eq!(check("..."), Ok("...".to_owned()));
         assert_eq!(check(&"a".repeat(249)), Ok("a".repeat(249)));
-        assert_eq!(check(&"a".repeat(250)), refused(&"a".repeat(249)));
-        assert_eq!(check(""), refused(""));
-        assert_eq!(check("."), refused("."));
-        assert_eq!(check(".."), refused(".."));
-        assert_eq!(check("a b"), refused("a b"));
-        assert_eq!(check("a/b"), refused("a/b"));
-        assert_eq!(check("é"), refused("é"));
-        assert_eq!(check("a\nb"), refused("a\\nb"));
+        assert_eq!(check(&"a".repeat(250)), invalid(&"a".repeat(249)));
+        assert_eq!(check(""), invalid(""));
+        assert_eq!(check("."), invalid("."));
+        assert_eq!(check(".."), invalid(".."));
+        assert_eq!(check("a b"), invalid("a b"));
+        assert_eq!(check("a/b"), invalid("a/b"));
+        assert_eq!(check("é"), invalid("é"));
+        assert_eq!(check("a\nb"), invalid("a\\nb"));
     }
 
     #[test]
-    fn a_topic_is_created_once() {
+    fn a_topic_with_an_existing_or_colliding_name_is_rejected() {
         let topics = topics(0);
         let created = topics.create("a.b", 2).unwrap();
         assert_eq!(created.partitions.len(), 2);
@@ -309,7 +314,7 @@ mod tests {
             name: "a_b".to_owned(),
             existing: "a.b".to_owned(),
         };
-        assert_eq!(topics.vet("a_b", 1), Err(collision));
+        assert_eq!(topics.validate("a_b", 1), Err(collision));
         assert!(Arc::ptr_eq(
             &topics.find_or_create("a.b", 5).unwrap(),
             &created
@@ -320,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_are_found_by_their_index() {
+    fn partitions_are_found_by_index() {
         let topics = topics(0);
         topics.create("a", 2).unwrap();
         assert!(topics.partition("a", 0).is_some());
@@ -331,8 +336,8 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_topics_and_partitions_are_bounded() {
-        let count = |partitions| topics(0).vet("a", partitions);
+    fn the_numbers_of_topics_and_partitions_are_limited() {
+        let count = |partitions| topics(0).validate("a", partitions);
         assert_eq!(count(0), Err(TopicError::Partitions(0)));
         assert_eq!(count(-1), Err(TopicError::Partitions(-1)));
         assert_eq!(count(10_000), Ok(()));
@@ -341,17 +346,20 @@ mod tests {
         for index in 0..TOPICS_MAX {
             topics.create(&format!("topic{index}"), 1).unwrap();
         }
-        assert_eq!(topics.vet("another", 1), Err(TopicError::TooManyTopics));
-        topics.delete("topic0");
-        assert_eq!(topics.vet("another", 9_001), Ok(()));
         assert_eq!(
-            topics.vet("another", 9_002),
+            topics.validate("another", 1),
+            Err(TopicError::TooManyTopics)
+        );
+        topics.delete("topic0");
+        assert_eq!(topics.validate("another", 9_001), Ok(()));
+        assert_eq!(
+            topics.validate("another", 9_002),
             Err(TopicError::TooManyPartitions(9_002))
         );
     }
 
     #[test]
-    fn retention_takes_the_oldest_of_the_largest() {
+    fn retention_drops_the_oldest_batches_of_the_largest_partition() {
         let topics = topics(64 * KIB);
         let busy = Arc::clone(&topics.create("busy", 1).unwrap().partitions[0]);
         let quiet = Arc::clone(&topics.create("quiet", 1).unwrap().partitions[0]);
@@ -371,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn retention_spreads_over_equal_partitions_and_keeps_their_latest() {
+    fn retention_keeps_the_newest_batch_of_each_of_several_equal_partitions() {
         let topics = topics(64 * KIB);
         let topic = topics.create("a", 8).unwrap();
         for _ in 0..100 {
@@ -399,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_topic_that_a_request_still_holds_counts_no_more() {
+    fn a_deleted_topic_no_longer_counts_against_retention() {
         let topics = topics(64 * KIB);
         let held = topics.create("a", 1).unwrap();
         append(&topics, &held.partitions[0], 60);
@@ -414,16 +422,16 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_can_be_freed_retention_is_left_exceeded() {
+    fn enforcing_retention_stops_if_nothing_can_be_freed() {
         let topics = topics(KIB);
         topics.create("a", 1).unwrap();
-        topics.retention.follow(0, 2 * KIB);
+        topics.retention.update(0, 2 * KIB);
         topics.enforce_retention();
         assert!(topics.retention.is_exceeded());
     }
 
     #[test]
-    fn a_batch_larger_than_the_whole_bound_does_not_stay() {
+    fn a_batch_larger_than_the_retention_limit_is_dropped() {
         let topics = topics(KIB);
         let topic = topics.create("a", 1).unwrap();
         append(&topics, &topic.partitions[0], 2);

@@ -1,4 +1,4 @@
-//! rskafka, the functions' own client, against the broker.
+//! Tests the broker with rskafka, the client that the functions use.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use rskafka::{
 };
 use tokio::{task::JoinSet, time::timeout};
 
-use super::{PATIENCE, Running};
+use super::{Running, TIMEOUT};
 
 const RECORD_TIME_MS: i64 = 1_700_000_000_123;
 
 async fn client(broker: &Running) -> Client {
     let connecting = ClientBuilder::new(vec![broker.address.to_string()]).build();
-    timeout(PATIENCE, connecting).await.unwrap().unwrap()
+    timeout(TIMEOUT, connecting).await.unwrap().unwrap()
 }
 
 async fn partition(client: &Client, topic: &str, index: i32) -> PartitionClient {
@@ -43,10 +43,10 @@ fn record(key: &str, value: Vec<u8>) -> Record {
 
 async fn produce(partition: &PartitionClient, records: Vec<Record>) -> Vec<i64> {
     let produced = partition.produce(records, Compression::NoCompression);
-    timeout(PATIENCE, produced).await.unwrap().unwrap()
+    timeout(TIMEOUT, produced).await.unwrap().unwrap()
 }
 
-/// Everything from an offset on, fetch by fetch.
+/// Fetches all records, starting at an offset.
 async fn consume(partition: &PartitionClient, mut offset: i64) -> Vec<RecordAndOffset> {
     let mut all = Vec::new();
     loop {
@@ -63,7 +63,7 @@ async fn consume(partition: &PartitionClient, mut offset: i64) -> Vec<RecordAndO
 }
 
 #[tokio::test]
-async fn a_record_comes_back_as_it_was() {
+async fn a_record_is_fetched_exactly_as_produced() {
     let broker = Running::start().await;
     let client = client(&broker).await;
     let partition = partition(&client, "t", 0).await;
@@ -88,7 +88,7 @@ async fn a_record_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_value_as_large_as_a_message_of_the_gateway_comes_back_whole() {
+async fn a_value_as_large_as_the_gateways_largest_message_is_fetched_intact() {
     let broker = Running::start().await;
     let client = client(&broker).await;
     let partition = partition(&client, "t", 1).await;
@@ -108,7 +108,7 @@ async fn a_value_as_large_as_a_message_of_the_gateway_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn a_value_too_large_for_the_topic_is_refused_for_good() {
+async fn a_record_larger_than_the_topics_limit_fails_without_retries() {
     let broker = Running::start().await;
     let client = client(&broker).await;
     let partition = partition(&client, "t", 0).await;
@@ -116,7 +116,7 @@ async fn a_value_too_large_for_the_topic_is_refused_for_good() {
         vec![record("k", vec![0; 1024 * 1024])],
         Compression::NoCompression,
     );
-    match timeout(PATIENCE, produced).await.unwrap().unwrap_err() {
+    match timeout(TIMEOUT, produced).await.unwrap().unwrap_err() {
         Error::ServerError { protocol_error, .. } => {
             assert_eq!(protocol_error, ProtocolError::MessageTooLarge);
         }
@@ -125,7 +125,7 @@ async fn a_value_too_large_for_the_topic_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn concurrent_producers_lose_and_double_nothing() {
+async fn concurrent_producers_neither_lose_nor_duplicate_records() {
     const PRODUCERS: usize = 8;
     const RECORDS: usize = 100;
     let broker = Running::start().await;
@@ -167,7 +167,7 @@ async fn concurrent_producers_lose_and_double_nothing() {
 }
 
 #[tokio::test]
-async fn a_waiting_consumer_gets_a_record_at_once() {
+async fn a_waiting_fetch_returns_as_soon_as_a_record_is_produced() {
     let broker = Running::start().await;
     let reader = client(&broker).await;
     let writer = client(&broker).await;
@@ -184,7 +184,7 @@ async fn a_waiting_consumer_gets_a_record_at_once() {
         vec![record("k", b"v".to_vec())],
     )
     .await;
-    let (records, high_watermark) = timeout(PATIENCE, waiting.join_next())
+    let (records, high_watermark) = timeout(TIMEOUT, waiting.join_next())
         .await
         .unwrap()
         .unwrap()

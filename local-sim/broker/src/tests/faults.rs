@@ -1,4 +1,4 @@
-//! A broker with something wrong with it, until there is not.
+//! Injected faults: their effects, their triggers and their end.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use kafka_protocol::{
 use local_sim_faults::Trigger;
 use tokio::time::timeout;
 
-use super::{PATIENCE, Running, samples, wire::Wire};
+use super::{Running, TIMEOUT, samples, wire::Wire};
 use crate::{
     control::Control,
     faults::{Fault, Kind},
@@ -19,10 +19,10 @@ use crate::{
     store::sample::records,
 };
 
-/// Longer than anything takes without it.
+/// Longer than any request takes without a fault.
 const WAIT: Duration = Duration::from_secs(1);
-/// No test sees the end of it.
-const FOR_EVER: Duration = FAULT_WAIT_MAX;
+/// Lasts longer than any test.
+const FOREVER: Duration = FAULT_WAIT_MAX;
 const NO_ERROR: i16 = 0;
 
 fn begin(control: &Control, kind: Kind, trigger: Trigger, wait: Duration) {
@@ -33,14 +33,14 @@ fn end(control: &Control, kind: Kind) {
     control.faults().set(kind, None);
 }
 
-/// How long a request of some kind takes, which no fault but slowness touches.
-async fn ask(client: &mut Wire) -> Duration {
+/// Measures a request that only [`Kind::Slow`], [`Kind::Silent`] and [`Kind::Closed`] affect.
+async fn time_request(client: &mut Wire) -> Duration {
     let begun = Instant::now();
     client.call(3, &FindCoordinatorRequest::default()).await;
     begun.elapsed()
 }
 
-/// The error of producing to, fetching from, and finding the end and the leader of a partition.
+/// Returns the errors of produce, fetch, list offsets and metadata for a partition.
 async fn errors(client: &mut Wire) -> [i16; 4] {
     let produced = client.produce(0, records(1).bytes()).await;
     let fetched = client.fetch(0, 0).await;
@@ -57,13 +57,13 @@ async fn errors(client: &mut Wire) -> [i16; 4] {
 }
 
 #[tokio::test]
-async fn a_slow_broker_answers_late_what_it_did_at_once() {
+async fn a_slow_broker_handles_a_request_at_once_and_delays_the_response() {
     let broker = Running::start().await;
     let mut slow = broker.connect().await;
-    begin(&broker.control, Kind::Slow, Trigger::Next(1), FOR_EVER);
+    begin(&broker.control, Kind::Slow, Trigger::Next(1), FOREVER);
     let request = samples::produce("t", 0, -1, records(1).bytes());
     slow.send(9, &request).await;
-    assert!(slow.is_kept_waiting().await);
+    assert!(slow.receives_nothing().await);
 
     let mut other = broker.connect().await;
     assert_eq!(other.list_offset(0, -1).await, 1);
@@ -71,23 +71,23 @@ async fn a_slow_broker_answers_late_what_it_did_at_once() {
 
     end(&broker.control, Kind::Slow);
     slow.receive::<ProduceRequest>(9).await;
-    assert!(ask(&mut slow).await < WAIT);
+    assert!(time_request(&mut slow).await < WAIT);
 }
 
 #[tokio::test]
-async fn every_answer_of_a_slow_broker_takes_longer() {
+async fn a_slow_broker_delays_every_response() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     begin(&broker.control, Kind::Slow, Trigger::Always, WAIT);
     for _ in 0..2 {
-        assert!(ask(&mut client).await >= WAIT);
+        assert!(time_request(&mut client).await >= WAIT);
     }
     end(&broker.control, Kind::Slow);
-    assert!(ask(&mut client).await < WAIT);
+    assert!(time_request(&mut client).await < WAIT);
 }
 
 #[tokio::test]
-async fn a_silent_broker_does_everything_once_it_is_so_no_more() {
+async fn a_silent_broker_handles_held_requests_when_the_fault_ends() {
     let broker = Running::start().await;
     let mut clients = [broker.connect().await, broker.connect().await];
     let mut gone = broker.connect().await;
@@ -98,7 +98,7 @@ async fn a_silent_broker_does_everything_once_it_is_so_no_more() {
     }
     gone.send(9, &request).await;
     for client in &clients {
-        assert!(client.is_kept_waiting().await);
+        assert!(client.receives_nothing().await);
     }
     drop(gone);
 
@@ -107,38 +107,38 @@ async fn a_silent_broker_does_everything_once_it_is_so_no_more() {
     for client in &mut clients {
         client.receive::<ProduceRequest>(9).await;
     }
-    // Also what its client does not wait for any more.
+    // The request of the disconnected client is handled too.
     let [client, _] = &mut clients;
     let stored = async {
         while client.list_offset(0, -1).await < 3 {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, stored).await.unwrap();
+    timeout(TIMEOUT, stored).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_one_silence_has_struck_waits_for_its_end() {
+async fn a_held_request_waits_even_if_the_silent_fault_is_used_up() {
     let broker = Running::start().await;
-    let mut struck = broker.connect().await;
+    let mut affected = broker.connect().await;
     let mut other = broker.connect().await;
     begin(&broker.control, Kind::Silent, Trigger::Next(1), WAIT);
-    struck.send(6, &samples::list_offsets("t", 0, -1)).await;
-    assert!(struck.is_kept_waiting().await);
+    affected.send(6, &samples::list_offsets("t", 0, -1)).await;
+    assert!(affected.receives_nothing().await);
     assert_eq!(other.list_offset(0, -1).await, 0);
     let left = broker.control.faults().get(Kind::Silent).unwrap().trigger;
     assert_eq!(left, Trigger::Next(0));
 
-    // Another in its place is an end too, and strikes anew.
+    // Replacing the fault ends it, and the new one holds the same request again.
     begin(&broker.control, Kind::Silent, Trigger::Next(1), WAIT);
-    assert!(struck.is_kept_waiting().await);
+    assert!(affected.receives_nothing().await);
 
     end(&broker.control, Kind::Silent);
-    struck.receive::<ListOffsetsRequest>(6).await;
+    affected.receive::<ListOffsetsRequest>(6).await;
 }
 
 #[tokio::test]
-async fn a_closed_broker_ends_all_connections_and_takes_no_new_ones() {
+async fn a_closed_broker_closes_open_and_new_connections() {
     let broker = Running::start().await;
     let mut idle = broker.connect().await;
     let mut waiting = broker.connect().await;
@@ -154,34 +154,34 @@ async fn a_closed_broker_ends_all_connections_and_takes_no_new_ones() {
         assert!(broker.connect().await.is_closed().await);
     }
     end(&broker.control, Kind::Closed);
-    ask(&mut broker.connect().await).await;
+    time_request(&mut broker.connect().await).await;
 }
 
 #[tokio::test]
-async fn a_broker_may_close_a_few_connections_only() {
+async fn a_counted_closed_fault_closes_only_that_many_connections() {
     let broker = Running::start().await;
     let mut idle = broker.connect().await;
-    let mut struck = broker.connect().await;
+    let mut affected = broker.connect().await;
     idle.list_offset(0, -1).await;
-    struck.list_offset(0, -1).await;
+    affected.list_offset(0, -1).await;
     begin(&broker.control, Kind::Closed, Trigger::Next(2), WAIT);
     let request = samples::produce("t", 0, -1, records(1).bytes());
-    struck.send(9, &request).await;
-    assert!(struck.is_closed().await);
+    affected.send(9, &request).await;
+    assert!(affected.is_closed().await);
     assert!(broker.connect().await.is_closed().await);
-    ask(&mut broker.connect().await).await;
-    // Whose turn it was not goes on; and what was closed was not done before.
+    time_request(&mut broker.connect().await).await;
+    // The idle connection stays open, and the request on the closed connection was not handled.
     assert_eq!(idle.list_offset(0, -1).await, 0);
     assert_eq!(broker.control.faults().get(Kind::Closed), None);
 }
 
 #[tokio::test]
-async fn a_throttled_client_is_told_to_wait_and_not_read_from() {
+async fn a_throttled_client_gets_a_throttle_time_and_is_not_read_meanwhile() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     begin(&broker.control, Kind::Throttling, Trigger::Next(1), WAIT);
-    // No such request counts.
-    ask(&mut client).await;
+    // Other APIs do not count.
+    time_request(&mut client).await;
     let begun = Instant::now();
     let request = samples::produce("t", 0, -1, records(1).bytes());
     let response = client.call(9, &request).await;
@@ -196,17 +196,17 @@ async fn a_throttled_client_is_told_to_wait_and_not_read_from() {
 }
 
 #[tokio::test]
-async fn a_throttled_fetch_brings_records_and_its_client_is_heard_again_at_the_end() {
+async fn a_throttled_fetch_returns_records_and_the_next_is_read_when_the_fault_ends() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     client.produce(0, records(1).bytes()).await;
-    begin(&broker.control, Kind::Throttling, Trigger::Always, FOR_EVER);
+    begin(&broker.control, Kind::Throttling, Trigger::Always, FOREVER);
     let response = client.call(11, &samples::fetch(0, 0)).await;
     assert_eq!(response.throttle_time_ms, 15 * 60 * 1000);
     let partition = &response.responses[0].partitions[0];
     assert!(!partition.records.as_ref().unwrap().is_empty());
     client.send(11, &samples::fetch(0, 0)).await;
-    assert!(client.is_kept_waiting().await);
+    assert!(client.receives_nothing().await);
 
     end(&broker.control, Kind::Throttling);
 
@@ -215,7 +215,7 @@ async fn a_throttled_fetch_brings_records_and_its_client_is_heard_again_at_the_e
 }
 
 #[tokio::test]
-async fn a_partition_without_a_leader_takes_and_gives_nothing() {
+async fn a_leaderless_partition_rejects_every_request() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     assert_eq!(errors(&mut client).await, [NO_ERROR; 4]);
@@ -236,11 +236,11 @@ async fn a_partition_without_a_leader_takes_and_gives_nothing() {
 }
 
 #[tokio::test]
-async fn partitions_may_be_without_a_leader_for_some_requests_only() {
+async fn a_counted_leaderless_fault_affects_only_that_many_requests() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     begin(&broker.control, Kind::Leaderless, Trigger::Next(2), WAIT);
-    ask(&mut client).await;
+    time_request(&mut client).await;
     for expected in [1, 1, 0] {
         let request: MetadataRequest = samples::metadata(&["t"]);
         let response = client.call(0, &request).await;
@@ -251,7 +251,7 @@ async fn partitions_may_be_without_a_leader_for_some_requests_only() {
 }
 
 #[tokio::test]
-async fn chance_strikes_the_same_requests_in_every_run() {
+async fn a_seed_selects_the_same_requests_in_every_run() {
     let run = async |seed| {
         let broker = Running::start().await;
         let mut client = broker.connect().await;
@@ -263,21 +263,21 @@ async fn chance_strikes_the_same_requests_in_every_run() {
             Duration::from_millis(1),
         );
         broker.control.faults().restart(seed);
-        let mut struck = Vec::new();
+        let mut affected = Vec::new();
         for _ in 0..64 {
             let response = client.call(11, &samples::fetch(0, 0)).await;
-            struck.push(response.throttle_time_ms == 1);
+            affected.push(response.throttle_time_ms == 1);
         }
-        struck
+        affected
     };
-    let struck = run(7).await;
-    assert_eq!(struck, run(7).await);
-    assert_ne!(struck, run(8).await);
-    assert!((16..48).contains(&struck.iter().filter(|struck| **struck).count()));
+    let affected = run(7).await;
+    assert_eq!(affected, run(7).await);
+    assert_ne!(affected, run(8).await);
+    assert!((16..48).contains(&affected.iter().filter(|affected| **affected).count()));
 }
 
 #[tokio::test]
-async fn what_is_in_force_is_shown_with_what_is_left() {
+async fn an_active_fault_reports_how_many_times_are_left() {
     let broker = Running::start().await;
     let faults = broker.control.faults();
     assert_eq!(faults.get(Kind::Throttling), None);

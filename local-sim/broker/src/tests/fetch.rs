@@ -1,4 +1,4 @@
-//! Fetch: what is read, and how long it is waited for.
+//! Fetch: limits, long polling and errors.
 
 use std::time::{Duration, Instant};
 
@@ -8,32 +8,32 @@ use kafka_protocol::{
 };
 use tokio::time::timeout;
 
-use super::{OPTIONS, PATIENCE, Running, samples, wire::Wire};
+use super::{OPTIONS, Running, TIMEOUT, samples, wire::Wire};
 use crate::{
     Options,
     store::sample::{Sample, records},
 };
 
-/// A wait that no test sees the end of.
+/// A wait that lasts longer than any test.
 const LONG_MS: i32 = 60_000;
 
 fn bytes(partition: &PartitionData) -> usize {
     partition.records.as_ref().map_or(0, bytes::Bytes::len)
 }
 
-/// The bytes of records of each partition of topic `t`.
+/// Returns the number of record bytes for each partition of topic `t`.
 fn sizes(response: &FetchResponse) -> Vec<usize> {
     response.responses[0].partitions.iter().map(bytes).collect()
 }
 
 async fn fetch(client: &mut Wire, request: &FetchRequest) -> FetchResponse {
-    timeout(PATIENCE, client.call(11, request))
+    timeout(TIMEOUT, client.call(11, request))
         .await
-        .expect("a response before the wait is over")
+        .expect("a response before the fetch's maximum wait")
 }
 
 #[tokio::test]
-async fn what_was_produced_is_fetched_with_its_offsets() {
+async fn produced_batches_are_fetched_with_their_offsets() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let sent = records(3).bytes();
@@ -54,7 +54,7 @@ async fn what_was_produced_is_fetched_with_its_offsets() {
 }
 
 #[tokio::test]
-async fn an_offset_out_of_range_is_told_at_once() {
+async fn an_unreadable_position_fails_without_waiting() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     client.produce(0, records(1).bytes()).await;
@@ -76,7 +76,7 @@ async fn an_offset_out_of_range_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn the_first_batch_goes_out_whatever_the_limits_are() {
+async fn the_first_batch_is_returned_even_if_it_exceeds_the_limits() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     for partition in [0, 1] {
@@ -102,7 +102,7 @@ async fn the_first_batch_goes_out_whatever_the_limits_are() {
 }
 
 #[tokio::test]
-async fn a_fetch_ends_when_its_time_is_over() {
+async fn a_fetch_without_records_returns_after_its_maximum_wait() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let begin = Instant::now();
@@ -113,7 +113,7 @@ async fn a_fetch_ends_when_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_waits_is_woken_by_any_of_its_partitions() {
+async fn a_waiting_fetch_returns_when_any_of_its_partitions_gets_a_record() {
     let broker = Running::start().await;
     for woken_by in [0, 1] {
         let mut consumer = broker.connect().await;
@@ -136,7 +136,7 @@ async fn a_fetch_that_waits_is_woken_by_any_of_its_partitions() {
 }
 
 #[tokio::test]
-async fn a_fetch_waits_for_min_bytes_over_all_partitions() {
+async fn min_bytes_counts_the_records_of_all_partitions() {
     let broker = Running::start().await;
     let mut consumer = broker.connect().await;
     let mut producer = broker.connect().await;
@@ -155,7 +155,7 @@ async fn a_fetch_waits_for_min_bytes_over_all_partitions() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_names_nothing_does_not_wait() {
+async fn a_fetch_without_partitions_does_not_wait() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let request = samples::fetch(0, 0)
@@ -165,7 +165,7 @@ async fn a_fetch_that_names_nothing_does_not_wait() {
 }
 
 #[tokio::test]
-async fn there_are_no_sessions() {
+async fn fetch_sessions_are_not_supported() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let offered = client
@@ -175,15 +175,15 @@ async fn there_are_no_sessions() {
     let continued = samples::fetch(0, 0)
         .with_session_id(5)
         .with_session_epoch(1);
-    let refused = client.call(11, &continued).await;
+    let rejected = client.call(11, &continued).await;
     assert_eq!(
-        refused.error_code,
+        rejected.error_code,
         ResponseError::FetchSessionIdNotFound.code()
     );
 }
 
 #[tokio::test]
-async fn what_retention_dropped_is_out_of_range() {
+async fn offsets_dropped_by_retention_are_out_of_range() {
     let broker = Running::start_with(Options {
         retention_bytes: 64 * 1024,
         ..OPTIONS
@@ -196,7 +196,7 @@ async fn what_retention_dropped_is_out_of_range() {
             .produce(
                 0,
                 Sample {
-                    filling: 1024,
+                    payload_len: 1024,
                     ..records(1)
                 }
                 .bytes(),

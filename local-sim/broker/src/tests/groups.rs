@@ -1,4 +1,4 @@
-//! Consumer groups by way of the protocol: joined, shared out, fenced, described and deleted.
+//! Consumer groups: joins, assignments, fencing, committed offsets and administration.
 
 use kafka_protocol::{
     ResponseError,
@@ -10,14 +10,13 @@ use kafka_protocol::{
 
 use super::{Running, samples, wire::Wire};
 
-/// A round in which partitions are shared out takes this long at most.
-const ROUND_MS: i32 = 15_000;
+const REBALANCE_TIMEOUT_MS: i32 = 15_000;
 
 fn join(member: &str) -> JoinGroupRequest {
-    samples::join_group(member).with_rebalance_timeout_ms(ROUND_MS)
+    samples::join_group(member).with_rebalance_timeout_ms(REBALANCE_TIMEOUT_MS)
 }
 
-/// Gets an id, and joins with it.
+/// Gets a member id and joins with it.
 async fn joined(client: &mut Wire) -> JoinGroupResponse {
     let id = client.call(4, &join("")).await;
     assert_eq!(id.error_code, ResponseError::MemberIdRequired.code());
@@ -27,8 +26,8 @@ async fn joined(client: &mut Wire) -> JoinGroupResponse {
     joined
 }
 
-/// Joins, and assigns everything to itself.
-async fn alone(client: &mut Wire) -> JoinGroupResponse {
+/// Joins as the only member and assigns everything to itself.
+async fn join_alone(client: &mut Wire) -> JoinGroupResponse {
     let joined = joined(client).await;
     let member = &joined.member_id;
     let synced = client
@@ -45,21 +44,21 @@ async fn alone(client: &mut Wire) -> JoinGroupResponse {
 }
 
 #[tokio::test]
-async fn a_member_that_is_alone_leads_and_gets_what_it_assigns() {
+async fn the_only_member_is_the_leader_and_gets_its_own_assignment() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
-    let joined = alone(&mut client).await;
+    let joined = join_alone(&mut client).await;
     assert_eq!(joined.generation_id, 1);
     assert_eq!(joined.leader, joined.member_id);
     assert_eq!(joined.protocol_name.as_deref(), Some("range"));
     assert_eq!(joined.members.len(), 1);
     assert_eq!(joined.members[0].member_id, joined.member_id);
-    let told = format!("range of {}", joined.member_id);
-    assert_eq!(joined.members[0].metadata, told);
+    let metadata = format!("range of {}", joined.member_id);
+    assert_eq!(joined.members[0].metadata, metadata);
 }
 
 #[tokio::test]
-async fn older_clients_join_at_once() {
+async fn before_version_4_a_member_joins_without_a_second_request() {
     let broker = Running::start().await;
     for version in 0..=3 {
         let mut client = broker.connect().await;
@@ -76,17 +75,17 @@ async fn older_clients_join_at_once() {
 }
 
 #[tokio::test]
-async fn a_second_member_makes_the_first_join_again_and_share() {
+async fn a_second_member_makes_the_first_rejoin_and_divide_the_partitions() {
     let broker = Running::start().await;
     let mut first = broker.connect().await;
     let mut second = broker.connect().await;
-    let alone = alone(&mut first).await;
-    let one = &alone.member_id;
+    let sole = join_alone(&mut first).await;
+    let one = &sole.member_id;
 
     let two = second.call(4, &join("")).await.member_id;
     second.send(4, &join(&two)).await;
     let rebalance = ResponseError::RebalanceInProgress.code();
-    // The second may not have joined yet when the first is heard of.
+    // The second member's join may arrive after the first heartbeats.
     while first.call(2, &samples::heartbeat(one, 1)).await.error_code != rebalance {}
     let again = first.call(4, &join(one)).await;
     let joined = second.receive::<JoinGroupRequest>(4).await;
@@ -95,8 +94,10 @@ async fn a_second_member_makes_the_first_join_again_and_share() {
     assert_eq!((again.members.len(), joined.members.len()), (2, 0));
 
     second.send(2, &samples::sync_group(&two, 2, &[])).await;
-    let shares: &[(&str, &'static [u8])] = &[(one, b"left"), (&two, b"right")];
-    let synced = first.call(2, &samples::sync_group(one, 2, shares)).await;
+    let assignments: &[(&str, &'static [u8])] = &[(one, b"left"), (&two, b"right")];
+    let synced = first
+        .call(2, &samples::sync_group(one, 2, assignments))
+        .await;
     assert_eq!(synced.assignment, "left");
     assert_eq!(
         second.receive::<SyncGroupRequest>(2).await.assignment,
@@ -125,27 +126,27 @@ async fn a_second_member_makes_the_first_join_again_and_share() {
 }
 
 #[tokio::test]
-async fn who_is_no_member_of_the_generation_is_fenced() {
+async fn unknown_members_and_wrong_generations_are_rejected() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
-    let joined = alone(&mut client).await;
+    let joined = join_alone(&mut client).await;
     let member = &*joined.member_id;
     let illegal = ResponseError::IllegalGeneration.code();
     let unknown = ResponseError::UnknownMemberId.code();
-    for (who, generation, error) in [
+    for (id, generation, error) in [
         (member, 1, 0),
         (member, 2, illegal),
         (member, 0, illegal),
         ("stranger", 1, unknown),
         ("", -1, unknown),
     ] {
-        let heartbeat = samples::heartbeat(who, generation);
-        assert_eq!(client.call(2, &heartbeat).await.error_code, error, "{who}");
-        let sync = samples::sync_group(who, generation, &[]);
-        assert_eq!(client.call(2, &sync).await.error_code, error, "{who}");
-        let commit = samples::offset_commit(who, generation, &[(0, 5)]);
+        let heartbeat = samples::heartbeat(id, generation);
+        assert_eq!(client.call(2, &heartbeat).await.error_code, error, "{id}");
+        let sync = samples::sync_group(id, generation, &[]);
+        assert_eq!(client.call(2, &sync).await.error_code, error, "{id}");
+        let commit = samples::offset_commit(id, generation, &[(0, 5)]);
         let committed = client.call(6, &commit).await;
-        assert_eq!(committed.topics[0].partitions[0].error_code, error, "{who}");
+        assert_eq!(committed.topics[0].partitions[0].error_code, error, "{id}");
     }
     assert_eq!(client.call(4, &join("stranger")).await.error_code, unknown);
     let left = client.call(2, &samples::leave_group("stranger")).await;
@@ -153,10 +154,10 @@ async fn who_is_no_member_of_the_generation_is_fenced() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_the_group_is_refused() {
+async fn an_invalid_join_is_rejected() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
-    alone(&mut client).await;
+    join_alone(&mut client).await;
     let mut check = async |request: JoinGroupRequest| {
         let joined = client.call(4, &request).await;
         ResponseError::try_from_code(joined.error_code).expect("an error")
@@ -186,7 +187,7 @@ async fn what_does_not_fit_the_group_is_refused() {
     assert_eq!(check(heavy).await, ResponseError::PolicyViolation);
 }
 
-/// Offset and note of each partition of topic `t`.
+/// Fetches the committed offset and metadata of partitions of topic `t`.
 async fn fetched(
     client: &mut Wire,
     version: i16,
@@ -209,14 +210,14 @@ async fn fetched(
 }
 
 #[tokio::test]
-async fn offsets_come_back_in_every_version() {
+async fn committed_offsets_are_fetched_in_every_version() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
-    let nowhere = (-1, String::new());
+    let none = (-1, String::new());
     let unknown = ResponseError::UnknownTopicOrPartition.code();
     assert_eq!(
         fetched(&mut client, 5, Some(&[0])).await,
-        std::slice::from_ref(&nowhere)
+        std::slice::from_ref(&none)
     );
     assert_eq!(fetched(&mut client, 5, None).await, []);
     for (version, offset) in (2..=6).zip(40..) {
@@ -227,7 +228,7 @@ async fn offsets_come_back_in_every_version() {
         let noted = (offset, "note".to_owned());
         for version in 1..=5 {
             let both = fetched(&mut client, version, Some(&[0, 1])).await;
-            assert_eq!(both, [noted.clone(), nowhere.clone()]);
+            assert_eq!(both, [noted.clone(), none.clone()]);
         }
         for version in 2..=5 {
             let all = fetched(&mut client, version, None).await;
@@ -237,7 +238,7 @@ async fn offsets_come_back_in_every_version() {
 }
 
 #[tokio::test]
-async fn a_note_that_is_too_long_is_refused() {
+async fn offset_metadata_that_is_too_long_is_rejected() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let mut commit = samples::offset_commit("", -1, &[(0, 5)]);
@@ -250,7 +251,7 @@ async fn a_note_that_is_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn the_offsets_of_a_deleted_topic_are_forgotten() {
+async fn deleting_a_topic_deletes_its_committed_offsets() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     client
@@ -265,7 +266,7 @@ async fn the_offsets_of_a_deleted_topic_are_forgotten() {
 async fn groups_are_listed_described_and_deleted() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
-    let joined = alone(&mut client).await;
+    let joined = join_alone(&mut client).await;
     for version in 0..=2 {
         let listed = client
             .call(version, &ListGroupsRequest::default())

@@ -1,4 +1,4 @@
-//! Produce, acknowledged or not, once or twice.
+//! Produce: errors, acks and idempotent producers.
 
 use bytes::Bytes;
 use kafka_protocol::{
@@ -14,13 +14,13 @@ use crate::{
     store::sample::{Sample, records},
 };
 
-/// The error, and the offset of the first record.
+/// Returns the error code and the offset of the first record.
 fn outcome(response: &PartitionProduceResponse) -> (i16, i64) {
     (response.error_code, response.base_offset)
 }
 
 #[tokio::test]
-async fn offsets_follow_each_other_in_each_partition() {
+async fn each_partition_assigns_consecutive_offsets() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     assert_eq!(
@@ -40,7 +40,7 @@ async fn offsets_follow_each_other_in_each_partition() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_named_and_not_stored() {
+async fn a_rejected_batch_gets_an_error_message_and_is_not_stored() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let mut check = async |partition, records: Bytes| {
@@ -72,7 +72,7 @@ async fn what_is_refused_is_named_and_not_stored() {
         Some(ResponseError::UnsupportedForMessageFormat)
     );
     let large = Sample {
-        filling: MESSAGE_BYTES_MAX,
+        payload_len: MESSAGE_BYTES_MAX,
         ..records(1)
     };
     assert_eq!(
@@ -115,7 +115,7 @@ async fn what_is_refused_is_named_and_not_stored() {
 }
 
 #[tokio::test]
-async fn an_unknown_topic_is_not_created_by_producing() {
+async fn producing_to_an_unknown_topic_does_not_create_it() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let response = client
@@ -136,7 +136,7 @@ async fn an_unknown_topic_is_not_created_by_producing() {
 }
 
 #[tokio::test]
-async fn acks_are_none_one_or_all() {
+async fn acks_must_be_0_1_or_all() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let mut check = async |acks| {
@@ -158,7 +158,7 @@ async fn acks_are_none_one_or_all() {
 }
 
 #[tokio::test]
-async fn without_acks_there_is_no_response_and_a_failure_closes() {
+async fn acks_0_gets_no_response_and_a_failure_closes_the_connection() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     client
@@ -174,12 +174,16 @@ async fn without_acks_there_is_no_response_and_a_failure_closes() {
 }
 
 #[tokio::test]
-async fn an_idempotent_producer_may_send_a_batch_again() {
+async fn a_batch_resent_by_an_idempotent_producer_is_stored_once() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let producer_id = new_producer(&mut client).await;
     assert_ne!(new_producer(&mut client).await, producer_id);
-    let batch = |count, sequence| records(count).by(producer_id, 0, sequence).bytes();
+    let batch = |count, sequence| {
+        records(count)
+            .with_producer(producer_id, 0, sequence)
+            .bytes()
+    };
     assert_eq!(outcome(&client.produce(0, batch(2, 0)).await), (0, 0));
     assert_eq!(outcome(&client.produce(0, batch(1, 2)).await), (0, 2));
     assert_eq!(outcome(&client.produce(0, batch(2, 0)).await), (0, 0));

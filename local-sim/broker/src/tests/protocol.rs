@@ -1,4 +1,4 @@
-//! Framing, versions, and what happens to clients that do not keep to the protocol.
+//! Framing, versions, and clients that violate the protocol.
 
 use bytes::{BufMut, Bytes};
 use kafka_protocol::{
@@ -13,15 +13,15 @@ use kafka_protocol::{
 use proptest::{prelude::*, sample::Index};
 use tokio::{runtime, time::timeout};
 
-use super::{ANY_PORT, OPTIONS, PATIENCE, Running, samples, wire::frame};
+use super::{ANY_PORT, OPTIONS, Running, TIMEOUT, samples, wire::frame};
 use crate::{
-    cluster::{Cluster, Ends},
+    cluster::{Cluster, Endpoints},
     limits::REQUEST_BYTES_MAX,
-    request::{self, RequestError, SERVED},
+    request::{self, RequestError, SUPPORTED},
 };
 
 #[tokio::test]
-async fn every_api_answers_in_every_version() {
+async fn every_supported_api_and_version_gets_a_response() {
     for (api, version, request) in samples::all() {
         let broker = Running::start().await;
         let mut client = broker.connect().await;
@@ -37,25 +37,25 @@ async fn every_api_answers_in_every_version() {
 }
 
 #[tokio::test]
-async fn api_versions_lists_what_is_served() {
+async fn api_versions_lists_all_supported_apis() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     for version in 0..=3 {
         let response = client.call(version, &samples::api_versions(version)).await;
         assert_eq!(response.error_code, 0);
-        assert_eq!(listed(&response), served());
+        assert_eq!(listed(&response), supported());
     }
 }
 
 #[tokio::test]
-async fn a_newer_api_versions_request_is_answered_in_the_oldest_format() {
+async fn a_newer_api_versions_request_gets_a_version_0_response() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let request = frame(|bytes| {
         bytes.put_i16(ApiKey::ApiVersions as i16);
         bytes.put_i16(99);
         bytes.put_i32(samples::CORRELATION_ID);
-        bytes.put_slice(b"whatever is to come");
+        bytes.put_slice(b"fields of a later version");
     });
     client.send_frame(&request).await;
     let response = client.receive::<ApiVersionsRequest>(0).await;
@@ -63,7 +63,7 @@ async fn a_newer_api_versions_request_is_answered_in_the_oldest_format() {
         response.error_code,
         ResponseError::UnsupportedVersion.code()
     );
-    assert_eq!(listed(&response), served());
+    assert_eq!(listed(&response), supported());
     assert_eq!(client.list_offset(0, -1).await, 0);
 }
 
@@ -80,7 +80,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_request_may_come_byte_by_byte() {
+async fn a_request_may_arrive_byte_by_byte() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let request = samples::encode(6, &samples::list_offsets("t", 0, -1));
@@ -92,7 +92,7 @@ async fn a_request_may_come_byte_by_byte() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_closes_its_connection_and_no_other() {
+async fn an_invalid_request_closes_only_its_own_connection() {
     let broker = Running::start().await;
     let mut bystander = broker.connect().await;
     let too_long = i32::try_from(REQUEST_BYTES_MAX + 1).unwrap();
@@ -114,7 +114,7 @@ async fn what_is_no_request_closes_its_connection_and_no_other() {
 }
 
 #[tokio::test]
-async fn clients_that_leave_in_the_middle_disturb_nobody() {
+async fn a_disconnect_in_the_middle_of_a_request_does_not_affect_other_clients() {
     let broker = Running::start().await;
     let mut bystander = broker.connect().await;
     for (_, _, request) in samples::all() {
@@ -128,7 +128,7 @@ async fn clients_that_leave_in_the_middle_disturb_nobody() {
 }
 
 #[tokio::test]
-async fn a_client_that_wants_security_hears_that_there_is_none() {
+async fn a_sasl_handshake_is_rejected() {
     let broker = Running::start().await;
     let request = SaslHandshakeRequest::default().with_mechanism(samples::text("PLAIN"));
     let response = broker.connect().await.call(1, &request).await;
@@ -137,7 +137,7 @@ async fn a_client_that_wants_security_hears_that_there_is_none() {
 }
 
 #[tokio::test]
-async fn the_one_node_coordinates_groups_and_transactions_are_refused() {
+async fn groups_have_a_coordinator_and_transactions_are_rejected() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let mut check = async |version, key_type| {
@@ -152,9 +152,9 @@ async fn the_one_node_coordinates_groups_and_transactions_are_refused() {
     for version in 0..=3 {
         assert_eq!(check(version, 0).await, (0, here));
     }
-    let refused = ResponseError::InvalidRequest.code();
-    assert_eq!(check(2, 1).await, (refused, None));
-    assert_eq!(check(2, 2).await, (refused, None));
+    let invalid = ResponseError::InvalidRequest.code();
+    assert_eq!(check(2, 1).await, (invalid, None));
+    assert_eq!(check(2, 2).await, (invalid, None));
     let request =
         InitProducerIdRequest::default().with_transactional_id(Some(samples::text("x").into()));
     assert_eq!(
@@ -164,7 +164,7 @@ async fn the_one_node_coordinates_groups_and_transactions_are_refused() {
 }
 
 #[tokio::test]
-async fn unknown_apis_and_versions_are_refused() {
+async fn unsupported_apis_and_versions_are_rejected() {
     let cluster = Cluster::new(OPTIONS);
     let check = async |api: i16, version: i16| {
         let request = frame(|bytes| {
@@ -173,29 +173,29 @@ async fn unknown_apis_and_versions_are_refused() {
             bytes.put_i32(1);
             bytes.put_i16(-1);
         });
-        request::answer(&cluster, NOWHERE, request)
+        request::handle(&cluster, ENDPOINTS, request)
             .await
             .unwrap_err()
             .to_string()
     };
-    assert_eq!(check(-1, 0).await, "API key -1 is not served");
-    assert_eq!(check(12_345, 0).await, "API key 12345 is not served");
+    assert_eq!(check(-1, 0).await, "unsupported API key -1");
+    assert_eq!(check(12_345, 0).await, "unsupported API key 12345");
     assert_eq!(
         check(0, 2).await,
-        "Produce version 2 is not served, expected 3 to 9"
+        "unsupported Produce version 2, must be 3 to 9"
     );
     assert_eq!(
         check(1, 12).await,
-        "Fetch version 12 is not served, expected 4 to 11"
+        "unsupported Fetch version 12, must be 4 to 11"
     );
     assert_eq!(
         check(1, -1).await,
-        "Fetch version -1 is not served, expected 4 to 11"
+        "unsupported Fetch version -1, must be 4 to 11"
     );
     assert_eq!(check(1, 11).await, "Fetch version 11 is malformed");
 }
 
-const NOWHERE: Ends = Ends {
+const ENDPOINTS: Endpoints = Endpoints {
     advertised: ANY_PORT,
     client: ANY_PORT,
 };
@@ -207,58 +207,58 @@ fn listed(response: &ApiVersionsResponse) -> Vec<(i16, i16, i16)> {
         .collect()
 }
 
-fn served() -> Vec<(i16, i16, i16)> {
-    let versions = SERVED.iter();
+fn supported() -> Vec<(i16, i16, i16)> {
+    let versions = SUPPORTED.iter();
     versions
         .map(|(api, versions)| (*api as i16, *versions.start(), *versions.end()))
         .collect()
 }
 
-/// Answers a request with nothing but a runtime around it. There is no topic that a fetch could wait for.
-fn answer(request: Bytes) -> Result<Option<Bytes>, RequestError> {
+/// Handles a request without a socket. The cluster has no topics, so a fetch does not wait.
+fn handle(request: Bytes) -> Result<Option<Bytes>, RequestError> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let cluster = Cluster::new(OPTIONS);
     runtime.block_on(async {
-        let answered = request::answer(&cluster, NOWHERE, request);
-        timeout(PATIENCE, answered)
+        let handled = request::handle(&cluster, ENDPOINTS, request);
+        timeout(TIMEOUT, handled)
             .await
-            .expect("an answer in time")
-            .map(|answer| answer.response)
+            .expect("a response before the timeout")
+            .map(|handled| handled.response)
     })
 }
 
 proptest! {
     #[test]
-    fn no_bytes_bring_the_broker_down(
-        served in any::<Index>(),
+    fn arbitrary_bytes_do_not_panic(
+        api in any::<Index>(),
         version in any::<Index>(),
         rest in prop::collection::vec(any::<u8>(), 0..200),
     ) {
-        let (api, versions) = served.get(&SERVED);
+        let (api, versions) = api.get(&SUPPORTED);
         let versions: Vec<i16> = versions.clone().collect();
         let request = frame(|bytes| {
             bytes.put_i16(*api as i16);
             bytes.put_i16(*version.get(&versions));
             bytes.put_slice(&rest);
         });
-        let _ = answer(request);
+        let _ = handle(request);
     }
 
     #[test]
-    fn no_damage_to_a_request_brings_the_broker_down(
+    fn corrupted_requests_do_not_panic(
         sample in any::<Index>(),
         damages in prop::collection::vec((any::<Index>(), any::<u8>()), 1..8),
     ) {
         let samples = samples::all();
         let mut request = sample.get(&samples).2.to_vec();
         for (at, byte) in damages {
-            // Not the API and its version: another test has those.
+            // The API and its version stay intact: another test covers them.
             let at = 4 + at.index(request.len() - 4);
             request[at] = byte;
         }
-        let _ = answer(request.into());
+        let _ = handle(request.into());
     }
 }

@@ -24,11 +24,11 @@ use kafka_protocol::{
     protocol::{Encodable, Request, StrBytes},
 };
 
-use crate::{request::SERVED, store::sample::records};
+use crate::{request::SUPPORTED, store::sample::records};
 
 pub(super) const CORRELATION_ID: i32 = 77;
 
-/// A request as it goes over the wire, without its length.
+/// Encodes a request without its length prefix.
 pub(super) fn encode<R: Request>(version: i16, request: &R) -> Bytes {
     let api = ApiKey::try_from(R::KEY).unwrap();
     let header = RequestHeader::default()
@@ -44,9 +44,9 @@ pub(super) fn encode<R: Request>(version: i16, request: &R) -> Bytes {
     bytes.freeze()
 }
 
-/// A request of every API in every version that is served, every array with elements.
+/// Returns a request for every supported API and version. No array in it is empty.
 pub(crate) fn all() -> Vec<(ApiKey, i16, Bytes)> {
-    let versions = SERVED
+    let versions = SUPPORTED
         .into_iter()
         .flat_map(|(api, versions)| versions.map(move |version| (api, version)));
     versions
@@ -94,7 +94,7 @@ fn one(api: ApiKey, version: i16) -> Bytes {
             &SaslHandshakeRequest::default().with_mechanism(text("PLAIN")),
         ),
         ApiKey::SyncGroup => encode(version, &sync_group("m", 1, &[("m", b"a"), ("n", b"")])),
-        unserved => panic!("a sample of {unserved:?}"),
+        unsupported => panic!("no sample request for {unsupported:?}"),
     }
 }
 
@@ -185,12 +185,12 @@ pub(super) fn produce(topic: &str, partition: i32, acks: i16, records: Bytes) ->
         .with_topic_data(vec![topic])
 }
 
-/// From one partition of topic `t`, all there is, without waiting.
+/// Fetches all records of one partition of topic `t` without waiting.
 pub(super) fn fetch(partition: i32, offset: i64) -> FetchRequest {
     fetch_from(&[(partition, offset)])
 }
 
-/// The same from several partitions.
+/// Fetches all records of several partitions of topic `t` without waiting.
 pub(super) fn fetch_from(positions: &[(i32, i64)]) -> FetchRequest {
     let partition = |(index, offset): &(i32, i64)| {
         FetchPartition::default()
@@ -219,7 +219,7 @@ fn fetch_all(version: i16) -> FetchRequest {
     request.with_forgotten_topics_data(vec![forgotten])
 }
 
-/// A session of group `g`, with two protocols.
+/// Joins group `g` with two protocols.
 pub(super) fn join_group(member: &str) -> JoinGroupRequest {
     let protocol = |name| {
         JoinGroupRequestProtocol::default()
@@ -265,7 +265,7 @@ pub(super) fn leave_group(member: &str) -> LeaveGroupRequest {
         .with_member_id(text(member))
 }
 
-/// Partitions of topic `t` with their offsets.
+/// Commits offsets of group `g` for partitions of topic `t`.
 pub(super) fn offset_commit(
     member: &str,
     generation: i32,
@@ -287,7 +287,7 @@ pub(super) fn offset_commit(
         .with_topics(vec![topic])
 }
 
-/// Partitions of topic `t`; none for whatever the group has committed.
+/// Fetches offsets of group `g` for partitions of topic `t`, or all offsets for `None`.
 pub(super) fn offset_fetch(partitions: Option<&[i32]>) -> OffsetFetchRequest {
     let topic = |partitions: &[i32]| {
         let topic = OffsetFetchRequestTopic::default().with_name(name("t"));

@@ -1,4 +1,4 @@
-//! Topics by way of the protocol: found, created, deleted, and where their records begin and end.
+//! Topics: metadata, creation, deletion, offsets and settings.
 
 use kafka_protocol::{
     ResponseError,
@@ -8,7 +8,7 @@ use kafka_protocol::{
 use super::{Running, samples};
 use crate::store::sample::records;
 
-/// Error, name and number of partitions of each topic.
+/// Returns the error code, name and number of partitions of each topic.
 fn topics(response: &MetadataResponse) -> Vec<(i16, &str, usize)> {
     let topics = response.topics.iter();
     topics
@@ -23,7 +23,7 @@ fn topics(response: &MetadataResponse) -> Vec<(i16, &str, usize)> {
 }
 
 #[tokio::test]
-async fn metadata_names_the_one_node_by_the_address_that_the_client_used() {
+async fn metadata_returns_the_address_that_the_client_connected_to() {
     let broker = Running::start().await;
     let response = broker
         .connect()
@@ -45,7 +45,7 @@ async fn metadata_names_the_one_node_by_the_address_that_the_client_used() {
 }
 
 #[tokio::test]
-async fn metadata_lists_all_topics_where_none_is_named() {
+async fn metadata_lists_all_topics_if_none_is_requested() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let empty = MetadataRequest::default();
@@ -58,14 +58,14 @@ async fn metadata_lists_all_topics_where_none_is_named() {
 }
 
 #[tokio::test]
-async fn topics_are_created_where_the_client_allows_it() {
+async fn metadata_creates_missing_topics_if_the_client_allows_it() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let unknown = ResponseError::UnknownTopicOrPartition.code();
     let invalid = ResponseError::InvalidTopicException.code();
-    let asked = samples::metadata(&["t", "u", "u"]).with_allow_auto_topic_creation(false);
+    let requested = samples::metadata(&["t", "u", "u"]).with_allow_auto_topic_creation(false);
     assert_eq!(
-        topics(&client.call(9, &asked).await),
+        topics(&client.call(9, &requested).await),
         [(0, "t", 2), (unknown, "u", 0)]
     );
     assert_eq!(
@@ -73,7 +73,7 @@ async fn topics_are_created_where_the_client_allows_it() {
         [(0, "u", 3)]
     );
     assert_eq!(
-        topics(&client.call(9, &asked).await),
+        topics(&client.call(9, &requested).await),
         [(0, "t", 2), (0, "u", 3)]
     );
     assert_eq!(
@@ -87,7 +87,7 @@ async fn topics_are_created_where_the_client_allows_it() {
 }
 
 #[tokio::test]
-async fn topics_are_created_as_asked_or_refused_with_a_reason() {
+async fn topics_are_created_as_requested_or_rejected_with_a_message() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let mut check = async |name: &str, num_partitions, replication_factor, only_validate| {
@@ -147,7 +147,7 @@ async fn topics_are_created_as_asked_or_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn replicas_can_only_be_here() {
+async fn replicas_on_other_nodes_are_rejected() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let mut request = samples::create_topics("a", 1);
@@ -161,15 +161,15 @@ async fn replicas_can_only_be_here() {
     );
     request.topics[1].name = samples::name("elsewhere");
     request.topics[1].assignments[0].broker_ids = vec![BrokerId(2)];
-    let refused = client.call(5, &request).await;
+    let rejected = client.call(5, &request).await;
     assert_eq!(
-        refused.topics[1].error_code,
+        rejected.topics[1].error_code,
         ResponseError::InvalidReplicaAssignment.code()
     );
 }
 
 #[tokio::test]
-async fn deleted_topics_are_gone() {
+async fn a_deleted_topic_is_unknown() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     client.produce(0, records(1).bytes()).await;
@@ -190,11 +190,15 @@ async fn deleted_topics_are_gone() {
 }
 
 #[tokio::test]
-async fn offsets_are_listed_by_position_and_by_time() {
+async fn offsets_are_listed_for_log_start_log_end_and_timestamps() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
-    client.produce(0, records(2).at(1000, 1000).bytes()).await;
-    client.produce(0, records(2).at(2000, 2000).bytes()).await;
+    client
+        .produce(0, records(2).with_timestamps(1000, 1000).bytes())
+        .await;
+    client
+        .produce(0, records(2).with_timestamps(2000, 2000).bytes())
+        .await;
     assert_eq!(client.list_offset(0, -1).await, 4);
     assert_eq!(client.list_offset(0, -2).await, 0);
     assert_eq!(client.list_offset(0, 0).await, 0);
@@ -234,7 +238,7 @@ async fn deleted_records_are_out_of_range() {
 }
 
 #[tokio::test]
-async fn settings_are_described_as_far_as_they_are_asked_for() {
+async fn only_requested_settings_are_described() {
     let broker = Running::start().await;
     let mut client = broker.connect().await;
     let mut check = async |resource_type, name: &str, keys: &[&str]| {

@@ -1,4 +1,4 @@
-//! A client that speaks the protocol request by request.
+//! A client that sends single requests.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{PATIENCE, samples};
+use super::{TIMEOUT, samples};
 
 /// One connection.
 pub(super) struct Wire(TcpStream);
@@ -36,9 +36,12 @@ impl Wire {
         self.send_frame(&samples::encode(version, request)).await;
     }
 
-    /// Reads the response to such a request, and nothing else.
+    /// Reads the response to a request of this type, which must fill the frame.
     pub(super) async fn receive<R: Request>(&mut self, version: i16) -> R::Response {
-        let mut frame = self.receive_frame().await.expect("a response");
+        let mut frame = self
+            .receive_frame()
+            .await
+            .expect("a response before the connection closes");
         let api = ApiKey::try_from(R::KEY).unwrap();
         let header =
             ResponseHeader::decode(&mut frame, api.response_header_version(version)).unwrap();
@@ -59,7 +62,7 @@ impl Wire {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    /// The next frame; `None` where the broker closed the connection.
+    /// Reads the next frame. `None` if the broker closed the connection.
     pub(super) async fn receive_frame(&mut self) -> Option<Bytes> {
         let read = async {
             let length = self.0.read_i32().await.ok()?;
@@ -67,14 +70,14 @@ impl Wire {
             self.0.read_exact(&mut frame).await.ok()?;
             Some(frame.into())
         };
-        timeout(PATIENCE, read)
+        timeout(TIMEOUT, read)
             .await
-            .expect("a frame or the end, in time")
+            .expect("a frame or the end of the stream before the timeout")
     }
 
-    /// Whether nothing comes, not even the end, for as long as one waits for that.
-    pub(super) async fn is_kept_waiting(&self) -> bool {
-        timeout(A_WHILE, self.0.peek(&mut [0])).await.is_err()
+    /// Whether neither bytes nor the end of the stream arrive within [`SILENCE`].
+    pub(super) async fn receives_nothing(&self) -> bool {
+        timeout(SILENCE, self.0.peek(&mut [0])).await.is_err()
     }
 
     pub(super) async fn is_closed(&mut self) -> bool {
@@ -107,7 +110,7 @@ impl Wire {
             .remove(0)
     }
 
-    /// The offset that a time stands for in a partition of topic `t`.
+    /// Returns the offset for a timestamp in a partition of topic `t`.
     pub(super) async fn list_offset(&mut self, partition: i32, timestamp: i64) -> i64 {
         let request = samples::list_offsets("t", partition, timestamp);
         self.call(6, &request)
@@ -120,12 +123,12 @@ impl Wire {
     }
 }
 
-/// A frame's bytes without the length.
+/// Builds the bytes of a frame, without its length prefix.
 pub(super) fn frame(parts: impl FnOnce(&mut BytesMut)) -> Bytes {
     let mut bytes = BytesMut::new();
     parts(&mut bytes);
     bytes.freeze()
 }
 
-/// What comes at once comes in far less.
-const A_WHILE: Duration = Duration::from_millis(200);
+/// Far longer than an immediate response takes.
+const SILENCE: Duration = Duration::from_millis(200);
