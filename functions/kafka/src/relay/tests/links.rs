@@ -161,9 +161,9 @@ async fn nagles_algorithm_is_off_toward_brokers() {
     assert!(dial(&broker).await.unwrap().nodelay().unwrap());
 }
 
-/// rskafka leaves Nagle's algorithm on, writes requests over 8 KiB in two pieces, and sends the next
-/// record without waiting for a response. Each piece waits until the previous one is acknowledged.
-/// After the first response on a connection, Linux delays acknowledgements by at least 40 ms.
+/// rskafka leaves Nagle's algorithm on, writes requests over 8 KiB in two pieces, and sends the
+/// next record without waiting for a response. Each piece waits until the previous one is
+/// acknowledged. After the first response, Linux delays acknowledgements by at least 40 ms.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn each_piece_of_a_request_is_acknowledged_at_once() {
