@@ -23,8 +23,8 @@ use crate::{
 /// Parses an event of a mapping from Amazon MSK or from a self-managed cluster.
 ///
 /// # Errors
-/// The JSON is not such an event. A malformed record is not an error: its command is [`Poison`], and
-/// the other records are delivered.
+/// The JSON is not such an event. A malformed record is not an error: its command is [`Poison`],
+/// and the other records are delivered.
 pub fn parse(json: &str) -> Result<Batch, EventError> {
     let event: Event<'_> = serde_json::from_str(json).map_err(|error| EventError {
         line: error.line(),

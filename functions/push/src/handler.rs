@@ -19,7 +19,7 @@ use crate::{
     work::Work,
 };
 
-/// Delivers the records of events, each only once even if the mapping redelivers it.
+/// Delivers the records of events. Skips redelivered records that are in its [`DedupCache`].
 #[derive(Debug)]
 pub struct Handler<C> {
     connections: C,

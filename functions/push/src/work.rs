@@ -1,7 +1,8 @@
 //! Decides what to post next, and tracks what is left.
 //!
-//! The records of one partition for one connection form a lane. A lane posts them in order, one at a
-//! time, and stops at the first that fails. Lanes are independent: a slow one does not delay others.
+//! The records of one partition for one connection form a lane. A lane posts them in order, one at
+//! a time, and stops at the first that fails. Lanes are independent: a slow one does not delay
+//! others.
 
 use std::{
     cmp::Reverse,

@@ -10,8 +10,8 @@ use hyper_util::rt::TokioTimer;
 
 /// Tokio's timer with a clock that includes the time during which the function is frozen.
 ///
-/// The monotonic clock may stop while Lambda freezes a function, and the wall clock may be set back.
-/// This clock follows the one that has advanced further.
+/// The monotonic clock may stop while Lambda freezes a function, and the wall clock may be set
+/// back. This clock follows the one that has advanced further.
 #[derive(Debug, Clone)]
 pub(super) struct PoolTimer {
     timer: TokioTimer,
