@@ -152,9 +152,9 @@ async fn a_record_for_nobody_is_counted_and_holds_up_none_behind_it() {
     assert_eq!(client.next().await, "behind");
     done(&simulator, &topics, 4).await;
     for expected in [
-        "found no address",
-        "header to: found",
-        "key: found",
+        "no recipient",
+        "header `to`: not a JSON list",
+        "key: invalid connection id",
         "poison=3",
     ] {
         says(&simulator, expected).await;
@@ -210,7 +210,7 @@ async fn records_that_another_key_signs_are_given_up_and_left_in_the_dead_letter
     assert_eq!(dead.header("failure.function"), "push");
     says(&simulator, "refused with 403").await;
     // And `push` itself, in its own log.
-    says(&simulator, "the gateway answered 403").await;
+    says(&simulator, "the gateway returned status 403").await;
     simulator.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! A client that is connected, or an error, within a time.
+//! Connects a client to the cluster within a time limit.
 
 use std::{
     io,
@@ -19,10 +19,9 @@ use crate::{
     settings::Settings,
 };
 
-/// A client of the cluster, with everything that it is connected by.
+/// A connected client, together with the relay that its connections pass through.
 ///
-/// Once this is dropped, all of its sockets are closed, and what was made from
-/// the client can do no more.
+/// Dropping it closes all of its sockets: partition clients created from it stop working.
 #[derive(Debug)]
 pub struct Connection {
     client: Client,
@@ -31,15 +30,14 @@ pub struct Connection {
 }
 
 impl Settings {
-    /// Connects to the cluster, and fails where that takes longer than `within`.
+    /// Connects to the cluster, or fails after `within`.
     ///
-    /// Between the retries inside one of its calls the client sleeps for half
-    /// of `within` at most. The calls themselves are not bounded: put them under
-    /// a timeout.
+    /// The client retries failed calls, with at most half of `within` spent on backoff per call.
+    /// The calls themselves have no time limit: wrap them in a timeout.
     ///
     /// # Errors
-    /// There are no credentials, no broker answered in time, or one answered
-    /// what cannot be used.
+    /// There are no credentials, the brokers rejected them, no broker responded in time, or a
+    /// broker sent an invalid response.
     pub async fn connect(
         &self,
         client_id: &str,
@@ -48,14 +46,12 @@ impl Settings {
         self.open(client_id, within, within / 2).await
     }
 
-    /// Connects as [`connect`](Self::connect) does, each broker being tried
-    /// once, with a client that never retries either.
+    /// Like [`connect`](Self::connect), but tries each broker once and never retries a call.
     ///
-    /// For callers that must know of each attempt: a record that is sent again
-    /// may be stored twice.
+    /// For callers that must control each attempt: a record that is sent twice may be stored twice.
     ///
     /// # Errors
-    /// As those of [`connect`](Self::connect).
+    /// The same as those of [`connect`](Self::connect).
     pub async fn connect_once(
         &self,
         client_id: &str,
@@ -68,7 +64,7 @@ impl Settings {
         &self,
         client_id: &str,
         within: Duration,
-        retrying: Duration,
+        backoff_max: Duration,
     ) -> Result<Connection, ConnectError> {
         let relay = Relay::start(self.security.tls())
             .await
@@ -79,21 +75,21 @@ impl Settings {
             let builder = ClientBuilder::new(brokers)
                 .client_id(client_id)
                 .max_message_size(FRAME_BYTES_MAX)
-                .backoff_config(backoff(retrying))
+                .backoff_config(backoff(backoff_max))
                 .socks5_proxy(relay.address.to_string());
             let builder = match self.security.sasl().await? {
                 Some(sasl) => builder.sasl_config(sasl),
                 None => builder,
             };
-            // Boxed, since it is large, and whatever awaits this would be as large.
+            // Boxed because it is large: every future that awaits this one would be as large.
             Box::pin(builder.build()).await.map_err(|error| {
                 let brokers = relay.state.broker_errors();
-                refused(&relay).unwrap_or(ConnectError::Failed { brokers, error })
+                rejected(&relay).unwrap_or(ConnectError::Failed { brokers, error })
             })
         };
         let client = timeout(within, building).await.unwrap_or_else(|_| {
             let brokers = relay.state.broker_errors();
-            Err(refused(&relay).unwrap_or(ConnectError::Timeout { within, brokers }))
+            Err(rejected(&relay).unwrap_or(ConnectError::Timeout { within, brokers }))
         })?;
         Ok(Connection {
             client,
@@ -103,39 +99,44 @@ impl Settings {
     }
 }
 
-/// A broker's reason for refusing the credentials tells more than that no other
-/// broker could be connected with, or not in time.
-fn refused(relay: &Relay) -> Option<ConnectError> {
+/// The error if a broker rejected the credentials.
+///
+/// It takes precedence over a timeout or the connect errors of other brokers, since it says more.
+fn rejected(relay: &Relay) -> Option<ConnectError> {
     relay.state.refusal().map(ConnectError::Refused)
 }
 
 impl Connection {
-    /// The topics that we may see, as the cluster listed them while this was
-    /// connected. The next call finds none.
+    /// Takes the topics that the cluster listed while the client connected.
+    ///
+    /// They are the topics that the client is authorized to see. Later calls return none.
     pub fn take_topics(&mut self) -> PartitionCounts {
         std::mem::take(&mut self.topics)
     }
 
-    /// Whether what is sent `now` is likely to be lost: a broker has ended its
-    /// connection, or soon will, since the session that was authenticated ends.
+    /// Whether this connection should be replaced before anything is sent on it.
+    ///
+    /// That is so once a broker has closed a connection, or soon will, because its authenticated
+    /// session expires.
     pub fn is_over(&self, now: SystemTime) -> bool {
         let state = &self.relay.state;
-        state.is_cut() || state.expires().is_some_and(|expires| now >= expires)
+        state.is_connection_lost() || state.expires().is_some_and(|expires| now >= expires)
     }
 
-    /// Until when brokers asked for no more records, where one did. A record
-    /// sent earlier waits at the broker, unread. Time goes on for that while a
-    /// function is frozen.
+    /// When the current throttling ends, if a broker has throttled this client.
+    ///
+    /// The broker does not read a record that arrives before then. Time during which the function
+    /// is frozen counts.
     pub fn throttled_until(&self) -> Option<Instant> {
         self.relay.state.throttled_until()
     }
 
-    /// That a broker refused the credentials, where one did.
+    /// The error with which a broker rejected the credentials, if one did.
     pub fn refusal(&self) -> Option<Refusal> {
         self.relay.state.refusal()
     }
 
-    /// Why the brokers failed that the client could not use.
+    /// The last error of each broker that failed.
     pub fn broker_errors(&self) -> BrokerErrors {
         self.relay.state.broker_errors()
     }
@@ -158,55 +159,55 @@ fn reason(brokers: &BrokerErrors, error: &KafkaError) -> String {
     }
 }
 
-/// There is no connection to the cluster.
+/// Connecting to the cluster failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// There is nothing to authenticate with.
+    /// The credentials could not be fetched.
     #[error("no credentials for Kafka")]
     Credentials(#[from] CredentialsError),
-    /// No broker could be reached, or one answered what cannot be used.
+    /// No broker could be reached, or a broker sent an invalid response.
     #[error("cannot connect to Kafka{}", reason(brokers, error))]
     Failed {
-        /// Why the brokers failed that were tried.
+        /// The last error of each broker that was tried.
         brokers: BrokerErrors,
-        /// The client's own error. Our relay caused it, so beside those of brokers it is no reason.
+        /// The client's error. It is displayed only if `brokers` is empty, since otherwise the
+        /// relay caused it.
         error: KafkaError,
     },
-    /// A broker does not accept who we are.
+    /// A broker rejected the credentials.
     #[error("cannot connect to Kafka")]
     Refused(#[source] Refusal),
-    /// The client has nothing to connect through.
+    /// The relay could not be started.
     #[error("cannot listen on loopback")]
     Relay(#[source] io::Error),
-    /// There is no connection with a broker.
+    /// The broker could not be reached, or closed the connection.
     #[error("cannot connect to Kafka{0}")]
     Unreachable(BrokerErrors),
-    /// No broker answered in time.
-    #[error("no broker answered within {} ms{brokers}", .within.as_millis())]
+    /// No broker responded in time.
+    #[error("connecting to Kafka timed out after {} ms{brokers}", .within.as_millis())]
     Timeout {
-        /// The time given.
+        /// The time limit.
         within: Duration,
-        /// Why the brokers failed that were tried.
+        /// The last error of each broker that was tried.
         brokers: BrokerErrors,
     },
 }
 
-/// The first retry comes after this time: long enough for a broker that just
-/// closed an idle connection, too short for a person to notice.
-const RETRY_AFTER: Duration = Duration::from_millis(10);
-/// Retries are at most this far apart: an election takes about a second, and
-/// its end should not be slept through.
-const RETRY_AFTER_MAX: Duration = Duration::from_millis(250);
+/// The backoff before the first retry.
+///
+/// It suffices if a broker just closed an idle connection, and is too short for a person to notice.
+const BACKOFF_FIRST: Duration = Duration::from_millis(10);
+/// The longest backoff: a leader election takes about a second, and a retry should follow it soon.
+const BACKOFF_MAX: Duration = Duration::from_millis(250);
 
-/// The client's own retries end once it slept for so long between them; none
-/// at all comes where that is no time.
-pub(crate) fn backoff(retrying: Duration) -> BackoffConfig {
+/// Backoff for the client's retries, `total_max` in total. Zero disables retries.
+pub(crate) fn backoff(total_max: Duration) -> BackoffConfig {
     BackoffConfig {
-        init_backoff: RETRY_AFTER,
-        max_backoff: RETRY_AFTER_MAX,
+        init_backoff: BACKOFF_FIRST,
+        max_backoff: BACKOFF_MAX,
         base: 2.0,
-        deadline: Some(retrying),
+        deadline: Some(total_max),
     }
 }
 

@@ -1,7 +1,7 @@
-//! A secret of Secrets Manager, through AWS's Lambda extension on localhost.
+//! Fetches a secret from the AWS Parameters and Secrets Lambda Extension on localhost.
 //!
-//! The extension keeps what it fetched for five minutes by default, and
-//! answers only while an invocation runs:
+//! The extension caches a secret for five minutes by default, and responds only during an
+//! invocation:
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/retrieving-secrets_lambda.html>
 
 use std::{
@@ -20,46 +20,46 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::login::Login;
 
-/// The variable that names the secret with the user's name and password.
+/// The variable with the ARN of the secret that holds the user name and password.
 pub(crate) const SECRET_ARN: &str = "KAFKA_SASL_SECRET_ARN";
 /// The variable with the extension's port.
 const PORT: &str = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT";
 
-/// The extension, and what it said last.
+/// A client of the extension for one secret, which caches the last login.
 #[derive(Debug)]
 pub(crate) struct SecretsExtension {
     port: u16,
     arn: String,
     token: Secret,
-    /// Locked during a fetch, so that connections opened together share it.
-    kept: Mutex<Option<Kept>>,
-    refused: AtomicBool,
+    /// Locked during a fetch, so that simultaneous connects share one fetch.
+    cached: Mutex<Option<CachedLogin>>,
+    is_rejected: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedLogin {
     login: Login,
-    /// When it was asked for past the extension's cache, where it was, by both
-    /// clocks: the monotonic one may stand still while a function is frozen.
+    /// When it was fetched past the extension's cache, if it was.
+    ///
+    /// Both clocks are kept: the monotonic one may stop while a function is frozen.
     refreshed: Option<(Instant, SystemTime)>,
 }
 
-/// The extension's port, where the environment names none.
 const PORT_DEFAULT: u16 = 2773;
 
-/// A secret that Secrets Manager itself was asked for is kept this long even
-/// where it is refused: who keeps trying must not use up its rate of requests.
-const REFRESH_AFTER: Duration = Duration::from_secs(1);
+/// How often a rejected login is refreshed at most, so that retries do not exhaust the request
+/// quota of Secrets Manager.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 impl SecretsExtension {
-    /// The extension, for the secret `arn`.
+    /// Reads the extension's port and token for the secret `arn`.
     pub(crate) fn from_variables(
         variables: &Variables<'_>,
         arn: String,
     ) -> Result<Self, SettingsError> {
         if !is_secret_arn(&arn) {
-            // It is not repeated: somebody may have pasted the secret itself.
-            let found = "no ARN of a secret";
+            // The error does not quote the value, which may be the secret pasted by mistake.
+            let found = "not the ARN of a secret";
             return Err(SettingsError::new(SECRET_ARN, found, ARN_EXPECTED));
         }
         let port = match variables.find(PORT) {
@@ -78,45 +78,46 @@ impl SecretsExtension {
             port,
             arn,
             token: Secret::new(token),
-            kept: Mutex::new(None),
-            refused: AtomicBool::new(false),
+            cached: Mutex::new(None),
+            is_rejected: AtomicBool::new(false),
         })
     }
 
-    /// The user's name and password: those of last time, unless they were refused.
+    /// The cached user name and password. Fetches them first if there are none, or if a broker
+    /// rejected them.
     pub(crate) async fn login(&self) -> Result<Login, CredentialsError> {
-        let mut kept = self.kept.lock().await;
-        let refused = self.refused.load(Ordering::Relaxed);
-        match &*kept {
-            Some(kept) if !refused || kept.is_new(SystemTime::now()) => {
-                return Ok(kept.login.clone());
+        let mut cached = self.cached.lock().await;
+        let is_rejected = self.is_rejected.load(Ordering::Relaxed);
+        match &*cached {
+            Some(cached) if !is_rejected || cached.is_fresh(SystemTime::now()) => {
+                return Ok(cached.login.clone());
             }
             _ => {}
         }
-        let fetched = if refused {
+        let fetched = if is_rejected {
             self.refresh().await
         } else {
             self.fetch("").await
         };
         let login = fetched.map_err(|cause| CredentialsError::new(SECRET_ARN, cause))?;
-        self.refused.store(false, Ordering::Relaxed);
-        *kept = Some(Kept {
+        self.is_rejected.store(false, Ordering::Relaxed);
+        *cached = Some(CachedLogin {
             login: login.clone(),
-            refreshed: refused.then(|| (Instant::now(), SystemTime::now())),
+            refreshed: is_rejected.then(|| (Instant::now(), SystemTime::now())),
         });
         Ok(login)
     }
 
-    /// Has the next login fetched again: the broker refused this one.
+    /// Marks the cached login as rejected, so that the next call fetches it again.
     pub(crate) fn forget(&self) {
-        self.refused.store(true, Ordering::Relaxed);
+        self.is_rejected.store(true, Ordering::Relaxed);
     }
 
-    /// Has the extension ask Secrets Manager, where it can.
+    /// Fetches the secret past the extension's cache, if the extension supports that.
     ///
-    /// `refreshNow` is documented for the extension's sibling, the Secrets
-    /// Manager Agent (aws/aws-secretsmanager-agent). An extension that does not
-    /// know it answers from its cache until `SECRETS_MANAGER_TTL` is over.
+    /// `refreshNow` is documented for the Secrets Manager Agent (aws/aws-secretsmanager-agent), not
+    /// for the extension. An extension that ignores it responds from its cache until
+    /// `SECRETS_MANAGER_TTL` expires.
     async fn refresh(&self) -> Result<Login, FetchError> {
         match self.fetch("&refreshNow=true").await {
             Err(FetchError::Status(_)) => self.fetch("").await,
@@ -130,28 +131,28 @@ impl SecretsExtension {
             self.port,
             utf8_percent_encode(&self.arn, NON_ALPHANUMERIC)
         );
-        let uri = Uri::try_from(uri).expect("what is percent-encoded and short is a URI");
+        let uri = Uri::try_from(uri).expect("a short percent-encoded string is a valid URI");
         let header = HeaderName::from_static("x-aws-parameters-secrets-token");
         parse(&fetch(&uri, Some((header, &self.token))).await?)
     }
 }
 
-impl Kept {
-    /// Whether it was refreshed just now, by both clocks. A wall clock that was
-    /// set back tells nothing.
-    fn is_new(&self, now: SystemTime) -> bool {
-        self.refreshed.is_some_and(|(at, at_by_the_wall)| {
-            let by_the_wall = now.duration_since(at_by_the_wall).unwrap_or_default();
-            at.elapsed().max(by_the_wall) < REFRESH_AFTER
+impl CachedLogin {
+    /// Whether both clocks say that it was refreshed less than [`REFRESH_INTERVAL`] ago.
+    ///
+    /// A wall clock that was set back is ignored.
+    fn is_fresh(&self, now: SystemTime) -> bool {
+        self.refreshed.is_some_and(|(at, wall_at)| {
+            let by_wall = now.duration_since(wall_at).unwrap_or_default();
+            at.elapsed().max(by_wall) < REFRESH_INTERVAL
         })
     }
 }
 
 const ARN_EXPECTED: &str = "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME";
-const TOKEN_EXPECTED: &str = "what Lambda sets, since KAFKA_SASL_SECRET_ARN is";
+const TOKEN_EXPECTED: &str = "Lambda's session token (needed because KAFKA_SASL_SECRET_ARN is set)";
 
-/// Secrets Manager takes no longer one, and it fits in a URI when each of its
-/// bytes is encoded.
+/// The longest ARN that Secrets Manager accepts. Percent-encoded, it still fits in a URI.
 const ARN_BYTES_MAX: usize = 2048;
 
 fn is_secret_arn(arn: &str) -> bool {
@@ -168,7 +169,7 @@ struct Document {
     secret_string: String,
 }
 
-/// What MSK asks a secret to look like:
+/// The content that MSK requires of a secret:
 /// <https://docs.aws.amazon.com/msk/latest/developerguide/msk-password-tutorial.html>
 #[derive(Deserialize)]
 struct User {
@@ -176,16 +177,16 @@ struct User {
     password: String,
 }
 
-/// The parsers' errors are dropped: they quote what they found.
+/// Parses the extension's response. The parser's errors are dropped, since they quote the input.
 fn parse(document: &[u8]) -> Result<Login, FetchError> {
     let document: Document = serde_json::from_slice(document)
-        .map_err(|_| FetchError::Unexpected("JSON with a text SecretString"))?;
+        .map_err(|_| FetchError::Unexpected("JSON with a string field SecretString"))?;
     let user: User = serde_json::from_str(&document.secret_string).map_err(|_| {
-        FetchError::Unexpected("a secret that is JSON, with the texts username and password")
+        FetchError::Unexpected("a SecretString of JSON with string fields username and password")
     })?;
     if user.username.is_empty() || user.password.is_empty() {
         return Err(FetchError::Unexpected(
-            "a secret whose username and password are not empty",
+            "a SecretString with a non-empty username and password",
         ));
     }
     Ok(Login {

@@ -1,15 +1,15 @@
-//! From the environment's settings to a connected Kafka client.
+//! Connects to a Kafka cluster as the environment variables configure it.
 //!
 //! ```text
 //! environment ─from_lookup▶ Settings ─connect▶ Connection ─deref▶ rskafka's Client
 //!                                    └─stream─▶ BrokerStream, to one broker
 //! ```
 //!
-//! All that speaks to the cluster connects here, so that the variables mean the
-//! same everywhere.
+//! Every part of Sluice that connects to a cluster uses this crate, so the variables mean the same
+//! everywhere.
 
 mod client;
-mod creation;
+mod create_topic;
 mod relay;
 mod settings;
 mod stream;
@@ -27,5 +27,5 @@ pub use relay::{BrokerErrors, BrokerStream, Duplex, PartitionCounts, Refusal};
 pub use sasl::Remedy;
 pub use security::Security;
 pub use settings::{BROKERS, Settings};
-// Settings fail with these.
+// The error types of `Settings`.
 pub use sluice_aws::{CredentialsError, SettingsError};

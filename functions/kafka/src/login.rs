@@ -1,8 +1,8 @@
-//! The name and the password that a user authenticates with.
+//! A user name and password for SASL.
 
 use sluice_aws::Secret;
 
-/// A user's name and password.
+/// A user name and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Login {
     pub(crate) username: String,

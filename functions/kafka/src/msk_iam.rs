@@ -1,8 +1,8 @@
-//! The token that Amazon MSK takes for IAM credentials.
+//! Tokens for Amazon MSK's IAM authentication.
 //!
-//! It is the URL of a request that is never made, signed as if it were: see
-//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
-//! and, for what MSK expects, <https://github.com/aws/aws-msk-iam-sasl-signer-python>.
+//! A token is the presigned URL of a request that is never sent:
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>.
+//! The parameters that MSK requires: <https://github.com/aws/aws-msk-iam-sasl-signer-python>.
 
 use std::{error::Error, sync::Arc};
 
@@ -17,7 +17,7 @@ use sluice_sigv4::{
     sha256_hex, signature, string_to_sign,
 };
 
-/// The variable with the region, for brokers whose names do not tell.
+/// The variable with the region, used if no broker's host name contains it.
 const REGION: &str = "AWS_REGION";
 
 /// Signs tokens for one cluster.
@@ -28,7 +28,7 @@ pub(crate) struct MskIam {
 }
 
 impl MskIam {
-    /// Finds out for which region to sign, and as whom.
+    /// Reads the region from the brokers' host names or the environment, and the credentials.
     pub(crate) fn from_variables(
         variables: &Variables<'_>,
         brokers: &[String],
@@ -46,12 +46,13 @@ impl MskIam {
         })
     }
 
-    /// SASL/OAUTHBEARER with a token of its own for every connection, without
-    /// the extensions that the mechanism allows: MSK defines none.
+    /// A SASL/OAUTHBEARER configuration that signs a new token for each connection.
+    ///
+    /// It sets none of the mechanism's optional extensions, since MSK defines none.
     ///
     /// # Errors
-    /// There are no credentials to sign a token with. That is found out here,
-    /// since the client would take it for an error of a broker.
+    /// The credentials could not be fetched. This is checked here because the client would report
+    /// the failure as a broker's error.
     pub(crate) async fn sasl(self: &Arc<Self>) -> Result<SaslConfig, CredentialsError> {
         self.credentials.current(Utc::now()).await?;
         let signer = Arc::clone(self);
@@ -70,7 +71,7 @@ impl MskIam {
         }))
     }
 
-    /// Has credentials fetched anew, where they are fetched: a broker refused these.
+    /// Drops cached credentials: a broker has rejected them.
     pub(crate) fn forget(&self) {
         self.credentials.forget();
     }
@@ -81,17 +82,18 @@ impl MskIam {
     }
 }
 
-/// The client shows of this error what it displays, and not its source.
+/// Joins an error and its cause: the client displays the error only, not its source.
 fn one_line(error: &CredentialsError) -> Box<dyn Error + Send + Sync> {
     format!("{error}: {}", error.cause).into()
 }
 
-/// Who signed, for the eyes of AWS only: it is no part of what is signed.
+/// Tells AWS which software signed the token. The signature does not cover it.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
-const REGION_EXPECTED: &str = "the cluster's region, which KAFKA_BROKERS does not name";
+const REGION_EXPECTED: &str =
+    "the cluster's region (needed because it cannot be derived from KAFKA_BROKERS)";
 
-/// The region in the host name that MSK gave a broker, such as
+/// The region in a host name assigned by MSK, such as
 /// `b-1.c.abc123.c2.kafka.eu-central-1.amazonaws.com:9098`.
 fn region_of(broker: &str) -> Option<&str> {
     let (host, _) = broker.rsplit_once(':')?;
@@ -108,13 +110,12 @@ fn is_region(region: &str) -> bool {
     !region.is_empty() && region.chars().all(allowed)
 }
 
-/// Within how many seconds after its making the broker takes a token: what
-/// MSK's own signers ask for, and the most that it allows.
+/// A token's lifetime in seconds: MSK's maximum, and what MSK's own signers use.
 const EXPIRES_SECONDS: &str = "900";
 
 const SERVICE: &str = "kafka-cluster";
 
-/// The token for these credentials at this time.
+/// Signs a token with these credentials at this time.
 fn token(
     region: &str,
     credentials: &AwsCredentials,
@@ -154,7 +155,7 @@ fn token(
     let secret = credentials.secret_access_key.reveal();
     let signature = signature(secret, &scope, &to_sign);
 
-    // The session token follows the signature, as in a URL of the AWS SDK for Rust.
+    // The session token comes after the signature, as in presigned URLs of the AWS SDK for Rust.
     parameters.push(("X-Amz-Signature", &signature));
     parameters.extend(session);
     parameters.push(("User-Agent", user_agent));

@@ -1,9 +1,9 @@
-//! The security protocols by Kafka's names.
+//! Kafka's security protocols by name.
 
-/// The variable with the security protocol.
+/// The variable that names the security protocol.
 pub(crate) const PROTOCOL: &str = "KAFKA_SECURITY_PROTOCOL";
 
-/// What a security protocol adds to Kafka's own.
+/// What a security protocol adds to plain Kafka.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Protocol {
     pub(crate) tls: bool,
@@ -16,7 +16,7 @@ pub(crate) const PROTOCOLS: &[(&str, Protocol)] = &[
     ("SASL_PLAINTEXT", protocol(false, true)),
     ("SASL_SSL", protocol(true, true)),
 ];
-/// The default, as it is Kafka's.
+/// Kafka's own default.
 pub(crate) const PROTOCOL_DEFAULT: &str = "PLAINTEXT";
 
 const fn protocol(tls: bool, sasl: bool) -> Protocol {

@@ -1,31 +1,30 @@
-//! A relay on loopback between rskafka and the brokers, one per connection to
-//! a cluster.
+//! A loopback relay between rskafka and the brokers, one per [`Connection`](crate::Connection).
 //!
 //! ```text
 //! rskafka ─SOCKS5▶ Relay ─request──▶ TCP, NODELAY ─[TLS]▶ broker
-//!                    ◀────answer────
-//!                    │ throttled until, credentials refused or how long they
-//!                    ▼ last, links that were cut, topics
+//!                    ◀───response───
+//!                    │ end of throttling, rejected credentials, session expiry,
+//!                    ▼ lost connections, topics
 //!                  State
 //! ```
 //!
-//! rskafka opens its sockets itself and leaves Nagle's algorithm on, so that a
-//! request over 8 KiB, which it writes in two pieces, waits for a delayed
-//! acknowledgement (40 ms). It takes a throttled produce, which the broker
-//! has stored before it throttles (KIP-219), for one to be sent again. It lets
-//! brokers create each topic that it asks about. It drops the reason that a
-//! broker gives for refusing credentials. The relay cures all of this on the
-//! way, since rskafka has no other seam than a proxy: it reads whole frames and
-//! edits them. It also keeps the list of topics that rskafka asks for as it
-//! connects, so that it need not be asked for again.
+//! The relay reads whole frames and edits them. It works around four limitations of rskafka, whose
+//! only extension point is a proxy:
 //!
-//! Any process of the machine may use the relay while it lives. It reaches
-//! nothing through it that it could not reach itself: what authenticates a
-//! client is sent by rskafka, never by the relay. But what a broker of its choice
-//! says on throttles and, while rskafka connects, on topics is taken for the
-//! cluster's answer: processes beside a function are trusted so far.
+//! * rskafka opens its sockets itself and leaves Nagle's algorithm on. It writes a request over
+//!   8 KiB in two pieces, and the second waits for a delayed acknowledgement (40 ms).
+//! * It retries a throttled Produce request, although the broker stores the records before it
+//!   throttles (KIP-219).
+//! * It lets brokers create each topic that a Metadata request names.
+//! * It drops a broker's reason for rejecting the credentials.
+//!
+//! The relay also keeps the topics that rskafka lists while it connects, which saves a request.
+//!
+//! Any local process can connect to the relay while it runs. That process gains no access: rskafka
+//! sends the credentials, the relay never does. But the relay attributes throttle times and, while
+//! rskafka connects, topics to the cluster even if they are from a broker of that process's choice.
+//! The processes beside a function are trusted to that extent.
 
-mod answer;
 mod api_versions;
 mod broker_errors;
 mod dial;
@@ -37,6 +36,7 @@ mod link;
 mod metadata;
 mod quickack;
 mod request;
+mod response;
 mod sasl;
 mod socks;
 mod state;
@@ -65,26 +65,24 @@ pub use self::{
 use self::{dial::dial, error::LinkError};
 pub(crate) use self::{dial::open, frame::FRAME_BYTES_MAX, host::encode_host, state::State};
 
-/// Relays until it is dropped, and closes all of its sockets then.
+/// A running relay. Dropping it closes all of its sockets.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    /// Where the relay takes SOCKS5 requests.
+    /// The address that accepts SOCKS5 requests.
     pub(crate) address: SocketAddr,
-    /// What the relay finds out that rskafka does not tell.
+    /// Facts from responses that rskafka does not expose.
     pub(crate) state: Arc<State>,
-    /// The task that accepts, which owns all others. It ends where there is a
-    /// single connection.
+    /// The accept task, which owns all others. It ends with its connection if it serves only one.
     accepting: JoinSet<Option<BrokerStream>>,
 }
 
 impl Relay {
-    /// Listens on loopback, and speaks to brokers in TLS where that is given.
+    /// Listens on loopback. Connects to brokers with TLS if `tls` is given.
     pub(crate) async fn start(tls: Option<Arc<ClientConfig>>) -> io::Result<Self> {
-        Self::listen(tls, State::listing(), false).await
+        Self::listen(tls, State::collecting_topics(), false).await
     }
 
-    /// Listens likewise for a single connection. A client that tries again is
-    /// refused.
+    /// Like [`start`](Self::start), but accepts a single connection and then stops listening.
     pub(crate) async fn start_single(tls: Option<Arc<ClientConfig>>) -> io::Result<Self> {
         Self::listen(tls, State::default(), true).await
     }
@@ -106,22 +104,23 @@ impl Relay {
         })
     }
 
-    /// The single connection with a broker, once the client that opened it has
-    /// been dropped; none where it broke.
+    /// The authenticated connection to the broker; `None` if it failed.
     ///
-    /// rskafka knows every mechanism of SASL, and keeps its connections to
-    /// itself. When its client is dropped with nothing under way, a connection
-    /// is left that the broker trusts.
+    /// Call this after dropping the rskafka client that opened it. rskafka implements the SASL
+    /// mechanisms but does not expose its connections. If no request is in flight when its client
+    /// is dropped, the relay's connection to the broker stays open and authenticated.
     pub(crate) async fn into_stream(mut self) -> Option<BrokerStream> {
         self.accepting.join_next().await?.ok()?
     }
 }
 
-/// Each link takes three file descriptors (the two ends on loopback, the one to
-/// the broker), of the 1,024 that Lambda gives to a process.
+/// The most links at once.
+///
+/// A link uses three file descriptors (two on loopback, one to the broker) of the 1,024 that Lambda
+/// allows a process.
 const LINKS_MAX: usize = 256;
 
-/// Most likely there are no file descriptors left: wait for some to be freed.
+/// How long to wait after `accept` fails, most likely for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 async fn accept(
@@ -147,29 +146,29 @@ async fn accept(
     }
 }
 
-/// Serves one connection of rskafka from its first byte to its last. The
-/// connection with the broker is left, unless it broke.
+/// Serves one connection from rskafka until it ends. Returns the connection to the broker if that
+/// is still open.
 async fn serve(
     mut client: TcpStream,
     is_full: bool,
     tls: Option<TlsConnector>,
     state: Arc<State>,
 ) -> Option<BrokerStream> {
-    // On loopback the peer is rskafka, or a process that needs no answer.
-    let asked = timeout(socks::REQUEST_MAX, socks::request(&mut client)).await;
-    let broker = asked.ok()??;
+    // A peer on loopback that is not rskafka needs no response.
+    let request = timeout(socks::REQUEST_TIMEOUT, socks::request(&mut client)).await;
+    let broker = request.ok()??;
     let dialled = if is_full {
         Err(LinkError::TooMany(LINKS_MAX))
     } else {
         dial(tls.as_ref(), &broker).await
     };
-    // An error is noted before `client` is answered or closed, so that it is
-    // there once rskafka fails.
+    // The error is stored before `client` gets a reply or is closed, so that it is available when
+    // rskafka fails.
     let mut upstream = match dialled {
         Ok(upstream) => upstream,
         Err(error) => {
             state.failed(&broker, error);
-            // The client may be gone by now.
+            // The client may have disconnected.
             let _ = socks::reply(&mut client, socks::GENERAL_FAILURE).await;
             return None;
         }

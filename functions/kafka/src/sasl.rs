@@ -1,4 +1,4 @@
-//! Who connects, and by which mechanism.
+//! The SASL mechanism and the credentials.
 
 use std::sync::Arc;
 
@@ -16,19 +16,19 @@ const MECHANISM: &str = "KAFKA_SASL_MECHANISM";
 const USERNAME: &str = "KAFKA_SASL_USERNAME";
 const PASSWORD: &str = "KAFKA_SASL_PASSWORD";
 
-/// All variables that mean nothing without SASL.
+/// All variables that apply to SASL only.
 pub(crate) const VARIABLES: &[&str] = &[MECHANISM, USERNAME, PASSWORD, SECRET_ARN];
 
-/// How to authenticate. Clones share the credentials that they fetched.
+/// How to authenticate. Clones share fetched credentials.
 #[derive(Debug, Clone)]
 pub(crate) enum Sasl {
-    /// With a name and a password.
+    /// With a user name and password.
     Login(Mechanism, Source),
-    /// With a token that IAM credentials sign.
+    /// With a token signed with IAM credentials.
     MskIam(Arc<MskIam>),
 }
 
-/// A mechanism that takes a name and a password.
+/// A mechanism that takes a user name and password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mechanism {
     Plain,
@@ -36,28 +36,29 @@ pub(crate) enum Mechanism {
     ScramSha512,
 }
 
-/// Where the name and the password come from.
+/// The source of the user name and password.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     Environment(Login),
     Extension(Arc<SecretsExtension>),
 }
 
-/// What may help where a broker refused the credentials.
+/// What may help after a broker has rejected the credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Nothing: the environment's name and password stay as they are.
+    /// Nothing: the user name and password are from the environment and cannot change.
     None,
-    /// To fetch the secret again, since its password may have been changed.
+    /// Fetching the secret again, since the password may have changed.
     Fetch,
-    /// A pause: Amazon MSK refuses the IAM credentials of those who connect too
-    /// many at once in the same way (aws/aws-msk-iam-auth#28), and each
-    /// connection signs a new token.
+    /// Waiting and connecting again, which signs a new token.
+    ///
+    /// Amazon MSK also responds this way to too many simultaneous connects
+    /// (aws/aws-msk-iam-auth#28).
     Time,
 }
 
 impl Sasl {
-    /// Reads the variables, and refuses what does not fit together.
+    /// Reads the variables and rejects contradictory ones.
     pub(crate) fn from_variables(
         variables: &Variables<'_>,
         brokers: &[String],
@@ -84,9 +85,9 @@ impl Sasl {
         Ok(Self::MskIam(Arc::new(signer)))
     }
 
-    /// What the client takes, for one session.
+    /// The client's SASL configuration for one session.
     pub(crate) async fn config(&self) -> Result<SaslConfig, CredentialsError> {
-        // What may fetch is boxed: it is large, and most have nothing to fetch.
+        // The futures that may fetch are boxed: they are large, and rarely needed.
         let (mechanism, login) = match self {
             Self::MskIam(signer) => return Box::pin(signer.sasl()).await,
             Self::Login(mechanism, Source::Environment(login)) => (mechanism, login.clone()),
@@ -102,7 +103,7 @@ impl Sasl {
         })
     }
 
-    /// What may help after a broker refused the credentials.
+    /// What may help after a broker has rejected the credentials.
     pub(crate) fn remedy(&self) -> Remedy {
         match self {
             Self::Login(_, Source::Environment(_)) => Remedy::None,
@@ -111,7 +112,7 @@ impl Sasl {
         }
     }
 
-    /// Has credentials fetched again, where they are fetched.
+    /// Drops cached credentials. Those from the environment stay.
     pub(crate) fn forget(&self) {
         match self {
             Self::Login(_, Source::Environment(_)) => {}
@@ -120,7 +121,7 @@ impl Sasl {
         }
     }
 
-    /// The extension that has the secret, where there is one.
+    /// The extension that the credentials are fetched from, if any.
     pub(crate) fn extension(&self) -> Option<&SecretsExtension> {
         match self {
             Self::Login(_, Source::Extension(extension)) => Some(extension),
@@ -138,7 +139,7 @@ impl Source {
         }
         let username = variables.require(
             USERNAME,
-            &format!("the user to authenticate, or {SECRET_ARN} instead"),
+            &format!("a user name (or set {SECRET_ARN} instead)"),
         )?;
         let password = variables.require(PASSWORD, &format!("the password of {USERNAME}"))?;
         Ok(Self::Environment(Login {
@@ -148,12 +149,12 @@ impl Source {
     }
 }
 
-/// Kafka's words; none for the one that takes no password.
+/// The mechanisms by name; `None` for the one that takes no password.
 const MECHANISMS: &[(&str, Option<Mechanism>)] = &[
     ("PLAIN", Some(Mechanism::Plain)),
     ("SCRAM-SHA-256", Some(Mechanism::ScramSha256)),
     ("SCRAM-SHA-512", Some(Mechanism::ScramSha512)),
     (MSK_IAM, None),
 ];
-/// The name that Amazon's client library for Java gave it.
+/// The mechanism's name in Amazon's client library for Java.
 const MSK_IAM: &str = "AWS_MSK_IAM";

@@ -1,4 +1,4 @@
-//! How a connection is secured, in Kafka's own words.
+//! TLS and SASL settings, named as in Kafka's own configuration.
 
 use std::{fmt, sync::Arc};
 
@@ -13,9 +13,9 @@ use crate::{
     tls::{self, CA},
 };
 
-/// How a connection is secured: the default is not at all.
+/// The TLS and SASL settings of a connection. The default is neither.
 ///
-/// Clones share the credentials that they fetched.
+/// Clones share fetched credentials.
 #[derive(Clone, Default)]
 pub struct Security {
     tls: Option<Arc<ClientConfig>>,
@@ -23,7 +23,7 @@ pub struct Security {
 }
 
 impl Security {
-    /// Reads the variables, and refuses what does not fit together.
+    /// Reads the variables and rejects contradictory ones.
     pub(crate) fn from_variables(
         variables: &Variables<'_>,
         brokers: &[String],
@@ -49,19 +49,18 @@ impl Security {
         Ok(Self { tls, sasl })
     }
 
-    /// What TLS needs, where the protocol has it.
+    /// The TLS configuration, if the protocol uses TLS.
     pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
         self.tls.clone()
     }
 
-    /// What one session authenticates with, where the protocol has it.
+    /// The SASL configuration for one session, if the protocol uses SASL.
     ///
-    /// A secret may have to be fetched first, in one request or two, each of
-    /// which is given 800 ms.
-    /// What is returned shows its password when it is printed.
+    /// May fetch a secret first: one or two requests of at most 800 ms each. The `Debug` output of
+    /// the result contains the password.
     ///
     /// # Errors
-    /// The secret cannot be read.
+    /// The credentials could not be fetched.
     pub(crate) async fn sasl(&self) -> Result<Option<SaslConfig>, CredentialsError> {
         match &self.sasl {
             None => Ok(None),
@@ -69,19 +68,21 @@ impl Security {
         }
     }
 
-    /// Whether credentials can be had during invocations only, so that
-    /// connecting before the first one would fail.
+    /// Whether credentials can be fetched during invocations only.
+    ///
+    /// If so, connecting before the first invocation fails.
     pub fn needs_invocation(&self) -> bool {
         self.extension().is_some()
     }
 
-    /// What may help after a broker refused the credentials.
+    /// What may help after a broker has rejected the credentials.
     pub fn remedy(&self) -> Remedy {
         self.sasl.as_ref().map_or(Remedy::None, Sasl::remedy)
     }
 
-    /// Has the next session fetch its credentials again, where it fetches any: a
-    /// broker refused these.
+    /// Drops cached credentials, so that the next session fetches new ones.
+    ///
+    /// Call this after a broker has rejected the credentials.
     pub fn forget(&self) {
         if let Some(sasl) = &self.sasl {
             sasl.forget();
@@ -96,7 +97,7 @@ impl Security {
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Security")
-            // All of its hundred authorities would be printed.
+            // The configuration itself would print over a hundred certificate authorities.
             .field("tls", &self.tls.is_some())
             .field("sasl", &self.sasl)
             .finish()

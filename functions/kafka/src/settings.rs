@@ -1,4 +1,4 @@
-//! What the `KAFKA_*` variables say.
+//! Settings from the `KAFKA_*` environment variables.
 
 use std::net::Ipv6Addr;
 
@@ -6,27 +6,27 @@ use sluice_aws::{SettingsError, Variables};
 
 use crate::security::Security;
 
-/// The variable that lists the brokers to ask first.
+/// The variable that lists the bootstrap brokers.
 pub const BROKERS: &str = "KAFKA_BROKERS";
 
 /// Where the cluster is, and how to connect to it.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `KAFKA_BROKERS`: the brokers to ask first, each `HOST:PORT`, at least one.
+    /// `KAFKA_BROKERS`: the bootstrap brokers, each `HOST:PORT`, at least one.
     pub brokers: Vec<String>,
     /// `KAFKA_SECURITY_PROTOCOL`, `KAFKA_SASL_*`, `KAFKA_SSL_CA`.
     pub security: Security,
 }
 
 impl Settings {
-    /// Reads the settings from variables that `lookup` finds by name.
+    /// Reads the settings. `lookup` returns the value of a variable by its name.
     ///
     /// # Errors
-    /// The first variable that is missing or cannot be used.
+    /// A variable is missing or invalid. The error names the first such variable.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let found = lookup(BROKERS)
             .ok_or_else(|| SettingsError::new(BROKERS, "not set", BROKERS_EXPECTED))?;
-        let brokers = brokers(&found).ok_or_else(|| refused(&found))?;
+        let brokers = brokers(&found).ok_or_else(|| invalid(&found))?;
         Ok(Self {
             security: Security::from_variables(&Variables(&lookup), &brokers)?,
             brokers,
@@ -34,21 +34,23 @@ impl Settings {
     }
 }
 
-/// A URL is not repeated: there may be a password in it.
-fn refused(found: &str) -> SettingsError {
+/// The error for an invalid list. It does not quote a URL, which may contain a password.
+fn invalid(found: &str) -> SettingsError {
     if found.contains('@') {
-        return SettingsError::new(BROKERS, "no such list", BROKERS_EXPECTED);
+        return SettingsError::new(BROKERS, INVALID_UNQUOTED, BROKERS_EXPECTED);
     }
     SettingsError::quoting(BROKERS, found, BROKERS_EXPECTED)
 }
 
-const BROKERS_EXPECTED: &str = "HOST:PORT, or several of them separated by commas";
+const INVALID_UNQUOTED: &str = "invalid (value not shown because it may contain a password)";
+const BROKERS_EXPECTED: &str = "a comma-separated list of HOST:PORT";
 
-/// A name may be this long: SOCKS5, which the client asks for it in, has one
-/// byte for its length. Names beyond ASCII are written as DNS has them (`xn--…`).
+/// The longest host name: a SOCKS5 request has one byte for its length.
+///
+/// International names must be in their ASCII form (`xn--…`).
 const HOST_BYTES_MAX: usize = 255;
 
-/// The brokers of a comma-separated list, or none if one of them is malformed.
+/// Parses a comma-separated list; `None` if an entry is invalid.
 fn brokers(list: &str) -> Option<Vec<String>> {
     list.split(',')
         .map(str::trim)
@@ -109,30 +111,32 @@ mod tests {
         assert_eq!(
             check(None),
             Err(
-                "KAFKA_BROKERS is not set, expected HOST:PORT, or several of them separated by commas"
+                "KAFKA_BROKERS is not set, expected a comma-separated list of HOST:PORT".to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn an_invalid_value_is_quoted_in_the_error() {
+        assert_eq!(
+            check(Some("localhost")),
+            Err(
+                "KAFKA_BROKERS is \"localhost\", expected a comma-separated list of HOST:PORT"
                     .to_owned()
             )
         );
     }
 
     #[test]
-    fn a_wrong_value_is_shown_beside_what_was_expected() {
-        assert_eq!(
-            check(Some("localhost")),
-            Err("KAFKA_BROKERS is \"localhost\", expected HOST:PORT, or several of them separated by commas".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_url_with_a_password_is_not_repeated() {
+    fn a_url_with_a_password_is_not_quoted_in_the_error() {
         assert_eq!(
             check(Some("kafka://user:hush@a:1")),
-            Err("KAFKA_BROKERS is no such list, expected HOST:PORT, or several of them separated by commas".to_owned())
+            Err("KAFKA_BROKERS is invalid (value not shown because it may contain a password), expected a comma-separated list of HOST:PORT".to_owned())
         );
     }
 
     #[test]
-    fn what_is_not_a_list_of_brokers_is_refused() {
+    fn an_invalid_list_is_an_error() {
         for wrong in [
             "",
             ",",
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_has_a_bound() {
+    fn a_host_has_at_most_255_bytes() {
         let named = |len| check(Some(&format!("{}:1", "a".repeat(len))));
         assert!(named(255).is_ok());
         assert!(named(256).is_err_and(|error| error.starts_with("KAFKA_BROKERS is ")));

@@ -1,4 +1,4 @@
-//! A connection to one broker, for requests that the client does not have.
+//! A raw connection to one broker, for requests that rskafka does not support.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::{
 };
 
 impl Settings {
-    /// Connects with the one broker at `HOST:PORT`, and fails where that takes
-    /// longer than `within`. What is said on the connection is up to the
-    /// caller.
+    /// Connects to the broker at `HOST:PORT` and authenticates, or fails after `within`.
+    ///
+    /// The caller reads and writes the protocol's frames itself.
     ///
     /// # Errors
-    /// There are no credentials, or the broker did not answer in time, or
-    /// answered what cannot be used.
+    /// There are no credentials, the broker rejected them, did not respond in time, or sent an
+    /// invalid response.
     pub async fn stream(
         &self,
         broker: &str,
@@ -86,36 +86,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_written_reaches_the_broker_and_nothing_else_does() {
+    async fn the_broker_receives_exactly_what_the_caller_writes() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(address).await else {
-                // A machine without IPv6.
+                // This machine has no IPv6.
                 continue;
             };
             let broker = listener.local_addr().unwrap().to_string();
             let mut stream = settings().stream(&broker, "test", WITHIN).await.unwrap();
             let (mut accepted, _) = listener.accept().await.unwrap();
 
-            stream.write_all(b"ask").await.unwrap();
+            stream.write_all(b"request").await.unwrap();
             stream.flush().await.unwrap();
-            accepted.write_all(b"answer").await.unwrap();
+            accepted.write_all(b"response").await.unwrap();
             drop(accepted.shutdown().await);
 
-            let mut asked = [0; 3];
-            accepted.read_exact(&mut asked).await.unwrap();
-            let mut answered = Vec::new();
-            stream.read_to_end(&mut answered).await.unwrap();
-            assert_eq!((&asked, &answered[..]), (b"ask", &b"answer"[..]));
+            let mut request = [0; 7];
+            accepted.read_exact(&mut request).await.unwrap();
+            let mut response = Vec::new();
+            stream.read_to_end(&mut response).await.unwrap();
+            assert_eq!((&request, &response[..]), (b"request", &b"response"[..]));
         }
     }
 
     #[tokio::test]
-    async fn a_broker_that_is_away_is_named() {
+    async fn a_failed_connect_names_the_broker() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let broker = listener.local_addr().unwrap().to_string();
         drop(listener);
         let Err(error) = settings().stream(&broker, "test", WITHIN).await else {
-            panic!("nobody listens");
+            panic!("connected to a closed port");
         };
         let text = error.to_string();
         assert!(text.contains(&broker) && text.contains("refused"), "{text}");

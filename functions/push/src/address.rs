@@ -6,22 +6,21 @@ use crate::poison::Poison;
 
 /// The header with a JSON list of connection ids.
 const TO: &str = "to";
-/// The header with one connection id. Records of messages carry it, and an
-/// answer copies it.
+/// The header with one connection id. The gateway's functions set it on records of messages, and a
+/// reply can copy it.
 const CONNECTION_ID: &str = "ce_connectionid";
 
-/// A record addresses at most this many connections.
+/// The most connections that one record can address.
 pub const RECIPIENTS_MAX: usize = 1000;
-/// An id has at most this many bytes. API Gateway's have 16, those of other
-/// simulators up to 36.
+/// The longest id. API Gateway's ids have 16 bytes, those of other simulators up to 36.
 const ID_BYTES_MAX: usize = 128;
 
-/// The id of a connection. Its characters cannot change the path of a URL.
+/// The id of a connection. It has no characters that could change the path of a URL.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(String);
 
 impl ConnectionId {
-    /// Accepts letters, digits, `-`, `_` and `=`.
+    /// Parses an id of 1 to 128 ASCII letters, digits, `-`, `_` and `=`.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte);
         let is_id = (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed);
@@ -40,43 +39,49 @@ impl fmt::Debug for ConnectionId {
     }
 }
 
-/// A header of a record: its name, and its value where it has one.
+/// A record header: a name and an optional value.
 pub type Header = (String, Option<Vec<u8>>);
 
-/// The connections that a record is addressed to, each once.
+/// The connections that a record is addressed to, without duplicates.
 ///
-/// The header `to` lists them; without it the header `ce_connectionid` names
-/// one; without both the key does. If a header occurs twice the last one
-/// counts, as in Kafka's own clients.
+/// They are listed in the header `to`. Without it, the header `ce_connectionid` names one
+/// connection; without both headers, the key does. If a header occurs twice, the last one applies,
+/// as in Kafka's own clients.
 ///
 /// # Errors
-/// There is no address, or the one that counts is malformed.
+/// The record has no recipient, or the one that applies is malformed.
 pub fn recipients(headers: &[Header], key: Option<&[u8]>) -> Result<Vec<ConnectionId>, Poison> {
     let find = |name| headers.iter().rfind(|(found, _)| found == name);
     if let Some((_, list)) = find(TO) {
         return listed(list.as_deref().unwrap_or_default());
     }
-    let (place, id) = match (find(CONNECTION_ID), key) {
-        (Some((_, id)), _) => ("header ce_connectionid", id.as_deref().unwrap_or_default()),
+    let (field, id) = match (find(CONNECTION_ID), key) {
+        (Some((_, id)), _) => (
+            "header `ce_connectionid`",
+            id.as_deref().unwrap_or_default(),
+        ),
         (None, Some(key)) => ("key", key),
-        (None, None) => return Err(Poison::NoAddress),
+        (None, None) => return Err(Poison::NoRecipient),
     };
     let id = str::from_utf8(id).ok().and_then(ConnectionId::parse);
-    Ok(vec![id.ok_or(Poison::NoId { place })?])
+    Ok(vec![id.ok_or(Poison::InvalidId { field })?])
 }
 
-/// The ids of a JSON list. An empty list is valid, since a room may be empty.
+/// Parses a JSON list of ids. An empty list is valid, since a chat room may be empty.
 fn listed(list: &[u8]) -> Result<Vec<ConnectionId>, Poison> {
-    let ids: Vec<String> = serde_json::from_slice(list).map_err(|_| Poison::NoList)?;
+    let ids: Vec<String> = serde_json::from_slice(list).map_err(|_| Poison::InvalidList)?;
     if ids.len() > RECIPIENTS_MAX {
-        return Err(Poison::TooMany {
+        return Err(Poison::TooManyIds {
             ids: ids.len(),
             max: RECIPIENTS_MAX,
         });
     }
-    let place = "header to";
+    let field = "header `to`";
     let ids: Option<BTreeSet<_>> = ids.iter().map(|id| ConnectionId::parse(id)).collect();
-    Ok(ids.ok_or(Poison::NoId { place })?.into_iter().collect())
+    Ok(ids
+        .ok_or(Poison::InvalidId { field })?
+        .into_iter()
+        .collect())
 }
 
 #[cfg(test)]
@@ -95,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_comes_before_the_header_and_the_header_before_the_key() {
+    fn the_list_takes_precedence_over_the_header_and_the_header_over_the_key() {
         let to = ("to", r#"["a=", "b="]"#);
         let id = ("ce_connectionid", "c=");
         assert_eq!(check(&[id, to], Some("d=")), "[a=, b=]");
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_header_of_a_name_counts_and_its_case_does() {
+    fn the_last_header_with_a_name_applies_and_names_are_case_sensitive() {
         assert_eq!(
             check(
                 &[("ce_connectionid", "a="), ("ce_connectionid", "b=")],
@@ -117,22 +122,22 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_listed_once_and_a_list_may_be_empty() {
+    fn duplicates_are_removed_and_an_empty_list_is_valid() {
         assert_eq!(check(&[("to", r#"["a=","a="]"#)], None), "[a=]");
         assert_eq!(check(&[("to", "[]")], Some("a=")), "[]");
     }
 
     #[test]
-    fn a_malformed_address_is_an_error_and_not_skipped() {
-        let list = "header to: found something else, expected a JSON list of connection ids";
+    fn a_malformed_recipient_is_an_error_rather_than_skipped() {
+        let list = "header `to`: not a JSON list of connection ids";
         for malformed in ["", "a=", "null", r#"{"a":1}"#, "[1]", r#"["a""#] {
             assert_eq!(check(&[("to", malformed)], Some("b=")), list, "{malformed}");
         }
-        let id = |place| format!("{place}: found something else, expected a connection id");
-        assert_eq!(check(&[("to", r#"["a=",""]"#)], None), id("header to"));
+        let id = |field| format!("{field}: invalid connection id");
+        assert_eq!(check(&[("to", r#"["a=",""]"#)], None), id("header `to`"));
         assert_eq!(
             check(&[("ce_connectionid", "")], Some("b=")),
-            id("header ce_connectionid")
+            id("header `ce_connectionid`")
         );
         assert_eq!(check(&[], Some("")), id("key"));
     }
@@ -155,16 +160,16 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_address_and_too_many_ids_are_errors() {
+    fn a_missing_recipient_and_too_many_ids_are_errors() {
         assert_eq!(
             check(&[("content-type", "text/plain")], None),
-            "found no address, expected a header to, a header ce_connectionid, or a key"
+            "no recipient (set the header `to`, the header `ce_connectionid` or the key)"
         );
         let list = |ids| serde_json::to_string(&vec!["a="; ids]).expect("a list");
         assert_eq!(check(&[("to", &list(1000))], None), "[a=]");
         assert_eq!(
             check(&[("to", &list(1001))], None),
-            "header to: found 1001 connection ids, expected at most 1000"
+            "header `to`: 1001 connection ids (the maximum is 1000)"
         );
     }
 }

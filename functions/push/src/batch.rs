@@ -1,4 +1,4 @@
-//! A batch of records, and what each one asks for.
+//! A batch of records, each parsed into a command.
 
 use bytes::Bytes;
 
@@ -7,24 +7,24 @@ use crate::{
     poison::Poison,
 };
 
-/// The gateway accepts messages of at most this many bytes.
+/// The largest message that the gateway accepts.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
 pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
 /// The records of one invocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Its partitions, each once.
+    /// Its partitions, without duplicates.
     pub partitions: Vec<Partition>,
 }
 
 impl Batch {
-    /// The records that can never be delivered: partition, offset and reason.
+    /// The partition, offset and reason of each record that can never be delivered.
     pub fn poison(&self) -> impl Iterator<Item = (&str, i64, &Poison)> {
         self.partitions.iter().flat_map(|partition| {
             let records = partition.records.iter();
             records.filter_map(|record| {
-                let poison = record.order.as_ref().err()?;
+                let poison = record.command.as_ref().err()?;
                 Some((&*partition.name, record.offset, poison))
             })
         })
@@ -34,44 +34,46 @@ impl Batch {
 /// The records of one partition, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
-    /// The mapping's name for it: the topic, a hyphen and the number.
+    /// The event source mapping's name for it: `TOPIC-NUMBER`.
     pub name: String,
-    /// Its records in this batch.
+    /// Its records in this batch, in order.
     pub records: Vec<Record>,
 }
 
 /// One record of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its offset in the partition.
+    /// The offset in the partition.
     pub offset: i64,
-    /// Its time. It distinguishes the record from one with the same offset in a
-    /// topic that was deleted and created again.
+    /// The record's timestamp in milliseconds.
+    ///
+    /// It distinguishes the record from one with the same offset in a topic that was deleted and
+    /// created again.
     pub timestamp: i64,
-    /// What it asks for, or why it can never be delivered.
-    pub order: Result<Order, Poison>,
+    /// What to do, or why the record can never be delivered.
+    pub command: Result<Command, Poison>,
 }
 
-/// What one record asks for.
+/// The content of a record: an action on one or more connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// The connections it is addressed to, each once; may be empty.
+pub struct Command {
+    /// The connections it is addressed to, without duplicates; may be empty.
     pub to: Vec<ConnectionId>,
-    /// What to do with each.
+    /// What to do with each connection.
     pub action: Action,
 }
 
 /// What to do with a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Send it this message.
+    /// Send this message to the connection.
     Post(Bytes),
-    /// Close it.
+    /// Close the connection.
     Close,
 }
 
-impl Order {
-    /// Reads a record's parts. A record without a value closes its connections.
+impl Command {
+    /// Parses a record. A record without a value closes its connections.
     ///
     /// # Errors
     /// The record can never be delivered.
@@ -100,13 +102,13 @@ mod tests {
     use super::*;
 
     fn check(value: Option<Vec<u8>>) -> Result<Action, String> {
-        Order::new(&[], Some(b"a="), value)
-            .map(|order| order.action)
+        Command::new(&[], Some(b"a="), value)
+            .map(|command| command.action)
             .map_err(|poison| poison.to_string())
     }
 
     #[test]
-    fn a_value_is_posted_and_without_one_the_connection_is_closed() {
+    fn a_value_is_posted_and_a_missing_value_closes_the_connection() {
         let bytes = b"\xffhi\0".as_slice();
         assert_eq!(check(Some(bytes.to_vec())), Ok(Action::Post(bytes.into())));
         assert_eq!(check(Some(vec![])), Ok(Action::Post(Bytes::new())));
@@ -114,11 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_at_most_as_large_as_a_message() {
+    fn a_value_larger_than_a_message_is_an_error() {
         assert!(check(Some(vec![0; 131_072])).is_ok());
         assert_eq!(
             check(Some(vec![0; 131_073])),
-            Err("value: found 131073 bytes, expected at most 131072".to_owned())
+            Err("value: 131073 bytes (the maximum is 131072)".to_owned())
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The environment, read once.
+//! The configuration, read from environment variables.
 
 use hyper::Uri;
 use sluice_aws::{
@@ -7,38 +7,38 @@ use sluice_aws::{
 };
 use thiserror::Error;
 
-/// The variable with the gateway's URL.
+/// The variable with the URL of the gateway's stage.
 const CALLBACK_URL: &str = "CALLBACK_URL";
-/// The variable with the region to sign requests for.
+/// The variable with the region that requests are signed for.
 const REGION: &str = "AWS_REGION";
 
 /// The function's configuration.
 #[derive(Debug)]
 pub struct Config {
-    /// `AWS_LAMBDA_FUNCTION_NAME`: for the log.
+    /// `AWS_LAMBDA_FUNCTION_NAME`, for the log.
     pub function: String,
-    /// `CALLBACK_URL`: the URL of the connections' stage.
+    /// `CALLBACK_URL`: the URL of the connections' stage, without a trailing slash.
     pub callback_url: String,
     /// `AWS_REGION`: the API's region.
     pub region: String,
-    /// `AWS_ACCESS_KEY_ID` and the like, or a container's endpoint: they sign posts.
+    /// The credentials that sign requests: `AWS_ACCESS_KEY_ID` etc. or a container's endpoint.
     pub credentials: AwsCredentialsSource,
 }
 
 impl Config {
-    /// Reads the process's environment.
+    /// Reads the process's environment variables.
     ///
     /// # Errors
-    /// The first variable that is missing or cannot be used.
+    /// A variable is missing or invalid. The error names the first such variable.
     pub fn from_env() -> Result<Self, ConfigError> {
         require_text()?;
         Self::from_lookup(variable)
     }
 
-    /// Reads the variables that `lookup` finds by name.
+    /// Reads the configuration. `lookup` returns the value of a variable by its name.
     ///
     /// # Errors
-    /// The first variable that is missing or cannot be used.
+    /// A variable is missing or invalid. The error names the first such variable.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variables = Variables(&lookup);
         Ok(Self {
@@ -50,16 +50,16 @@ impl Config {
     }
 }
 
-/// A variable that is missing or cannot be used.
+/// A variable is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// This is not Lambda.
+    /// The process does not run in Lambda.
     #[error(transparent)]
     NotInLambda(#[from] NotInLambda),
-    /// A variable is not text.
+    /// A variable is not valid Unicode.
     #[error(transparent)]
     NotText(#[from] NotText),
-    /// A variable about the gateway.
+    /// A variable of this function is missing or invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
 }
@@ -70,7 +70,7 @@ fn callback_url(variables: &Variables<'_>) -> Result<String, SettingsError> {
         return Ok(url.trim_end_matches('/').to_owned());
     }
     let found = match may_have_password(&url) {
-        true => "no such URL".to_owned(),
+        true => "invalid (value not shown because it may contain a password)".to_owned(),
         false => format!("{url:?}"),
     };
     Err(SettingsError::new(CALLBACK_URL, found, EXPECTED))
@@ -111,7 +111,7 @@ mod tests {
         ("AWS_SECRET_ACCESS_KEY", "hunter2"),
     ];
 
-    /// Lambda's environment, with this variable in it.
+    /// Reads Lambda's environment with this variable set to `value`.
     fn check(name: &str, value: &str) -> Result<Config, String> {
         Config::from_lookup(|found| {
             let variable = LAMBDA.iter().find(|(name, _)| *name == found)?;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callback_url_is_that_of_a_stage_or_of_a_custom_domain() {
+    fn the_callback_url_may_be_of_a_stage_or_of_a_custom_domain() {
         for good in [
             "https://abcdef123.execute-api.eu-central-1.amazonaws.com/prod",
             "https://ws.example.com",
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_callback_url_is_refused() {
+    fn any_other_callback_url_is_an_error() {
         for bad in [
             "wss://ws.example.com",
             "ws.example.com/prod",
@@ -168,13 +168,15 @@ mod tests {
         ] {
             assert_eq!(
                 url(secret),
-                Err(format!("CALLBACK_URL is no such URL, expected {EXPECTED}"))
+                Err(format!(
+                    "CALLBACK_URL is invalid (value not shown because it may contain a password), expected {EXPECTED}"
+                ))
             );
         }
     }
 
     #[test]
-    fn a_variable_that_is_missing_is_named() {
+    fn a_missing_variable_is_named() {
         for (name, _) in LAMBDA {
             let error = check(name, "").expect_err(name);
             assert!(error.starts_with(name), "{error}");

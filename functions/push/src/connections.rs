@@ -1,34 +1,34 @@
-//! The seam between what is decided and what does it: the gateway's connections.
+//! The interface to the gateway's connections, which tests can replace.
 
 use std::error::Error;
 
 use crate::{address::ConnectionId, batch::Action};
 
-/// Does things to connections.
+/// Acts on connections.
 pub trait Connections: Send + Sync {
     /// Sends a message to a connection, or closes it.
     ///
-    /// It may wait for as long as it likes: whoever calls has a time limit.
+    /// It has no time limit of its own: the caller sets a timeout.
     fn act(
         &self,
         connection: &ConnectionId,
         action: &Action,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+    ) -> impl Future<Output = Result<(), PostError>> + Send;
 }
 
-/// A post that did not succeed.
+/// A request to the gateway failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", text(*.status))]
-pub struct Refusal {
-    /// The HTTP status; none where no answer came.
+pub struct PostError {
+    /// The HTTP status; `None` if there was no response.
     pub status: Option<u16>,
-    /// What else is known.
+    /// The gateway's message, or why there was no response.
     #[source]
     pub cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
-impl Refusal {
-    /// A refusal of this status, or the lack of an answer.
+impl PostError {
+    /// An error with this status, or without a response.
     pub fn new(status: Option<u16>) -> Self {
         Self {
             status,
@@ -36,7 +36,7 @@ impl Refusal {
         }
     }
 
-    /// The same refusal, with what lies behind it.
+    /// Adds the cause.
     pub fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             cause: Some(cause.into()),
@@ -47,7 +47,7 @@ impl Refusal {
 
 fn text(status: Option<u16>) -> String {
     match status {
-        Some(status) => format!("the gateway answered {status}"),
-        None => "the gateway did not answer".to_owned(),
+        Some(status) => format!("the gateway returned status {status}"),
+        None => "no response from the gateway".to_owned(),
     }
 }

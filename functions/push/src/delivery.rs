@@ -1,4 +1,4 @@
-//! Doing what there is to be done: many posts at once, until the deadline.
+//! Delivers a batch: many posts at once, until the deadline.
 
 use std::time::{Duration, Instant};
 
@@ -6,20 +6,22 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::time::{sleep_until, timeout};
 
 use crate::{
-    connections::{Connections, Refusal},
+    connections::{Connections, PostError},
     work::{Post, Work},
 };
 
-/// This many posts are under way at most, each on a connection of its own to
-/// the gateway: what 100 ms of latency and some 600 posts a second take.
-pub(crate) const POSTS_MAX: usize = 64;
-/// A post takes this long at most, a new connection and TLS included. It is a
-/// matter of milliseconds, except where the peer is half dead.
-pub(crate) const POST_MAX: Duration = Duration::from_secs(2);
-
-/// Works until everything is settled that can be, or until the deadline.
+/// The most posts in flight, each on its own HTTP connection to the gateway.
 ///
-/// Posts under way at the deadline are given up: they may have succeeded.
+/// It allows some 600 posts per second at a latency of 100 ms.
+pub(crate) const POSTS_MAX: usize = 64;
+/// The time limit for a post, including a new connection and TLS.
+///
+/// A post takes milliseconds unless the gateway hangs.
+const POST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Posts until all of the work has succeeded or failed for good, or until the deadline.
+///
+/// Posts in flight at the deadline are abandoned, although they may have succeeded.
 pub(crate) async fn deliver(
     connections: &impl Connections,
     work: &mut Work<'_>,
@@ -32,39 +34,39 @@ pub(crate) async fn deliver(
         {
             posts.push(attempt(connections, post));
         }
-        let rested = work.rested();
-        if posts.is_empty() && rested.is_none() {
+        let retry_at = work.retry_at();
+        if posts.is_empty() && retry_at.is_none() {
             return;
         }
-        // With all posts under way, one that has rested has to wait for another to end.
-        let next = rested.filter(|_| posts.len() < POSTS_MAX);
+        // With `POSTS_MAX` posts in flight, a retry must wait until one of them ends.
+        let next = retry_at.filter(|_| posts.len() < POSTS_MAX);
         tokio::select! {
             biased;
-            Some((post, answer)) = posts.next() => work.settle(post, answer, now(), fastrand::f64()),
+            Some((post, result)) = posts.next() => work.settle(post, result, now(), fastrand::f64()),
             () = sleep_until(next.unwrap_or(deadline).min(deadline).into()) => {}
         }
     }
-    while let Some(Some((post, answer))) = posts.next().now_or_never() {
-        work.settle(post, answer, now(), fastrand::f64());
+    while let Some(Some((post, result))) = posts.next().now_or_never() {
+        work.settle(post, result, now(), fastrand::f64());
     }
 }
 
 async fn attempt<'a>(
     connections: &impl Connections,
     post: Post<'a>,
-) -> (Post<'a>, Result<(), Refusal>) {
-    let answer = timeout(POST_MAX, connections.act(post.connection, post.action)).await;
+) -> (Post<'a>, Result<(), PostError>) {
+    let result = timeout(POST_TIMEOUT, connections.act(post.connection, post.action)).await;
     (
         post,
-        answer.unwrap_or_else(|_| Err(Refusal::new(None).because(Late))),
+        result.unwrap_or_else(|_| Err(PostError::new(None).because(PostTimedOut))),
     )
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("no answer within {} s", POST_MAX.as_secs())]
-struct Late;
+#[error("timed out after {} s", POST_TIMEOUT.as_secs())]
+struct PostTimedOut;
 
-/// Tokio's time, which tests can halt.
+/// The time of Tokio's clock, which tests can pause.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

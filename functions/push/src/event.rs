@@ -1,6 +1,6 @@
-//! The JSON between a mapping and us.
+//! The JSON of an event source mapping's events and of the response.
 //!
-//! The event: <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>
+//! The event's format: <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,16 @@ use thiserror::Error;
 
 use crate::{
     address::Header,
-    batch::{Batch, Order, Partition, Record},
+    batch::{Batch, Command, Partition, Record},
     poison::Poison,
     report::Report,
 };
 
-/// Reads the event of a mapping, of Amazon MSK or of any other cluster.
+/// Parses an event of a mapping from Amazon MSK or from a self-managed cluster.
 ///
 /// # Errors
-/// The JSON is not such an event. A malformed record is not an error: its order
-/// is poison, and the other records are delivered.
+/// The JSON is not such an event. A malformed record is not an error: its command is [`Poison`],
+/// and the other records are delivered.
 pub fn parse(json: &str) -> Result<Batch, EventError> {
     let event: Event<'_> = serde_json::from_str(json).map_err(|error| EventError {
         line: error.line(),
@@ -39,12 +39,12 @@ pub fn parse(json: &str) -> Result<Batch, EventError> {
     })
 }
 
-/// The JSON is not the event of a mapping.
+/// The JSON is not an event of a Kafka event source mapping.
 ///
 /// The parser's message is dropped, since it may quote a record.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "event: found something else at line {line}, column {column}, expected {{\"records\":{{\"TOPIC-PARTITION\":[{{\"offset\":…}}]}}}}, as an event source mapping of Kafka sends it"
+    "not an event of a Kafka event source mapping: invalid at line {line}, column {column} (expected {{\"records\":{{\"TOPIC-PARTITION\":[{{\"offset\":…}}]}}}})"
 )]
 pub struct EventError {
     /// The line of the error, from 1.
@@ -59,7 +59,7 @@ struct Event<'a> {
     records: BTreeMap<String, Vec<RawRecord<'a>>>,
 }
 
-/// A record. Only its offset has to be valid.
+/// A record of the event. Only its offset must be valid.
 #[derive(Deserialize)]
 struct RawRecord<'a> {
     offset: i64,
@@ -72,41 +72,41 @@ struct RawRecord<'a> {
 
 impl RawRecord<'_> {
     fn read(&self) -> Record {
-        let timestamp = read(self.timestamp, "timestamp", "a number");
+        let timestamp = read(self.timestamp, "timestamp", "not a number");
         Record {
             offset: self.offset,
             timestamp: timestamp.ok().flatten().unwrap_or_default(),
-            order: self.order(),
+            command: self.command(),
         }
     }
 
-    fn order(&self) -> Result<Order, Poison> {
+    fn command(&self) -> Result<Command, Poison> {
         let key = base64(self.key, "key")?;
         let value = base64(self.value, "value")?;
         let headers = headers(self.headers)?;
-        Order::new(&headers, key.as_deref(), value)
+        Command::new(&headers, key.as_deref(), value)
     }
 }
 
 fn read<'a, T: Deserialize<'a>>(
     json: Option<&'a RawValue>,
     field: &'static str,
-    expected: &'static str,
+    problem: &'static str,
 ) -> Result<Option<T>, Poison> {
     json.map(|json| serde_json::from_str(json.get()))
         .transpose()
-        .map_err(|_| Poison::Malformed { field, expected })
+        .map_err(|_| Poison::Malformed { field, problem })
 }
 
 fn base64(json: Option<&RawValue>, field: &'static str) -> Result<Option<Vec<u8>>, Poison> {
-    let expected = "base64";
-    let text: Option<String> = read(json, field, expected)?;
+    let problem = "invalid base64";
+    let text: Option<String> = read(json, field, problem)?;
     text.map(|text| BASE64.decode(text))
         .transpose()
-        .map_err(|_| Poison::Malformed { field, expected })
+        .map_err(|_| Poison::Malformed { field, problem })
 }
 
-/// As lenient as Java's decoder: AWS's own sample has a key that strict ones refuse.
+/// As lenient as Java's decoder: AWS's own sample event has a key that strict decoders reject.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -114,17 +114,17 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A list of headers, each `{"name":[bytes]}`.
+/// Parses a list of headers, each `{"name":[bytes]}`.
 fn headers(json: Option<&RawValue>) -> Result<Vec<Header>, Poison> {
-    let (field, expected) = ("headers", "a list of {\"name\":[bytes]}");
-    let list: Option<Vec<BTreeMap<String, Option<Vec<i16>>>>> = read(json, field, expected)?;
+    let (field, problem) = ("headers", "not a list of {\"name\":[bytes]}");
+    let list: Option<Vec<BTreeMap<String, Option<Vec<i16>>>>> = read(json, field, problem)?;
     list.into_iter()
         .flatten()
         .flatten()
         .map(|(name, numbers)| {
             let value = numbers.map(|numbers| numbers.into_iter().map(byte).collect());
             match value {
-                Some(None) => Err(Poison::Malformed { field, expected }),
+                Some(None) => Err(Poison::Malformed { field, problem }),
                 Some(Some(bytes)) => Ok((name, Some(bytes))),
                 None => Ok((name, None)),
             }
@@ -132,13 +132,13 @@ fn headers(json: Option<&RawValue>) -> Result<Vec<Header>, Poison> {
         .collect()
 }
 
-/// A signed byte, as Java writes it, or an unsigned one.
+/// Converts a signed byte, as Java writes it, or an unsigned one.
 fn byte(number: i16) -> Option<u8> {
     let unsigned = if number < 0 { number + 256 } else { number };
     u8::try_from(unsigned).ok().filter(|_| number >= -128)
 }
 
-/// The answer to a mapping that reports batch item failures.
+/// The response to a mapping with `ReportBatchItemFailures`.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -152,7 +152,7 @@ struct BatchItemFailure {
     item_identifier: ItemIdentifier,
 }
 
-/// The first record of a partition that the mapping sends again, with all after it.
+/// The record from which the mapping redelivers a partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct ItemIdentifier {
     partition: String,
@@ -160,7 +160,7 @@ struct ItemIdentifier {
 }
 
 impl Response {
-    /// The answer with a report's failures.
+    /// A response with the report's failures.
     pub fn new(report: &Report<'_>) -> Self {
         let item = |partition: &str, offset| BatchItemFailure {
             item_identifier: ItemIdentifier {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::batch::Action;
 
-    /// The order of a record with these fields.
+    /// The command of a record with these fields, as text.
     fn check(fields: &str) -> String {
         let json = format!(r#"{{"records":{{"t-0":[{{"offset":7{fields}}}]}}}}"#);
         let batch = parse(&json).expect("an event");
@@ -193,12 +193,12 @@ mod tests {
             panic!("not one record: {batch:?}");
         };
         assert_eq!((&*partition.name, record.offset), ("t-0", 7));
-        match &record.order {
-            Ok(Order {
+        match &record.command {
+            Ok(Command {
                 to,
                 action: Action::Post(value),
             }) => format!("{to:?} {value:?}"),
-            Ok(Order {
+            Ok(Command {
                 to,
                 action: Action::Close,
             }) => format!("{to:?} close"),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_bytes_are_signed_or_unsigned() {
+    fn the_bytes_of_headers_are_signed_or_unsigned() {
         let check = |bytes: &str| headers(Some(&RawValue::from_string(bytes.to_owned()).unwrap()));
         let header = |bytes: &[u8]| vec![("h".to_owned(), Some(bytes.to_vec()))];
         assert_eq!(check(r#"[{"h":[-61,-85]}]"#), Ok(header("ë".as_bytes())));
@@ -245,27 +245,21 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_record_is_poison_and_the_field_is_named() {
-        assert_eq!(
-            check(r#","key":"?""#),
-            "key: found something else, expected base64"
-        );
-        assert_eq!(
-            check(r#","key":5"#),
-            "key: found something else, expected base64"
-        );
+    fn a_malformed_record_is_poison_that_names_the_field() {
+        assert_eq!(check(r#","key":"?""#), "key: invalid base64");
+        assert_eq!(check(r#","key":5"#), "key: invalid base64");
         assert_eq!(
             check(&format!(r#"{KEY},"value":{{}}"#)),
-            "value: found something else, expected base64"
+            "value: invalid base64"
         );
         assert_eq!(
             check(&format!(r#"{KEY},"headers":{{}}"#)),
-            "headers: found something else, expected a list of {\"name\":[bytes]}"
+            "headers: not a list of {\"name\":[bytes]}"
         );
     }
 
     #[test]
-    fn what_has_no_records_with_offsets_is_no_event_and_is_not_quoted() {
+    fn json_without_records_and_offsets_is_an_error_that_does_not_quote_it() {
         for json in [
             "",
             "5",
@@ -276,7 +270,7 @@ mod tests {
         ] {
             let error = parse(json).expect_err(json).to_string();
             assert!(
-                error.starts_with("event: found something else at line"),
+                error.starts_with("not an event of a Kafka event source mapping: invalid at line"),
                 "{error}"
             );
             assert!(!error.contains("hunter2"), "{error}");

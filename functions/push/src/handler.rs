@@ -1,4 +1,4 @@
-//! From one event to one report.
+//! Handles an invocation: parses the event, delivers its records and reports failures.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -12,27 +12,27 @@ use tokio::time::Instant;
 use crate::{
     batch::Batch,
     connections::Connections,
+    dedup::DedupCache,
     delivery::deliver,
     event::{self, EventError, Response},
-    memory::Memory,
     report::Report,
     work::Work,
 };
 
-/// Delivers the records of events, and remembers what may come again.
+/// Delivers the records of events. Skips redelivered records that are in its [`DedupCache`].
 #[derive(Debug)]
 pub struct Handler<C> {
     connections: C,
     log: Log,
-    memory: Mutex<Memory>,
+    dedup: Mutex<DedupCache>,
 }
 
-/// One invocation, as Lambda describes it.
+/// One invocation of the function.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Lambda's id for it, for the log.
+    /// Lambda's request id, for the log.
     pub request_id: String,
-    /// How long Lambda lets it run.
+    /// The time until Lambda's timeout.
     pub time_left: Duration,
 }
 
@@ -42,14 +42,14 @@ impl<C: Connections> Handler<C> {
         Self {
             connections,
             log,
-            memory: Mutex::default(),
+            dedup: Mutex::default(),
         }
     }
 
-    /// Delivers the records of an event, and reports those to send again.
+    /// Delivers the records of an event, and reports where the mapping must redeliver.
     ///
     /// # Errors
-    /// The JSON is not an event of a mapping.
+    /// The JSON is not an event of a Kafka event source mapping.
     pub async fn handle(
         &self,
         json: &str,
@@ -61,45 +61,46 @@ impl<C: Connections> Handler<C> {
             self.log.error(error, &[request_id]);
         })?;
         let mut work = {
-            let memory = self.memory();
+            let dedup = self.dedup();
             Work::new(&batch, |partition, record, to| {
-                memory.has(partition, record, to)
+                dedup.contains(partition, record, to)
             })
         };
         deliver(&self.connections, &mut work, deadline.into_std()).await;
         let report = work.report();
-        self.memory().learn(&batch, &report);
-        self.tell(&batch, &report, invocation);
+        self.dedup().update(&batch, &report);
+        self.log(&batch, &report, invocation);
         Ok(Response::new(&report))
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn dedup(&self) -> MutexGuard<'_, DedupCache> {
+        self.dedup.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Logs records that were not delivered, and the counts if there are any.
-    fn tell(&self, batch: &Batch, report: &Report<'_>, invocation: &Invocation) {
-        let place = |partition, offset: i64, connection| Place {
+    /// Logs the records that were not delivered, and the counts unless every record was delivered
+    /// at the first attempt.
+    fn log(&self, batch: &Batch, report: &Report<'_>, invocation: &Invocation) {
+        let context = |partition, offset: i64, connection| LogContext {
             request_id: &invocation.request_id,
             partition,
             offset: offset.to_string(),
             connection,
         };
         for (partition, offset, poison) in batch.poison().take(LINES_MAX) {
-            let place = place(partition, offset, None);
-            self.log.warn(poison, &place.fields());
+            let context = context(partition, offset, None);
+            self.log.warn(poison, &context.fields());
         }
         for rejection in report.rejections.iter().take(LINES_MAX) {
             let to = Some(rejection.connection.as_str());
-            let place = place(rejection.partition, rejection.offset, to);
-            self.log.warn(&rejection.refusal, &place.fields());
+            let context = context(rejection.partition, rejection.offset, to);
+            self.log.warn(&rejection.error, &context.fields());
         }
         for failure in report.failures.iter().take(LINES_MAX) {
             let to = Some(failure.connection.as_str());
-            let place = place(failure.partition, failure.offset, to);
-            match &failure.refusal {
-                Some(refusal) => self.log.error(refusal, &place.fields()),
-                None => self.log.error(&OutOfTime, &place.fields()),
+            let context = context(failure.partition, failure.offset, to);
+            match &failure.error {
+                Some(error) => self.log.error(error, &context.fields()),
+                None => self.log.error(&OutOfTime, &context.fields()),
             }
         }
         let counts = report.counts.named();
@@ -113,15 +114,15 @@ impl<C: Connections> Handler<C> {
     }
 }
 
-/// The log's fields that say which record a line is about.
-struct Place<'a> {
+/// The fields of a log line that identify its record.
+struct LogContext<'a> {
     request_id: &'a str,
     partition: &'a str,
     offset: String,
     connection: Option<&'a str>,
 }
 
-impl Place<'_> {
+impl LogContext<'_> {
     fn fields(&self) -> Vec<(&str, &str)> {
         let mut fields = vec![
             ("requestId", self.request_id),
@@ -133,10 +134,10 @@ impl Place<'_> {
     }
 }
 
-/// An invocation writes at most this many lines of one kind, so that a topic
-/// full of foreign records does not fill the log. The counts include all.
+/// The most lines of one kind that an invocation logs, so that a topic full of invalid records does
+/// not flood the log. The counts include all records.
 const LINES_MAX: usize = 100;
 
 #[derive(Debug, Error)]
-#[error("no time was left to deliver this")]
+#[error("not delivered before the deadline (the record will be redelivered)")]
 struct OutOfTime;

@@ -1,7 +1,7 @@
-//! The SDK's requests over hyper and, where the URL says so, over rustls.
+//! An HTTP client for the SDK, built on hyper and rustls.
 //!
-//! The SDK's own client either brings AWS-LC or reads the system's certificates
-//! at every start. Each takes longer than the rest of a cold start.
+//! The SDK's own clients either use AWS-LC or read the system's certificates at startup. Each takes
+//! longer than the rest of a cold start.
 
 mod pool_timer;
 
@@ -33,28 +33,30 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use self::pool_timer::PoolTimer;
 use crate::delivery::POSTS_MAX;
 
-/// Connections that were idle this long are not used again. The server may have
-/// closed them while the function was frozen, and each such one costs a retry.
-const IDLE_MAX: Duration = Duration::from_secs(30);
-/// An answer has at most this many bytes: it is empty or one short sentence.
-const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// Connections that were idle for longer are not reused.
+///
+/// The server may have closed them while the function was frozen, and each of them would cost a
+/// retry.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest response body. The gateway's bodies are empty or one short sentence.
+const RESPONSE_BYTES_MAX: usize = 16 * 1024;
 
-/// Sends requests over a pool of connections.
+/// An HTTP client with a connection pool.
 #[derive(Clone)]
 pub(crate) struct Http(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
 
 impl Http {
-    /// A client that trusts Mozilla's authorities.
+    /// A client that trusts Mozilla's root certificates.
     pub(crate) fn new() -> Self {
         let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
         Self::build(RootCertStore { roots }, PoolTimer::new(SystemTime::now))
     }
 
-    /// A client that trusts these authorities, with this clock for its pool.
+    /// A client that trusts these root certificates, with this clock for its pool.
     fn build(roots: RootCertStore, timer: PoolTimer) -> Self {
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .expect("ring has what TLS 1.2 and 1.3 need")
+            .expect("ring supports TLS 1.2 and 1.3")
             .with_root_certificates(roots)
             .with_no_client_auth();
         let mut tcp = TcpConnector::new();
@@ -67,7 +69,7 @@ impl Http {
             .wrap_connector(tcp);
         Self(
             Client::builder(TokioExecutor::new())
-                .pool_idle_timeout(IDLE_MAX)
+                .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(POSTS_MAX)
                 .pool_timer(timer)
                 .build(connector),
@@ -82,7 +84,7 @@ impl Http {
         let request = hyper::Request::from_parts(parts, body);
         let response = self.0.request(request).await.map_err(io)?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await;
         let body = SdkBody::from(body.map_err(ConnectorError::io)?.to_bytes());
         let response = hyper::Response::from_parts(parts, body);
         HttpResponse::try_from(response).map_err(user)
@@ -90,7 +92,7 @@ impl Http {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the request's body is not in memory")]
+#[error("the request body is not in memory")]
 struct NotInMemory;
 
 fn user(error: impl Error + Send + Sync + 'static) -> ConnectorError {

@@ -1,5 +1,6 @@
-//! Starts the function, then handles its invocations: one at a time, or many at
-//! once on Managed Instances.
+//! Starts the function and handles its invocations.
+//!
+//! On Lambda Managed Instances, invocations run concurrently.
 
 use std::{error::Error, process::ExitCode, sync::Arc, time::SystemTime};
 
@@ -17,7 +18,7 @@ use crate::{
 
 /// Runs the function until Lambda ends the process.
 ///
-/// A wrong configuration ends it at once, with one line on standard error.
+/// An invalid configuration ends it at once, with one line on stderr.
 pub async fn run() -> ExitCode {
     let log = Log::stderr(Format::from_env());
     match serve(log.clone()).await {
@@ -34,12 +35,12 @@ async fn serve(log: Log) -> Result<(), Box<dyn Error + Send + Sync>> {
     let handler = Arc::new(Handler::new(stage, log));
     let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let handler = Arc::clone(&handler);
-        async move { answer(&handler, event).await }
+        async move { handle(&handler, event).await }
     });
     Runtime::new(service).run_concurrent().await
 }
 
-async fn answer(
+async fn handle(
     handler: &Handler<impl Connections>,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Response, Diagnostic> {

@@ -7,32 +7,31 @@
 //!                    poison       backoff
 //! ```
 //!
-//! What goes out next, what an answer means and what is reported is decided
-//! without AWS, clock or socket. At the edges, each outside library is named in
-//! one module only: `event` (the event's JSON), `sdk` and `http` (the gateway)
-//! and `lambda` (start-up and invocations).
+//! The modules that decide what to post next, what a response means and what to report use neither
+//! AWS, a clock nor sockets. Each external library is used in one edge module only: `event` (the
+//! event's JSON), `sdk` and `http` (the gateway) and `lambda` (startup and invocations).
 //!
-//! It is a crate of its own so that the AWS SDK is in no other function. It
-//! never speaks to Kafka: an event source mapping does.
+//! This is a separate crate so that no other function depends on the AWS SDK. It never connects to
+//! Kafka: an event source mapping does.
 
-// What a batch asks for …
+// Parsing: what a batch contains.
 pub mod address;
 pub mod batch;
 pub mod poison;
 
-// … what is to be done next …
+// Decisions: what to post next.
 mod backoff;
 pub mod verdict;
 pub mod work;
 
-// … doing it …
+// Delivery.
 pub mod connections;
+pub mod dedup;
 mod delivery;
 pub mod handler;
-pub mod memory;
 pub mod report;
 
-// … and the edges: AWS's JSON, the gateway, Lambda, the environment.
+// Edges: AWS's JSON, the gateway, Lambda and the environment.
 pub mod config;
 pub mod event;
 mod http;

@@ -1,4 +1,4 @@
-//! Posts Kafka records to the connections that they are addressed to.
+//! Posts Kafka records to the WebSocket connections that they are addressed to.
 
 use std::process::ExitCode;
 

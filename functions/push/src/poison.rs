@@ -1,47 +1,47 @@
-//! Why a record can never be delivered.
+//! The reasons why a record can never be delivered.
 
 use thiserror::Error;
 
-/// Why a record can never be delivered, however often it is tried.
+/// Why a record can never be delivered, even if it is retried.
 ///
-/// The text quotes neither value, key nor headers: a record that is in this
-/// topic by mistake may hold a secret.
+/// The text never quotes the value, the key or a header: a record that was sent to this topic by
+/// mistake may contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Poison {
-    /// The record names no connection.
-    #[error("found no address, expected a header to, a header ce_connectionid, or a key")]
-    NoAddress,
-    /// The header `to` is not a JSON list of texts.
-    #[error("header to: found something else, expected a JSON list of connection ids")]
-    NoList,
-    /// The list is too long.
-    #[error("header to: found {ids} connection ids, expected at most {max}")]
-    TooMany {
-        /// How many ids it has.
+    /// The record has neither an address header nor a key.
+    #[error("no recipient (set the header `to`, the header `ce_connectionid` or the key)")]
+    NoRecipient,
+    /// The header `to` is not a JSON list of strings.
+    #[error("header `to`: not a JSON list of connection ids")]
+    InvalidList,
+    /// The header `to` lists too many ids.
+    #[error("header `to`: {ids} connection ids (the maximum is {max})")]
+    TooManyIds {
+        /// The number of ids.
         ids: usize,
-        /// How many it may have.
+        /// The maximum.
         max: usize,
     },
-    /// An id has characters, or a length, that no connection id has.
-    #[error("{place}: found something else, expected a connection id")]
-    NoId {
-        /// The part of the record that holds it.
-        place: &'static str,
-    },
-    /// The value is larger than the gateway takes.
-    #[error("value: found {bytes} bytes, expected at most {max}")]
-    TooLarge {
-        /// How large it is.
-        bytes: usize,
-        /// How large it may be.
-        max: usize,
-    },
-    /// A field of the event's record is not what a mapping sends.
-    #[error("{field}: found something else, expected {expected}")]
-    Malformed {
-        /// The field.
+    /// An id has invalid characters or an invalid length.
+    #[error("{field}: invalid connection id")]
+    InvalidId {
+        /// The part of the record that contains the id.
         field: &'static str,
-        /// What a mapping sends.
-        expected: &'static str,
+    },
+    /// The value is larger than the gateway accepts.
+    #[error("value: {bytes} bytes (the maximum is {max})")]
+    TooLarge {
+        /// The size of the value in bytes.
+        bytes: usize,
+        /// The maximum in bytes.
+        max: usize,
+    },
+    /// A field of the record in the event has an invalid format.
+    #[error("{field}: {problem}")]
+    Malformed {
+        /// The field's name.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
     },
 }

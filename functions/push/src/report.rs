@@ -1,69 +1,69 @@
-//! What came of a batch.
+//! The result of a batch.
 
-use crate::{address::ConnectionId, batch::Record, connections::Refusal, verdict::Outcome};
+use crate::{address::ConnectionId, batch::Record, connections::PostError, verdict::Outcome};
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug)]
 pub struct Report<'a> {
-    /// Where each partition that is not finished has to go on: one for each.
+    /// The first failed record of each partition that is not finished.
     pub failures: Vec<Failure<'a>>,
-    /// What is done with now: the partition, the record and the connection.
+    /// The partition, record and connection of each finished post, whatever its outcome.
     pub delivered: Vec<(&'a str, &'a Record, &'a ConnectionId)>,
-    /// What the gateway will never take.
+    /// The posts that the gateway rejected for good.
     pub rejections: Vec<Rejection<'a>>,
-    /// How often what happened.
+    /// Counts by outcome.
     pub counts: Counts,
 }
 
 /// The first record of a partition that is not finished.
 #[derive(Debug)]
 pub struct Failure<'a> {
-    /// The mapping's name of the partition.
+    /// The mapping's name for the partition.
     pub partition: &'a str,
-    /// The record's place in it.
+    /// The record's offset.
     pub offset: i64,
-    /// The connection that it failed for: one, where there are several.
+    /// The connection that the post failed for; one of them if there are several.
     pub connection: &'a ConnectionId,
-    /// What the gateway said last; nothing, where there was no time to ask.
-    pub refusal: Option<Refusal>,
+    /// The last error; `None` if there was no time to post.
+    pub error: Option<PostError>,
 }
 
-/// A record that the gateway will never take for this connection.
+/// A record that the gateway will never accept for this connection.
 #[derive(Debug)]
 pub struct Rejection<'a> {
-    /// The mapping's name of the partition.
+    /// The mapping's name for the partition.
     pub partition: &'a str,
-    /// The record's place in it.
+    /// The record's offset.
     pub offset: i64,
     /// The connection.
     pub connection: &'a ConnectionId,
-    /// What the gateway said.
-    pub refusal: Refusal,
+    /// The gateway's error.
+    pub error: PostError,
 }
 
-/// How often what happened: once per record and connection, and `poison` once per record.
+/// Counts by outcome: one per record and connection, except that `poison` counts records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// The gateway took it.
+    /// The gateway accepted the post.
     pub delivered: u64,
-    /// The connection is no more.
+    /// The connection no longer exists.
     pub gone: u64,
-    /// The gateway found it too large.
+    /// The message is too large for the gateway.
     pub too_large: u64,
-    /// The gateway will not take it, now or ever.
+    /// The gateway rejected the post for good.
     pub rejected: u64,
-    /// Tries that were not the last one.
+    /// Attempts that failed and were retried.
     pub retried: u64,
-    /// Delivered by an earlier invocation already.
+    /// Posts that an earlier invocation had already delivered.
     pub repeated: u64,
-    /// Left for the mapping to send again.
+    /// Posts left for redelivery by the mapping.
     pub failed: u64,
-    /// Records that say nothing that can be done.
+    /// Records that can never be delivered.
     pub poison: u64,
 }
 
 impl Counts {
-    /// Counts the end of a post.
+    /// Counts a finished post.
     pub fn add(&mut self, outcome: Outcome) {
         let count = match outcome {
             Outcome::Delivered => &mut self.delivered,

@@ -1,4 +1,4 @@
-//! The gateway's connections, through the AWS SDK.
+//! Posts to the gateway's connections with the AWS SDK.
 
 use std::{error::Error, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
     address::ConnectionId,
     batch::Action,
     config,
-    connections::{Connections, Refusal},
+    connections::{Connections, PostError},
     http::Http,
 };
 
@@ -35,11 +35,10 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// The stage that the environment names.
+    /// A client of the configured stage.
     ///
-    /// The SDK neither retries nor waits here: when to try again depends on
-    /// the batch, and is decided elsewhere. Nor does it keep credentials:
-    /// their source does.
+    /// The SDK's retries and timeouts are disabled, since both depend on the batch. So is its
+    /// credentials cache, since the credentials source has its own.
     pub fn new(config: config::Config) -> Self {
         let credentials = Arc::new(config.credentials);
         let sdk = Config::builder()
@@ -59,21 +58,21 @@ impl Stage {
         }
     }
 
-    /// What a refusal is; one of who posts has the credentials asked for anew.
-    fn refusal<E>(&self, error: SdkError<E, HttpResponse>) -> Refusal
+    /// Converts an SDK error. Status 401 and 403 also drop the cached credentials.
+    fn post_error<E>(&self, error: SdkError<E, HttpResponse>) -> PostError
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let refusal = refusal(error);
-        if matches!(refusal.status, Some(401 | 403)) {
+        let error = post_error(error);
+        if matches!(error.status, Some(401 | 403)) {
             self.credentials.forget();
         }
-        refusal
+        error
     }
 }
 
 impl Connections for Stage {
-    async fn act(&self, connection: &ConnectionId, action: &Action) -> Result<(), Refusal> {
+    async fn act(&self, connection: &ConnectionId, action: &Action) -> Result<(), PostError> {
         match action {
             Action::Post(message) => {
                 let post = self.client.post_to_connection();
@@ -82,7 +81,7 @@ impl Connections for Stage {
                 Box::pin(post)
                     .await
                     .map(drop)
-                    .map_err(|error| self.refusal(error))
+                    .map_err(|error| self.post_error(error))
             }
             Action::Close => {
                 let close = self.client.delete_connection();
@@ -90,27 +89,27 @@ impl Connections for Stage {
                 Box::pin(close)
                     .await
                     .map(drop)
-                    .map_err(|error| self.refusal(error))
+                    .map_err(|error| self.post_error(error))
             }
         }
     }
 }
 
-fn refusal<E>(error: SdkError<E, HttpResponse>) -> Refusal
+fn post_error<E>(error: SdkError<E, HttpResponse>) -> PostError
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let Some(response) = error.raw_response() else {
-        return Refusal::new(None).because(error);
+        return PostError::new(None).because(error);
     };
-    let refusal = Refusal::new(Some(response.status().as_u16()));
+    let post_error = PostError::new(Some(response.status().as_u16()));
     match error.message().or_else(|| error.code()) {
-        Some(message) => refusal.because(message.to_owned()),
-        None => refusal,
+        Some(message) => post_error.because(message.to_owned()),
+        None => post_error,
     }
 }
 
-/// Who posts, as the SDK asks for it.
+/// Provides the credentials to the SDK.
 #[derive(Debug)]
 struct Source(Arc<AwsCredentialsSource>);
 

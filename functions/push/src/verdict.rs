@@ -1,43 +1,42 @@
-//! What the gateway's answer to a post means.
+//! What the gateway's response to a post means for the record.
 
-/// What an answer means for the record it was about.
+/// What to do after the gateway's response to a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The record is done with for this connection.
+    /// The record is finished for this connection.
     Done(Outcome),
-    /// The same post may succeed later.
-    Again,
-    /// It fails until somebody mends the deployment.
+    /// Retry: the same post may succeed later.
+    Retry,
+    /// Give up: every attempt fails until the deployment is fixed.
     Failed,
 }
 
-/// How a post ended that is not tried again.
+/// The outcome of a post that is not retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// The gateway took it.
+    /// The gateway accepted the post.
     Delivered,
-    /// The connection is no more.
+    /// The connection no longer exists.
     Gone,
-    /// The gateway found it too large.
+    /// The message is too large for the gateway.
     TooLarge,
-    /// The gateway will not take it, now or ever.
+    /// The gateway rejected the post for good.
     Rejected,
 }
 
 impl Verdict {
-    /// The verdict on an HTTP status; on `None`, where no answer came.
+    /// The verdict on an HTTP status, or on `None` if there was no response.
     pub fn of(status: Option<u16>) -> Self {
         match status {
             Some(200..=299) => Self::Done(Outcome::Delivered),
             Some(410) => Self::Done(Outcome::Gone),
             Some(413) => Self::Done(Outcome::TooLarge),
-            // The role, the URL or the stage is wrong, and nothing about the
-            // record. @connections answers 403; the others are what a server
-            // answers that does not have it.
+            // The role, the URL or the stage is wrong rather than the record. `@connections`
+            // returns 403; the others are from servers that do not implement it.
             Some(300..=399 | 401 | 403..=405) => Self::Failed,
-            Some(429) => Self::Again,
+            Some(429) => Self::Retry,
             Some(400..=499) => Self::Done(Outcome::Rejected),
-            Some(_) | None => Self::Again,
+            Some(_) | None => Self::Retry,
         }
     }
 }
@@ -59,8 +58,8 @@ mod tests {
             assert_eq!(check(Some(status)), Verdict::Failed, "{status}");
         }
         for status in [429, 500, 502, 503, 504, 599, 999] {
-            assert_eq!(check(Some(status)), Verdict::Again, "{status}");
+            assert_eq!(check(Some(status)), Verdict::Retry, "{status}");
         }
-        assert_eq!(check(None), Verdict::Again);
+        assert_eq!(check(None), Verdict::Retry);
     }
 }

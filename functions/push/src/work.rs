@@ -1,8 +1,8 @@
-//! What is to be done next, and what is left.
+//! Decides what to post next, and tracks what is left.
 //!
-//! The records for one connection inside one partition are a lane: they go out
-//! one after the other, and behind one that fails none does. Lanes know nothing
-//! of each other, so a slow one holds up nobody else.
+//! The records of one partition for one connection form a lane. A lane posts them in order, one at
+//! a time, and stops at the first that fails. Lanes are independent: a slow one does not delay
+//! others.
 
 use std::{
     cmp::Reverse,
@@ -13,21 +13,21 @@ use std::{
 use crate::{
     address::ConnectionId,
     backoff,
-    batch::{Action, Batch, Order, Record},
-    connections::Refusal,
+    batch::{Action, Batch, Command, Record},
+    connections::PostError,
     report::{Counts, Failure, Rejection, Report},
     verdict::{Outcome, Verdict},
 };
 
-/// A batch under way.
+/// The state of a batch that is being delivered.
 #[derive(Debug)]
 pub struct Work<'a> {
     batch: &'a Batch,
     lanes: Vec<Lane<'a>>,
-    /// Lanes whose next post can go out, those that wait longest first.
+    /// The lanes that can post now. Those that have waited longest come first.
     ready: VecDeque<usize>,
-    /// Lanes whose next post failed, and until when it rests.
-    resting: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// The lanes that back off before a retry, and when they retry.
+    backing_off: BinaryHeap<Reverse<(Instant, usize)>>,
     counts: Counts,
     rejections: Vec<Rejection<'a>>,
 }
@@ -36,26 +36,27 @@ pub struct Work<'a> {
 struct Lane<'a> {
     partition: usize,
     connection: &'a ConnectionId,
-    orders: Vec<(&'a Record, &'a Order)>,
-    /// How many of these are done.
+    commands: Vec<(&'a Record, &'a Command)>,
+    /// How many of the commands are done.
     done: usize,
-    /// What the next one was answered, where it was tried.
-    refusals: u32,
-    last: Option<Refusal>,
+    /// Failed attempts of the next command.
+    failures: u32,
+    /// The last error of the next command.
+    last_error: Option<PostError>,
 }
 
-/// One thing to do, which whoever takes it gives back with an answer.
+/// A request to make. The caller returns it with the result to [`Work::settle`].
 #[derive(Debug)]
 pub struct Post<'a> {
-    /// The connection to do it to.
+    /// The connection to act on.
     pub connection: &'a ConnectionId,
-    /// What to do.
+    /// What to do with the connection.
     pub action: &'a Action,
     lane: usize,
 }
 
 impl<'a> Work<'a> {
-    /// All that a batch asks for, except what was delivered before.
+    /// Creates the lanes for a batch, without the records for which `was_delivered` is true.
     pub fn new(
         batch: &'a Batch,
         was_delivered: impl Fn(&str, &Record, &ConnectionId) -> bool,
@@ -63,113 +64,116 @@ impl<'a> Work<'a> {
         let mut counts = Counts::default();
         let mut lanes = Vec::new();
         for (partition, records) in batch.partitions.iter().enumerate() {
-            let mut orders: BTreeMap<&ConnectionId, Vec<_>> = BTreeMap::new();
+            let mut commands: BTreeMap<&ConnectionId, Vec<_>> = BTreeMap::new();
             for record in &records.records {
-                let Ok(order) = &record.order else {
+                let Ok(command) = &record.command else {
                     counts.poison += 1;
                     continue;
                 };
-                for connection in &order.to {
+                for connection in &command.to {
                     if was_delivered(&records.name, record, connection) {
                         counts.repeated += 1;
                     } else {
-                        orders.entry(connection).or_default().push((record, order));
+                        commands
+                            .entry(connection)
+                            .or_default()
+                            .push((record, command));
                     }
                 }
             }
-            lanes.extend(orders.into_iter().map(|(connection, orders)| Lane {
+            lanes.extend(commands.into_iter().map(|(connection, commands)| Lane {
                 partition,
                 connection,
-                orders,
+                commands,
                 done: 0,
-                refusals: 0,
-                last: None,
+                failures: 0,
+                last_error: None,
             }));
         }
         Self {
             batch,
             ready: (0..lanes.len()).collect(),
-            resting: BinaryHeap::new(),
+            backing_off: BinaryHeap::new(),
             lanes,
             counts,
             rejections: Vec::new(),
         }
     }
 
-    /// The next post, where one can go out now.
+    /// The next post that can be made now, if any.
     pub fn next(&mut self, now: Instant) -> Option<Post<'a>> {
-        while self.rested().is_some_and(|due| due <= now) {
+        while self.retry_at().is_some_and(|due| due <= now) {
             self.ready
-                .extend(self.resting.pop().map(|Reverse((_, lane))| lane));
+                .extend(self.backing_off.pop().map(|Reverse((_, lane))| lane));
         }
         let index = self.ready.pop_front()?;
         let lane = &self.lanes[index];
-        let (_, order) = lane.orders.get(lane.done)?;
+        let (_, command) = lane.commands.get(lane.done)?;
         Some(Post {
             connection: lane.connection,
-            action: &order.action,
+            action: &command.action,
             lane: index,
         })
     }
 
-    /// When the next post can go out, where all wait for something.
-    pub fn rested(&self) -> Option<Instant> {
-        self.resting.peek().map(|Reverse((due, _))| *due)
+    /// When the backoff of the next retry ends, if a retry is pending.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.backing_off.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Takes a post back, with its answer; `jitter` is random, from 0 to 1.
+    /// Records the result of a post. `jitter`, from 0 to 1, randomizes the backoff.
     #[expect(clippy::needless_pass_by_value, reason = "a post is settled once")]
     pub fn settle(
         &mut self,
         post: Post<'a>,
-        answer: Result<(), Refusal>,
+        result: Result<(), PostError>,
         now: Instant,
         jitter: f64,
     ) {
         let lane = &mut self.lanes[post.lane];
-        let verdict = match &answer {
+        let verdict = match &result {
             Ok(()) => Verdict::Done(Outcome::Delivered),
-            Err(refusal) => Verdict::of(refusal.status),
+            Err(error) => Verdict::of(error.status),
         };
         match verdict {
             Verdict::Done(outcome) => {
                 self.counts.add(outcome);
-                if let (Outcome::TooLarge | Outcome::Rejected, Err(refusal)) = (outcome, answer) {
-                    let (record, _) = lane.orders[lane.done];
+                if let (Outcome::TooLarge | Outcome::Rejected, Err(error)) = (outcome, result) {
+                    let (record, _) = lane.commands[lane.done];
                     let partition = &self.batch.partitions[lane.partition].name;
                     self.rejections.push(Rejection {
                         partition,
                         offset: record.offset,
                         connection: lane.connection,
-                        refusal,
+                        error,
                     });
                 }
                 lane.done += 1;
-                (lane.refusals, lane.last) = (0, None);
-                if lane.done < lane.orders.len() {
+                (lane.failures, lane.last_error) = (0, None);
+                if lane.done < lane.commands.len() {
                     self.ready.push_back(post.lane);
                 }
             }
-            Verdict::Again => {
+            Verdict::Retry => {
                 self.counts.retried += 1;
-                lane.refusals += 1;
-                lane.last = answer.err();
-                let due = now + backoff::wait(lane.refusals, jitter);
-                self.resting.push(Reverse((due, post.lane)));
+                lane.failures += 1;
+                lane.last_error = result.err();
+                let due = now + backoff::wait(lane.failures, jitter);
+                self.backing_off.push(Reverse((due, post.lane)));
             }
-            // In no queue, so nothing of this lane goes out any more.
-            Verdict::Failed => lane.last = answer.err(),
+            // The lane is in neither queue, so it posts nothing more.
+            Verdict::Failed => lane.last_error = result.err(),
         }
     }
 
-    /// What came of it all, posts that were never given back included.
+    /// The result of the batch. Posts that were not settled count as failed.
     pub fn report(self) -> Report<'a> {
         let mut counts = self.counts;
         let mut failures = Vec::new();
         let mut delivered = Vec::new();
         for lane in self.lanes {
             let name = &self.batch.partitions[lane.partition].name;
-            let (done, left) = lane.orders.split_at(lane.done);
+            let (done, left) = lane.commands.split_at(lane.done);
             delivered.extend(
                 done.iter()
                     .map(|(record, _)| (&**name, *record, lane.connection)),
@@ -179,7 +183,7 @@ impl<'a> Work<'a> {
                 partition: name,
                 offset: record.offset,
                 connection: lane.connection,
-                refusal: lane.last,
+                error: lane.last_error,
             }));
         }
         failures.sort_by_key(|failure| (failure.partition, failure.offset));

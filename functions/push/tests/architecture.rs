@@ -1,4 +1,4 @@
-//! Rules that the compiler does not know: who may name which library.
+//! Rules that the compiler does not check: which module may use which external library.
 
 #[path = "../../tests/architecture/sources.rs"]
 mod sources;
@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use self::sources::{names, sources};
 
-/// Each outside library of an edge, and the only files that may name it.
+/// The external libraries, each with the only files that may name it.
 const EDGES: &[(&str, &[&str])] = &[
     ("aws_credential_types", &["sdk.rs"]),
     ("aws_sdk_apigatewaymanagement", &["sdk.rs"]),
@@ -29,50 +29,50 @@ const EDGES: &[(&str, &[&str])] = &[
     ("CALLBACK_URL", &["config.rs"]),
 ];
 
-/// What is decided without AWS, socket, environment or clock.
+/// The modules that use neither AWS, sockets, the environment nor a clock.
 const CORE: &[&str] = &[
     "address.rs",
     "backoff.rs",
     "batch.rs",
     "connections.rs",
-    "memory.rs",
+    "dedup.rs",
     "poison.rs",
     "report.rs",
     "verdict.rs",
     "work.rs",
 ];
 
-/// The tests beside the code, which stand in for the edges.
+/// Whether the file has unit tests, which may use any library.
 fn is_test(file: &str) -> bool {
     file.ends_with("tests.rs")
 }
 
 #[test]
-fn each_outside_library_is_named_at_its_edge_only() {
+fn each_external_library_is_used_in_its_edge_modules_only() {
     for (file, code) in sources().iter().filter(|(file, _)| !is_test(file)) {
         for (library, edges) in EDGES {
             assert!(
                 edges.contains(&file.as_str()) || !names(code, library),
-                "{file} names `{library}`; only {edges:?} may"
+                "{file} uses `{library}`; only {edges:?} may"
             );
         }
     }
 }
 
 #[test]
-fn each_edge_still_names_its_library() {
+fn each_edge_module_still_uses_its_library() {
     let sources = sources();
     for (library, edges) in EDGES {
         for edge in *edges {
             let code = sources.iter().find(|(file, _)| file == edge);
             let code = code.map(|(_, code)| code.as_str()).unwrap_or_default();
-            assert!(names(code, library), "{edge} does not name `{library}`");
+            assert!(names(code, library), "{edge} does not use `{library}`");
         }
     }
 }
 
 #[test]
-fn the_core_names_no_edge() {
+fn core_modules_use_no_edge_module() {
     let sources = sources();
     for core in CORE {
         let found = sources.iter().find(|(file, _)| file == core);
@@ -87,12 +87,12 @@ fn the_core_names_no_edge() {
             "Instant::now",
             "SystemTime",
         ] {
-            assert!(!names(code, edge), "{core} is core and names `{edge}`");
+            assert!(!names(code, edge), "core module {core} uses `{edge}`");
         }
     }
 }
 
-/// What a function depends on, in all.
+/// The words that start the lines of a package's manifest, its dependencies among them.
 fn dependencies(package: &str) -> Vec<String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
@@ -105,7 +105,7 @@ fn dependencies(package: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_sdk_costs_the_other_functions_nothing() {
+fn no_other_package_depends_on_the_sdk() {
     for package in ["", "aws", "contract", "kafka"] {
         for name in dependencies(package) {
             assert!(!name.starts_with("aws-"), "{package} depends on {name}");
@@ -115,7 +115,7 @@ fn the_sdk_costs_the_other_functions_nothing() {
 }
 
 #[test]
-fn push_never_speaks_to_kafka() {
+fn push_does_not_depend_on_a_kafka_client() {
     let found = dependencies("push");
     assert!(
         found

@@ -1,4 +1,4 @@
-//! Events of a mapping become posts, an answer and lines in the log, field by field.
+//! The posts, the response and the log lines for sample events, field by field.
 
 use std::{
     fs,
@@ -13,32 +13,32 @@ use sluice_aws::{Format, Log};
 use sluice_push::{
     address::ConnectionId,
     batch::Action,
-    connections::{Connections, Refusal},
+    connections::{Connections, PostError},
     handler::{Handler, Invocation},
 };
 
-/// Takes everything, except for `gone=` and `denied=`, and keeps it.
+/// Records all actions. Those on `gone=` and `denied=` fail.
 #[derive(Debug, Default)]
-struct Memory(Mutex<Vec<(String, Action)>>);
+struct Recorder(Mutex<Vec<(String, Action)>>);
 
-impl Connections for &Memory {
-    async fn act(&self, connection: &ConnectionId, action: &Action) -> Result<(), Refusal> {
+impl Connections for &Recorder {
+    async fn act(&self, connection: &ConnectionId, action: &Action) -> Result<(), PostError> {
         let id = connection.as_str();
         match id {
-            "gone=" => return Err(Refusal::new(Some(410))),
-            "denied=" => return Err(Refusal::new(Some(403)).because("Forbidden")),
+            "gone=" => return Err(PostError::new(Some(410))),
+            "denied=" => return Err(PostError::new(Some(403)).because("Forbidden")),
             _ => {}
         }
-        let mut acts = self.0.lock().expect("a memory");
-        acts.push((id.to_owned(), action.clone()));
+        let mut actions = self.0.lock().expect("not poisoned");
+        actions.push((id.to_owned(), action.clone()));
         Ok(())
     }
 }
 
-/// What came of an event: posts by connection, the answer and the log.
+/// The result of an event: the posts by connection, the response and the log.
 struct Outcome {
     posts: Vec<(String, Action)>,
-    answer: Value,
+    response: Value,
     log: Vec<String>,
 }
 
@@ -55,25 +55,29 @@ fn invocation() -> Invocation {
 }
 
 async fn check(json: &str) -> Outcome {
-    let memory = Memory::default();
+    let recorder = Recorder::default();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = {
         let lines = Arc::clone(&lines);
         Log::new(Format::Text, move |line| {
-            lines.lock().expect("a log").push(line.to_owned());
+            lines.lock().expect("not poisoned").push(line.to_owned());
         })
     };
-    let handler = Handler::new(&memory, log);
+    let handler = Handler::new(&recorder, log);
     let response = handler.handle(json, &invocation()).await;
-    let answer = response.map_or_else(
+    let response = response.map_or_else(
         |error| json!(error.to_string()),
         |response| serde_json::to_value(response).expect("JSON"),
     );
-    let mut posts = memory.0.lock().expect("a memory").clone();
-    // Connections are independent of each other; the order of each one stays.
+    let mut posts = recorder.0.lock().expect("not poisoned").clone();
+    // A stable sort by connection: the order between connections is not specified.
     posts.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let log = lines.lock().expect("a log").clone();
-    Outcome { posts, answer, log }
+    let log = lines.lock().expect("not poisoned").clone();
+    Outcome {
+        posts,
+        response,
+        log,
+    }
 }
 
 fn post(connection: &str, message: &'static [u8]) -> (String, Action) {
@@ -81,16 +85,16 @@ fn post(connection: &str, message: &'static [u8]) -> (String, Action) {
 }
 
 #[tokio::test]
-async fn a_record_of_a_self_managed_cluster_is_posted_to_its_key() {
+async fn a_record_of_a_self_managed_cluster_is_posted_to_the_connection_in_its_key() {
     let outcome = check(&event("self-managed.json")).await;
     let message = r#"{"text":"Noël"}"#.as_bytes();
     assert_eq!(outcome.posts, [post("R1kmxc2VNjMCFIA=", message)]);
-    assert_eq!(outcome.answer, json!({"batchItemFailures": []}));
+    assert_eq!(outcome.response, json!({"batchItemFailures": []}));
     assert_eq!(outcome.log, [""; 0]);
 }
 
 #[tokio::test]
-async fn several_partitions_are_posted_closed_counted_and_reported() {
+async fn an_event_with_several_partitions_is_posted_counted_and_reported() {
     let outcome = check(&event("msk.json")).await;
     let (one, other) = ("R1kmxc2VNjMCFIA=", "bdh_3cVkoAMCF-Q=");
     let mut expected = vec![
@@ -100,14 +104,14 @@ async fn several_partitions_are_posted_closed_counted_and_reported() {
     ];
     let mut posts = outcome.posts;
     assert_eq!(posts.drain(..3).collect::<Vec<_>>(), expected);
-    // These two are of two partitions, between which there is no order.
+    // These two are from different partitions, so their order is not specified.
     expected = vec![post(other, b"hello all"), post(other, &[0, 255, 16])];
     assert!(
         posts.len() == 2 && expected.iter().all(|post| posts.contains(post)),
         "{posts:?}"
     );
     assert_eq!(
-        outcome.answer,
+        outcome.response,
         json!({"batchItemFailures": [
             {"itemIdentifier": {"partition": "ws.outbound-2", "offset": 10}}
         ]})
@@ -115,26 +119,29 @@ async fn several_partitions_are_posted_closed_counted_and_reported() {
     assert_eq!(
         outcome.log,
         [
-            "WARN found no address, expected a header to, a header ce_connectionid, or a key requestId=r-1 partition=ws.outbound-2 offset=7",
-            "ERROR the gateway answered 403: Forbidden requestId=r-1 partition=ws.outbound-2 offset=10 connectionId=denied=",
+            "WARN no recipient (set the header `to`, the header `ce_connectionid` or the key) requestId=r-1 partition=ws.outbound-2 offset=7",
+            "ERROR the gateway returned status 403: Forbidden requestId=r-1 partition=ws.outbound-2 offset=10 connectionId=denied=",
             "INFO posted requestId=r-1 delivered=5 gone=1 tooLarge=0 rejected=0 retried=0 repeated=0 failed=2 poison=1",
         ]
     );
 }
 
 #[tokio::test]
-async fn what_is_no_event_of_a_mapping_fails_as_a_whole() {
+async fn an_event_from_another_source_is_an_error() {
     let outcome = check(r#"{"requestContext":{"routeKey":"$default"}}"#).await;
-    let error = outcome.answer.as_str().expect("an error");
-    assert!(error.starts_with("event: found something else"), "{error}");
+    let error = outcome.response.as_str().expect("an error");
+    assert!(
+        error.starts_with("not an event of a Kafka event source mapping"),
+        "{error}"
+    );
     assert_eq!(outcome.log, [format!("ERROR {error} requestId=r-1")]);
 }
 
 #[tokio::test]
-async fn what_comes_again_behind_a_failure_is_posted_once() {
-    let memory = Memory::default();
-    let handler = Handler::new(&memory, Log::new(Format::Text, |_| {}));
-    // To `denied=`, then to `a=`.
+async fn a_record_redelivered_after_a_failure_is_posted_once() {
+    let recorder = Recorder::default();
+    let handler = Handler::new(&recorder, Log::new(Format::Text, |_| {}));
+    // One record to `denied=`, then one to `a=`.
     let event = r#"{"records":{"t-0":[
         {"offset":1,"key":"ZGVuaWVkPQ==","value":""},
         {"offset":2,"key":"YT0=","value":"aGk="}]}}"#;
@@ -148,11 +155,14 @@ async fn what_comes_again_behind_a_failure_is_posted_once() {
             json!({"batchItemFailures": [{"itemIdentifier": {"partition": "t-0", "offset": 1}}]})
         );
     }
-    assert_eq!(*memory.0.lock().expect("a memory"), [post("a=", b"hi")]);
+    assert_eq!(
+        *recorder.0.lock().expect("not poisoned"),
+        [post("a=", b"hi")]
+    );
 }
 
 #[test]
-fn the_events_are_what_others_take_for_a_mappings() {
+fn the_sample_events_parse_as_aws_lambda_events() {
     for (file, records) in [("self-managed.json", 1), ("msk.json", 8)] {
         let event: KafkaEvent = serde_json::from_str(&event(file)).expect(file);
         let found: usize = event.records.values().map(Vec::len).sum();

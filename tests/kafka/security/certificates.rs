@@ -87,7 +87,7 @@ async fn a_broker_without_tls() {
         .env("KAFKA_SECURITY_PROTOCOL", "SSL")
         .refusal(&[])
         .await;
-    check_refusal(&refusal, "TLS failed", &[]);
+    check_refusal(&refusal, "TLS handshake failed", &[]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What is said where there is no connection.
+//! The errors of failed connects.
 
 use sluice_aws::Variables;
 use tokio::{
@@ -10,8 +10,8 @@ use super::*;
 use crate::security::Security;
 
 const WITHIN: Duration = Duration::from_millis(400);
-/// What connecting may take longer. The connecting is looked at before the
-/// clock is, so that a machine that stood still meanwhile is not held against it.
+/// How much longer than `WITHIN` a connect may take. `timeout` polls the connect before its timer,
+/// so a test on a machine that was suspended does not fail.
 const SLACK: Duration = Duration::from_millis(400);
 
 async fn check(address: String, security: Security) -> ConnectError {
@@ -21,8 +21,8 @@ async fn check(address: String, security: Security) -> ConnectError {
     };
     timeout(WITHIN + SLACK, settings.connect("test", WITHIN))
         .await
-        .expect("an end in time")
-        .expect_err("nothing there speaks Kafka")
+        .expect("the connect ends in time")
+        .expect_err("there is no Kafka broker")
 }
 
 async fn listener() -> (TcpListener, String) {
@@ -32,7 +32,7 @@ async fn listener() -> (TcpListener, String) {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_an_error_that_says_so() {
+async fn a_refused_connection_is_reported_with_the_brokers_address() {
     let closed = listener().await.1;
 
     let error = check(closed.clone(), Security::default()).await;
@@ -43,7 +43,7 @@ async fn nobody_listening_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn a_silent_broker_is_given_up_in_time() {
+async fn connecting_to_a_silent_broker_times_out() {
     let (_silent, address) = listener().await;
 
     let error = check(address, Security::default()).await;
@@ -65,36 +65,36 @@ fn sasl() -> Security {
     Security::from_variables(&Variables(&lookup), &[]).unwrap()
 }
 
-/// Answers the next request of a client.
-async fn answer(client: &mut TcpStream, answer: &[u8]) {
+/// Reads the client's next request and responds to it.
+async fn respond(client: &mut TcpStream, response: &[u8]) {
     let length = client.read_u32().await.unwrap();
     let mut request = vec![0; length.try_into().unwrap()];
     client.read_exact(&mut request).await.unwrap();
-    let length = u32::try_from(4 + answer.len()).unwrap();
+    let length = u32::try_from(4 + response.len()).unwrap();
     let correlation_id = &request[4..8];
-    let frame = [&length.to_be_bytes(), correlation_id, answer].concat();
+    let frame = [&length.to_be_bytes(), correlation_id, response].concat();
     client.write_all(&frame).await.unwrap();
 }
 
-/// SaslHandshake and SaslAuthenticate in version 1.
+/// An ApiVersions response with version 1 of SaslHandshake and SaslAuthenticate.
 const VERSIONS: &[u8] = b"\0\0\x03\0\x11\0\x01\0\x01\0\0\x24\0\x01\0\x01\0\0\0\0\0\0";
 const UNSUPPORTED_SASL_MECHANISM: &[u8] = b"\0\x21\0\0\0\x01\0\x05OTHER";
 
 #[tokio::test]
-async fn a_refusal_is_told_even_where_the_time_ran_out_on_another_attempt() {
+async fn rejected_credentials_are_reported_even_if_a_later_attempt_times_out() {
     let (listener, address) = listener().await;
     let broker = async {
         let (mut client, _) = listener.accept().await.unwrap();
-        answer(&mut client, VERSIONS).await;
-        answer(&mut client, UNSUPPORTED_SASL_MECHANISM).await;
-        // The next ones are left waiting.
+        respond(&mut client, VERSIONS).await;
+        respond(&mut client, UNSUPPORTED_SASL_MECHANISM).await;
+        // Later connections get no response.
         let _silent = listener.accept().await.unwrap();
         std::future::pending::<()>().await;
     };
 
     let error = tokio::select! {
         error = check(address, sasl()) => error,
-        () = broker => unreachable!("it goes on"),
+        () = broker => unreachable!("the broker never returns"),
     };
 
     match error {

@@ -1,4 +1,4 @@
-//! What the extension is asked, when, and what becomes of its answers.
+//! When the extension is called, with which requests, and how its responses are handled.
 
 use sluice_aws::fake::{Answer, Fake};
 use tokio::time::{advance, pause, resume};
@@ -16,15 +16,15 @@ fn extension(variables: &[(&str, &str)]) -> Result<SecretsExtension, String> {
         .map_err(|err| err.to_string())
 }
 
-/// An extension that gives these answers.
-fn asking<const N: usize>(answers: [Answer; N]) -> (Fake, SecretsExtension) {
-    let fake = Fake::answering(answers);
+/// A fake extension that returns these responses in order, and a client of it.
+fn fake_extension<const N: usize>(responses: [Answer; N]) -> (Fake, SecretsExtension) {
+    let fake = Fake::answering(responses);
     let port = fake.port.to_string();
     let extension = extension(&[(PORT, &port), (SESSION_TOKEN, "session+/=")]);
     (fake, extension.unwrap())
 }
 
-/// What the extension says of the secret with that text.
+/// The extension's response for a secret with this text.
 fn secret(text: &str) -> Answer {
     let text = serde_json::to_string(text).unwrap();
     Answer::ok(&format!(
@@ -37,8 +37,8 @@ fn user(name: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_login_is_what_the_secret_says() {
-    let (fake, extension) = asking([user("u")]);
+async fn a_login_is_read_from_the_secret() {
+    let (fake, extension) = fake_extension([user("u")]);
 
     let login = extension.login().await.unwrap();
 
@@ -56,8 +56,8 @@ async fn a_login_is_what_the_secret_says() {
 }
 
 #[tokio::test]
-async fn a_login_is_kept_until_it_is_refused_and_then_fetched_past_the_cache() {
-    let (fake, extension) = asking([user("old"), user("new")]);
+async fn a_rejected_login_is_fetched_again_past_the_extensions_cache() {
+    let (fake, extension) = fake_extension([user("old"), user("new")]);
 
     for _ in 0..2 {
         assert_eq!(extension.login().await.unwrap().username, "old");
@@ -77,49 +77,49 @@ async fn a_login_is_kept_until_it_is_refused_and_then_fetched_past_the_cache() {
 }
 
 #[tokio::test]
-async fn a_login_refused_over_and_over_is_fetched_once_a_second() {
-    let (fake, extension) = asking([user("a"), user("b"), user("c")]);
-    let refuse = async || {
+async fn a_login_that_is_rejected_repeatedly_is_fetched_once_a_second() {
+    let (fake, extension) = fake_extension([user("a"), user("b"), user("c")]);
+    let reject = async || {
         extension.forget();
         extension.login().await.unwrap().username
     };
 
     assert_eq!(extension.login().await.unwrap().username, "a");
-    assert_eq!(refuse().await, "b");
+    assert_eq!(reject().await, "b");
     pause();
     for _ in 0..3 {
-        assert_eq!(refuse().await, "b");
+        assert_eq!(reject().await, "b");
     }
-    advance(REFRESH_AFTER).await;
+    advance(REFRESH_INTERVAL).await;
     resume();
-    assert_eq!(refuse().await, "c");
+    assert_eq!(reject().await, "c");
 
     assert_eq!(fake.requests().len(), 3);
 }
 
 #[tokio::test]
-async fn a_login_is_no_longer_new_once_either_clock_says_so() {
+async fn a_login_is_stale_once_either_clock_has_passed_the_interval() {
     pause();
     let wall = SystemTime::now();
-    let kept = Kept {
+    let cached = CachedLogin {
         login: Login {
             username: "u".to_owned(),
             password: Secret::new("hunter2".to_owned()),
         },
         refreshed: Some((Instant::now(), wall)),
     };
-    assert!(kept.is_new(wall));
+    assert!(cached.is_fresh(wall));
     // The wall clock was set back.
-    assert!(kept.is_new(wall - REFRESH_AFTER * 100));
+    assert!(cached.is_fresh(wall - REFRESH_INTERVAL * 100));
     // The function was frozen.
-    assert!(!kept.is_new(wall + REFRESH_AFTER));
-    advance(REFRESH_AFTER).await;
-    assert!(!kept.is_new(wall));
+    assert!(!cached.is_fresh(wall + REFRESH_INTERVAL));
+    advance(REFRESH_INTERVAL).await;
+    assert!(!cached.is_fresh(wall));
 }
 
 #[tokio::test]
-async fn an_extension_that_cannot_refresh_is_asked_plainly() {
-    let (fake, extension) = asking([user("a"), Answer::status(400), user("b")]);
+async fn a_rejected_refresh_falls_back_to_a_plain_fetch() {
+    let (fake, extension) = fake_extension([user("a"), Answer::status(400), user("b")]);
     assert_eq!(extension.login().await.unwrap().username, "a");
     extension.forget();
     assert_eq!(extension.login().await.unwrap().username, "b");
@@ -127,16 +127,16 @@ async fn an_extension_that_cannot_refresh_is_asked_plainly() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_fetched_is_fetched_the_next_time() {
-    let (fake, extension) = asking([Answer::status(400), user("u")]);
+async fn a_failed_fetch_is_repeated_at_the_next_call() {
+    let (fake, extension) = fake_extension([Answer::status(400), user("u")]);
     assert!(extension.login().await.is_err());
     assert_eq!(extension.login().await.unwrap().username, "u");
     assert_eq!(fake.requests().len(), 2);
 }
 
-/// What is wrong with an answer, as a log would have it.
-async fn check(answer: Answer) -> String {
-    let (_fake, extension) = asking([answer]);
+/// The error for this response, as it would be logged.
+async fn check(response: Answer) -> String {
+    let (_fake, extension) = fake_extension([response]);
     let error = extension.login().await.expect_err("no login");
     assert_eq!(error.variable, "KAFKA_SASL_SECRET_ARN");
     assert_eq!(
@@ -148,9 +148,9 @@ async fn check(answer: Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_names_the_variable() {
-    let no_json = "the answer is something else, expected JSON with a text SecretString";
-    let no_user = "the answer is something else, expected a secret that is JSON, with the texts username and password";
+async fn an_unreadable_secret_is_an_error_that_names_the_variable() {
+    let no_json = "the answer is something else, expected JSON with a string field SecretString";
+    let no_user = "the answer is something else, expected a SecretString of JSON with string fields username and password";
     assert_eq!(
         check(Answer::status(400)).await,
         "the answer is status 400, expected 200"
@@ -176,7 +176,7 @@ async fn a_secret_that_cannot_be_read_names_the_variable() {
     ] {
         assert_eq!(
             check(secret(empty)).await,
-            "the answer is something else, expected a secret whose username and password are not empty"
+            "the answer is something else, expected a SecretString with a non-empty username and password"
         );
     }
     assert_eq!(
@@ -186,12 +186,12 @@ async fn a_secret_that_cannot_be_read_names_the_variable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_extension_is_given_up() {
+async fn a_fetch_from_a_silent_extension_times_out() {
     assert_eq!(check(Answer::Silence).await, "no answer within 800 ms");
 }
 
 #[test]
-fn the_extension_listens_where_its_own_variable_says() {
+fn the_port_is_read_from_the_extensions_own_variable() {
     let port = |found: &str| extension(&[(PORT, found), (SESSION_TOKEN, "t")]).map(|e| e.port);
     assert_eq!(port(""), Ok(2773));
     assert_eq!(port("80"), Ok(80));
@@ -206,7 +206,7 @@ fn the_extension_listens_where_its_own_variable_says() {
 }
 
 #[test]
-fn the_extension_wants_a_token_of_lambda() {
+fn the_token_is_one_of_lambdas() {
     let token = |variables: &[_]| extension(variables).map(|e| e.token.reveal().to_owned());
     let session = (SESSION_TOKEN, "session");
     let container = (CONTAINER_TOKEN, "container");
@@ -214,12 +214,12 @@ fn the_extension_wants_a_token_of_lambda() {
     assert_eq!(token(&[container]), Ok("container".to_owned()));
     assert_eq!(
         token(&[]),
-        Err("AWS_SESSION_TOKEN is not set, expected what Lambda sets, since KAFKA_SASL_SECRET_ARN is".to_owned())
+        Err("AWS_SESSION_TOKEN is not set, expected Lambda's session token (needed because KAFKA_SASL_SECRET_ARN is set)".to_owned())
     );
 }
 
 #[test]
-fn an_arn_has_a_bound_within_which_it_fits_in_a_uri() {
+fn the_longest_arn_fits_in_a_uri() {
     let arn = |len: usize| format!("{ARN}{}", "+".repeat(len - ARN.len()));
     assert!(is_secret_arn(&arn(ARN_BYTES_MAX)));
     assert!(!is_secret_arn(&arn(ARN_BYTES_MAX + 1)));

@@ -1,4 +1,4 @@
-//! What an answer to ApiVersions says, besides the versions.
+//! Finds the throttle time in ApiVersions responses.
 
 use std::ops::RangeInclusive;
 
@@ -6,17 +6,14 @@ use bytes::Buf;
 
 use super::fields::{count, skip_tagged, take, varint};
 
-/// The versions whose answers have a `throttle_time_ms`, as far as they are
-/// known. rskafka speaks up to 3.
+/// The known versions whose responses have a `throttle_time_ms`. rskafka uses up to 3.
 pub(super) const THROTTLE_TIME: RangeInclusive<i16> = 1..=4;
 
-/// Where `throttle_time_ms` is in an answer, behind the correlation id: after
-/// the versions.
+/// The position of `throttle_time_ms` in a response body, after the list of versions.
 ///
-/// There is none in an answer with an error, which may be of an older version
-/// than was asked for.
-pub(super) fn throttle_time_at(version: i16, answer: &[u8]) -> Option<usize> {
-    let bytes = &mut { answer };
+/// `None` for an error response, whose version may be lower than that of the request.
+pub(super) fn throttle_time_at(version: i16, response: &[u8]) -> Option<usize> {
+    let bytes = &mut { response };
     if bytes.try_get_i16().ok()? != 0 {
         return None;
     }
@@ -32,10 +29,10 @@ pub(super) fn throttle_time_at(version: i16, answer: &[u8]) -> Option<usize> {
             skip_tagged(bytes)?;
         }
     }
-    Some(answer.len() - bytes.len())
+    Some(response.len() - bytes.len())
 }
 
-/// An API and its lowest and highest version.
+/// The size of an API key with its lowest and highest version.
 const API_BYTES: usize = 6;
 
 #[cfg(test)]
@@ -50,27 +47,27 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_behind_the_versions() {
+    fn the_throttle_time_follows_the_versions() {
         assert_eq!(check(1, &[b"\0\0\0\0\0\0"]), Some(6));
         assert_eq!(check(2, &[b"\0\0\0\0\0\x02", PRODUCE, FETCH]), Some(18));
         assert_eq!(check(3, &[b"\0\0\x01"]), Some(3));
         let tagged = b"\x01\x05\x02ab";
-        let answer = [b"\0\0\x03", PRODUCE, b"\0", FETCH, tagged];
-        assert_eq!(check(3, &answer), Some(3 + 7 + 11));
-        assert_eq!(check(3, &[&answer.concat(), b"more"]), Some(3 + 7 + 11));
+        let response = [b"\0\0\x03", PRODUCE, b"\0", FETCH, tagged];
+        assert_eq!(check(3, &response), Some(3 + 7 + 11));
+        assert_eq!(check(3, &[&response.concat(), b"more"]), Some(3 + 7 + 11));
     }
 
     #[test]
-    fn the_time_is_nowhere_before_all_versions_are_there() {
-        let answer = [b"\0\0\x03", PRODUCE, b"\0", FETCH, b"\0"].concat();
-        for len in 0..answer.len() {
-            assert_eq!(check(3, &[&answer[..len]]), None, "{len}");
+    fn a_truncated_list_of_versions_has_no_throttle_time() {
+        let response = [b"\0\0\x03", PRODUCE, b"\0", FETCH, b"\0"].concat();
+        for len in 0..response.len() {
+            assert_eq!(check(3, &[&response[..len]]), None, "{len}");
         }
-        assert_eq!(check(3, &[&answer]), Some(answer.len()));
+        assert_eq!(check(3, &[&response]), Some(response.len()));
     }
 
     #[test]
-    fn an_error_has_no_time() {
+    fn an_error_response_has_no_throttle_time() {
         assert_eq!(check(3, &[b"\0\x23\0\0\0\x01\0\x12\0\0\0\x03"]), None);
     }
 }

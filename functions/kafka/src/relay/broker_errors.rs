@@ -1,10 +1,13 @@
-//! Why brokers failed, for the log.
+//! The errors of brokers, for the log.
 
 use std::{collections::BTreeMap, error::Error, fmt, sync::Arc};
 
 use super::{error::LinkError, host::Broker};
 
-/// The brokers that failed, each with its last error.
+/// The last error of each broker that failed, up to eight brokers.
+///
+/// Displays as `: BROKER: ERROR; BROKER: ERROR`, to be appended to another error's text, or as
+/// nothing if there are none.
 #[derive(Debug, Clone, Default)]
 pub struct BrokerErrors(BTreeMap<String, Arc<LinkError>>);
 
@@ -25,14 +28,14 @@ impl BrokerErrors {
     }
 }
 
-/// More brokers than this do not fit in a line of a log.
+/// Keeps log lines at a readable length.
 const BROKERS_MAX: usize = 8;
 
 impl fmt::Display for BrokerErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (broker, error)) in self.0.iter().enumerate() {
             let separator = if at == 0 { ": " } else { "; " };
-            write!(formatter, "{separator}{broker} {error}")?;
+            write!(formatter, "{separator}{broker}: {error}")?;
             let mut cause = error.source();
             while let Some(error) = cause {
                 write!(formatter, ": {error}")?;
@@ -55,17 +58,17 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_the_last_one_however_many_brokers_are_broken() {
+    fn each_broker_is_listed_with_its_last_error_up_to_the_maximum() {
         let mut errors = BrokerErrors::default();
         for port in 1..=20 {
             errors.insert(&broker(port), LinkError::Closed(1));
         }
         errors.insert(&broker(1), LinkError::Closed(7));
 
-        let told = errors.to_string();
+        let text = errors.to_string();
 
-        let last = "b:1 closed the connection, requests unanswered: 7";
-        assert!(told.contains(last), "{told}");
-        assert_eq!(told.matches("b:").count(), BROKERS_MAX);
+        let last = ": b:1: the broker closed the connection (unanswered requests: 7);";
+        assert!(text.starts_with(last), "{text}");
+        assert_eq!(text.matches("b:").count(), BROKERS_MAX);
     }
 }

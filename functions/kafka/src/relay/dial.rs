@@ -1,4 +1,4 @@
-//! The way from the relay to a broker.
+//! Connects to a broker over TCP and, if configured, TLS.
 
 use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -13,20 +13,20 @@ use tokio_rustls::TlsConnector;
 
 use super::{broker_errors::BrokerErrors, error::LinkError, host::Broker};
 
-/// Both ways of a connection to a broker, authenticated where that is asked for.
+/// A connection to a broker, already authenticated if SASL is configured.
 pub type BrokerStream = Pin<Box<dyn Duplex>>;
 
-/// What can be read from and written to.
+/// A stream that can be read and written.
 pub trait Duplex: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
 
-/// A broker has this long to be connected with, TLS included, and then once
-/// more for its first answer. Of several brokers some may be silent, and an
-/// attempt to connect must live to see the next one.
-pub(super) const DIAL_MAX: Duration = Duration::from_millis(800);
+/// The time limit for connecting, including TLS, and again for the first response.
+///
+/// It leaves time to try the next broker if one is silent.
+pub(super) const DIAL_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// Connects with a broker, in TLS where that is given.
+/// Connects to a broker, with TLS if `tls` is given.
 pub(super) async fn dial(
     tls: Option<&TlsConnector>,
     broker: &Broker,
@@ -41,12 +41,12 @@ pub(super) async fn dial(
         let stream = tls.connect(name, socket).await.map_err(LinkError::Tls)?;
         Ok(Box::pin(stream) as BrokerStream)
     };
-    timeout(DIAL_MAX, dialling)
+    timeout(DIAL_TIMEOUT, dialling)
         .await
-        .unwrap_or(Err(LinkError::Late(DIAL_MAX)))
+        .unwrap_or(Err(LinkError::ConnectTimeout(DIAL_TIMEOUT)))
 }
 
-/// Connects with the broker at `HOST:PORT`, without a relay in between.
+/// Connects to the broker at `HOST:PORT` directly, without a relay.
 pub(crate) async fn open(
     tls: Option<Arc<ClientConfig>>,
     broker: &str,
@@ -56,20 +56,22 @@ pub(crate) async fn open(
     dialled.map_err(|error| BrokerErrors::of(&broker, error))
 }
 
-/// Connects by TCP, without Nagle's algorithm.
+/// Connects over TCP and disables Nagle's algorithm.
 pub(super) async fn connect(broker: &Broker) -> io::Result<TcpStream> {
     let addresses = lookup_host((broker.host.as_str(), broker.port)).await?;
-    let socket = first_of(addresses.take(ADDRESSES_MAX)).await?;
+    let socket = connect_first(addresses.take(ADDRESSES_MAX)).await?;
     socket.set_nodelay(true)?;
     Ok(socket)
 }
 
-/// Connects with the address that answers first. Each is tried as soon as the
-/// one before it has failed, or has kept us waiting: a name may have an address
-/// where no broker listens, or of a kind that leads nowhere from here.
-async fn first_of(mut addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+/// Connects to the first address that accepts.
+///
+/// Tries the next address when the previous one fails or has not responded within
+/// [`ATTEMPT_DELAY`]: a name may resolve to an address without a broker, or of an unreachable
+/// address family.
+async fn connect_first(mut addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
     let mut connecting = JoinSet::new();
-    let mut error = io::Error::other("the name has no address");
+    let mut error = io::Error::other("the host name has no addresses");
     let mut next = addresses.next();
     loop {
         if let Some(address) = next.take() {
@@ -83,16 +85,17 @@ async fn first_of(mut addresses: impl Iterator<Item = SocketAddr>) -> io::Result
                 Some(Err(abandoned)) => error = abandoned.into(),
                 None => return Err(error),
             },
-            () = sleep(HEAD_START), if next.is_some() => {}
+            () = sleep(ATTEMPT_DELAY), if next.is_some() => {}
         }
     }
 }
 
-/// An address is alone with the network for this long before the next one is
-/// tried as well: far more than a broker in the same region takes, and short
-/// enough for all of them to have their turn in [`DIAL_MAX`].
-const HEAD_START: Duration = Duration::from_millis(100);
-/// So many addresses of a name are tried.
+/// How long to wait for one address before trying the next one in parallel.
+///
+/// It is far longer than connecting within a region takes, and short enough to try all addresses
+/// within [`DIAL_TIMEOUT`].
+const ATTEMPT_DELAY: Duration = Duration::from_millis(100);
+/// The most addresses of one host name that are tried.
 const ADDRESSES_MAX: usize = 6;
 
 #[cfg(test)]
@@ -103,10 +106,10 @@ mod tests {
 
     use super::*;
 
-    /// An address that says neither yes nor no, as a firewall's: where a queue
-    /// of accepted connections is full, Linux drops what asks for more.
+    /// An address that neither accepts nor refuses connections, as behind a firewall: Linux drops
+    /// SYN packets while the listener's accept queue is full.
     #[cfg(target_os = "linux")]
-    async fn deaf() -> (SocketAddr, impl Sized) {
+    async fn unresponsive() -> (SocketAddr, impl Sized) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let listener = socket.listen(0).unwrap();
@@ -115,13 +118,12 @@ mod tests {
         (address, (listener, first))
     }
 
-    /// Far above what it takes to try them all, far below what it takes Linux
-    /// to give up a deaf one.
-    const PATIENCE: Duration = Duration::from_secs(10);
+    /// Far longer than trying all addresses takes, and far shorter than Linux's connect timeout.
+    const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
     async fn check(addresses: Vec<SocketAddr>) -> Result<SocketAddr, String> {
-        let connecting = timeout(PATIENCE, first_of(addresses.into_iter()));
-        match connecting.await.expect("not kept waiting by a deaf one") {
+        let connecting = timeout(CHECK_TIMEOUT, connect_first(addresses.into_iter()));
+        match connecting.await.expect("the connect does not time out") {
             Ok(socket) => Ok(socket.peer_addr().unwrap()),
             Err(error) => Err(error.to_string()),
         }
@@ -129,27 +131,27 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn an_address_where_nobody_answers_does_not_use_up_the_time_of_the_next() {
-        let (deaf, _held) = deaf().await;
+    async fn unresponsive_addresses_do_not_delay_the_next_one() {
+        let (unresponsive, _held) = unresponsive().await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let live = listener.local_addr().unwrap();
-        for deaf_ones in 0..ADDRESSES_MAX {
-            let addresses = std::iter::repeat_n(deaf, deaf_ones).chain([live, deaf]);
+        for count in 0..ADDRESSES_MAX {
+            let addresses = std::iter::repeat_n(unresponsive, count).chain([live, unresponsive]);
             assert_eq!(check(addresses.collect()).await, Ok(live));
         }
     }
 
     #[test]
-    fn every_address_has_its_turn() {
-        let turns = u32::try_from(ADDRESSES_MAX).unwrap();
-        assert!(HEAD_START * turns < DIAL_MAX);
+    fn all_addresses_are_tried_within_the_dial_timeout() {
+        let attempts = u32::try_from(ADDRESSES_MAX).unwrap();
+        assert!(ATTEMPT_DELAY * attempts < DIAL_TIMEOUT);
     }
 
     #[tokio::test]
-    async fn an_address_that_refuses_is_followed_by_the_next_and_the_last_one_tells_why() {
+    async fn a_refused_address_is_followed_by_the_next_and_the_last_error_is_returned() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let live = listener.local_addr().unwrap();
-        // Nobody listens there, and nobody else will.
+        // Bound but not listening: connects are refused, and no other process can bind it.
         let reserved = TcpSocket::new_v4().unwrap();
         reserved.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let closed = reserved.local_addr().unwrap();
@@ -158,6 +160,6 @@ mod tests {
         let refused = check(vec![closed, closed]).await;
         assert!(refused.is_err_and(|error| error.contains("refused")));
         let none = check(vec![]).await;
-        assert_eq!(none, Err("the name has no address".to_owned()));
+        assert_eq!(none, Err("the host name has no addresses".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! Why a link with a broker ended.
+//! Why a connection to a broker failed or ended.
 
 use std::{io, time::Duration};
 
@@ -6,32 +6,31 @@ use thiserror::Error;
 
 use super::frame::FrameError;
 
-/// What ended a connection with a broker, or kept it from being made.
+/// Why a connection to a broker failed or ended.
 #[derive(Debug, Error)]
 pub(crate) enum LinkError {
-    /// TCP failed, or looking up the name before it.
-    #[error("cannot be connected with")]
+    /// The name lookup or the TCP connect failed.
+    #[error("connect failed")]
     Connect(#[source] io::Error),
-    /// There was neither a connection nor a refusal.
-    #[error("cannot be connected with in {} ms", .0.as_millis())]
-    Late(Duration),
-    /// The handshake failed: a certificate, a name, an alert.
-    #[error("TLS failed")]
+    /// Connecting, including the TLS handshake, took too long.
+    #[error("connect timed out after {} ms", .0.as_millis())]
+    ConnectTimeout(Duration),
+    /// The TLS handshake failed.
+    #[error("TLS handshake failed")]
     Tls(#[source] io::Error),
-    /// The broker accepted the connection, and then sent nothing.
-    #[error("connected, but sent no answer in {} ms", .0.as_millis())]
-    Silent(Duration),
-    /// The broker closed the connection, as it does when it was idle for long,
-    /// or when the broker stops.
-    #[error("closed the connection, requests unanswered: {0}")]
+    /// The broker accepted the connection, but sent no response.
+    #[error("connected, but no response within {} ms", .0.as_millis())]
+    ResponseTimeout(Duration),
+    /// The broker closed the connection: it was idle for too long, or the broker is shutting down.
+    #[error("the broker closed the connection (unanswered requests: {0})")]
     Closed(usize),
     /// Reading or writing failed.
     #[error("connection lost")]
     Lost(#[source] io::Error),
-    /// What went through was not Kafka's protocol as rskafka speaks it.
-    #[error("not understood")]
+    /// A frame was not a valid frame of Kafka's protocol.
+    #[error("protocol error")]
     Frame(#[from] FrameError),
-    /// There are as many connections as there may be.
-    #[error("not connected with: {0} connections are open already")]
+    /// The relay has as many connections as it allows.
+    #[error("not connected: {0} connections are already open")]
     TooMany(usize),
 }

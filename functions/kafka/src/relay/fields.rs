@@ -1,7 +1,7 @@
-//! Reading the fields of a frame, in Kafka's encoding.
+//! Reads the fields of a frame in Kafka's encoding.
 //!
-//! Each function takes its field off the bytes, if all of it is there. Plain
-//! numbers are read with [`bytes::Buf`].
+//! Each function removes its field from the front of the bytes, or returns `None` if the bytes end
+//! too early. Plain numbers are read with [`bytes::Buf`].
 
 use bytes::Buf;
 
@@ -9,7 +9,7 @@ pub(super) fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     bytes.split_off(..len)
 }
 
-/// The length of an array or of bytes; none where it is null.
+/// The length of an array or of bytes; `None` if it is null.
 pub(super) fn count(bytes: &mut &[u8]) -> Option<usize> {
     usize::try_from(bytes.try_get_i32().ok()?).ok()
 }
@@ -19,19 +19,19 @@ pub(super) fn string<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     take(bytes, len)
 }
 
-/// A string, or an empty one where it is null.
+/// A string; empty if it is null.
 pub(super) fn nullable_string<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(bytes.try_get_i16().ok()?).unwrap_or(0);
     take(bytes, len)
 }
 
-/// A string or bytes whose length is a varint that counts itself; 0 is null.
+/// A compact string or compact bytes: a varint of the length plus one (0 is null), then the bytes.
 pub(super) fn compact<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = varint(bytes)?.checked_sub(1)?;
     take(bytes, len)
 }
 
-/// Skips the tagged fields, whatever they are.
+/// Skips all tagged fields.
 pub(super) fn skip_tagged(bytes: &mut &[u8]) -> Option<()> {
     for _ in 0..varint(bytes)? {
         varint(bytes)?;
@@ -41,7 +41,7 @@ pub(super) fn skip_tagged(bytes: &mut &[u8]) -> Option<()> {
     Some(())
 }
 
-/// An unsigned number of up to 32 bits, seven in each byte.
+/// An unsigned varint of up to 32 bits, seven in each byte.
 pub(super) fn varint(bytes: &mut &[u8]) -> Option<usize> {
     let mut number = 0;
     for shift in (0..32).step_by(7) {

@@ -1,4 +1,4 @@
-//! Kafka's frames: a length, which does not count itself, and so many bytes.
+//! Kafka's frames: a four-byte length, followed by that many bytes.
 
 use std::ops::RangeInclusive;
 
@@ -6,21 +6,21 @@ use bytes::BytesMut;
 use thiserror::Error;
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-/// A request or an answer may have this many bytes behind its length.
+/// The largest request or response, without its length.
 ///
-/// That is above the 6 MB that Lambda takes in one batch of records, and far
-/// above the metadata of large clusters. rskafka takes no larger answer.
+/// It is above the 6 MB of one batch for a Lambda function, and far above the metadata of large
+/// clusters. rskafka is given the same limit.
 pub(crate) const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The bytes of the length that stands before each frame.
+/// The size of the length before each frame.
 pub(super) const LENGTH_BYTES: usize = 4;
 
-/// Room for the start of a frame. Most of what goes by before there are records
-/// fits in it; for the rest of a longer frame there is room once its length is
-/// known.
+/// The buffer's size before the length of a frame is known.
+///
+/// Most frames of the handshakes fit in it. The codec enlarges it for a longer frame.
 const FIRST_BYTES: usize = 1024;
 
-/// The frames of one direction, as they come in.
+/// Splits the bytes of one direction into frames.
 #[derive(Debug)]
 pub(super) struct Frames {
     codec: LengthDelimitedCodec,
@@ -31,7 +31,7 @@ impl Frames {
     pub(super) fn new() -> Self {
         let mut builder = LengthDelimitedCodec::builder();
         builder.max_frame_length(FRAME_BYTES_MAX);
-        // A frame keeps its length, so that it goes on as it is.
+        // The frames keep their length field, so that they can be forwarded.
         builder.length_adjustment(4).num_skip(0);
         Self {
             codec: builder.new_codec(),
@@ -39,18 +39,18 @@ impl Frames {
         }
     }
 
-    /// The next frame with its length, once all of it was read.
+    /// The next frame, including its length, once all of it has been read.
     pub(super) fn next(&mut self) -> Result<Option<BytesMut>, FrameError> {
         let frame = self.codec.decode(&mut self.buffer);
         frame.map_err(|_| FrameError::of_length(&self.buffer))
     }
 
-    /// Whether a part of a frame was read.
+    /// Whether part of a frame has been read.
     pub(super) fn is_in_frame(&self) -> bool {
         !self.buffer.is_empty()
     }
 
-    /// Where to read more bytes into.
+    /// The buffer to read more bytes into.
     pub(super) fn buffer(&mut self) -> &mut BytesMut {
         if self.buffer.is_empty() {
             self.buffer.reserve(FIRST_BYTES);
@@ -59,43 +59,54 @@ impl Frames {
     }
 }
 
-/// The bytes are not what a Kafka client and a broker say to each other.
+/// The bytes are not a valid frame of Kafka's protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum FrameError {
     /// A frame is too short for its header, or too long.
-    #[error("a frame of {0} bytes, at most {FRAME_BYTES_MAX} are taken")]
+    #[error("invalid frame length {0} (the maximum is {FRAME_BYTES_MAX} bytes)")]
     Length(i32),
-    /// A TLS record, where the length of a frame should be.
+    /// A TLS record in the place of a frame's length.
     #[error("the broker expects TLS: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL")]
     Tls,
-    /// More requests wait for their answers than may.
-    #[error("more than {0} requests without an answer")]
+    /// Too many requests have no response yet.
+    #[error("more than {0} requests in flight")]
     TooManyRequests(usize),
-    /// An answer to nothing, or to another request than the oldest.
-    #[error("an answer to request {found}, expected one to {expected:?}")]
-    Answer {
-        /// The answer's correlation id.
+    /// A response that is not for the oldest request in flight.
+    #[error("unexpected correlation id {found} in a response ({})", oldest(*.expected))]
+    CorrelationId {
+        /// The response's correlation id.
         found: i32,
-        /// That of the oldest request without an answer.
+        /// That of the oldest request in flight.
         expected: Option<i32>,
     },
-    /// A version in which the fields are elsewhere than we look for them.
-    #[error("version {version} of API {api}, expected one of {} to {}", .understood.start(), .understood.end())]
+    /// A version whose field positions are unknown.
+    #[error(
+        "version {version} of API {api} is not supported (supported: {} to {})",
+        .supported.start(),
+        .supported.end()
+    )]
     Version {
-        /// The request's API.
+        /// The request's API key.
         api: i16,
-        /// And its version.
+        /// The request's API version.
         version: i16,
-        /// Those in which we know where the fields are.
-        understood: RangeInclusive<i16>,
+        /// The versions whose field positions are known.
+        supported: RangeInclusive<i16>,
     },
-    /// An answer that should list topics does not.
-    #[error("an answer about topics that cannot be read")]
-    Topics,
+    /// A Metadata response cannot be parsed.
+    #[error("malformed Metadata response")]
+    Metadata,
+}
+
+fn oldest(expected: Option<i32>) -> String {
+    match expected {
+        Some(id) => format!("the oldest request in flight is {id}"),
+        None => "no request is in flight".to_owned(),
+    }
 }
 
 impl FrameError {
-    /// For a frame that cannot be of the length that it begins with.
+    /// The error for a frame with an invalid length.
     pub(super) fn of_length(frame: &[u8]) -> Self {
         match frame.first_chunk().copied().unwrap_or_default() {
             // An alert or a handshake of SSL 3 or TLS 1: RFC 8446, section 5.1.
@@ -114,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_comes_whole_and_with_its_length() {
+    fn a_frame_is_returned_whole_including_its_length() {
         let (first, second) = (frame(9, 9), frame(3_000, 3_000));
         for piece in [1, 3, 4, 1_000, 10_000] {
             let mut frames = Frames::new();
@@ -131,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_over_the_bound_is_refused_before_it_is_there() {
+    fn a_frame_over_the_maximum_is_an_error_before_all_of_it_is_read() {
         let max = i32::try_from(FRAME_BYTES_MAX).unwrap();
         let check = |length| {
             let mut frames = Frames::new();
@@ -148,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn little_memory_is_taken_before_there_are_records() {
+    fn small_frames_need_only_the_first_buffer() {
         let mut frames = Frames::new();
         assert_eq!(frames.buffer.capacity(), 0);
         for _ in 0..100 {
@@ -159,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_a_large_frame_is_given_back() {
+    fn the_memory_of_a_large_frame_is_freed() {
         let mut frames = Frames::new();
         let large = frame(4_000_000, 4_000_000);
         for piece in large.chunks(60_000) {

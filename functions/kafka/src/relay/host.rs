@@ -1,15 +1,15 @@
-//! Brokers by name or address, and IPv6 addresses as rskafka can hold them.
+//! Broker addresses, and an encoding of IPv6 addresses for rskafka.
 //!
-//! rskafka takes what is before the first colon for the host, so it is given
-//! IPv6 addresses as names: `--1.ipv6-literal.net`, as Windows does for the same
-//! need. Brokers that *advertise* a bare IPv6 address cannot be connected with.
+//! rskafka splits `HOST:PORT` at the first colon. IPv6 addresses are therefore passed to it as
+//! names such as `--1.ipv6-literal.net`, a convention of Windows. Connecting to a broker that
+//! *advertises* a bare IPv6 address is not possible.
 
 use std::fmt;
 
-/// What stands behind an encoded address.
+/// The suffix of an encoded address.
 const SUFFIX: &str = ".ipv6-literal.net";
 
-/// Encodes the host of a broker, `HOST:PORT`, for rskafka.
+/// Encodes the host in `HOST:PORT` for rskafka.
 pub(crate) fn encode_host(broker: &str) -> String {
     broker
         .strip_prefix('[')
@@ -20,7 +20,7 @@ pub(crate) fn encode_host(broker: &str) -> String {
         )
 }
 
-/// Decodes the host that rskafka asks for.
+/// Decodes the host in a SOCKS5 request of rskafka.
 pub(super) fn decode_host(host: String) -> String {
     match host.strip_suffix(SUFFIX) {
         Some(address) => address.replace('-', ":"),
@@ -31,13 +31,13 @@ pub(super) fn decode_host(host: String) -> String {
 /// A broker's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broker {
-    /// A name, or an address in digits.
+    /// A name, or an IP address without brackets.
     pub(super) host: String,
     pub(super) port: u16,
 }
 
 impl Broker {
-    /// The broker at `HOST:PORT`.
+    /// Parses `HOST:PORT`.
     pub(super) fn parse(broker: &str) -> Self {
         let (host, port) = broker.rsplit_once(':').unwrap_or((broker, ""));
         Self {
@@ -62,36 +62,36 @@ impl fmt::Display for Broker {
 mod tests {
     use super::*;
 
-    /// What rskafka is told, and what is made of the host that it asks for.
+    /// The encoded broker, and the decoded host.
     fn check(broker: &str) -> (String, String) {
-        let told = encode_host(broker);
-        let (host, _port) = told.split_once(':').expect("a host and a port");
-        (told.clone(), decode_host(host.to_owned()))
+        let encoded = encode_host(broker);
+        let (host, _port) = encoded.split_once(':').expect("a host and a port");
+        (encoded.clone(), decode_host(host.to_owned()))
     }
 
     #[test]
-    fn an_address_with_colons_goes_through_as_a_name_without() {
-        let told = |told: &str, host: &str| (told.to_owned(), host.to_owned());
+    fn an_ipv6_address_is_encoded_as_a_name_without_colons() {
+        let pair = |encoded: &str, host: &str| (encoded.to_owned(), host.to_owned());
         assert_eq!(
             check("[::1]:9092"),
-            told("--1.ipv6-literal.net:9092", "::1")
+            pair("--1.ipv6-literal.net:9092", "::1")
         );
         assert_eq!(
             check("[2001:db8::7]:9092"),
-            told("2001-db8--7.ipv6-literal.net:9092", "2001:db8::7")
+            pair("2001-db8--7.ipv6-literal.net:9092", "2001:db8::7")
         );
     }
 
     #[test]
-    fn names_and_other_addresses_go_through_as_they_are() {
-        for broker in ["b-1.kafka", "10.0.0.1"] {
-            let told = format!("{broker}:9092");
-            assert_eq!(check(&told), (told, broker.to_owned()));
+    fn names_and_ipv4_addresses_are_unchanged() {
+        for host in ["b-1.kafka", "10.0.0.1"] {
+            let broker = format!("{host}:9092");
+            assert_eq!(check(&broker), (broker, host.to_owned()));
         }
     }
 
     #[test]
-    fn a_broker_reads_as_it_was_written() {
+    fn a_broker_is_displayed_as_it_was_parsed() {
         for broker in ["b-1.kafka:9092", "10.0.0.1:9092", "[::1]:9092"] {
             assert_eq!(Broker::parse(broker).to_string(), broker);
         }

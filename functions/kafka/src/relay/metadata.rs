@@ -1,4 +1,4 @@
-//! What an answer to Metadata says of topics.
+//! Reads the topics in Metadata responses.
 //!
 //! <https://kafka.apache.org/protocol#The_Messages_Metadata>
 
@@ -12,29 +12,32 @@ use super::{
     request::METADATA,
 };
 
-/// How many partitions each topic has; none while it is being created.
+/// The number of partitions of each topic; `None` while a topic is being created.
 pub type PartitionCounts = HashMap<String, Option<NonZeroI32>>;
 
-/// The versions that are understood: all that rskafka speaks.
-const UNDERSTOOD: RangeInclusive<i16> = 0..=4;
+/// The supported versions: all that rskafka uses.
+const VERSIONS: RangeInclusive<i16> = 0..=4;
 
-/// The topics of an answer, from behind its correlation id to its end.
+/// The topics in a response body, which starts after the correlation id.
 ///
-/// Kafka's own are left out: nothing is written to them.
-pub(super) fn partition_counts(version: i16, answer: &[u8]) -> Result<PartitionCounts, FrameError> {
-    if !UNDERSTOOD.contains(&version) {
+/// Internal topics are omitted, since no records are sent to them.
+pub(super) fn partition_counts(
+    version: i16,
+    response: &[u8],
+) -> Result<PartitionCounts, FrameError> {
+    if !VERSIONS.contains(&version) {
         return Err(FrameError::Version {
             api: METADATA,
             version,
-            understood: UNDERSTOOD,
+            supported: VERSIONS,
         });
     }
-    read(version, answer).ok_or(FrameError::Topics)
+    read(version, response).ok_or(FrameError::Metadata)
 }
 
-/// The topics; none where a count is null, or more than there is.
-fn read(version: i16, mut answer: &[u8]) -> Option<PartitionCounts> {
-    let bytes = &mut answer;
+/// The topics; `None` if a count is null or exceeds the response.
+fn read(version: i16, mut response: &[u8]) -> Option<PartitionCounts> {
+    let bytes = &mut response;
     // throttle_time_ms
     take(bytes, if version >= 3 { 4 } else { 0 })?;
     for _ in 0..count(bytes)? {
@@ -54,7 +57,7 @@ fn read(version: i16, mut answer: &[u8]) -> Option<PartitionCounts> {
     take(bytes, if version >= 1 { 4 } else { 0 })?;
     let mut counts = PartitionCounts::new();
     for _ in 0..count(bytes)? {
-        // error_code: a topic that has one may have partitions all the same.
+        // error_code: ignored, since a topic with an error may still have partitions.
         take(bytes, 2)?;
         let name = std::str::from_utf8(string(bytes)?).ok()?;
         let is_internal = version >= 1 && take(bytes, 1)? != [0];
@@ -62,7 +65,7 @@ fn read(version: i16, mut answer: &[u8]) -> Option<PartitionCounts> {
         for _ in 0..usize::try_from(partitions).ok()? {
             // error_code, partition_index, leader_id
             take(bytes, 2 + 4 + 4)?;
-            // replica_nodes, isr_nodes: null or not, they do not matter here.
+            // replica_nodes, isr_nodes: ignored, and may be null.
             for _ in 0..2 {
                 let nodes = usize::try_from(bytes.try_get_i32().ok()?).unwrap_or(0);
                 take(bytes, nodes.checked_mul(4)?)?;
@@ -85,13 +88,14 @@ mod tests {
     const CLUSTER: &[u8] = b"\0\x03abc";
     const CONTROLLER: &[u8] = b"\0\0\0\x01";
 
-    fn check(version: i16, answer: &[u8]) -> Option<PartitionCounts> {
-        partition_counts(version, answer).ok()
+    fn check(version: i16, response: &[u8]) -> Option<PartitionCounts> {
+        partition_counts(version, response).ok()
     }
 
-    /// An answer of that version: two brokers, one of them in a rack, and the topics `t` of two
-    /// partitions, `new`, which is being created, and one that Kafka has for itself.
-    fn answer(version: i16) -> Vec<u8> {
+    /// A response of this version with two brokers, one of which has a rack.
+    ///
+    /// Its topics are `t` with two partitions, `new`, which is being created, and an internal one.
+    fn response(version: i16) -> Vec<u8> {
         let since = |first, bytes: &[u8]| if version >= first { bytes } else { b"" }.to_vec();
         [
             since(3, THROTTLE),
@@ -119,61 +123,61 @@ mod tests {
     }
 
     #[test]
-    fn topics_are_told_with_their_partitions() {
-        for version in UNDERSTOOD {
+    fn topics_are_listed_with_their_partition_counts() {
+        for version in VERSIONS {
             let two = NonZeroI32::new(2);
             let mut expected =
                 PartitionCounts::from([("t".to_owned(), two), ("new".to_owned(), None)]);
             if version == 0 {
-                // In which nothing tells it from the others.
+                // Version 0 does not mark internal topics.
                 expected.insert("__consumer_offsets".to_owned(), None);
             }
-            let counts = partition_counts(version, &answer(version));
+            let counts = partition_counts(version, &response(version));
             assert_eq!(counts, Ok(expected), "{version}");
         }
     }
 
     proptest! {
         #[test]
-        fn whatever_comes_is_read_or_is_not(
-            version in UNDERSTOOD,
+        fn arbitrary_bytes_do_not_panic(
+            version in VERSIONS,
             begin in 0..80_usize,
             bytes in vec(any::<u8>(), 0..80),
         ) {
-            let answer = answer(version);
-            let begin = &answer[..begin.min(answer.len())];
+            let response = response(version);
+            let begin = &response[..begin.min(response.len())];
             let _ = partition_counts(version, &[begin, &bytes].concat());
         }
     }
 
     #[test]
-    fn counts_that_the_answer_does_not_have_room_for_are_not_believed() {
+    fn a_count_that_exceeds_the_response_is_an_error() {
         let no_brokers = b"\0\0\0\0\xff\xff\0\0\0\x01";
         for count in [i32::MAX, 1] {
-            let answer = [no_brokers.as_slice(), &count.to_be_bytes()].concat();
-            assert_eq!(check(2, &answer), None);
+            let response = [no_brokers.as_slice(), &count.to_be_bytes()].concat();
+            assert_eq!(check(2, &response), None);
         }
     }
 
     #[test]
-    fn a_list_that_is_null_is_not_taken_for_an_empty_one() {
+    fn a_null_list_is_an_error_rather_than_an_empty_list() {
         let brokers = b"\0\0\0\0".as_slice();
         let cluster = b"\xff\xff\0\0\0\x01";
         let topic = b"\0\0\0\x01\0\0\0\x01t\0";
         for null in [-1, i32::MIN].map(i32::to_be_bytes) {
             assert_eq!(check(2, &[&null, &cluster[..], brokers].concat()), None);
             assert_eq!(check(2, &[brokers, cluster, &null].concat()), None);
-            let answer = [brokers, cluster, topic, &null].concat();
-            assert_eq!(check(2, &answer), None);
+            let response = [brokers, cluster, topic, &null].concat();
+            assert_eq!(check(2, &response), None);
         }
     }
 
     #[test]
-    fn an_answer_that_ends_too_early_tells_nothing() {
-        for version in UNDERSTOOD {
-            let answer = answer(version);
-            for len in 0..answer.len() {
-                assert_eq!(check(version, &answer[..len]), None, "{len}");
+    fn a_truncated_response_is_an_error() {
+        for version in VERSIONS {
+            let response = response(version);
+            for len in 0..response.len() {
+                assert_eq!(check(version, &response[..len]), None, "{len}");
             }
         }
     }

@@ -1,13 +1,12 @@
-//! Acknowledgements without the kernel's usual delay.
+//! Disables delayed TCP acknowledgements.
 
 use tokio::net::TcpStream;
 
-/// Has the kernel acknowledge what was received, and what comes next, at once.
+/// Acknowledges received bytes at once (`TCP_QUICKACK`).
 ///
-/// With Nagle's algorithm on, as rskafka leaves it, the sender waits for that
-/// before it sends the rest. The kernel falls back to delays by itself, so call
-/// this after each read that more may follow. Where it fails, requests are
-/// merely slower.
+/// rskafka leaves Nagle's algorithm on, so it sends the rest of a request only after an
+/// acknowledgement. The kernel returns to delayed acknowledgements on its own: call this after each
+/// read that more bytes may follow. Errors are ignored, since they only make requests slower.
 pub(super) fn acknowledge_at_once(socket: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = socket.set_quickack(true);

@@ -1,4 +1,4 @@
-//! The way up: what rskafka asks, and what the broker is asked instead.
+//! Edits requests on their way from rskafka to the broker.
 
 use std::ops::RangeInclusive;
 
@@ -12,14 +12,15 @@ pub(super) const SASL_HANDSHAKE: i16 = 17;
 pub(super) const API_VERSIONS: i16 = 18;
 pub(super) const SASL_AUTHENTICATE: i16 = 36;
 
-/// The bytes of API, version and correlation id, behind the length.
+/// The size of API key, version and correlation id, which follow the length.
 const HEADER_BYTES: usize = 8;
 
-/// The versions of Metadata that end with `allow_auto_topic_creation`: before
-/// them it is missing, after them more follows. rskafka speaks up to 4.
+/// The versions of Metadata whose requests end with `allow_auto_topic_creation`.
+///
+/// Lower versions lack it; in higher ones more fields follow. rskafka uses up to 4.
 const AUTO_CREATION_LAST: RangeInclusive<i16> = 4..=7;
 
-/// What a request is, so that its answer can be understood.
+/// The parts of a request's header that are needed to parse the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) api: i16,
@@ -37,16 +38,16 @@ impl Request {
         })
     }
 
-    /// Whether it is about the connection itself, before it is of use.
+    /// Whether the request only sets up the connection.
     pub(super) fn is_handshake(&self) -> bool {
         matches!(self.api, API_VERSIONS | SASL_HANDSHAKE | SASL_AUTHENTICATE)
     }
 }
 
-/// Tells what a request is, and keeps it from creating topics.
+/// Reads a request's header and sets `allow_auto_topic_creation` to false.
 ///
-/// `allow_auto_topic_creation` becomes false: asking about a topic must not
-/// create it, be it a typo or one just deleted.
+/// Looking up a topic must not create it: its name may be a typo, or the topic may just have been
+/// deleted.
 pub(super) fn edit(frame: &mut [u8]) -> Result<Request, FrameError> {
     let request = Request::read(frame).ok_or_else(|| FrameError::of_length(frame))?;
     if request.api == METADATA

@@ -1,5 +1,4 @@
-//! What a broker says about credentials, in the answers to SaslHandshake and
-//! SaslAuthenticate.
+//! Reads the outcome of authentication in SaslHandshake and SaslAuthenticate responses.
 
 use std::time::Duration;
 
@@ -11,41 +10,42 @@ use super::{
     request::{Request, SASL_HANDSHAKE},
 };
 
-/// What an answer says about the credentials.
+/// The outcome of authentication in one response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SaslOutcome {
-    /// The broker refuses them.
+    /// The broker rejected the credentials.
     Refused(Refusal),
-    /// The broker accepts them, and closes the connection after this time
-    /// (KIP-368).
+    /// The broker accepted the credentials and closes the connection after this time (KIP-368).
     Authenticated(Duration),
-    /// Nothing, or that the handshake goes on.
+    /// The handshake continues, or succeeded without a session lifetime.
     Other,
 }
 
-/// A broker refused the credentials.
+/// A broker rejected the credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a broker refused the credentials with error {code}: {message:?}")]
 pub struct Refusal {
-    /// Kafka's error code; 0 where a token was refused by a document instead.
+    /// Kafka's error code; 0 if the broker rejected a token with a JSON document instead.
     pub code: i16,
     /// The broker's reason, which may be empty.
     pub message: String,
 }
 
-/// What an answer says, behind its correlation id.
-pub(super) fn outcome(request: Request, answer: &[u8]) -> SaslOutcome {
-    parse(request, answer).unwrap_or(SaslOutcome::Other)
+/// Reads the outcome from a response body, which starts after the correlation id.
+pub(super) fn outcome(request: Request, response: &[u8]) -> SaslOutcome {
+    parse(request, response).unwrap_or(SaslOutcome::Other)
 }
 
-/// With SASL/OAUTHBEARER a token is refused without an error: by a JSON
-/// document where other mechanisms have nothing, or anything but a brace.
-fn parse(request: Request, mut answer: &[u8]) -> Option<SaslOutcome> {
-    let bytes = &mut answer;
+/// Parses the response.
+///
+/// With SASL/OAUTHBEARER a broker rejects a token without an error code, with a JSON document as
+/// the challenge. The challenges of other mechanisms never start with a brace.
+fn parse(request: Request, mut response: &[u8]) -> Option<SaslOutcome> {
+    let bytes = &mut response;
     let is_handshake = request.api == SASL_HANDSHAKE;
     let is_flexible = !is_handshake && request.version >= 2;
     if is_flexible {
-        // The header's: none are defined.
+        // The response header's tagged fields, of which none are defined.
         skip_tagged(bytes)?;
     }
     let code = bytes.try_get_i16().ok()?;
@@ -65,13 +65,13 @@ fn parse(request: Request, mut answer: &[u8]) -> Option<SaslOutcome> {
             message: String::from_utf8_lossy(text).into_owned(),
         }));
     }
-    // Version 0 ends before it.
+    // Version 0 does not have this field.
     let session_lifetime_ms = u64::try_from(bytes.try_get_i64().ok()?).ok()?;
     (!is_handshake && session_lifetime_ms > 0)
         .then(|| SaslOutcome::Authenticated(Duration::from_millis(session_lifetime_ms)))
 }
 
-/// So much of a broker's reason is repeated.
+/// Longer messages from a broker are truncated.
 const MESSAGE_BYTES_MAX: usize = 512;
 
 #[cfg(test)]
@@ -79,48 +79,48 @@ mod tests {
     use super::*;
     use crate::relay::request::SASL_AUTHENTICATE;
 
-    fn said(api: i16, version: i16, answer: &[u8]) -> SaslOutcome {
+    fn outcome_of(api: i16, version: i16, response: &[u8]) -> SaslOutcome {
         let request = Request {
             api,
             version,
             correlation_id: 1,
         };
-        outcome(request, answer)
+        outcome(request, response)
     }
 
-    /// The refusal in an answer.
-    fn check(api: i16, version: i16, answer: &[u8]) -> Option<(i16, String)> {
-        match said(api, version, answer) {
+    /// The error code and message in a response that rejects the credentials.
+    fn check(api: i16, version: i16, response: &[u8]) -> Option<(i16, String)> {
+        match outcome_of(api, version, response) {
             SaslOutcome::Refused(refusal) => Some((refusal.code, refusal.message)),
             SaslOutcome::Authenticated(_) | SaslOutcome::Other => None,
         }
     }
 
     #[test]
-    fn a_mechanism_that_the_broker_lacks_is_refused_by_the_handshake() {
+    fn the_handshake_rejects_an_unsupported_mechanism() {
         let plain = b"\0\0\0\x01\0\x05PLAIN";
-        let answer = |code: &[u8]| [code, plain].concat();
-        assert_eq!(check(SASL_HANDSHAKE, 1, &answer(b"\0\0")), None);
+        let response = |code: &[u8]| [code, plain].concat();
+        assert_eq!(check(SASL_HANDSHAKE, 1, &response(b"\0\0")), None);
         assert_eq!(
-            check(SASL_HANDSHAKE, 1, &answer(b"\0\x21")),
+            check(SASL_HANDSHAKE, 1, &response(b"\0\x21")),
             Some((33, String::new()))
         );
     }
 
     #[test]
-    fn wrong_credentials_are_refused_in_the_brokers_words() {
-        let refused = Some((58, "wrong".to_owned()));
-        let check = |version, answer: &[u8]| check(SASL_AUTHENTICATE, version, answer);
-        assert_eq!(check(0, b"\0\x3a\0\x05wrong\0\0\0\0"), refused);
+    fn rejected_credentials_carry_the_brokers_message() {
+        let rejected = Some((58, "wrong".to_owned()));
+        let check = |version, response: &[u8]| check(SASL_AUTHENTICATE, version, response);
+        assert_eq!(check(0, b"\0\x3a\0\x05wrong\0\0\0\0"), rejected);
         assert_eq!(
             check(1, b"\0\x3a\0\x05wrong\0\0\0\0\0\0\0\0\0\0\0\0"),
-            refused
+            rejected
         );
         assert_eq!(
             check(2, b"\0\0\x3a\x06wrong\x01\0\0\0\0\0\0\0\0\0"),
-            refused
+            rejected
         );
-        // What ends too early has no reason, and is a refusal all the same.
+        // A truncated response has no message, but still rejects the credentials.
         assert_eq!(check(2, b"\0\0\x3a\x06wr"), Some((58, String::new())));
         assert_eq!(
             check(1, b"\0\x3a\xff\xff\0\0\0\0"),
@@ -129,19 +129,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_refused_by_a_document_where_there_is_no_error() {
+    fn a_json_challenge_without_an_error_code_rejects_a_token() {
         let status = r#"{"status":"invalid_token"}"#;
-        let answer = [b"\0\0\0\0\x1b", status.as_bytes()].concat();
+        let response = [b"\0\0\0\0\x1b", status.as_bytes()].concat();
         assert_eq!(
-            check(SASL_AUTHENTICATE, 2, &answer),
+            check(SASL_AUTHENTICATE, 2, &response),
             Some((0, status.to_owned()))
         );
     }
 
     #[test]
-    fn a_session_that_ends_says_when() {
+    fn a_session_lifetime_is_read() {
         let minute = || SaslOutcome::Authenticated(Duration::from_mins(1));
-        let check = |version, answer: &[u8]| said(SASL_AUTHENTICATE, version, answer);
+        let check = |version, response: &[u8]| outcome_of(SASL_AUTHENTICATE, version, response);
         assert_eq!(check(2, b"\0\0\0\0\x01\0\0\0\0\0\0\xea\x60\0"), minute());
         assert_eq!(check(2, b"\0\0\0\0\x03v=\0\0\0\0\0\0\xea\x60\0"), minute());
         assert_eq!(
@@ -156,14 +156,14 @@ mod tests {
             assert_eq!(check(1, endless), SaslOutcome::Other);
         }
         assert_eq!(check(0, b"\0\0\xff\xff\0\0\0\0"), SaslOutcome::Other);
-        // A handshake lists mechanisms in that place.
+        // A SaslHandshake response lists mechanisms at this position.
         let plain = b"\0\0\0\0\0\x01\0\x05PLAIN";
-        assert_eq!(said(SASL_HANDSHAKE, 1, plain), SaslOutcome::Other);
+        assert_eq!(outcome_of(SASL_HANDSHAKE, 1, plain), SaslOutcome::Other);
     }
 
     #[test]
-    fn what_goes_on_or_is_accepted_is_no_refusal() {
-        let check = |version, answer: &[u8]| check(SASL_AUTHENTICATE, version, answer);
+    fn a_handshake_that_continues_or_succeeds_rejects_nothing() {
+        let check = |version, response: &[u8]| check(SASL_AUTHENTICATE, version, response);
         assert_eq!(check(2, b"\0\0\0\0\x07r=nonce\0\0\0\0\0\0\0\0\0"), None);
         assert_eq!(check(2, b"\0\0\0\0\x01\0\0\0\0\0\0\0\0\0"), None);
         assert_eq!(check(1, b"\0\0\xff\xff\0\0\0\0"), None);
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_is_cut_off() {
+    fn a_long_message_is_truncated() {
         let long = "long".repeat(5_000);
         let length = u16::try_from(long.len()).unwrap().to_be_bytes();
-        let answer = [b"\0\x3a", &length[..], long.as_bytes(), &[0; 12]].concat();
-        let told = check(SASL_AUTHENTICATE, 1, &answer);
-        assert_eq!(told, Some((58, long[..MESSAGE_BYTES_MAX].to_owned())));
-        // Its length is 20,001, as a varint.
+        let response = [b"\0\x3a", &length[..], long.as_bytes(), &[0; 12]].concat();
+        let truncated = check(SASL_AUTHENTICATE, 1, &response);
+        assert_eq!(truncated, Some((58, long[..MESSAGE_BYTES_MAX].to_owned())));
+        // The varint encodes the length plus one, 20,001.
         let flexible = [b"\0\0\x3a\xa1\x9c\x01", long.as_bytes(), &[1]].concat();
-        assert_eq!(check(SASL_AUTHENTICATE, 2, &flexible), told);
+        assert_eq!(check(SASL_AUTHENTICATE, 2, &flexible), truncated);
     }
 }

@@ -1,4 +1,4 @@
-//! As much of SOCKS5 as rskafka speaks: <https://www.rfc-editor.org/rfc/rfc1928>
+//! The part of SOCKS5 that rskafka uses: <https://www.rfc-editor.org/rfc/rfc1928>
 
 use std::{io, net::Ipv4Addr, time::Duration};
 
@@ -13,16 +13,16 @@ use super::{
     quickack::acknowledge_at_once,
 };
 
-/// rskafka asks as soon as it is connected, in the same process.
-pub(super) const REQUEST_MAX: Duration = Duration::from_secs(1);
+/// The time limit for the request. rskafka, in the same process, sends it as soon as it connects.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Tells that the connection is there.
+/// The reply code for an open connection.
 pub(super) const SUCCEEDED: u8 = 0;
-/// Tells that there is no connection. There is no room for a reason.
+/// The reply code for a failed connect. The reply has no field for a reason.
 pub(super) const GENERAL_FAILURE: u8 = 1;
 
-/// What rskafka can say, first and then: a version, a count and methods; a
-/// version, a command, and a name of at most 255 bytes with its port.
+/// The largest greeting (version, count, methods) plus the largest request (version, command,
+/// reserved byte, address type, a name of up to 255 bytes with its length, port).
 const REQUEST_BYTES_MAX: usize = 2 + 255 + 4 + 1 + 255 + 2;
 
 const VERSION: u8 = 5;
@@ -32,56 +32,55 @@ const RESERVED: u8 = 0;
 const IPV4: u8 = 1;
 const DOMAIN_NAME: u8 = 3;
 
-/// Reads which broker the client wants to be connected with; none where it says
-/// anything else.
+/// Reads which broker to connect to; `None` if the request is invalid or unsupported.
 pub(super) async fn request(client: &mut TcpStream) -> Option<Broker> {
     client.set_nodelay(true).ok()?;
     let unread = BytesMut::with_capacity(REQUEST_BYTES_MAX);
-    let mut asked = Asked { client, unread };
-    let greeting = asked.take(2).await?;
-    let methods = asked.take(greeting[1].into()).await?;
+    let mut reader = Reader { client, unread };
+    let greeting = reader.take(2).await?;
+    let methods = reader.take(greeting[1].into()).await?;
     if greeting[0] != VERSION || !methods.contains(&NO_AUTHENTICATION) {
         return None;
     }
     let accepted = [VERSION, NO_AUTHENTICATION];
-    asked.client.write_all(&accepted).await.ok()?;
+    reader.client.write_all(&accepted).await.ok()?;
 
-    let command = asked.take(4).await?;
+    let command = reader.take(4).await?;
     if command[..2] != [VERSION, CONNECT] {
         return None;
     }
     let host = match command[3] {
-        IPV4 => Ipv4Addr::from(asked.take(4).await?.get_u32()).to_string(),
+        IPV4 => Ipv4Addr::from(reader.take(4).await?.get_u32()).to_string(),
         DOMAIN_NAME => {
-            let length = asked.take(1).await?.get_u8();
-            let name = asked.take(length.into()).await?;
+            let length = reader.take(1).await?.get_u8();
+            let name = reader.take(length.into()).await?;
             decode_host(String::from_utf8(name.into()).ok()?)
         }
         _ => return None,
     };
-    let port = asked.take(2).await?.get_u16();
+    let port = reader.take(2).await?.get_u16();
     Some(Broker { host, port })
 }
 
-/// Tells the client how its request ended. The address bound is left empty:
-/// rskafka does not read it.
+/// Sends the reply to a request. The bound address is all zeros, since rskafka ignores it.
 pub(super) async fn reply(client: &mut TcpStream, code: u8) -> io::Result<()> {
     client
         .write_all(&[VERSION, code, RESERVED, IPV4, 0, 0, 0, 0, 0, 0])
         .await
 }
 
-/// The client's bytes, read as they come: it writes them one by one, with
-/// Nagle's algorithm on, so that most of them wait until the first is
-/// acknowledged, and then come at once.
-struct Asked<'a> {
+/// Reads the client's bytes and acknowledges them at once.
+///
+/// rskafka writes the request byte by byte with Nagle's algorithm on, so most bytes wait until the
+/// first one is acknowledged.
+struct Reader<'a> {
     client: &'a mut TcpStream,
-    /// What has come and was not taken yet. Nothing is read too early, since the
-    /// client goes on once it is answered.
+    /// Bytes that were received but not taken yet. They never include bytes after the request,
+    /// since the client waits for the reply.
     unread: BytesMut,
 }
 
-impl Asked<'_> {
+impl Reader<'_> {
     async fn take(&mut self, count: usize) -> Option<BytesMut> {
         while self.unread.len() < count {
             if self.client.read_buf(&mut self.unread).await.ok()? == 0 {

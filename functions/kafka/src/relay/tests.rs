@@ -1,6 +1,5 @@
-//! What goes through the relay, what is taken out, and what is told.
+//! What the relay forwards, edits and records.
 
 mod editing;
-mod ending;
-
+mod half_closed;
 mod links;

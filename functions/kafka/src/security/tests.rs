@@ -1,4 +1,4 @@
-//! Which variables go together, and what is said where they do not.
+//! Valid combinations of variables, and the errors of invalid ones.
 
 use super::*;
 
@@ -18,7 +18,7 @@ const KEYS: [(&str, &str); 3] = [
 const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
 const CA: (&str, &str) = ("KAFKA_SSL_CA", include_str!("../../tests/data/ca.pem"));
 
-/// The settings of a protocol, a mechanism where it is not empty, and more variables.
+/// Reads settings with this protocol and mechanism, if not empty, and more variables.
 fn security(
     protocol: &str,
     mechanism: &str,
@@ -35,16 +35,20 @@ fn security(
     Security::from_variables(&Variables(&lookup), &["b-1:9092".to_owned()])
 }
 
-/// What the client is told: whether to use TLS, and how to authenticate.
+/// The client's configuration: whether to use TLS, and how to authenticate.
 async fn accepted(protocol: &str, mechanism: &str, more: &[(&str, &str)]) -> (bool, String) {
-    let security = security(protocol, mechanism, more).expect("settings that fit");
+    let security = security(protocol, mechanism, more).expect("valid settings");
     assert!(!format!("{security:?}").contains("hunter2"), "{security:?}");
-    let sasl = security.sasl().await.expect("credentials at hand");
+    let sasl = security.sasl().await.expect("credentials");
     let sasl = match sasl {
         None => String::new(),
-        Some(SaslConfig::Plain(who)) => format!("plain {} {}", who.username, who.password),
-        Some(SaslConfig::ScramSha256(who)) => format!("256 {} {}", who.username, who.password),
-        Some(SaslConfig::ScramSha512(who)) => format!("512 {} {}", who.username, who.password),
+        Some(SaslConfig::Plain(login)) => format!("plain {} {}", login.username, login.password),
+        Some(SaslConfig::ScramSha256(login)) => {
+            format!("256 {} {}", login.username, login.password)
+        }
+        Some(SaslConfig::ScramSha512(login)) => {
+            format!("512 {} {}", login.username, login.password)
+        }
         Some(SaslConfig::Oauthbearer(_)) => "oauthbearer".to_owned(),
     };
     (security.tls().is_some(), sasl)
@@ -90,8 +94,8 @@ async fn every_protocol_and_mechanism_reaches_the_client() {
     }
 }
 
-fn refused(protocol: &str, mechanism: &str, more: &[(&str, &str)]) -> String {
-    let error = security(protocol, mechanism, more).expect_err("settings that do not fit");
+fn error(protocol: &str, mechanism: &str, more: &[(&str, &str)]) -> String {
+    let error = security(protocol, mechanism, more).expect_err("invalid settings");
     assert!(
         !format!("{error:?} {error}").contains("hunter2"),
         "{error:?}"
@@ -100,11 +104,11 @@ fn refused(protocol: &str, mechanism: &str, more: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused_with_the_variables_name() {
+fn an_invalid_combination_is_an_error_that_names_the_variable() {
     let [user, password] = USER;
     let [id, key, token] = KEYS;
     for (protocol, mechanism, more, expected) in [
-        // Unknown words.
+        // Unknown values.
         (
             "TLS",
             "",
@@ -165,13 +169,13 @@ fn what_does_not_fit_together_is_refused_with_the_variables_name() {
             "SASL_SSL",
             "PLAIN",
             &[],
-            "KAFKA_SASL_USERNAME is not set, expected the user to authenticate, or KAFKA_SASL_SECRET_ARN instead",
+            "KAFKA_SASL_USERNAME is not set, expected a user name (or set KAFKA_SASL_SECRET_ARN instead)",
         ),
         (
             "SASL_SSL",
             "PLAIN",
             &[password],
-            "KAFKA_SASL_USERNAME is not set, expected the user to authenticate, or KAFKA_SASL_SECRET_ARN instead",
+            "KAFKA_SASL_USERNAME is not set, expected a user name (or set KAFKA_SASL_SECRET_ARN instead)",
         ),
         (
             "SASL_SSL",
@@ -179,7 +183,7 @@ fn what_does_not_fit_together_is_refused_with_the_variables_name() {
             &[user],
             "KAFKA_SASL_PASSWORD is not set, expected the password of KAFKA_SASL_USERNAME",
         ),
-        // A secret, and something beside it.
+        // A secret together with a user name or password, and invalid secrets.
         (
             "SASL_SSL",
             "PLAIN",
@@ -196,13 +200,13 @@ fn what_does_not_fit_together_is_refused_with_the_variables_name() {
             "SASL_SSL",
             "PLAIN",
             &[(ARN.0, "my-secret"), token],
-            r#"KAFKA_SASL_SECRET_ARN is no ARN of a secret, expected arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME"#,
+            r#"KAFKA_SASL_SECRET_ARN is not the ARN of a secret, expected arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME"#,
         ),
         (
             "SASL_SSL",
             "PLAIN",
             &[ARN],
-            "AWS_SESSION_TOKEN is not set, expected what Lambda sets, since KAFKA_SASL_SECRET_ARN is",
+            "AWS_SESSION_TOKEN is not set, expected Lambda's session token (needed because KAFKA_SASL_SECRET_ARN is set)",
         ),
         // IAM.
         (
@@ -227,13 +231,13 @@ fn what_does_not_fit_together_is_refused_with_the_variables_name() {
             "SASL_SSL",
             "AWS_MSK_IAM",
             &KEYS,
-            "AWS_REGION is not set, expected the cluster's region, which KAFKA_BROKERS does not name",
+            "AWS_REGION is not set, expected the cluster's region (needed because it cannot be derived from KAFKA_BROKERS)",
         ),
         (
             "SASL_SSL",
             "AWS_MSK_IAM",
             &[("AWS_REGION", "x/y")],
-            r#"AWS_REGION is "x/y", expected the cluster's region, which KAFKA_BROKERS does not name"#,
+            r#"AWS_REGION is "x/y", expected the cluster's region (needed because it cannot be derived from KAFKA_BROKERS)"#,
         ),
         (
             "SASL_SSL",
@@ -253,7 +257,7 @@ fn what_does_not_fit_together_is_refused_with_the_variables_name() {
             &[REGION, id],
             "AWS_SECRET_ACCESS_KEY is not set, expected the key of AWS_ACCESS_KEY_ID",
         ),
-        // An authority that is of no use.
+        // Certificate authorities without TLS, and unreadable ones.
         (
             "",
             "",
@@ -270,15 +274,15 @@ fn what_does_not_fit_together_is_refused_with_the_variables_name() {
             "SSL",
             "",
             &[("KAFKA_SSL_CA", "/nowhere")],
-            r#"KAFKA_SSL_CA is "/nowhere", which cannot be read (No such file or directory (os error 2)), expected certificates in PEM, or the path of a file with them"#,
+            r#"KAFKA_SSL_CA is "/nowhere", which cannot be read (No such file or directory (os error 2)), expected PEM certificates or the path of a PEM file"#,
         ),
     ] {
-        assert_eq!(refused(protocol, mechanism, more), expected);
+        assert_eq!(error(protocol, mechanism, more), expected);
     }
 }
 
 #[test]
-fn only_a_secret_needs_an_invocation() {
+fn only_a_secret_is_fetched_during_invocations_only() {
     let keys = [&KEYS[..], &[REGION]].concat();
     let check = |mechanism: &str, more: &[_]| {
         security("SASL_SSL", mechanism, more)
@@ -292,14 +296,14 @@ fn only_a_secret_needs_an_invocation() {
 }
 
 #[tokio::test]
-async fn forgetting_is_harmless_where_there_is_no_secret() {
+async fn forget_keeps_credentials_from_the_environment() {
     let security = security("SASL_SSL", "PLAIN", &USER).unwrap();
     security.forget();
     assert!(security.sasl().await.is_ok_and(|sasl| sasl.is_some()));
 }
 
 #[test]
-fn what_helps_after_a_refusal_depends_on_where_the_credentials_are_from() {
+fn the_remedy_depends_on_the_source_of_the_credentials() {
     let keys = [&KEYS[..], &[REGION]].concat();
     let check =
         |mechanism: &str, more: &[_]| security("SASL_SSL", mechanism, more).unwrap().remedy();

@@ -1,4 +1,4 @@
-//! The clock of the connection pool.
+//! A timer for the connection pool.
 
 use std::{
     pin::Pin,
@@ -8,10 +8,10 @@ use std::{
 use hyper::rt::{Sleep, Timer};
 use hyper_util::rt::TokioTimer;
 
-/// Tokio's timer, with a clock that also counts the time a function is frozen.
+/// Tokio's timer with a clock that includes the time during which the function is frozen.
 ///
-/// The monotonic clock may stand still while Lambda freezes a function, and the
-/// wall clock may be set back. This one follows whichever has gone further.
+/// The monotonic clock may stop while Lambda freezes a function, and the wall clock may be set
+/// back. This clock follows the one that has advanced further.
 #[derive(Debug, Clone)]
 pub(super) struct PoolTimer {
     timer: TokioTimer,

@@ -1,4 +1,4 @@
-//! Requests over TLS.
+//! Requests over TLS, and the connection pool.
 
 use std::{
     net::Ipv4Addr,
@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-/// A server that answers one request, and the certificate that it shows.
+/// A TLS server that responds to one request. Returns its URL and its certificate.
 async fn server(tasks: &mut JoinSet<Option<String>>) -> (String, CertificateDer<'static>) {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
@@ -43,8 +43,8 @@ async fn server(tasks: &mut JoinSet<Option<String>>) -> (String, CertificateDer<
         let mut stream = acceptor.accept(stream).await.ok()?;
         let mut head = [0; 1024];
         let length = stream.read(&mut head).await.ok()?;
-        let answer = b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
-        stream.write_all(answer).await.ok()?;
+        let response = b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(response).await.ok()?;
         Some(String::from_utf8_lossy(&head[..length]).into_owned())
     });
     (url, cert.der().clone())
@@ -55,7 +55,7 @@ fn request(url: &str) -> HttpRequest {
 }
 
 #[tokio::test]
-async fn a_server_with_a_trusted_certificate_is_asked() {
+async fn a_request_is_sent_to_a_server_with_a_trusted_certificate() {
     let mut tasks = JoinSet::new();
     let (url, certificate) = server(&mut tasks).await;
     let mut roots = RootCertStore::empty();
@@ -67,8 +67,8 @@ async fn a_server_with_a_trusted_certificate_is_asked() {
         .expect("a response");
 
     assert_eq!(response.status().as_u16(), 410);
-    let asked = tasks.join_next().await.expect("a server").expect("an end");
-    assert!(asked.is_some_and(|head| head.starts_with("GET /dev HTTP/1.1\r\n")));
+    let head = tasks.join_next().await.expect("a server").expect("an end");
+    assert!(head.is_some_and(|head| head.starts_with("GET /dev HTTP/1.1\r\n")));
 }
 
 #[tokio::test]
@@ -82,10 +82,13 @@ async fn a_body_that_is_not_in_memory_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_server_with_any_other_certificate_is_not() {
+async fn no_request_is_sent_to_a_server_with_an_untrusted_certificate() {
     let mut tasks = JoinSet::new();
     let (url, _) = server(&mut tasks).await;
-    let error = Http::new().send(request(&url)).await.expect_err("no trust");
+    let error = Http::new()
+        .send(request(&url))
+        .await
+        .expect_err("not trusted");
     assert!(error.is_io(), "{error:?}");
     assert_eq!(
         tasks.join_next().await.expect("a server").expect("an end"),
@@ -93,44 +96,44 @@ async fn a_server_with_any_other_certificate_is_not() {
     );
 }
 
-/// A server that answers every request, and counts its connections.
-async fn counting(connections: Arc<AtomicUsize>, listener: TcpListener) {
+/// Responds to every request, and counts connections.
+async fn serve_counting(connections: Arc<AtomicUsize>, listener: TcpListener) {
     let mut tasks = JoinSet::new();
     while let Ok((mut stream, _)) = listener.accept().await {
         connections.fetch_add(1, Ordering::Relaxed);
         tasks.spawn(async move {
             let mut head = [0; 1024];
             while stream.read(&mut head).await.is_ok_and(|length| length > 0) {
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-                stream.write_all(answer).await.expect("a client");
+                let response = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(response).await.expect("a client");
             }
         });
     }
 }
 
-/// How many seconds the wall clock has gone on while the other one stood still.
-static FROZEN: AtomicU64 = AtomicU64::new(0);
+/// How many seconds the wall clock has advanced while the monotonic clock was stopped.
+static FROZEN_SECONDS: AtomicU64 = AtomicU64::new(0);
 
 fn wall() -> SystemTime {
-    SystemTime::now() + Duration::from_secs(FROZEN.load(Ordering::Relaxed))
+    SystemTime::now() + Duration::from_secs(FROZEN_SECONDS.load(Ordering::Relaxed))
 }
 
 #[tokio::test]
-async fn a_connection_that_was_idle_while_the_function_was_frozen_is_not_used_again() {
+async fn a_connection_that_was_idle_while_the_function_was_frozen_is_not_reused() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("a port");
     let url = format!("http://{}/dev", listener.local_addr().expect("a port"));
     let connections = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
-    tasks.spawn(counting(Arc::clone(&connections), listener));
+    tasks.spawn(serve_counting(Arc::clone(&connections), listener));
     let http = Http::build(RootCertStore::empty(), PoolTimer::new(wall));
 
     for (frozen, expected) in [(0, 1), (29, 1), (31, 1), (62, 2)] {
-        FROZEN.store(frozen, Ordering::Relaxed);
+        FROZEN_SECONDS.store(frozen, Ordering::Relaxed);
         let sent = http.clone().send(request(&url)).await;
         assert_eq!(sent.expect("a response").status().as_u16(), 200);
-        // The connection is put back by a task of its own.
+        // A separate task returns the connection to the pool.
         tokio::task::yield_now().await;
         assert_eq!(connections.load(Ordering::Relaxed), expected, "{frozen} s");
     }

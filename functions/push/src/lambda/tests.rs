@@ -1,4 +1,4 @@
-//! What an invocation does before and after its deadline.
+//! Invocations before and after their deadline.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -8,25 +8,25 @@ use std::{
 use serde_json::json;
 
 use super::*;
-use crate::{address::ConnectionId, batch::Action, connections::Refusal};
+use crate::{address::ConnectionId, batch::Action, connections::PostError};
 
-/// Connections that take everything and count it.
+/// Connections that accept every post and count them.
 #[derive(Debug, Default)]
 struct Counting(AtomicUsize);
 
 impl Connections for &Counting {
-    async fn act(&self, _connection: &ConnectionId, _action: &Action) -> Result<(), Refusal> {
+    async fn act(&self, _connection: &ConnectionId, _action: &Action) -> Result<(), PostError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }
 
-/// Two partitions with one record each, offsets 7 and 8.
+/// Two partitions with one record each, at offsets 7 and 8.
 const EVENT: &str = r#"{"records":{
     "t-0":[{"offset":7,"key":"YT0=","value":"aGk="}],
     "t-1":[{"offset":8,"key":"Yj0=","value":"aGk="}]}}"#;
 
-/// The posts of an invocation with this deadline, and the offsets it reports.
+/// The number of posts of an invocation with this deadline, and the offsets that it reports.
 async fn check(deadline: SystemTime) -> (usize, Vec<i64>) {
     let since_1970 = deadline.duration_since(UNIX_EPOCH).expect("a deadline");
     let mut context = Context::default();
@@ -35,7 +35,7 @@ async fn check(deadline: SystemTime) -> (usize, Vec<i64>) {
 
     let connections = Counting::default();
     let handler = Handler::new(&connections, Log::new(Format::Text, |_| {}));
-    let response = answer(&handler, LambdaEvent::new(event, context)).await;
+    let response = handle(&handler, LambdaEvent::new(event, context)).await;
 
     let response = json!(response.expect("a response"));
     let failures = response["batchItemFailures"].as_array().expect("a list");
@@ -59,6 +59,6 @@ async fn nothing_is_posted_after_the_deadline_and_all_records_are_reported() {
 }
 
 #[tokio::test]
-async fn an_emulators_deadline_in_1970_does_not_count() {
+async fn an_emulators_deadline_in_1970_is_ignored() {
     assert_eq!(check(UNIX_EPOCH).await, (2, vec![]));
 }

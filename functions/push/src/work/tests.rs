@@ -1,19 +1,21 @@
-//! Order, retries and what is left, for any batch and any answers.
+//! Ordering, retries and failures, for arbitrary batches and results.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
 use crate::{batch::Partition, poison::Poison};
 
-/// A record's order is made of a text: connections, each a letter, or `!` for poison.
+/// A record for the connections in `to`, each a letter. `!` makes it poison.
 fn record(offset: i64, to: &str) -> Record {
     let connections = to.chars().map(|id| ConnectionId::parse(&id.to_string()));
-    let order = match to {
-        "!" => Err(Poison::NoAddress),
-        _ => Ok(Order {
+    let command = match to {
+        "!" => Err(Poison::NoRecipient),
+        _ => Ok(Command {
             to: connections.map(|id| id.expect("a letter")).collect(),
             action: Action::Post(offset.to_string().into()),
         }),
@@ -21,11 +23,11 @@ fn record(offset: i64, to: &str) -> Record {
     Record {
         offset,
         timestamp: 0,
-        order,
+        command,
     }
 }
 
-/// Partitions `p0`, `p1` …, with offsets that begin at 10.
+/// A batch of partitions `p0`, `p1` …, with offsets from 10.
 fn batch(partitions: &[Vec<&str>]) -> Batch {
     let partition = |(index, records): (usize, &Vec<&str>)| Partition {
         name: format!("p{index}"),
@@ -43,11 +45,12 @@ fn work(batch: &Batch) -> Work<'_> {
     Work::new(batch, |_, _, _| false)
 }
 
-fn answer(status: u16) -> Result<(), Refusal> {
+/// The result with this status; 0 is no response.
+fn result(status: u16) -> Result<(), PostError> {
     match status {
         200 => Ok(()),
-        0 => Err(Refusal::new(None)),
-        status => Err(Refusal::new(Some(status))),
+        0 => Err(PostError::new(None)),
+        status => Err(PostError::new(Some(status))),
     }
 }
 
@@ -61,15 +64,16 @@ fn message<'a>(post: &Post<'a>) -> (&'a str, &'a str) {
     }
 }
 
-/// Where partitions have to go on after these answers, one post at a time, each
-/// given at once: `p0:12 p1:10`.
-fn check(partitions: &[Vec<&str>], answers: &[u16]) -> String {
+/// The partitions and offsets of the failures, such as `p0:12 p1:10`.
+///
+/// Makes one post at a time, each with the next of these statuses.
+fn check(partitions: &[Vec<&str>], statuses: &[u16]) -> String {
     let batch = batch(partitions);
     let mut work = work(&batch);
     let now = Instant::now();
-    for status in answers {
-        let post = work.next(now).expect("something to do");
-        work.settle(post, answer(*status), now, 0.0);
+    for status in statuses {
+        let post = work.next(now).expect("a post");
+        work.settle(post, result(*status), now, 0.0);
     }
     let failures: Vec<String> = work
         .report()
@@ -81,7 +85,7 @@ fn check(partitions: &[Vec<&str>], answers: &[u16]) -> String {
 }
 
 #[test]
-fn what_is_delivered_gone_or_hopeless_is_done() {
+fn delivered_gone_and_rejected_posts_are_done() {
     assert_eq!(
         check(&[vec!["a", "b", "c", "d"]], &[200, 410, 413, 400]),
         ""
@@ -90,7 +94,7 @@ fn what_is_delivered_gone_or_hopeless_is_done() {
 }
 
 #[test]
-fn the_lowest_record_that_is_left_is_reported_for_each_partition() {
+fn the_first_failed_record_of_each_partition_is_reported() {
     assert_eq!(check(&[vec!["a", "b", "c"]], &[200, 403, 403]), "p0:11");
     assert_eq!(
         check(&[vec!["a", "b"], vec!["a"]], &[200, 403, 403]),
@@ -100,7 +104,7 @@ fn the_lowest_record_that_is_left_is_reported_for_each_partition() {
 }
 
 #[test]
-fn what_was_never_tried_is_reported() {
+fn a_record_that_was_never_posted_is_reported() {
     assert_eq!(check(&[vec!["a"], vec!["!", "b"]], &[]), "p0:10 p1:11");
 }
 
@@ -112,7 +116,7 @@ fn a_record_is_done_once_all_its_connections_are() {
 }
 
 #[test]
-fn nothing_overtakes_a_record_that_failed() {
+fn no_record_overtakes_one_that_failed() {
     let batch = batch(&[vec!["a", "a", "b"]]);
     let mut work = work(&batch);
     let now = Instant::now();
@@ -121,24 +125,24 @@ fn nothing_overtakes_a_record_that_failed() {
     assert_eq!(message(&work.next(now).expect("b")), ("b", "12"));
     assert!(
         work.next(now).is_none(),
-        "the second goes out before the first"
+        "the second record is posted before the first is done"
     );
 
-    work.settle(first, answer(403), now, 0.0);
+    work.settle(first, result(403), now, 0.0);
 
     assert!(work.next(now + Duration::from_secs(3600)).is_none());
 }
 
 #[test]
-fn what_may_succeed_later_rests_longer_each_time() {
+fn the_backoff_grows_with_each_retry_and_resets_after_a_success() {
     let batch = batch(&[vec!["a", "a"]]);
     let mut work = work(&batch);
     let mut now = Instant::now();
     for millis in [50, 100, 200] {
         let post = work.next(now).expect("the first");
         assert_eq!(message(&post), ("a", "10"));
-        work.settle(post, answer(429), now, 1.0);
-        assert_eq!(work.rested(), Some(now + Duration::from_millis(millis)));
+        work.settle(post, result(429), now, 1.0);
+        assert_eq!(work.retry_at(), Some(now + Duration::from_millis(millis)));
         assert!(work.next(now).is_none());
         now += Duration::from_millis(millis);
     }
@@ -146,15 +150,15 @@ fn what_may_succeed_later_rests_longer_each_time() {
     work.settle(post, Ok(()), now, 1.0);
     let post = work.next(now).expect("the second");
     assert_eq!(message(&post), ("a", "11"));
-    work.settle(post, answer(0), now, 1.0);
-    // A post that succeeds is the end of a row of failures.
-    assert_eq!(work.rested(), Some(now + Duration::from_millis(50)));
+    work.settle(post, result(0), now, 1.0);
+    // The success in between has reset the backoff.
+    assert_eq!(work.retry_at(), Some(now + Duration::from_millis(50)));
     let counts = work.report().counts;
     assert_eq!((counts.delivered, counts.retried), (1, 4));
 }
 
 #[test]
-fn what_was_delivered_before_is_not_delivered_again() {
+fn a_record_that_was_already_delivered_is_not_posted_again() {
     let batch = batch(&[vec!["ab", "a"]]);
     let mut work = Work::new(&batch, |partition, record, id| {
         (partition, record.offset, id.as_str()) == ("p0", 10, "a")
@@ -167,13 +171,13 @@ fn what_was_delivered_before_is_not_delivered_again() {
 }
 
 #[test]
-fn everything_is_counted() {
+fn each_outcome_is_counted() {
     let batch = batch(&[vec!["!", "a", "b", "c", "d", "e", "ef"]]);
     let mut work = work(&batch);
     let now = Instant::now();
     for status in [200, 410, 413, 400, 403] {
-        let post = work.next(now).expect("something to do");
-        work.settle(post, answer(status), now, 0.0);
+        let post = work.next(now).expect("a post");
+        work.settle(post, result(status), now, 0.0);
     }
     let report = work.report();
     let rejected: Vec<i64> = report.rejections.iter().map(|it| it.offset).collect();
@@ -187,26 +191,25 @@ fn everything_is_counted() {
             ("rejected", 1),
             ("retried", 0),
             ("repeated", 0),
-            // The one that was refused, the one behind it, and the one that was not tried.
+            // The post with status 403, the one after it in its lane, and the one never made.
             ("failed", 3),
             ("poison", 1)
         ]
     );
 }
 
-/// One step of a world that answers in any order: take a post where there is
-/// one, then answer one of those under way.
+/// One step of a run in which posts end in any order: starts posts, then ends one in flight.
 #[derive(Debug, Clone)]
 struct Step {
-    takes: usize,
+    starts: usize,
     which: prop::sample::Index,
     status: u16,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let status = select(vec![200, 200, 200, 410, 400, 413, 429, 500, 0, 403]);
-    (0..4_usize, any::<prop::sample::Index>(), status).prop_map(|(takes, which, status)| Step {
-        takes,
+    (0..4_usize, any::<prop::sample::Index>(), status).prop_map(|(starts, which, status)| Step {
+        starts,
         which,
         status,
     })
@@ -219,33 +222,33 @@ fn partitions() -> impl Strategy<Value = Vec<Vec<&'static str>>> {
 
 proptest! {
     #[test]
-    fn for_any_answers_order_is_kept_and_nothing_is_lost(
+    fn for_any_results_the_order_is_kept_and_no_record_is_lost(
         partitions in partitions(),
         steps in vec(step(), 0..60),
     ) {
         let batch = batch(&partitions);
         let mut work = work(&batch);
         let mut now = Instant::now();
-        let mut under_way: Vec<Post<'_>> = Vec::new();
+        let mut in_flight: Vec<Post<'_>> = Vec::new();
         let mut finished: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
-        for Step { takes, which, status } in steps {
-            for _ in 0..takes {
-                under_way.extend(work.next(now));
+        for Step { starts, which, status } in steps {
+            for _ in 0..starts {
+                in_flight.extend(work.next(now));
             }
             now += Duration::from_secs(1);
-            let lanes: BTreeSet<usize> = under_way.iter().map(|post| post.lane).collect();
-            prop_assert_eq!(lanes.len(), under_way.len(), "two posts of one lane");
-            if under_way.is_empty() {
+            let lanes: BTreeSet<usize> = in_flight.iter().map(|post| post.lane).collect();
+            prop_assert_eq!(lanes.len(), in_flight.len(), "two posts of one lane");
+            if in_flight.is_empty() {
                 continue;
             }
-            let post = under_way.swap_remove(which.index(under_way.len()));
+            let post = in_flight.swap_remove(which.index(in_flight.len()));
             let offset: i64 = message(&post).1.parse().expect("an offset");
-            if let Verdict::Done(_) = Verdict::of(answer(status).map_or_else(|it| it.status, |()| Some(200))) {
+            if let Verdict::Done(_) = Verdict::of(result(status).map_or_else(|it| it.status, |()| Some(200))) {
                 finished.entry(post.lane).or_default().push(offset);
             }
-            work.settle(post, answer(status), now, 0.5);
+            work.settle(post, result(status), now, 0.5);
         }
-        drop(under_way);
+        drop(in_flight);
 
         let lanes: Vec<(usize, String)> = work
             .lanes
@@ -259,7 +262,7 @@ proptest! {
             for offset in offsets {
                 done.insert((*partition, *offset, connection.clone()));
             }
-            // Each lane's records are finished in order, and none is left out.
+            // Each lane finishes its records in order, without gaps.
             let expected: Vec<i64> = (10..)
                 .zip(&partitions[*partition])
                 .filter(|(_, to)| to.contains(connection.as_str()))
@@ -268,7 +271,7 @@ proptest! {
                 .collect();
             prop_assert_eq!(offsets, &expected);
         }
-        // The first record of a partition that is left for any of its connections.
+        // Each partition reports its first record that is unfinished for any connection.
         for (index, records) in partitions.iter().enumerate() {
             let is_left = |offset: i64, to: &str| {
                 to != "!" && to.chars().any(|id| !done.contains(&(index, offset, id.to_string())))

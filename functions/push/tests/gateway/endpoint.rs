@@ -1,4 +1,4 @@
-//! A small `@connections` endpoint, which goes by the connection's id.
+//! A small `@connections` endpoint whose responses depend on the connection's id.
 
 use std::{
     convert::Infallible,
@@ -13,14 +13,14 @@ use hyper::{Response, body::Frame, header::HeaderValue, server::conn::http1, ser
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinSet};
 
-/// It listens until it is dropped.
+/// The endpoint. Dropping it stops the server.
 pub(crate) struct Endpoint {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<Request>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     _server: JoinSet<()>,
 }
 
-/// A request, and how it was answered.
+/// A received request, and whether its message was delivered.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -43,12 +43,12 @@ impl Endpoint {
             .await
             .expect("a port");
         let address = listener.local_addr().expect("an address");
-        let seen = Arc::default();
+        let requests = Arc::default();
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, Arc::clone(&seen)));
+        server.spawn(serve(listener, Arc::clone(&requests)));
         Self {
             address,
-            seen,
+            requests,
             _server: server,
         }
     }
@@ -59,10 +59,10 @@ impl Endpoint {
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.seen.lock().expect("requests").clone()
+        self.requests.lock().expect("not poisoned").clone()
     }
 
-    /// The messages that were taken on this path, in order.
+    /// The messages that were delivered on this path, in order.
     pub(crate) fn delivered(&self, path: &str) -> Vec<String> {
         let requests = self.requests();
         let delivered = requests.iter().filter(|it| it.delivered && it.path == path);
@@ -72,15 +72,15 @@ impl Endpoint {
     }
 }
 
-async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<Request>>>) {
+async fn serve(listener: TcpListener, requests: Arc<Mutex<Vec<Request>>>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
-        let seen = Arc::clone(&seen);
+        let requests = Arc::clone(&requests);
         connections.spawn(async move {
-            let service = service_fn(|request| answer(request, &seen));
+            let service = service_fn(|request| respond(request, &requests));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // A connection that breaks off is one that a test has broken off.
+            // Some tests close the connection, so an error is expected.
             drop(connection.await);
         });
     }
@@ -88,44 +88,44 @@ async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<Request>>>) {
 
 type Body = BoxBody<Bytes, Infallible>;
 
-/// What an id is answered: for `limit=` and `drops=` the first two times only.
-async fn answer(
+/// Responds by the connection's id. `limit=` and `drops=` fail for the first two requests only.
+async fn respond(
     request: hyper::Request<hyper::body::Incoming>,
-    seen: &Mutex<Vec<Request>>,
+    requests: &Mutex<Vec<Request>>,
 ) -> Result<Response<Body>, &'static str> {
     let request = read(request).await;
     let path = request.path.clone();
     let id = path
         .strip_prefix("/dev/@connections/")
         .expect("a connection");
-    let earlier = seen
+    let earlier = requests
         .lock()
-        .expect("requests")
+        .expect("not poisoned")
         .iter()
         .filter(|it| it.path == path)
         .count();
-    let answered = match id {
+    let result = match id {
         "gone%3D" => Ok((410, "")),
         "limit%3D" if earlier < 2 => Ok((429, "")),
         "error%3D" => Ok((500, "")),
         "large%3D" => Ok((413, r#"{"message":"too large"}"#)),
         "bad%3D" => Ok((400, r#"{"message":"Invalid connectionId: bad="}"#)),
         "denied%3D" => Ok((403, r#"{"message":"Forbidden"}"#)),
-        "drop%3D" => Err("the connection breaks off"),
-        "drops%3D" if earlier < 2 => Err("the connection breaks off"),
+        "drop%3D" => Err("the connection is dropped"),
+        "drops%3D" if earlier < 2 => Err("the connection is dropped"),
         _ if request.method == "DELETE" => Ok((204, "")),
         _ => Ok((200, "")),
     };
-    let delivered = matches!(answered, Ok((200 | 204, _)));
-    let is_hanging = id == "hang%3D";
-    seen.lock().expect("requests").push(Request {
-        delivered: delivered && !is_hanging,
+    let delivered = matches!(result, Ok((200 | 204, _)));
+    let hangs = id == "hang%3D";
+    requests.lock().expect("not poisoned").push(Request {
+        delivered: delivered && !hangs,
         ..request
     });
-    if is_hanging {
+    if hangs {
         std::future::pending::<()>().await;
     }
-    let (status, body) = answered?;
+    let (status, body) = result?;
     let body = match id {
         "endless%3D" => endless(),
         _ => Full::from(body).boxed(),
@@ -139,7 +139,7 @@ async fn answer(
     Ok(response)
 }
 
-/// By this the SDK tells errors apart, and finds their messages.
+/// The value of `x-amzn-errortype`, which the SDK needs to identify an error and find its message.
 fn error_type(status: u16) -> Option<&'static str> {
     match status {
         400 => Some("BadRequestException"),
@@ -151,7 +151,7 @@ fn error_type(status: u16) -> Option<&'static str> {
     }
 }
 
-/// A body without an end.
+/// A body that never ends.
 fn endless() -> Body {
     let frames = stream::repeat_with(|| Ok(Frame::data(Bytes::from_static(&[b' '; 1024]))));
     StreamBody::new(frames).boxed()

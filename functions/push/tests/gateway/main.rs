@@ -1,4 +1,4 @@
-//! The SDK against an `@connections` endpoint, over real sockets.
+//! The SDK client against an `@connections` endpoint, over real sockets.
 
 mod endpoint;
 mod signature;
@@ -15,7 +15,7 @@ use sluice_push::{
     address::ConnectionId,
     batch::Action,
     config::Config,
-    connections::{Connections, Refusal},
+    connections::{Connections, PostError},
     handler::{Handler, Invocation},
     sdk::Stage,
 };
@@ -25,7 +25,7 @@ use self::{
     signature::assert_signed,
 };
 
-/// A stage at this URL, with Lambda's variables and these besides.
+/// A stage at this URL, configured with Lambda's variables and these.
 fn stage(url: &str, more: &[(&str, &str)]) -> Stage {
     let lambda = [
         ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
@@ -52,29 +52,29 @@ fn message(text: &'static str) -> Action {
     Action::Post(text.into())
 }
 
-/// What came of one post to a connection.
-async fn check(id: &str, action: &Action) -> (Result<(), Refusal>, Vec<Request>) {
+/// The result of one action on a connection, and the requests that the endpoint received.
+async fn check(id: &str, action: &Action) -> (Result<(), PostError>, Vec<Request>) {
     let endpoint = Endpoint::start().await;
     let id = ConnectionId::parse(id).expect("an id");
-    let answer = stage(&endpoint.url(), KEYS).act(&id, action).await;
-    (answer, endpoint.requests())
+    let result = stage(&endpoint.url(), KEYS).act(&id, action).await;
+    (result, endpoint.requests())
 }
 
-/// The status of a refusal and its reason.
-async fn refused(id: &str) -> (Option<u16>, String) {
-    let (answer, requests) = check(id, &message("hi")).await;
-    assert_eq!(requests.len(), 1, "the SDK tries again by itself");
-    let refusal = answer.expect_err("a refusal");
-    let cause = refusal.cause.map(|cause| cause.to_string());
-    (refusal.status, cause.unwrap_or_default())
+/// The status and the cause of the error for a post to this connection.
+async fn error(id: &str) -> (Option<u16>, String) {
+    let (result, requests) = check(id, &message("hi")).await;
+    assert_eq!(requests.len(), 1, "the SDK must not retry");
+    let error = result.expect_err("an error");
+    let cause = error.cause.map(|cause| cause.to_string());
+    (error.status, cause.unwrap_or_default())
 }
 
 #[tokio::test]
-async fn a_message_is_posted_byte_for_byte_and_signed() {
+async fn a_message_is_posted_unchanged_and_signed() {
     let bytes: Vec<u8> = (0..=255).collect();
     let action = Action::Post(bytes.clone().into());
-    let (answer, requests) = check("bdh_3cVkoAMCF-Q=", &action).await;
-    answer.expect("a success");
+    let (result, requests) = check("bdh_3cVkoAMCF-Q=", &action).await;
+    result.expect("a success");
     let [request] = &requests[..] else {
         panic!("not one request: {requests:?}");
     };
@@ -93,20 +93,20 @@ async fn a_message_is_posted_byte_for_byte_and_signed() {
 
 #[tokio::test]
 async fn a_connection_is_closed() {
-    let (answer, requests) = check("a=", &Action::Close).await;
-    answer.expect("a success");
+    let (result, requests) = check("a=", &Action::Close).await;
+    result.expect("a success");
     assert_eq!(
         (&*requests[0].method, &*requests[0].path),
         ("DELETE", "/dev/@connections/a%3D")
     );
-    let (answer, _) = check("gone=", &Action::Close).await;
-    assert_eq!(answer.expect_err("a refusal").status, Some(410));
+    let (result, _) = check("gone=", &Action::Close).await;
+    assert_eq!(result.expect_err("an error").status, Some(410));
 }
 
 #[tokio::test]
 async fn an_empty_message_is_posted() {
-    let (answer, requests) = check("a=", &message("")).await;
-    answer.expect("a success");
+    let (result, requests) = check("a=", &message("")).await;
+    result.expect("a success");
     assert_eq!(
         (&*requests[0].method, &*requests[0].body),
         ("POST", &b""[..])
@@ -114,39 +114,36 @@ async fn an_empty_message_is_posted() {
 }
 
 #[tokio::test]
-async fn every_refusal_has_its_status_and_what_the_gateway_says() {
-    assert_eq!(refused("gone=").await.0, Some(410));
-    assert_eq!(refused("limit=").await.0, Some(429));
-    assert_eq!(refused("error=").await.0, Some(500));
-    assert_eq!(refused("large=").await.0, Some(413));
+async fn an_error_has_the_gateways_status_and_message() {
+    assert_eq!(error("gone=").await.0, Some(410));
+    assert_eq!(error("limit=").await.0, Some(429));
+    assert_eq!(error("error=").await.0, Some(500));
+    assert_eq!(error("large=").await.0, Some(413));
     assert_eq!(
-        refused("bad=").await,
+        error("bad=").await,
         (Some(400), "Invalid connectionId: bad=".to_owned())
     );
-    assert_eq!(
-        refused("denied=").await,
-        (Some(403), "Forbidden".to_owned())
-    );
+    assert_eq!(error("denied=").await, (Some(403), "Forbidden".to_owned()));
 }
 
 #[tokio::test]
-async fn what_breaks_off_or_is_endless_is_no_answer() {
-    assert_eq!(refused("drop=").await.0, None);
-    assert_eq!(refused("endless=").await.0, None);
+async fn a_dropped_connection_and_an_endless_body_count_as_no_response() {
+    assert_eq!(error("drop=").await.0, None);
+    assert_eq!(error("endless=").await.0, None);
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_refused_connection_counts_as_no_response() {
     let endpoint = Endpoint::start().await;
     let url = endpoint.url();
     drop(endpoint);
     let id = ConnectionId::parse("a=").expect("an id");
-    let answer = stage(&url, KEYS).act(&id, &message("hi")).await;
-    assert_eq!(answer.expect_err("a refusal").status, None);
+    let result = stage(&url, KEYS).act(&id, &message("hi")).await;
+    assert_eq!(result.expect_err("an error").status, None);
 }
 
 #[tokio::test]
-async fn on_managed_instances_the_endpoints_credentials_sign() {
+async fn on_managed_instances_requests_are_signed_with_the_container_credentials() {
     let credentials = Fake::answering([Answer::ok(
         r#"{"AccessKeyId":"CONTAINER","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}"#,
     )]);
@@ -170,7 +167,7 @@ async fn on_managed_instances_the_endpoints_credentials_sign() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_refused_are_asked_for_anew() {
+async fn credentials_are_fetched_again_after_status_403() {
     let document = |key: &str| {
         Answer::ok(&format!(
             r#"{{"AccessKeyId":"{key}","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}}"#
@@ -185,7 +182,7 @@ async fn credentials_that_are_refused_are_asked_for_anew() {
     );
     for id in ["a=", "denied=", "a=", "gone=", "a="] {
         let id = ConnectionId::parse(id).expect("an id");
-        // What comes of it is tested elsewhere.
+        // Other tests check the results.
         drop(stage.act(&id, &message("hi")).await);
     }
     let requests = endpoint.requests();
@@ -197,8 +194,9 @@ async fn credentials_that_are_refused_are_asked_for_anew() {
     assert_eq!(credentials.requests().len(), 2);
 }
 
-/// Hands records to a function, each an id and a message, and says where the
-/// one partition has to go on.
+/// Invokes the handler with records, each an id and a message, in one partition.
+///
+/// Returns the offset that it reports as failed, if any.
 async fn push(endpoint: &Endpoint, records: &[(&str, &str)], remaining: Duration) -> Value {
     let record = |(offset, (id, message)): (usize, &(&str, &str))| {
         json!({
@@ -218,7 +216,7 @@ async fn push(endpoint: &Endpoint, records: &[(&str, &str)], remaining: Duration
     response["batchItemFailures"][0]["itemIdentifier"]["offset"].clone()
 }
 
-/// More than any of this takes.
+/// Longer than any of these tests takes.
 const PLENTY: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -246,7 +244,7 @@ async fn each_connection_gets_its_messages_in_order() {
 }
 
 #[tokio::test]
-async fn connections_that_vanish_or_are_over_their_limit_lose_nobody_anything() {
+async fn gone_and_throttled_connections_cause_no_loss_for_others() {
     let endpoint = Endpoint::start().await;
     let records = [
         ("a", "1"),
@@ -264,7 +262,7 @@ async fn connections_that_vanish_or_are_over_their_limit_lose_nobody_anything() 
 }
 
 #[tokio::test]
-async fn a_connection_that_hangs_is_reported_before_lambda_ends_the_invocation() {
+async fn a_connection_that_hangs_is_reported_before_the_invocation_times_out() {
     let endpoint = Endpoint::start().await;
     let remaining = Duration::from_secs(1);
     let start = Instant::now();
@@ -276,13 +274,16 @@ async fn a_connection_that_hangs_is_reported_before_lambda_ends_the_invocation()
     .await;
     let taken = start.elapsed();
     assert_eq!(failed, json!(1));
-    assert!(taken >= Duration::from_millis(700), "given up too early");
-    assert!(taken < remaining, "Lambda has ended it by now");
+    assert!(
+        taken >= Duration::from_millis(700),
+        "the handler gave up too early"
+    );
+    assert!(taken < remaining, "the invocation would have timed out");
     assert_eq!(endpoint.delivered("/dev/@connections/a"), ["1", "2"]);
 }
 
 #[tokio::test]
-async fn a_role_without_the_right_is_reported_at_once() {
+async fn missing_permissions_are_reported_without_retries() {
     let endpoint = Endpoint::start().await;
     let failed = push(
         &endpoint,

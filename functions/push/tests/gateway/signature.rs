@@ -1,10 +1,10 @@
-//! Whether a request is signed rightly, as API Gateway checks it.
+//! Checks the signature of a request as API Gateway does.
 
 use sluice_sigv4::{Scope, canonical_request, sha256_hex, signature, string_to_sign};
 
 use crate::endpoint::Request;
 
-/// Asserts that a request is signed with this key, in the region of the tests.
+/// Asserts that a request is signed with this key for the tests' region.
 pub(crate) fn assert_signed(request: &Request, secret_access_key: &str) {
     let authorization = request.header("authorization");
     let (_, signed) = authorization

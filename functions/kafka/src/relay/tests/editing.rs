@@ -1,20 +1,19 @@
-//! What becomes of requests and answers on their way.
+//! How requests and responses are edited.
 
 use proptest::{collection::vec, prelude::*};
 
 use crate::relay::{
-    answer,
     frame::{FRAME_BYTES_MAX, FrameError, Frames},
     link::LinkState,
     metadata::PartitionCounts,
     request::{self, API_VERSIONS, METADATA, PRODUCE},
+    response,
     state::State,
 };
 
 const FETCH: i16 = 1;
 
-/// A request with an API, a version and a correlation id, or an answer without
-/// the first two; and how it goes on.
+/// A frame with the fields `head`, a correlation id and a body.
 fn frame(head: &[i16], correlation_id: i32, body: &[u8]) -> Vec<u8> {
     let mut frame: Vec<u8> = head.iter().flat_map(|field| field.to_be_bytes()).collect();
     frame.extend(correlation_id.to_be_bytes());
@@ -27,42 +26,44 @@ fn request(api: i16, version: i16, correlation_id: i32, body: &[u8]) -> Vec<u8> 
     frame(&[api, version], correlation_id, body)
 }
 
-fn answer(correlation_id: i32, body: &[u8]) -> Vec<u8> {
+fn response(correlation_id: i32, body: &[u8]) -> Vec<u8> {
     frame(&[], correlation_id, body)
 }
 
-/// What becomes of requests, and of answers to them, in pieces of these sizes;
-/// and whether the client is throttled by then.
+/// The edited requests and responses, and whether the client is throttled.
+///
+/// The bytes arrive in pieces of these sizes.
 fn check(
     requests: &[Vec<u8>],
-    answers: &[Vec<u8>],
+    responses: &[Vec<u8>],
     pieces: &[usize],
 ) -> Result<(Vec<u8>, Vec<u8>, bool), FrameError> {
     let state = State::default();
-    let (up, down) = edited(requests, answers, pieces, &state)?;
+    let (up, down) = edit_all(requests, responses, pieces, &state)?;
     Ok((up, down, state.throttled_until().is_some()))
 }
 
-fn edited(
+fn edit_all(
     requests: &[Vec<u8>],
-    answers: &[Vec<u8>],
+    responses: &[Vec<u8>],
     pieces: &[usize],
     state: &State,
 ) -> Result<(Vec<u8>, Vec<u8>), FrameError> {
     let link = LinkState::default();
-    let up = each(&requests.concat(), pieces, |frame| {
-        link.asked(request::edit(frame)?)
+    let up = edit_frames(&requests.concat(), pieces, |frame| {
+        link.request_sent(request::edit(frame)?)
     })?;
-    let down = each(&answers.concat(), pieces, |frame| {
-        let request = link.answered(answer::correlation_id(frame)?)?;
-        answer::edit(frame, request, state)
+    let down = edit_frames(&responses.concat(), pieces, |frame| {
+        let request = link.response_received(response::correlation_id(frame)?)?;
+        response::edit(frame, request, state)
     })?;
     Ok((up, down))
 }
 
-/// The frames of what comes in pieces of these sizes, over and over, or all in
-/// one where there are none; each after `edit`.
-fn each(
+/// Applies `edit` to each frame of bytes that arrive in pieces.
+///
+/// The sizes repeat. Without sizes, all bytes arrive in one piece.
+fn edit_frames(
     mut bytes: &[u8],
     sizes: &[usize],
     mut edit: impl FnMut(&mut [u8]) -> Result<(), FrameError>,
@@ -83,28 +84,28 @@ fn each(
     Ok(edited)
 }
 
-/// The answer to a produce request of that version, and whether it throttles.
+/// The edited response to a Produce request of this version, and whether it throttles.
 fn produced(version: i16, body: &[u8]) -> Result<(Vec<u8>, bool), FrameError> {
     let requests = [request(PRODUCE, version, 7, b"records")];
-    let (_, down, throttled) = check(&requests, &[answer(7, body)], &[])?;
+    let (_, down, throttled) = check(&requests, &[response(7, body)], &[])?;
     Ok((down, throttled))
 }
 
 #[test]
-fn a_throttle_time_is_taken_out_of_a_produce_answer_and_told() {
+fn the_throttle_time_of_a_produce_response_is_zeroed_and_recorded() {
     for version in 1..=8 {
         assert_eq!(
             produced(version, b"results\0\0\x01\x2c"),
-            Ok((answer(7, b"results\0\0\0\0"), true))
+            Ok((response(7, b"results\0\0\0\0"), true))
         );
     }
 }
 
 #[test]
-fn a_produce_answer_without_a_throttle_time_is_left_as_it_is() {
-    let unthrottled = answer(7, b"results\0\0\0\0");
+fn a_produce_response_that_does_not_throttle_is_unchanged() {
+    let unthrottled = response(7, b"results\0\0\0\0");
     assert_eq!(produced(7, b"results\0\0\0\0"), Ok((unthrottled, false)));
-    // What cannot be a time is none.
+    // A negative time is ignored.
     assert_eq!(
         produced(7, b"results\xff\xff\xff\xff").map(|(_, throttled)| throttled),
         Ok(false)
@@ -112,74 +113,74 @@ fn a_produce_answer_without_a_throttle_time_is_left_as_it_is() {
 }
 
 #[test]
-fn a_produce_answer_that_ends_otherwise_is_not_touched_but_refused() {
+fn a_produce_response_of_an_unsupported_version_is_an_error() {
     for version in [0, 9, 10] {
-        let refused = FrameError::Version {
+        let error = FrameError::Version {
             api: PRODUCE,
             version,
-            understood: 1..=8,
+            supported: 1..=8,
         };
-        assert_eq!(produced(version, b"results\0\0\0\0"), Err(refused));
+        assert_eq!(produced(version, b"results\0\0\0\0"), Err(error));
     }
 }
 
-/// The answer to a request about topics of that version, and whether it throttles.
+/// The edited response to a Metadata request of this version, and whether it throttles.
 fn described(version: i16, body: &[u8]) -> (Vec<u8>, bool) {
     let requests = [request(METADATA, version, 7, b"topics?")];
-    let (_, down, throttled) = check(&requests, &[answer(7, body)], &[]).unwrap();
+    let (_, down, throttled) = check(&requests, &[response(7, body)], &[]).unwrap();
     (down, throttled)
 }
 
 #[test]
-fn a_throttle_time_is_taken_out_of_an_answer_about_topics_and_told() {
+fn the_throttle_time_of_a_metadata_response_is_zeroed_and_recorded() {
     let body = b"\0\0\x01\x2ctopics";
     for version in 3..=8 {
         assert_eq!(
             described(version, body),
-            (answer(7, b"\0\0\0\0topics"), true)
+            (response(7, b"\0\0\0\0topics"), true)
         );
     }
     for version in [0, 2, 9] {
-        assert_eq!(described(version, body), (answer(7, body), false));
+        assert_eq!(described(version, body), (response(7, body), false));
     }
     let unthrottled = b"\0\0\0\0topics";
-    assert_eq!(described(4, unthrottled), (answer(7, unthrottled), false));
+    assert_eq!(described(4, unthrottled), (response(7, unthrottled), false));
 }
 
-/// The topics that an answer about them tells while rskafka connects.
+/// The topics recorded from a Metadata response while rskafka connects.
 fn listed(version: i16, body: &[u8], pieces: &[usize]) -> Result<PartitionCounts, FrameError> {
-    let state = State::listing();
+    let state = State::collecting_topics();
     let requests = [request(METADATA, version, 7, b"all")];
-    edited(&requests, &[answer(7, body)], pieces, &state)?;
+    edit_all(&requests, &[response(7, body)], pieces, &state)?;
     Ok(state.connected())
 }
 
 #[test]
-fn topics_are_told_while_the_client_connects() {
+fn topics_are_recorded_only_while_the_client_connects() {
     let body = b"\0\0\0\0\0\0\0\0\xff\xff\0\0\0\x01\0\0\0\x01\0\0\0\x01t\0\0\0\0\0";
     let expected = PartitionCounts::from([("t".to_owned(), None)]);
     for pieces in [&[][..], &[1], &[2, 3]] {
         assert_eq!(listed(4, body, pieces), Ok(expected.clone()));
     }
-    // Afterwards it asks for some of them.
-    let state = State::listing();
+    // Once connected, the client requests only some topics.
+    let state = State::collecting_topics();
     state.connected();
     let requests = [request(METADATA, 4, 7, b"some")];
-    assert!(edited(&requests, &[answer(7, body)], &[], &state).is_ok());
+    assert!(edit_all(&requests, &[response(7, body)], &[], &state).is_ok());
     assert!(state.connected().is_empty());
 }
 
 #[test]
-fn topics_and_a_throttle_time_are_told_of_one_answer_and_the_last_answer_counts() {
+fn one_response_can_carry_topics_and_a_throttle_time_and_the_last_topics_apply() {
     let body = |topic: &[u8]| {
         let brokers = b"\0\0\x01\x2c\0\0\0\0\xff\xff\0\0\0\x01\0\0\0\x01\0\0\0\x01";
         [brokers, topic, b"\0\0\0\0\0"].concat()
     };
     let requests = [1, 2].map(|id| request(METADATA, 4, id, b"all"));
-    let answers = [answer(1, &body(b"a")), answer(2, &body(b"b"))];
+    let responses = [response(1, &body(b"a")), response(2, &body(b"b"))];
     for pieces in [&[][..], &[1], &[2, 3]] {
-        let state = State::listing();
-        edited(&requests, &answers, pieces, &state).unwrap();
+        let state = State::collecting_topics();
+        edit_all(&requests, &responses, pieces, &state).unwrap();
         assert!(state.throttled_until().is_some());
         let expected = PartitionCounts::from([("b".to_owned(), None)]);
         assert_eq!(state.connected(), expected);
@@ -187,81 +188,84 @@ fn topics_and_a_throttle_time_are_told_of_one_answer_and_the_last_answer_counts(
 }
 
 #[test]
-fn an_answer_that_does_not_tell_topics_is_refused_while_the_client_connects() {
-    assert_eq!(listed(4, b"\0\0\0\0topics", &[]), Err(FrameError::Topics));
-    let refused = FrameError::Version {
+fn an_invalid_metadata_response_is_an_error_while_the_client_connects() {
+    assert_eq!(listed(4, b"\0\0\0\0topics", &[]), Err(FrameError::Metadata));
+    let error = FrameError::Version {
         api: METADATA,
         version: 5,
-        understood: 0..=4,
+        supported: 0..=4,
     };
-    assert_eq!(listed(5, b"\0\0\0\0topics", &[]), Err(refused));
+    assert_eq!(listed(5, b"\0\0\0\0topics", &[]), Err(error));
 }
 
 #[test]
-fn a_throttle_time_is_taken_out_of_an_answer_about_versions_and_told() {
+fn the_throttle_time_of_an_api_versions_response_is_zeroed_and_recorded() {
     let check = |version, body: &[u8], pieces: &[usize]| {
         let requests = [request(API_VERSIONS, version, 7, b"")];
-        let (_, down, throttled) = check(&requests, &[answer(7, body)], pieces).unwrap();
+        let (_, down, throttled) = check(&requests, &[response(7, body)], pieces).unwrap();
         (down, throttled)
     };
-    let told = |body: &[u8]| (answer(7, body), true);
+    let zeroed = |body: &[u8]| (response(7, body), true);
     for pieces in [&[][..], &[1], &[2, 3]] {
         let body = b"\0\0\x02\0\x12\0\0\0\x03\0\0\0\x01\x2c\x01\x02\x03abc";
         let without = b"\0\0\x02\0\x12\0\0\0\x03\0\0\0\0\0\x01\x02\x03abc";
-        assert_eq!(check(3, body, pieces), told(without));
+        assert_eq!(check(3, body, pieces), zeroed(without));
         let body = b"\0\0\0\0\0\x01\0\x12\0\0\0\x03\0\0\x01\x2c";
         let without = b"\0\0\0\0\0\x01\0\x12\0\0\0\x03\0\0\0\0";
-        assert_eq!(check(2, body, pieces), told(without));
-        // Version 0 has none.
-        assert_eq!(check(0, body, pieces), (answer(7, body), false));
+        assert_eq!(check(2, body, pieces), zeroed(without));
+        // Version 0 has no throttle time.
+        assert_eq!(check(0, body, pieces), (response(7, body), false));
     }
 }
 
 #[test]
-fn other_answers_are_left_as_they_are() {
+fn other_responses_are_unchanged() {
     let requests = [request(FETCH, 4, 7, b"")];
-    let answers = [answer(7, b"\0\0\x01\x2crecords\0\0\x01\x2c")];
-    let (_, down, throttled) = check(&requests, &answers, &[]).unwrap();
-    assert_eq!((down, throttled), (answers.concat(), false));
+    let responses = [response(7, b"\0\0\x01\x2crecords\0\0\x01\x2c")];
+    let (_, down, throttled) = check(&requests, &responses, &[]).unwrap();
+    assert_eq!((down, throttled), (responses.concat(), false));
 }
 
 #[test]
-fn a_request_about_topics_creates_none() {
+fn a_metadata_request_does_not_create_topics() {
     let check = |version, body: &[u8]| {
         let requests = [request(METADATA, version, 7, body)];
         check(&requests, &[], &[]).map(|(up, _, _)| up)
     };
-    let asking = |version, body: &[u8]| Ok(request(METADATA, version, 7, body));
+    let edited = |version, body: &[u8]| Ok(request(METADATA, version, 7, body));
     for version in 4..=7 {
-        assert_eq!(check(version, b"topic\x01"), asking(version, b"topic\0"));
+        assert_eq!(check(version, b"topic\x01"), edited(version, b"topic\0"));
     }
-    assert_eq!(check(3, b"topic\x01"), asking(3, b"topic\x01"));
+    assert_eq!(check(3, b"topic\x01"), edited(3, b"topic\x01"));
 }
 
 #[test]
-fn answers_are_told_apart_by_the_order_of_their_requests() {
+fn responses_are_matched_to_requests_in_order() {
     let requests = [
         request(FETCH, 4, 1, b""),
         request(PRODUCE, 7, 2, b"records"),
         request(FETCH, 4, 3, b""),
     ];
     let time = b"\0\0\0\x01";
-    let answers = [1, 2, 3].map(|id| answer(id, time));
-    let expected = [answer(1, time), answer(2, &[0; 4]), answer(3, time)];
-    let (_, down, _) = check(&requests, &answers, &[]).unwrap();
+    let responses = [1, 2, 3].map(|id| response(id, time));
+    let expected = [response(1, time), response(2, &[0; 4]), response(3, time)];
+    let (_, down, _) = check(&requests, &responses, &[]).unwrap();
     assert_eq!(down, expected.concat());
 }
 
 #[test]
-fn an_answer_to_nothing_is_refused() {
+fn a_response_without_its_request_is_an_error() {
     let requests = [request(FETCH, 4, 1, b"")];
-    let error = |found, expected| Err(FrameError::Answer { found, expected });
-    assert_eq!(check(&requests, &[answer(2, b"")], &[]), error(2, Some(1)));
-    assert_eq!(check(&[], &[answer(1, b"")], &[]), error(1, None));
+    let error = |found, expected| Err(FrameError::CorrelationId { found, expected });
+    assert_eq!(
+        check(&requests, &[response(2, b"")], &[]),
+        error(2, Some(1))
+    );
+    assert_eq!(check(&[], &[response(1, b"")], &[]), error(1, None));
 }
 
 #[test]
-fn what_is_no_frame_is_refused() {
+fn a_request_with_an_invalid_length_is_an_error() {
     let check = |bytes: &[u8]| check(&[bytes.to_vec()], &[], &[]);
     let http = i32::from_be_bytes(*b"GET ");
     assert_eq!(check(b"GET / HTTP/1.1"), Err(FrameError::Length(http)));
@@ -273,33 +277,33 @@ fn what_is_no_frame_is_refused() {
 }
 
 #[test]
-fn an_answer_that_is_no_frame_is_refused() {
+fn a_response_with_an_invalid_length_is_an_error() {
     let requests = [request(FETCH, 4, 1, b"")];
     let too_long = i32::try_from(FRAME_BYTES_MAX).unwrap() + 1;
     for length in [-1, i32::MIN, 0, 3, too_long] {
-        let answer = [&length.to_be_bytes(), [0; 4].as_slice()].concat();
-        let refused = Err(FrameError::Length(length));
-        assert_eq!(check(&requests, &[answer], &[]), refused);
+        let response = [&length.to_be_bytes(), [0; 4].as_slice()].concat();
+        let error = Err(FrameError::Length(length));
+        assert_eq!(check(&requests, &[response], &[]), error);
     }
 }
 
 #[test]
-fn frames_that_end_too_early_for_a_field_go_through_as_they_are() {
+fn frames_too_short_for_the_edited_field_are_unchanged() {
     for api in [PRODUCE, METADATA, API_VERSIONS] {
         for body in [b"".as_slice(), b"\0", b"\0\0\0"] {
             let requests = [request(api, 4, 1, b"")];
-            let answers = [answer(1, body)];
-            let (up, down, throttled) = check(&requests, &answers, &[]).unwrap();
+            let responses = [response(1, body)];
+            let (up, down, throttled) = check(&requests, &responses, &[]).unwrap();
             assert_eq!(
                 (up, down, throttled),
-                (requests.concat(), answers.concat(), false)
+                (requests.concat(), responses.concat(), false)
             );
         }
     }
 }
 
 #[test]
-fn requests_without_an_answer_are_bounded() {
+fn at_most_256_requests_are_in_flight() {
     let requests = |count| (0..count).map(|id| request(FETCH, 4, id, b"")).collect();
     let check = |requests: Vec<_>| check(&requests, &[], &[]).map(|_| ());
     assert_eq!(check(requests(256)), Ok(()));
@@ -308,18 +312,18 @@ fn requests_without_an_answer_are_bounded() {
 
 proptest! {
     #[test]
-    fn pieces_make_no_difference(
+    fn the_sizes_of_the_pieces_make_no_difference(
         exchanges in vec((0..4_i16, 4..=7_i16, vec(any::<u8>(), 0..40), vec(any::<u8>(), 4..40)), 0..20),
         pieces in vec(1..20_usize, 0..5),
     ) {
-        let (requests, answers): (Vec<_>, Vec<_>) = (0..)
+        let (requests, responses): (Vec<_>, Vec<_>) = (0..)
             .zip(&exchanges)
-            .map(|(id, (api, version, asked, answered))| {
-                (request(*api, *version, id, asked), answer(id, answered))
+            .map(|(id, (api, version, sent, received))| {
+                (request(*api, *version, id, sent), response(id, received))
             })
             .unzip();
-        let whole = check(&requests, &answers, &[]);
+        let whole = check(&requests, &responses, &[]);
         prop_assert!(whole.is_ok());
-        prop_assert_eq!(whole, check(&requests, &answers, &pieces));
+        prop_assert_eq!(whole, check(&requests, &responses, &pieces));
     }
 }

@@ -1,4 +1,4 @@
-"""Makes the certificates in this folder: python3 make.py (needs `cryptography`)."""
+"""Generates the certificates in this folder: python3 make.py (needs `cryptography`)."""
 
 from datetime import datetime, timezone
 from ipaddress import ip_address
@@ -50,12 +50,12 @@ def main():
     ca = certificate("test CA", "test CA", ca_key, ca_key, NEVER, [])
     write("ca.pem", ca.public_bytes(serialization.Encoding.PEM))
     here = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-    stranger = ec.generate_private_key(ec.SECP256R1())
+    other_ca_key = ec.generate_private_key(ec.SECP256R1())
     for file, issuer, issuer_key, until, names in [
         ("valid.pem", "test CA", ca_key, NEVER, here),
         ("expired.pem", "test CA", ca_key, PAST, here),
-        ("elsewhere.pem", "test CA", ca_key, NEVER, [x509.DNSName("kafka.example")]),
-        ("stranger.pem", "another CA", stranger, NEVER, here),
+        ("other-name.pem", "test CA", ca_key, NEVER, [x509.DNSName("kafka.example")]),
+        ("other-ca.pem", "another CA", other_ca_key, NEVER, here),
     ]:
         key = ec.generate_private_key(ec.SECP256R1())
         made = certificate("broker", issuer, key, issuer_key, until, names)

@@ -33,7 +33,7 @@ async fn nobody_listening_is_unavailable_by_the_deadline_and_the_log_says_why() 
 
     assert_eq!(failure.code, Code::Unavailable);
     assert!(!failure.message.contains(&closed), "{failure}");
-    let reason = format!("{closed} cannot be connected with: Connection refused");
+    let reason = format!("{closed}: connect failed: Connection refused");
     assert!(chain(&failure).contains(&reason), "{}", chain(&failure));
 }
 
@@ -45,7 +45,7 @@ async fn a_silent_broker_is_unavailable_by_the_deadline_and_the_log_says_why() {
     let failure = check(address.clone()).await;
 
     assert_eq!(failure.code, Code::Unavailable);
-    let reason = format!("{address} connected, but sent no answer in 800 ms");
+    let reason = format!("{address}: connected, but no response within 800 ms");
     assert!(chain(&failure).contains(&reason), "{}", chain(&failure));
 }
 

@@ -1,4 +1,4 @@
-//! The way down: what a broker answers, and what rskafka is told instead.
+//! Edits responses on their way from the broker to rskafka.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -13,34 +13,35 @@ use super::{
     state::State,
 };
 
-/// The bytes of length and correlation id.
+/// The size of the length and the correlation id.
 const HEAD_BYTES: usize = LENGTH_BYTES + 4;
 
-/// The versions of Produce whose answers end with `throttle_time_ms`: before
-/// them it is missing, after them tagged fields follow. rskafka speaks 3 to 7.
+/// The versions of Produce whose responses end with `throttle_time_ms`.
+///
+/// Lower versions lack it; in higher ones tagged fields follow it. rskafka uses 3 to 7.
 const THROTTLE_TIME_LAST: RangeInclusive<i16> = 1..=8;
 
-/// The versions of Metadata whose answers begin with `throttle_time_ms`: before
-/// them it is missing, after them tagged fields precede. rskafka speaks up to 4.
+/// The versions of Metadata whose responses begin with `throttle_time_ms`.
+///
+/// Lower versions lack it; in higher ones tagged fields precede it. rskafka uses up to 4.
 const THROTTLE_TIME_FIRST: RangeInclusive<i16> = 3..=8;
 
-/// Throttle times are capped at one minute. Brokers ask for at most the span of
-/// their quota windows, 11 s by default; a wrong number must not silence a
-/// function.
+/// Throttle times are capped at one minute.
+///
+/// Brokers request at most the length of their quota windows, 11 s by default. A wrong value must
+/// not stop a function from sending.
 const THROTTLE_MAX: Duration = Duration::from_mins(1);
 
-/// Which request an answer is for.
+/// The correlation id, which identifies the request that a response is for.
 pub(super) fn correlation_id(frame: &[u8]) -> Result<i32, FrameError> {
     let mut head = frame.get(LENGTH_BYTES..).unwrap_or_default();
     head.try_get_i32().map_err(|_| FrameError::of_length(frame))
 }
 
-/// Takes `throttle_time_ms` out of the answer to a request, and notes what
-/// rskafka would keep to itself.
+/// Sets `throttle_time_ms` to zero and stores what rskafka does not expose.
 ///
-/// With zero in its place rskafka takes an answer for what it is. Otherwise it
-/// would send the records of a produce again, or throw away the topics or
-/// versions, wait, and ask again.
+/// With a throttle time, rskafka would discard the response, wait and retry: it would send the
+/// records of a Produce request twice.
 pub(super) fn edit(frame: &mut [u8], request: Request, state: &State) -> Result<(), FrameError> {
     let body = frame.get_mut(HEAD_BYTES..).unwrap_or_default();
     if let Some(at) = throttle_time_ms(request, body)?
@@ -50,7 +51,9 @@ pub(super) fn edit(frame: &mut [u8], request: Request, state: &State) -> Result<
         state.throttled(Duration::from_millis(time).min(THROTTLE_MAX));
     }
     match request.api {
-        METADATA if state.is_listing() => state.listed(partition_counts(request.version, body)?),
+        METADATA if state.wants_topics() => {
+            state.set_topics(partition_counts(request.version, body)?);
+        }
         SASL_HANDSHAKE | SASL_AUTHENTICATE => match sasl::outcome(request, body) {
             SaslOutcome::Refused(refusal) => state.refused(refusal),
             SaslOutcome::Authenticated(lifetime) => state.authenticated(lifetime),
@@ -61,7 +64,7 @@ pub(super) fn edit(frame: &mut [u8], request: Request, state: &State) -> Result<
     Ok(())
 }
 
-/// Where `throttle_time_ms` is in an answer, behind its correlation id.
+/// The position of `throttle_time_ms` in a response body, which starts after the correlation id.
 fn throttle_time_ms(request: Request, body: &[u8]) -> Result<Option<usize>, FrameError> {
     Ok(match request.api {
         PRODUCE if THROTTLE_TIME_LAST.contains(&request.version) => body.len().checked_sub(4),
@@ -69,7 +72,7 @@ fn throttle_time_ms(request: Request, body: &[u8]) -> Result<Option<usize>, Fram
             return Err(FrameError::Version {
                 api: request.api,
                 version: request.version,
-                understood: THROTTLE_TIME_LAST,
+                supported: THROTTLE_TIME_LAST,
             });
         }
         METADATA => THROTTLE_TIME_FIRST.contains(&request.version).then_some(0),

@@ -1,4 +1,4 @@
-//! Topics that are to be there.
+//! Creates topics.
 
 use std::time::Duration;
 
@@ -11,14 +11,13 @@ use tokio::time::sleep;
 use crate::client::Connection;
 
 impl Connection {
-    /// Creates a topic with the cluster's own replication, unless it is there
-    /// already: somebody else may just have created it.
+    /// Creates a topic with the cluster's default replication factor.
     ///
-    /// The broker that is taken for the controller may no longer be it, and no
-    /// other may be elected yet: it is asked for again, up to a bound.
+    /// Succeeds if the topic already exists. If the broker that was the controller no longer is,
+    /// looks up the controller again, up to 12 times.
     ///
     /// # Errors
-    /// The cluster does not create the topic.
+    /// The cluster did not create the topic.
     pub async fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), KafkaError> {
         let mut attempts = 0;
         loop {
@@ -33,7 +32,7 @@ impl Connection {
             match protocol_error(&error) {
                 Some(ProtocolError::TopicAlreadyExists) => return Ok(()),
                 Some(ProtocolError::NotController) if attempts < ATTEMPTS_MAX => {
-                    sleep(PAUSE).await;
+                    sleep(RETRY_PAUSE).await;
                 }
                 _ => return Err(error),
             }
@@ -41,7 +40,7 @@ impl Connection {
     }
 }
 
-/// What a broker said, whether or not the client would have tried again.
+/// The broker's error, whether or not the client considers it retriable.
 fn protocol_error(error: &KafkaError) -> Option<ProtocolError> {
     match error {
         KafkaError::ServerError { protocol_error, .. } => Some(*protocol_error),
@@ -52,12 +51,10 @@ fn protocol_error(error: &KafkaError) -> Option<ProtocolError> {
     }
 }
 
-/// The controller is looked for so often: with the pauses between, for longer
-/// than the second or two that an election takes.
+/// The attempts and the pauses between them outlast the one or two seconds of an election.
 const ATTEMPTS_MAX: usize = 12;
-/// Between two attempts.
-const PAUSE: Duration = Duration::from_millis(250);
-/// How long the controller itself may wait for a topic to be there.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// How long the controller waits for the new topic before it responds.
 const CREATE_TIMEOUT_MS: i32 = 5_000;
-/// Stands for `default.replication.factor`.
+/// Selects the broker's `default.replication.factor`.
 const DEFAULT_REPLICATION: i16 = -1;
