@@ -16,6 +16,7 @@ mod text;
 
 use std::{
     collections::BTreeSet,
+    env,
     io::{self, IsTerminal as _},
     sync::{Arc, OnceLock},
 };
@@ -70,7 +71,9 @@ impl Log {
     /// # Errors
     /// The thread that writes cannot be started.
     pub fn start(format: LogFormat, is_quiet: bool) -> io::Result<Self> {
-        let is_coloured = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        // <https://no-color.org>
+        let is_plain = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
+        let is_coloured = io::stderr().is_terminal() && !is_plain;
         Ok(Self::new(Lines::start()?, format, is_quiet, is_coloured))
     }
 

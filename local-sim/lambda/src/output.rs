@@ -133,7 +133,7 @@ impl Log {
         while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let (line, rest) = (&bytes[..end], &bytes[end..]);
             state.is_after_cr = rest == b"\r";
-            let rest = rest.strip_prefix(b"\r\n").unwrap_or(&rest[1..]);
+            let rest = rest.strip_prefix(b"\r\n").unwrap_or_else(|| &rest[1..]);
             if state.partial.is_empty() {
                 self.print(state, line);
             } else {

@@ -85,15 +85,16 @@ fn handshakes_posts_and_ends_are_lines() {
         |out| event(out, STYLE, &of(Kind::Post(12), None), &Answer::None, None),
         "out   R1kmxc2VN 12 bytes",
     );
-    let close = Kind::Disconnect {
-        code: 1001,
-        reason: "Going away",
-    };
-    check(
-        |out| {
-            let answer = Answer::Close(1001, "Going away");
-            event(out, STYLE, &of(close, Some("$disconnect")), &answer, None);
+    let close = of(
+        Kind::Disconnect {
+            code: 1001,
+            reason: "Going away",
         },
+        Some("$disconnect"),
+    );
+    let answer = Answer::Close(1001, "Going away");
+    check(
+        |out| event(out, STYLE, &close, &answer, None),
         "in    R1kmxc2VN $disconnect  1001 Going away",
     );
 }
