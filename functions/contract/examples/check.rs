@@ -3,9 +3,11 @@
 //! Prints the functions that it names, with `--topics` the topics, with `--json`
 //! what Terraform reads; or what is wrong with the contract.
 
-use std::io::{self, Write};
-use std::path::Path;
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 use sluice_contract::Contract;
 

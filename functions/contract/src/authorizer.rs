@@ -2,10 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::context;
-use crate::error::DocumentError;
-use crate::name;
-use crate::node::Node;
+use crate::{context, error::DocumentError, name, node::Node};
 
 /// What decides about `$connect`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,20 +1,25 @@
 //! The contract as a whole: its sections, and what they say together.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
-use crate::authorizer::{Authorizer, IdentitySource};
-use crate::document::Document;
-use crate::error::{DocumentError, FileError, shown};
-use crate::expression::Expression;
-use crate::function::Function;
-use crate::mention::{self, Mention};
-use crate::node::Node;
-use crate::push::Push;
-use crate::route::{self, Route};
-use crate::stage::Stage;
-use crate::{name, topic};
+use crate::{
+    authorizer::{Authorizer, IdentitySource},
+    document::Document,
+    error::{DocumentError, FileError, shown},
+    expression::Expression,
+    function::Function,
+    mention::{self, Mention},
+    name,
+    node::Node,
+    push::Push,
+    route::{self, Route},
+    stage::Stage,
+    topic,
+};
 
 /// What clients may send, and where it goes.
 #[derive(Clone, Debug, PartialEq)]

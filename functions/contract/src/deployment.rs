@@ -1,15 +1,16 @@
 //! The contract as Terraform reads it: JSON, with every default filled in.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Map, Value, json};
 
-use crate::authorizer::{Authorizer, IdentitySource};
-use crate::contract::Contract;
-use crate::function::Function;
-use crate::push::{Push, StartingPosition};
-use crate::route::Route;
+use crate::{
+    authorizer::{Authorizer, IdentitySource},
+    contract::Contract,
+    function::Function,
+    push::{Push, StartingPosition},
+    route::Route,
+};
 
 impl Contract {
     /// What `infra/package` writes as `contract.json`; equal contracts give equal values.

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use crate::error::{DocumentError, FileError};
-use crate::node::Node;
-use crate::{file, yaml};
+use crate::{
+    error::{DocumentError, FileError},
+    file,
+    node::Node,
+    yaml,
+};
 
 /// Reads documents of one kind, each in YAML.
 ///

@@ -1,7 +1,9 @@
 //! What is wrong with a file or its content, in one line.
 
-use std::error::Error;
-use std::fmt::{self, Display, Formatter};
+use std::{
+    error::Error,
+    fmt::{self, Display, Formatter},
+};
 
 /// A file that cannot be read, or whose content is refused: a contract, or faults.
 ///

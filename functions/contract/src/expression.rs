@@ -14,8 +14,7 @@ mod path;
 use std::fmt::{self, Display, Formatter};
 
 pub use crate::expression::error::ExpressionError;
-use crate::expression::part::Part;
-use crate::json;
+use crate::{expression::part::Part, json};
 
 /// A selection expression, such as `$request.body.action` or
 /// `${request.body.service}/${context.stage}`.

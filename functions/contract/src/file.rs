@@ -1,8 +1,10 @@
 //! Reads a file of bounded size as text.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use crate::error::{DocumentError, FileError};
 

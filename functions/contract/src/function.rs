@@ -1,10 +1,8 @@
 //! `functions`: how Lambda runs a function.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use crate::error::DocumentError;
-use crate::node::Node;
+use crate::{error::DocumentError, node::Node};
 
 /// The settings of one function, in Lambda's words.
 #[derive(Clone, Debug, PartialEq, Eq)]

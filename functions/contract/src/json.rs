@@ -5,9 +5,11 @@
 //! order of an object. Here a value is checked once, without recursion, and
 //! then only what is asked for is read.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::fmt::{self, Formatter};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt::{self, Formatter},
+};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;

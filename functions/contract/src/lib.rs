@@ -35,16 +35,18 @@ mod stage;
 mod topic;
 mod yaml;
 
-pub use crate::authorizer::{Authorizer, IdentitySource};
-pub use crate::contract::Contract;
-pub use crate::document::Document;
-pub use crate::error::{DocumentError, FileError};
-pub use crate::expression::{Expression, ExpressionError};
-pub use crate::function::Function;
-pub use crate::node::{Fields, Node};
-pub use crate::push::{Push, StartingPosition};
-pub use crate::route::Route;
-pub use crate::stage::{Stage, Throttling};
+pub use crate::{
+    authorizer::{Authorizer, IdentitySource},
+    contract::Contract,
+    document::Document,
+    error::{DocumentError, FileError},
+    expression::{Expression, ExpressionError},
+    function::Function,
+    node::{Fields, Node},
+    push::{Push, StartingPosition},
+    route::Route,
+    stage::{Stage, Throttling},
+};
 
 #[cfg(test)]
 mod tests;

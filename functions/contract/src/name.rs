@@ -1,7 +1,6 @@
 //! The names that Lambda, Kafka and API Gateway accept.
 
-use crate::error::DocumentError;
-use crate::node::Node;
+use crate::{error::DocumentError, node::Node};
 
 /// Reads the name of a Lambda function.
 pub(crate) fn function(node: &Node) -> Result<String, DocumentError> {

@@ -2,8 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::error::{DocumentError, one_line, shown};
-use crate::scalar::Plain;
+use crate::{
+    error::{DocumentError, one_line, shown},
+    scalar::Plain,
+};
 
 /// A value, where it stands.
 #[derive(Debug)]

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::error::{DocumentError, shown};
-use crate::name;
-use crate::node::Node;
+use crate::{
+    error::{DocumentError, shown},
+    name,
+    node::Node,
+};
 
 /// An event source mapping and its function.
 #[derive(Clone, Debug, PartialEq, Eq)]

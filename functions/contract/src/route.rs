@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use crate::error::DocumentError;
-use crate::expression::Expression;
-use crate::name;
-use crate::node::{Fields, Node};
-use crate::stage::Throttling;
+use crate::{
+    error::DocumentError,
+    expression::Expression,
+    name,
+    node::{Fields, Node},
+    stage::Throttling,
+};
 
 /// What happens to the events of one route.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::DocumentError;
-use crate::node::{Fields, Node};
+use crate::{
+    error::DocumentError,
+    node::{Fields, Node},
+};
 
 /// The settings of the API's stage.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::error::{DocumentError, shown};
-use crate::name;
-use crate::node::{Node, Value};
+use crate::{
+    error::{DocumentError, shown},
+    name,
+    node::{Node, Value},
+};
 
 /// Refuses a topic whose name differs from an earlier one's in `.` and `_` only.
 ///

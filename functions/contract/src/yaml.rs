@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
-use crate::error::{DocumentError, one_line};
-use crate::node::{Node, Value, child};
-use crate::scalar::Plain;
+use crate::{
+    error::{DocumentError, one_line},
+    node::{Node, Value, child},
+    scalar::Plain,
+};
 
 /// Reads a text that holds one document; of one that is empty it says that `what` was expected.
 pub(crate) fn read(text: &str, what: &str) -> Result<Node, DocumentError> {

@@ -1,7 +1,9 @@
 //! What is wrong with an expression.
 
-use std::error::Error;
-use std::fmt::{self, Display, Formatter};
+use std::{
+    error::Error,
+    fmt::{self, Display, Formatter},
+};
 
 use crate::error::shown;
 

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::part::Part;
-use super::{Expression, oracle};
+use super::{Expression, oracle, part::Part};
 
 /// How many cases are run, unless time is up before.
 const CASES: u64 = 50_000;

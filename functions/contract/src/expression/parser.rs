@@ -1,9 +1,13 @@
 //! The grammar of selection expressions.
 
-use crate::context;
-use crate::expression::error::ExpressionError;
-use crate::expression::part::Part;
-use crate::expression::path::{Path, Step};
+use crate::{
+    context,
+    expression::{
+        error::ExpressionError,
+        part::Part,
+        path::{Path, Step},
+    },
+};
 
 /// Splits an expression into its parts.
 pub(super) fn parse(source: &str) -> Result<Vec<Part>, ExpressionError> {

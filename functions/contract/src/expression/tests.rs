@@ -3,8 +3,10 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::path::{Path, Step};
-use super::{Expression, Part, oracle};
+use super::{
+    Expression, Part, oracle,
+    path::{Path, Step},
+};
 use crate::java;
 
 mod paths;

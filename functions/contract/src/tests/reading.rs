@@ -1,12 +1,13 @@
 //! What good contracts mean.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 
-use crate::tests::{read, with, with_route};
-use crate::{Authorizer, Contract, Function, IdentitySource, Push, StartingPosition, Throttling};
+use crate::{
+    Authorizer, Contract, Function, IdentitySource, Push, StartingPosition, Throttling,
+    tests::{read, with, with_route},
+};
 
 const FULL: &str = "
 routeSelectionExpression: $request.body.action

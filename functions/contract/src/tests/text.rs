@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use crate::tests::{refuse, refuse_route, refuse_section, with, with_route};
-use crate::{Contract, file};
+use crate::{
+    Contract, file,
+    tests::{refuse, refuse_route, refuse_section, with, with_route},
+};
 
 #[test]
 fn a_file_that_cannot_be_read_is_refused() {
