@@ -1,4 +1,4 @@
-//! The contract as Terraform reads it: JSON, with every default filled in.
+//! The contract as JSON for Terraform, with every default filled in.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -13,9 +13,9 @@ use crate::{
 };
 
 impl Contract {
-    /// What `infra/package` writes as `contract.json`; equal contracts give equal values.
+    /// The JSON that `infra/package` writes as `contract.json`.
     ///
-    /// A field that the contract leaves out and that has no default is null.
+    /// Equal contracts give equal JSON. An omitted field without a default is null.
     pub fn deployment(&self) -> Value {
         let routes = self.routes.iter().map(|(key, value)| (key, route(value)));
         let functions = self
@@ -37,7 +37,7 @@ impl Contract {
         })
     }
 
-    /// The topics that a function writes to: those of its routes.
+    /// The topics that a function writes to.
     fn topics_of(&self, function: &str) -> BTreeSet<&str> {
         let routes = self.routes.values();
         routes
@@ -87,7 +87,7 @@ fn function(function: &Function, topics: &BTreeSet<&str>) -> Value {
     })
 }
 
-/// As in Lambda, -1 stands for no limit.
+/// As in Lambda's API, -1 means no limit.
 fn push(push: &Push) -> Value {
     json!({
         "function": push.function,

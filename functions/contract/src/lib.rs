@@ -4,15 +4,15 @@
 //!  gateway.yaml ─yaml▶ Node (value, path, line) ─contract▶ Contract
 //!                                │                    ├─ Route, Function, Stage, Authorizer, Push
 //!                                ▼                    └─ Expression
-//!                     DocumentError: line, field, what was found, what was expected
-//!                     FileError: the same, with the file's name
+//!                     DocumentError: line, field, value, what to write instead
+//!                     FileError: the same, after the file's name
 //! ```
 //!
-//! The functions and the simulator read the file itself, Terraform the JSON that
-//! [`Contract::deployment`] makes of it. YAML readers disagree about some texts
-//! (is `no` a word or a boolean?), so a text that is ambiguous is refused.
+//! The functions and the simulator read the file itself. Terraform reads the JSON that
+//! [`Contract::deployment`] returns. YAML parsers disagree about some scalars (is `no` a string or
+//! a boolean?), so an ambiguous scalar is an error.
 //!
-//! [`Document`] reads other files in the same way, such as the simulator's faults.
+//! [`Document`] reads other YAML files in the same way, such as the simulator's faults.
 
 mod authorizer;
 mod context;
