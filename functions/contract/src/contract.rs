@@ -85,13 +85,13 @@ impl Contract {
             file: file.to_owned(),
             mentions: mention::all(root),
         };
-        topic::refuse_collisions(root)?;
+        topic::reject_collisions(root)?;
         if let Some(functions) = fields.find("functions") {
-            contract.refuse_unused(functions)?;
-            contract.refuse_slow_push(functions)?;
+            contract.reject_unused(functions)?;
+            contract.reject_slow_push(functions)?;
         }
         if let Some(authorizer) = fields.find("authorizer") {
-            contract.refuse_unguarded(authorizer)?;
+            contract.reject_unguarded(authorizer)?;
         }
         Ok(contract)
     }
@@ -175,7 +175,7 @@ impl Contract {
     }
 
     /// Rejects settings of a function that is never used, most likely a typo.
-    fn refuse_unused(&self, functions: &Node) -> Result<(), DocumentError> {
+    fn reject_unused(&self, functions: &Node) -> Result<(), DocumentError> {
         let names = self.function_names();
         for (name, node) in functions.entries(FUNCTIONS)? {
             if !names.contains(name.as_str()) {
@@ -188,7 +188,7 @@ impl Contract {
     }
 
     /// Rejects an authorizer without a `$connect` route, the only route that invokes it.
-    fn refuse_unguarded(&self, authorizer: &Node) -> Result<(), DocumentError> {
+    fn reject_unguarded(&self, authorizer: &Node) -> Result<(), DocumentError> {
         if self.routes.contains_key(name::CONNECT) {
             return Ok(());
         }
@@ -199,7 +199,7 @@ impl Contract {
     }
 
     /// Rejects a timeout that Lambda allows for a function, but not for an event source mapping.
-    fn refuse_slow_push(&self, functions: &Node) -> Result<(), DocumentError> {
+    fn reject_slow_push(&self, functions: &Node) -> Result<(), DocumentError> {
         let timeout = self
             .push
             .as_ref()

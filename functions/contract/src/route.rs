@@ -48,7 +48,7 @@ impl Route {
             "throttlingBurstLimit",
             "tombstone",
         ])?;
-        refuse_misplaced(route_key, fields)?;
+        reject_misplaced(route_key, fields)?;
         Ok(Self {
             function: fields.required("function", name::function, name::FUNCTION)?,
             topic: fields.optional("topic", name::topic)?,
@@ -68,7 +68,7 @@ impl Route {
 }
 
 /// Rejects the fields that have no effect on this route.
-fn refuse_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), DocumentError> {
+fn reject_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), DocumentError> {
     let problem = format!("not allowed on the route {}", quote(route_key));
     if let Some(node) = fields
         .find("routeResponse")

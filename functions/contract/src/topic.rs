@@ -12,7 +12,7 @@ use crate::{
 ///
 /// Metric names use `_` for both characters, so brokers refuse to create the second topic:
 /// `org.apache.kafka.common.internals.Topic.hasCollision`. `root` must be a valid contract.
-pub(crate) fn refuse_collisions(root: &Node) -> Result<(), DocumentError> {
+pub(crate) fn reject_collisions(root: &Node) -> Result<(), DocumentError> {
     let mut earlier = HashMap::new();
     for node in all(root) {
         let topic = name::topic(node)?;

@@ -72,7 +72,7 @@ impl<'a> Events<'a> {
         path: String,
         depth: usize,
     ) -> Result<Node, DocumentError> {
-        refuse_references(&event, line, &path)?;
+        reject_references(&event, line, &path)?;
         if depth > DEPTH_MAX {
             let advice = format!("at most {DEPTH_MAX} levels are allowed");
             return Err(error(line, &path, "nested too deep", &advice));
@@ -134,7 +134,7 @@ fn not_yaml(err: &ScanError) -> DocumentError {
 
 /// Reads a mapping's key, which every YAML parser must read as a string.
 fn key(event: Event<'_>, line: usize, parent: &str) -> Result<String, DocumentError> {
-    refuse_references(&event, line, parent)?;
+    reject_references(&event, line, parent)?;
     let (text, style) = match event {
         Event::Scalar(text, style, ..) => (text.into_owned(), style),
         Event::SequenceStart(..) => {
@@ -163,7 +163,7 @@ fn key(event: Event<'_>, line: usize, parent: &str) -> Result<String, DocumentEr
 }
 
 /// Rejects anchors and tags, which YAML parsers resolve in different ways.
-fn refuse_references(event: &Event<'_>, line: usize, path: &str) -> Result<(), DocumentError> {
+fn reject_references(event: &Event<'_>, line: usize, path: &str) -> Result<(), DocumentError> {
     let (anchor, tag) = match event {
         Event::Scalar(_, _, anchor, tag) => (*anchor, tag),
         Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor, tag),
