@@ -260,7 +260,7 @@ async fn r7_1_10_an_api_has_300_routes_at_most() {
     };
     launch(300).start(&[]).await.stop().await;
     let refusal = launch(301).refusal(&[]).await;
-    let expected = "routes: found 301 routes, expected 1 to 300";
+    let expected = "routes: 301 routes are defined (expected 1 to 300)";
     assert!(refusal.stderr.contains(expected), "{}", refusal.stderr);
 }
 

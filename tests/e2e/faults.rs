@@ -344,8 +344,8 @@ async fn what_cannot_be_is_refused_whole() {
         }
         let (status, message) = simulator.refused(FAULTS, all).await;
         assert_eq!(status, 400);
-        assert!(message.starts_with(&format!("{path}: found ")), "{message}");
-        assert!(message.contains(", expected "), "{message}");
+        assert!(message.starts_with(&format!("{path}: ")), "{message}");
+        assert!(message.contains(" (expected "), "{message}");
     }
     assert_eq!(simulator.look(FAULTS).await, json!({"seed": 0}));
     simulator.stop().await;

@@ -208,15 +208,15 @@ async fn the_faults_are_wrong() {
     let path = folder.path().join("faults.yaml");
     let name = path.display().to_string();
     let launch = || Launch::default().option("--faults", &name);
-    check(launch(), &[&name, "found no such file"]).await;
+    check(launch(), &[&name, "file not found"]).await;
     for (yaml, expected) in [
         (
             "gateway:\n  reorder: {}\n",
-            ":2: gateway.reorder.millis: found nothing",
+            ":2: gateway.reorder.millis: field is missing",
         ),
         (
             "functions: { nobody: {} }",
-            ":1: functions.nobody: found a function",
+            ":1: functions.nobody: a function",
         ),
         ("seed: [", "not YAML"),
     ] {
@@ -225,5 +225,5 @@ async fn the_faults_are_wrong() {
     }
     fs::write(&path, "kafka: { silent: {} }").unwrap();
     let elsewhere = launch().kafka("127.0.0.1:1");
-    check(elsewhere, &[&name, ":1: kafka: found", "--kafka"]).await;
+    check(elsewhere, &[&name, ":1: kafka: faults", "--kafka"]).await;
 }

@@ -1,11 +1,13 @@
 //! Checks a contract: `cargo run -p sluice-contract --example check -- gateway.yaml`.
 //!
-//! Prints the functions that it names, with `--topics` the topics, with `--json`
-//! what Terraform reads; or what is wrong with the contract.
+//! Prints the names of its functions, its topics with `--topics`, or the JSON for Terraform with
+//! `--json`. For an invalid contract, prints the error and exits with status 1.
 
-use std::io::{self, Write};
-use std::path::Path;
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 use sluice_contract::Contract;
 

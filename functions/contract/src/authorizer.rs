@@ -1,23 +1,21 @@
-//! `authorizer`: who may connect.
+//! The section `authorizer`: who may connect.
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::context;
-use crate::error::DocumentError;
-use crate::name;
-use crate::node::Node;
+use crate::{context, error::DocumentError, name, node::Node};
 
-/// What decides about `$connect`.
+/// Decides whether a client may connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorizer {
-    /// A Lambda function of type REQUEST.
+    /// A Lambda function, as an authorizer of type REQUEST.
     Lambda {
         /// The function that is invoked.
         function: String,
-        /// What a request must carry to be worth an invocation; without it the answer is 401.
+        /// The values a request must carry; without one of them the response is 401,
+        /// and the function is not invoked.
         identity_source: Vec<IdentitySource>,
     },
-    /// Requests are signed with AWS credentials (Signature Version 4).
+    /// AWS IAM: requests are signed with AWS credentials (Signature Version 4).
     AwsIam,
 }
 
@@ -25,12 +23,18 @@ impl Authorizer {
     pub(crate) fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&["type", "function", "identitySource"])?;
         if let Some(kind) = fields.find("type") {
-            kind.text_that(|kind| kind == AWS_IAM, "`AWS_IAM`, or a `function` instead")?;
+            kind.text_that(
+                |kind| kind == AWS_IAM,
+                "`AWS_IAM`, or the field `function` instead",
+            )?;
             return match ["function", "identitySource"]
                 .iter()
                 .find_map(|name| fields.find(name))
             {
-                Some(other) => Err(other.refuse("a field beside `type`", "`type` alone")),
+                Some(other) => Err(other.reject(
+                    "not allowed together with `type`",
+                    "remove this field, or remove `type` to use a Lambda function",
+                )),
                 None => Ok(Self::AwsIam),
             };
         }
@@ -39,16 +43,19 @@ impl Authorizer {
             function: fields.required("function", name::function, &expected)?,
             identity_source: fields
                 .optional("identitySource", |node| {
-                    node.list(IdentitySource::read, "a list of identity sources")
+                    node.list(
+                        IdentitySource::read,
+                        "a list of at least one identity source",
+                    )
                 })?
                 .unwrap_or_default(),
         })
     }
 }
 
-/// A value that a request must carry for the authorizer to be asked.
+/// A value that a request must carry before the authorizer is invoked.
 ///
-/// `Display` gives the text of the contract back.
+/// `Display` writes it as in the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentitySource {
     /// `route.request.header.NAME`
@@ -92,7 +99,7 @@ impl IdentitySource {
         } else if let Some(name) = name_after("stageVariables.") {
             Some(Self::StageVariable(name))
         } else {
-            // The authorizer's own values do not exist before it has answered.
+            // `context.authorizer.*` does not exist until the authorizer has returned.
             name_after("context.")
                 .filter(|name| context::VARIABLES.contains(&name.as_str()))
                 .map(Self::Context)

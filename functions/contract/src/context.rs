@@ -1,8 +1,8 @@
 //! The `$context` variables that an event carries.
 
-/// The variables, without those of an authorizer: their names are the authorizer's own.
+/// All `$context` variables except `authorizer.*`, whose names the authorizer chooses.
 ///
-/// `identity.apiKey` is left out on purpose: a credential is no record key.
+/// `identity.apiKey` is left out on purpose: a credential must not become a record key.
 pub(crate) const VARIABLES: &[&str] = &[
     "apiId",
     "connectedAt",
@@ -31,8 +31,9 @@ pub(crate) const VARIABLES: &[&str] = &[
     "stage",
 ];
 
-/// Whether an event may carry the variable: `authorizer.` with one property
-/// (`principalId`, or one of the authorizer's `context`) is as good as a listed one.
+/// Whether `name` is in [`VARIABLES`], or is `authorizer.` and one property.
+///
+/// The property is `principalId` or a key of the authorizer's `context`.
 pub(crate) fn is_variable(name: &str) -> bool {
     match name.strip_prefix("authorizer.") {
         Some(property) => !property.is_empty() && !property.contains('.'),
@@ -40,7 +41,7 @@ pub(crate) fn is_variable(name: &str) -> bool {
     }
 }
 
-/// The list for an error: what [`is_variable`] accepts.
+/// The variables that [`is_variable`] accepts, as a list for an error.
 pub(crate) fn variables() -> String {
     format!("{}, authorizer.<property>", VARIABLES.join(", "))
 }

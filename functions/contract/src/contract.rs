@@ -1,56 +1,62 @@
-//! The contract as a whole: its sections, and what they say together.
+//! The whole contract: its sections and the checks across them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
-use crate::authorizer::{Authorizer, IdentitySource};
-use crate::document::Document;
-use crate::error::{DocumentError, FileError, shown};
-use crate::expression::Expression;
-use crate::function::Function;
-use crate::mention::{self, Mention};
-use crate::node::Node;
-use crate::push::Push;
-use crate::route::{self, Route};
-use crate::stage::Stage;
-use crate::{name, topic};
+use crate::{
+    authorizer::{Authorizer, IdentitySource},
+    document::Document,
+    error::{DocumentError, FileError, quote},
+    expression::Expression,
+    function::Function,
+    mention::{self, Mention},
+    name,
+    node::Node,
+    push::Push,
+    route::{self, Route},
+    stage::Stage,
+    topic,
+};
 
-/// What clients may send, and where it goes.
+/// The parsed `gateway.yaml`: what clients may send, and where it goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contract {
-    /// Selects a message's route key from its body; it reads nothing else.
+    /// Selects a message's route key from its body. Never reads `$context`.
     pub route_selection_expression: Expression,
-    /// The routes by their keys, at least one.
+    /// The routes by route key, at least one.
     pub routes: BTreeMap<String, Route>,
-    /// Who may connect; without one, everybody.
+    /// Decides who may connect. Without it, every client may.
     pub authorizer: Option<Authorizer>,
-    /// What holds for all routes.
+    /// The settings that apply to all routes.
     pub stage: Stage,
-    /// The functions that have settings; see [`Contract::function`] for any of them.
+    /// The settings of the functions listed under `functions`.
+    ///
+    /// [`Contract::function`] returns the defaults for all others.
     pub functions: BTreeMap<String, Function>,
-    /// From Kafka to the browser.
+    /// The event source mapping that pushes records from Kafka to clients.
     pub push: Option<Push>,
     file: String,
-    /// Where functions are named, from the top of the file.
+    /// Each use of a function's name, in file order.
     mentions: Vec<Mention>,
 }
 
 impl Contract {
-    /// Reads a file, which errors name as `path` does.
+    /// Reads a file. Errors show `path` as it was passed.
     ///
     /// # Errors
-    /// Where the file cannot be read, or [`Contract::parse`] refuses its text.
+    /// If the file cannot be read, or if [`Contract::parse`] fails on its text.
     pub fn load(path: &Path) -> Result<Self, FileError> {
         let name = path.display().to_string();
         CONTRACT.load(path, |root| Self::read(&name, root))
     }
 
-    /// Reads a text; `file` is its name in errors.
+    /// Parses `text`. Errors show `file` as its name.
     ///
     /// # Errors
-    /// With the line, the field, what was found and what was expected, for the
-    /// first fault.
+    /// Describes the first fault: its line, the field, the value, and what to write instead.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let contract = CONTRACT.parse(text, |root| Self::read(file, root));
         contract.map_err(|err| err.in_file(file))
@@ -79,23 +85,23 @@ impl Contract {
             file: file.to_owned(),
             mentions: mention::all(root),
         };
-        topic::refuse_collisions(root)?;
+        topic::reject_collisions(root)?;
         if let Some(functions) = fields.find("functions") {
-            contract.refuse_unused(functions)?;
-            contract.refuse_slow_push(functions)?;
+            contract.reject_unused(functions)?;
+            contract.reject_slow_push(functions)?;
         }
         if let Some(authorizer) = fields.find("authorizer") {
-            contract.refuse_unguarded(authorizer)?;
+            contract.reject_unguarded(authorizer)?;
         }
         Ok(contract)
     }
 
-    /// The settings of a function: the defaults where the contract has none.
+    /// The settings of a function, or the defaults if the contract has none for it.
     pub fn function(&self, name: &str) -> Function {
         self.functions.get(name).cloned().unwrap_or_default()
     }
 
-    /// The functions that routes, authorizer and push name.
+    /// The names of all functions that routes, `authorizer` and `push` use.
     pub fn function_names(&self) -> BTreeSet<&str> {
         self.mentions
             .iter()
@@ -103,7 +109,7 @@ impl Contract {
             .collect()
     }
 
-    /// The topics that routes and push name, the dead letters' included.
+    /// The topics of all routes and of `push`, including the dead-letter topic.
     pub fn topics(&self) -> BTreeSet<&str> {
         let routes = self
             .routes
@@ -116,7 +122,7 @@ impl Contract {
         routes.chain(push).map(String::as_str).collect()
     }
 
-    /// The query parameters that carry credentials: the authorizer's identity sources.
+    /// The query parameters that carry credentials, taken from the authorizer's identity sources.
     pub fn credential_query_names(&self) -> BTreeSet<&str> {
         let sources = match &self.authorizer {
             Some(Authorizer::Lambda {
@@ -135,10 +141,10 @@ impl Contract {
             .collect()
     }
 
-    /// Checks that every route of a function that stores records says in which topic.
+    /// Checks that every route of `function` has a topic.
     ///
     /// # Errors
-    /// With the line of the first route that does not.
+    /// Names the first route without a topic, with its line.
     pub fn require_topics(&self, function: &str) -> Result<(), FileError> {
         let lacks_topic = |key: &String| self.routes.get(key).is_some_and(|r| r.topic.is_none());
         let missing = self.mentions.iter().find(|mention| {
@@ -147,14 +153,14 @@ impl Contract {
         let Some(mention) = missing else {
             return Ok(());
         };
-        let text = format!("found nothing, expected {}", name::TOPIC);
-        let refusal = DocumentError::new(mention.line, &format!("{}.topic", mention.path), text);
-        Err(refusal.in_file(&self.file))
+        let text = format!("field is missing (expected {})", name::TOPIC);
+        let error = DocumentError::new(mention.line, &format!("{}.topic", mention.path), text);
+        Err(error.in_file(&self.file))
     }
 
-    /// The refusal of a function that the caller cannot run, where the contract first names it.
+    /// The error for a function that the caller cannot run, at its first use in the contract.
     pub fn refuse_function(&self, name: &str, expected: &str) -> FileError {
-        let text = format!("found {}, expected {expected}", shown(name));
+        let text = format!("unknown function {} (expected {expected})", quote(name));
         match self
             .mentions
             .iter()
@@ -168,30 +174,32 @@ impl Contract {
         }
     }
 
-    /// Refuses settings of a function that nothing names: most likely a slip of the pen.
-    fn refuse_unused(&self, functions: &Node) -> Result<(), DocumentError> {
+    /// Rejects settings of a function that is never used, most likely a typo.
+    fn reject_unused(&self, functions: &Node) -> Result<(), DocumentError> {
         let names = self.function_names();
         for (name, node) in functions.entries(FUNCTIONS)? {
             if !names.contains(name.as_str()) {
-                let expected = Vec::from_iter(names).join(", ");
-                let found = "a function that no route, authorizer or push names";
-                return Err(node.refuse(found, &format!("one of {expected}")));
+                let used = Vec::from_iter(names).join(", ");
+                let problem = "no route, authorizer or push uses this function";
+                return Err(node.refuse(problem, &format!("one of {used}")));
             }
         }
         Ok(())
     }
 
-    /// Refuses an authorizer that nobody would ask: it guards `$connect`, and nothing else.
-    fn refuse_unguarded(&self, authorizer: &Node) -> Result<(), DocumentError> {
+    /// Rejects an authorizer without a `$connect` route, the only route that invokes it.
+    fn reject_unguarded(&self, authorizer: &Node) -> Result<(), DocumentError> {
         if self.routes.contains_key(name::CONNECT) {
             return Ok(());
         }
-        let expected = "one: without it there is nothing to authorize, and everybody could connect";
-        Err(authorizer.refuse("no route `$connect`", expected))
+        Err(authorizer.reject(
+            "the contract has no `$connect` route, so the authorizer would never run",
+            "add the route, or remove the authorizer to let every client connect",
+        ))
     }
 
-    /// Refuses a timeout that Lambda allows, but not behind an event source mapping.
-    fn refuse_slow_push(&self, functions: &Node) -> Result<(), DocumentError> {
+    /// Rejects a timeout that Lambda allows for a function, but not for an event source mapping.
+    fn reject_slow_push(&self, functions: &Node) -> Result<(), DocumentError> {
         let timeout = self
             .push
             .as_ref()
@@ -212,7 +220,11 @@ impl Contract {
 fn route_selection_expression(node: &Node) -> Result<Expression, DocumentError> {
     let expression = route::expression(node)?;
     if expression.reads_context() {
-        return Err(node.unlike("no `$context`: routes are selected by `$request.body…` only"));
+        let problem = format!("{} reads `$context`", node.description());
+        return Err(node.reject(
+            &problem,
+            "use only `$request.body…`: the message selects the route",
+        ));
     }
     Ok(expression)
 }
@@ -220,8 +232,8 @@ fn route_selection_expression(node: &Node) -> Result<Expression, DocumentError> 
 fn routes(node: &Node) -> Result<BTreeMap<String, Route>, DocumentError> {
     let entries = node.entries(ROUTES)?;
     if !(1..=ROUTES_MAX).contains(&entries.len()) {
-        let found = format!("{} routes", entries.len());
-        return Err(node.refuse(&found, &format!("1 to {ROUTES_MAX}")));
+        let problem = format!("{} routes are defined", entries.len());
+        return Err(node.refuse(&problem, &format!("1 to {ROUTES_MAX}")));
     }
     entries
         .iter()
@@ -234,7 +246,7 @@ fn functions(node: &Node) -> Result<BTreeMap<String, Function>, DocumentError> {
         .iter()
         .map(|(name, node)| {
             if !name::is_function(name) {
-                return Err(node.refuse("a malformed name", name::FUNCTION));
+                return Err(node.refuse("invalid key", name::FUNCTION));
             }
             Ok((name.clone(), Function::read(node)?))
         })
@@ -246,12 +258,12 @@ const CONTRACT: Document = Document {
     content: "the fields of a contract",
 };
 const ROUTES: &str = "a mapping of route keys to routes";
-const FUNCTIONS: &str = "a mapping of functions' names to their settings";
+const FUNCTIONS: &str = "a mapping of function names to their settings";
 
-/// API Gateway's quota of routes in one API.
+/// API Gateway's quota of routes per API.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
 const ROUTES_MAX: usize = 300;
 
-/// Lambda's limit for a function behind an event source mapping of Kafka.
+/// Lambda's timeout limit for a function behind a Kafka event source mapping.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>
 const PUSH_TIMEOUT_MAX: Duration = Duration::from_mins(14);

@@ -1,20 +1,21 @@
-//! The contract as Terraform reads it: JSON, with every default filled in.
+//! The contract as JSON for Terraform, with every default filled in.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Map, Value, json};
 
-use crate::authorizer::{Authorizer, IdentitySource};
-use crate::contract::Contract;
-use crate::function::Function;
-use crate::push::{Push, StartingPosition};
-use crate::route::Route;
+use crate::{
+    authorizer::{Authorizer, IdentitySource},
+    contract::Contract,
+    function::Function,
+    push::{Push, StartingPosition},
+    route::Route,
+};
 
 impl Contract {
-    /// What `infra/package` writes as `contract.json`; equal contracts give equal values.
+    /// The JSON that `infra/package` writes as `contract.json`.
     ///
-    /// A field that the contract leaves out and that has no default is null.
+    /// Equal contracts give equal JSON. An omitted field without a default is null.
     pub fn deployment(&self) -> Value {
         let routes = self.routes.iter().map(|(key, value)| (key, route(value)));
         let functions = self
@@ -36,7 +37,7 @@ impl Contract {
         })
     }
 
-    /// The topics that a function writes to: those of its routes.
+    /// The topics that a function writes to.
     fn topics_of(&self, function: &str) -> BTreeSet<&str> {
         let routes = self.routes.values();
         routes
@@ -86,7 +87,7 @@ fn function(function: &Function, topics: &BTreeSet<&str>) -> Value {
     })
 }
 
-/// As in Lambda, -1 stands for no limit.
+/// As in Lambda's API, -1 means no limit.
 fn push(push: &Push) -> Value {
     json!({
         "function": push.function,

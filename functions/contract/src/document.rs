@@ -1,27 +1,31 @@
-//! Reads files and texts in YAML: contracts and faults.
+//! Reads YAML files and strings: contracts and faults.
 
 use std::path::Path;
 
-use crate::error::{DocumentError, FileError};
-use crate::node::Node;
-use crate::{file, yaml};
+use crate::{
+    error::{DocumentError, FileError},
+    file,
+    node::Node,
+    yaml,
+};
 
-/// Reads documents of one kind, each in YAML.
+/// Reads YAML documents of one kind.
 ///
-/// JSON is YAML too, but for characters that are escaped in two halves (`\ud83d\ude00`), which are refused.
+/// JSON is accepted too, except for surrogate pairs written as escapes (`\ud83d\ude00`),
+/// which YAML does not allow.
 #[derive(Clone, Copy, Debug)]
 pub struct Document {
-    /// What errors call such a file: `the contract`.
+    /// The name of such a file in errors: `the contract`.
     pub file: &'static str,
-    /// What errors call its content: `the fields of a contract`.
+    /// The name of its content in errors: `the fields of a contract`.
     pub content: &'static str,
 }
 
 impl Document {
-    /// Reads a file of bounded size, which errors name as `path` does.
+    /// Reads a file of at most 256 KiB. Errors show `path` as it was passed.
     ///
     /// # Errors
-    /// Where the file cannot be read or is not YAML, or those of `read`, with their line.
+    /// If the file cannot be read or is not YAML, or if `read` fails, with the line.
     pub fn load<T>(
         self,
         path: &Path,
@@ -30,13 +34,13 @@ impl Document {
         let name = path.display().to_string();
         let text = file::read(path, &name, self.file)?;
         self.parse(&text, read)
-            .map_err(|refusal| refusal.in_file(&name))
+            .map_err(|error| error.in_file(&name))
     }
 
-    /// Reads a text.
+    /// Parses a string.
     ///
     /// # Errors
-    /// Where it is not YAML, or those of `read`.
+    /// If it is not YAML, or if `read` fails.
     pub fn parse<T>(
         self,
         text: &str,
@@ -80,13 +84,13 @@ mod tests {
     }
 
     #[track_caller]
-    fn refuse(text: &str, expected: &str) {
-        let refusal = NUMBERS.parse(text, numbers).expect_err("a refusal");
-        assert_eq!(refusal.to_string(), expected, "{text}");
+    fn check_error(text: &str, expected: &str) {
+        let error = NUMBERS.parse(text, numbers).expect_err("an error");
+        assert_eq!(error.to_string(), expected, "{text}");
     }
 
     #[test]
-    fn yaml_and_json_are_read_alike() {
+    fn yaml_and_json_give_the_same_values() {
         let both = [("a", Some(1)), ("b c", None)];
         check("a: 1\nb c: null\n", &both);
         check(r#"{"a":1,"b c":null}"#, &both);
@@ -99,25 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_by_its_path() {
-        refuse("a: b", "a: found `b`, expected a digit from 0 to 9");
-        refuse("a:", "a: found nothing, expected a digit from 0 to 9");
-        refuse(
+    fn an_error_starts_with_the_path_of_the_field() {
+        check_error("a: b", "a: `b` is invalid (expected a digit from 0 to 9)");
+        check_error("a:", "a: value is missing (expected a digit from 0 to 9)");
+        check_error(
             r#"{"a":"1"}"#,
-            "a: found the text `1`, expected a digit from 0 to 9",
+            "a: the string `1` is invalid (expected a digit from 0 to 9)",
         );
-        refuse(
+        check_error(
             r#"{"a":1,"a":2}"#,
-            "a: found a duplicate key (first on line 1), expected every key once",
+            "a: duplicate key, first used on line 1 (remove or rename one of them)",
         );
-        refuse("", "found an empty document, expected numbers");
+        check_error("", "the document is empty (expected numbers)");
     }
 
     #[test]
-    fn what_yaml_does_not_read_is_told_apart() {
+    fn only_a_yaml_syntax_error_is_not_yaml() {
         let is_not_yaml = |text| {
-            let refusal = NUMBERS.parse(text, numbers).expect_err("a refusal");
-            refusal.is_not_yaml()
+            let error = NUMBERS.parse(text, numbers).expect_err("an error");
+            error.is_not_yaml()
         };
         assert!(is_not_yaml(r#"{"\ud83d\ude00":1}"#));
         assert!(!is_not_yaml(r#"{"a":"not YAML: "}"#));
@@ -125,19 +129,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named_with_the_line() {
+    fn an_error_in_a_file_starts_with_its_name_and_line() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("numbers.yaml");
         let name = path.display();
         let load = || NUMBERS.load(&path, numbers).unwrap_err().to_string();
         assert_eq!(
             load(),
-            format!("{name}: found no such file, expected a file of numbers")
+            format!("{name}: file not found (expected a file of numbers)")
         );
         std::fs::write(&path, "a: 1\nb: 10\n").unwrap();
         assert_eq!(
             load(),
-            format!("{name}:2: b: found the number `10`, expected a digit from 0 to 9")
+            format!("{name}:2: b: the number `10` is invalid (expected a digit from 0 to 9)")
         );
     }
 
@@ -147,9 +151,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the names are, and however it is written.
+        /// Compact and pretty-printed.
         #[test]
-        fn json_of_any_names_is_read(json in json()) {
+        fn json_with_any_member_names_is_read(json in json()) {
             let expected = serde_json::from_value(json.clone()).unwrap();
             for text in [json.to_string(), serde_json::to_string_pretty(&json).unwrap()] {
                 let read = NUMBERS.parse(&text, numbers);

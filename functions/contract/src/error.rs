@@ -1,12 +1,15 @@
-//! What is wrong with a file or its content, in one line.
+//! Errors about a file or its content, each on one line.
 
-use std::error::Error;
-use std::fmt::{self, Display, Formatter};
+use std::{
+    error::Error,
+    fmt::{self, Display, Formatter},
+};
 
-/// A file that cannot be read, or whose content is refused: a contract, or faults.
+/// A file that cannot be read, or whose content is invalid.
 ///
-/// Its text is one line, `gateway.yaml:6: routes.chat.topic: found …, expected …`;
-/// the file is named as the caller named it.
+/// `Display` writes one line, such as
+/// ``gateway.yaml:6: routes.chat.topic: `a/b` is invalid (expected a topic name of …)``, with the
+/// path as the caller passed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileError {
     file: String,
@@ -15,7 +18,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// An error of the file as a whole, which has no line.
+    /// An error about the whole file, without a line.
     pub(crate) fn of_file(file: &str, text: String) -> Self {
         Self {
             file: file.to_owned(),
@@ -36,9 +39,10 @@ impl Display for FileError {
 
 impl Error for FileError {}
 
-/// What is wrong with a document's text; [`FileError`] adds the file's name.
+/// An error in a document; [`FileError`] adds the file's name and the line.
 ///
-/// Its text is `routes.chat.topic: found …, expected …`.
+/// `Display` writes, for example,
+/// `routes.chat.topic: field is missing (expected a topic name of …)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentError {
     pub(crate) line: usize,
@@ -46,7 +50,7 @@ pub struct DocumentError {
 }
 
 impl DocumentError {
-    /// Refuses the field at `path`; the file as a whole has the empty path.
+    /// An error in the field at `path`, or in the whole document if `path` is empty.
     pub(crate) fn new(line: usize, path: &str, text: impl Display) -> Self {
         let text = match path {
             "" => text.to_string(),
@@ -55,12 +59,12 @@ impl DocumentError {
         Self { line, text }
     }
 
-    /// Refuses a text that is not YAML, because of `why`.
+    /// The error for a document that is not YAML.
     pub(crate) fn not_yaml(line: usize, why: impl Display) -> Self {
         Self::new(line, "", format_args!("{NOT_YAML}{why}"))
     }
 
-    /// Whether the whole text is not YAML.
+    /// Whether the document is not YAML.
     pub fn is_not_yaml(&self) -> bool {
         self.text.starts_with(NOT_YAML)
     }
@@ -84,12 +88,12 @@ impl Error for DocumentError {}
 
 const NOT_YAML: &str = "not YAML: ";
 
-/// A text from the contract as an error shows it: in backticks, on one line, cut short.
-pub(crate) fn shown(text: &str) -> String {
+/// A value in backticks, on one line and truncated, for an error.
+pub(crate) fn quote(text: &str) -> String {
     format!("`{}`", one_line(text))
 }
 
-/// A text without what would break the line or fill the screen.
+/// Escapes control characters and truncates after [`SHOWN_CHARS_MAX`] characters.
 pub(crate) fn one_line(text: &str) -> String {
     let mut shown = String::new();
     for (count, c) in text.chars().enumerate() {
@@ -105,6 +109,6 @@ pub(crate) fn one_line(text: &str) -> String {
     shown
 }
 
-/// An error shows at most this many characters of a value: more than any good
-/// name has, and still one line on a terminal.
+/// Errors show at most this many characters of a value: longer than any reasonable name, and
+/// short enough for one line on a terminal.
 const SHOWN_CHARS_MAX: usize = 80;

@@ -1,4 +1,4 @@
-//! Selection expressions: a text made from a message and its context.
+//! Selection expressions, which build a string from a message and its `$context`.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-selection-expressions.html>
 
@@ -14,13 +14,12 @@ mod path;
 use std::fmt::{self, Display, Formatter};
 
 pub use crate::expression::error::ExpressionError;
-use crate::expression::part::Part;
-use crate::json;
+use crate::{expression::part::Part, json};
 
 /// A selection expression, such as `$request.body.action` or
 /// `${request.body.service}/${context.stage}`.
 ///
-/// `Display` gives its source back.
+/// `Display` writes its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expression {
     source: String,
@@ -30,14 +29,14 @@ pub struct Expression {
 impl Expression {
     /// Parses an expression of static text, `$request.body` paths and `$context` variables.
     ///
-    /// A variable is `$name` or `${name}`; `\$` is a dollar sign. A path is
-    /// JSONPath: `.name`, `['name']` or `['a','b']`, `[0]`, `[-1]` or `[0,1]`, `[0:2]`,
-    /// `.*` or `[*]`, and each of them after `..`, at any depth. Without braces a name
-    /// ends at the first character that is no letter, digit, `_` or `-`.
+    /// A variable is `$name` or `${name}`; `\$` is a dollar sign. A path is JSONPath: `.name`,
+    /// `['name']` or `['a','b']`, `[0]`, `[-1]` or `[0,1]`, `[0:2]`, `.*` or `[*]`. After `..`,
+    /// each of them selects at any depth. Without braces, a name ends at the first character that
+    /// is not a letter, digit, `_` or `-`.
     ///
     /// # Errors
-    /// For an empty text, an unknown variable, or a path with what JSONPath has
-    /// beyond these forms: filters, functions, and slices with a step.
+    /// If the expression is empty, has an unknown variable, or uses a JSONPath feature that is not
+    /// supported: filters, functions, and slices with a step.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         Ok(Self {
             parts: parser::parse(source)?,
@@ -45,21 +44,20 @@ impl Expression {
         })
     }
 
-    /// The text that the expression selects; what it finds is not evaluated again.
+    /// The string that the expression selects. Selected values are not evaluated again.
     ///
-    /// `body` is the message's text. Where that is not one JSON value, it selects
-    /// nothing; the empty body of an event that has none is such a text. `context`
-    /// maps a variable's name, such as `identity.sourceIp`, to its value.
+    /// `body` is the message's text. If it is not exactly one JSON value (an event without a body
+    /// has an empty one), body paths select nothing. `context` maps a variable's name, such as
+    /// `identity.sourceIp`, to its value.
     ///
-    /// What is missing or null gives no text, and where an object names a member
-    /// twice, the last one counts. A string gives its content (half of a surrogate
-    /// pair becomes U+FFFD), a whole number its digits. All else reads as in Java:
-    /// `1e3` as `1000.0`, lists and objects as `[a, b]` and `{a=1}`; what these
-    /// nest more than 32 levels deep stays JSON.
+    /// A missing or null value adds nothing. If an object has a member twice, the last one wins.
+    /// A string adds its content (a lone surrogate becomes U+FFFD), an integer its digits. Other
+    /// values are written as in Java: `1e3` as `1000.0`, lists and objects as `[a, b]` and
+    /// `{a=1}`. Values nested deeper than 32 levels stay JSON.
     ///
-    /// A path that could find several values gives a list, `[]` where it finds none;
-    /// one that ends with several names gives an object of these members. A message
-    /// too costly for a path (one that nests deep, under a `..`) holds nothing for it.
+    /// A path that can match several values gives a list, or `[]` without a match. A path that
+    /// ends with several names gives an object of these members. A path that would be too
+    /// expensive for the message (`..` in a deeply nested one) selects nothing.
     pub fn evaluate(&self, body: &str, context: impl Fn(&str) -> Option<String>) -> String {
         let body = self.reads_body().then(|| json::parse(body)).flatten();
         let body = body.filter(|body| body.get() != "null");
@@ -74,12 +72,12 @@ impl Expression {
         text
     }
 
-    /// Whether the value depends on the message.
+    /// Whether the result depends on the message.
     pub fn reads_body(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Body(_)))
     }
 
-    /// Whether the value depends on a `$context` variable.
+    /// Whether the result depends on a `$context` variable.
     pub fn reads_context(&self) -> bool {
         self.parts
             .iter()

@@ -1,23 +1,21 @@
-//! `functions`: how Lambda runs a function.
+//! The section `functions`: how Lambda runs a function.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use crate::error::DocumentError;
-use crate::node::Node;
+use crate::{error::DocumentError, node::Node};
 
-/// The settings of one function, in Lambda's words.
+/// The settings of one function, named as in Lambda's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// An invocation that takes longer is ended.
+    /// Lambda stops an invocation that takes longer.
     pub timeout: Duration,
-    /// In megabytes.
+    /// Memory in megabytes.
     pub memory_size: u32,
-    /// At most this many invocations at once; 0 throttles them all.
+    /// Concurrent invocations, at most; 0 throttles every invocation.
     pub reserved_concurrent_executions: Option<u32>,
-    /// Invocations that one environment takes at once (Managed Instances).
+    /// Concurrent invocations per environment, at most (Managed Instances).
     pub max_concurrency: Option<u32>,
-    /// Environment variables beside Lambda's own.
+    /// Environment variables, in addition to those that Lambda sets.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -75,21 +73,24 @@ fn environment(node: &Node) -> Result<BTreeMap<String, String>, DocumentError> {
     let mut bytes = 0;
     for (name, value) in node.entries("a mapping of environment variables")? {
         if !is_variable(name) {
-            let found = "a malformed name of an environment variable";
-            return Err(value.refuse(found, "a letter, then one or more letters, digits and `_`"));
+            let expected = "a letter, then one or more letters, digits or `_`";
+            return Err(value.refuse("invalid name of an environment variable", expected));
         }
         if RESERVED.contains(&name.as_str()) {
-            let found = "a reserved environment variable";
-            return Err(value.refuse(found, "one that Lambda does not set itself"));
+            let problem = "Lambda reserves this environment variable";
+            return Err(value.reject(problem, "use another name"));
         }
-        let text = value.text_that(|text| !text.contains('\0'), "a text without NUL characters")?;
+        let text = value.text_that(
+            |text| !text.contains('\0'),
+            "a string without NUL characters",
+        )?;
         bytes += name.len() + text.len();
         environment.insert(name.clone(), text);
     }
     if bytes > ENVIRONMENT_BYTES_MAX {
-        let found = format!("{bytes} bytes of names and values");
+        let problem = format!("names and values have {bytes} bytes in total");
         let expected = format!("at most {ENVIRONMENT_BYTES_MAX}");
-        return Err(node.refuse(&found, &expected));
+        return Err(node.refuse(&problem, &expected));
     }
     Ok(environment)
 }
@@ -100,28 +101,28 @@ fn is_variable(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Within an integration's 29 s, so that the client hears from the function itself.
+/// Shorter than an integration's 29 s, so that the function's timeout fires first.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
-/// Lambda's limit. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+/// Lambda's timeout limit. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const TIMEOUT_SECONDS_MAX: u32 = 900;
 
-/// Twice Lambda's own: the CPU share, and with it the cold start, goes by memory.
+/// Twice Lambda's default: the CPU share grows with memory, which shortens cold starts.
 const MEMORY_MB_DEFAULT: u32 = 256;
-/// Lambda's limits.
+/// Lambda's memory limits.
 const MEMORY_MB_MIN: u32 = 128;
 const MEMORY_MB_MAX: u32 = 10_240;
 
-/// Far above any account's quota (1,000 unless raised); catches slips.
+/// Far above any account's quota (1,000 unless raised); catches typos.
 const RESERVED_MAX: u32 = 1_000_000;
 
 /// Lambda's limit of `PerExecutionEnvironmentMaxConcurrency`.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_LambdaManagedInstancesCapacityProviderConfig.html>
 const MAX_CONCURRENCY_MAX: u32 = 1600;
 
-/// Lambda's limit for all of a function's variables together.
+/// Lambda's limit for all environment variables of a function together.
 const ENVIRONMENT_BYTES_MAX: usize = 4096;
 
-/// The variables that Lambda does not let a function set.
+/// The environment variables that Lambda reserves.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 const RESERVED: &[&str] = &[
     "AWS_ACCESS_KEY",

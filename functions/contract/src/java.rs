@@ -1,7 +1,7 @@
-//! JSON values as Java prints them.
+//! Prints JSON values as Java does.
 //!
-//! API Gateway turns what a selection expression finds into text with Java's
-//! `toString`: the list `["a", "b"]` becomes `[a, b]`, not JSON.
+//! API Gateway converts a selected value to a string with Java's `toString`: the list
+//! `["a", "b"]` becomes `[a, b]`, which is not JSON.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,10 @@ use serde_json::value::RawValue;
 
 use crate::json;
 
-/// Appends the value as Java's `toString` gives it, a null as `null`.
+/// Appends the value in the form of Java's `toString`; null becomes `null`.
 ///
-/// An object's members come in the order of the text; where it names one
-/// twice, the last value counts, in the first one's place. What is nested
-/// deeper than [`DEPTH_MAX`] levels is JSON still, as it was sent.
+/// Object members keep their order. If a name occurs twice, the last value takes the first one's
+/// position. Values nested deeper than [`DEPTH_MAX`] levels stay JSON, unchanged.
 pub(crate) fn print(value: &RawValue, out: &mut String) {
     nested(value, DEPTH_MAX, out);
 }
@@ -37,7 +36,7 @@ fn nested(value: &RawValue, levels_left: usize, out: &mut String) {
     }
 }
 
-/// Appends a list as Java's `toString` gives it, each item as `print` does.
+/// Appends a list in the form of Java's `toString`; `print` appends each item.
 pub(crate) fn list<T>(
     items: impl IntoIterator<Item = T>,
     out: &mut String,
@@ -51,7 +50,7 @@ pub(crate) fn list<T>(
     out.push(']');
 }
 
-/// Appends an object as Java's `toString` gives it, each value as `print` does.
+/// Appends an object in the form of Java's `toString`; `print` appends each value.
 pub(crate) fn object(
     members: &[(Cow<'_, str>, &RawValue)],
     out: &mut String,
@@ -73,7 +72,7 @@ fn separate(index: usize, out: &mut String) {
     }
 }
 
-/// A whole number with all its digits, any other as a double.
+/// Appends an integer with all its digits, and any other number as a double.
 fn number(json: &str, out: &mut String) {
     match json.parse() {
         Ok(value) if json.contains(['.', 'e', 'E']) => out.push_str(&double(value)),
@@ -82,8 +81,10 @@ fn number(json: &str, out: &mut String) {
     }
 }
 
-/// A number as `Double.toString` has it: `1.0`, but `1.0E7` from ten million on
-/// and `1.0E-4` below a thousandth; `Infinity` beyond the largest.
+/// Formats a number as `Double.toString` does.
+///
+/// Writes `1.0`, but `1.0E7` from ten million on, `1.0E-4` below a thousandth, and `Infinity` on
+/// overflow.
 pub(crate) fn double(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
@@ -98,9 +99,10 @@ pub(crate) fn double(value: f64) -> String {
     }
 }
 
-/// Lists and objects within each other are rewritten up to this many levels:
-/// more than any message that a person designed has, and few enough that the
-/// worst one costs a few milliseconds (each level is read once per level above).
+/// Nested lists and objects are printed up to this many levels.
+///
+/// More levels than in any message designed by hand, yet few enough that the worst message costs
+/// a few milliseconds (each level is parsed once per level above it).
 pub(crate) const DEPTH_MAX: usize = 32;
 
 #[cfg(test)]
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_are_plain() {
+    fn scalars_print_without_quotes() {
         check("null", "null");
         check("true", "true");
         check("false", "false");
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_keep_their_digits() {
+    fn integers_keep_all_their_digits() {
         check("5", "5");
         check("0", "0");
         check("-0", "0");
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn other_numbers_are_javas_doubles() {
+    fn other_numbers_print_as_java_doubles() {
         check("1.0", "1.0");
         check("1.50", "1.5");
         check("-0.0", "-0.0");
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_objects_have_no_quotes() {
+    fn lists_and_objects_print_without_quotes() {
         check("[]", "[]");
         check("[ 1 , \"b\", null]", "[1, b, null]");
         check("{}", "{}");
@@ -166,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn members_keep_their_order_and_the_last_of_one_name_counts() {
+    fn members_keep_their_order_and_the_last_duplicate_wins() {
         check("{\"b\":1,\"a\":2}", "{b=1, a=2}");
         check("{\"b\":1,\"a\":2,\"\\u0062\":3}", "{b=3, a=2}");
     }
 
     #[test]
-    fn what_is_nested_too_deep_is_left_as_it_was_sent() {
+    fn values_nested_too_deep_stay_unchanged() {
         let nest = |inner: &str| {
             let (open, close) = ("[".repeat(DEPTH_MAX), "]".repeat(DEPTH_MAX));
             format!("{open}{inner}{close}")

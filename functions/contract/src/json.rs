@@ -1,38 +1,39 @@
-//! A look into JSON text that leaves everything as it was sent.
+//! Reads parts of a JSON text without changing the rest.
 //!
-//! `serde_json::Value` would refuse legal texts (half of a surrogate pair, `1e999`,
-//! deep nesting) and lose what Java keeps: the digits of a large number, the
-//! order of an object. Here a value is checked once, without recursion, and
-//! then only what is asked for is read.
+//! `serde_json::Value` rejects valid JSON (lone surrogates, `1e999`, deep nesting) and loses what
+//! Java keeps: the digits of a large number and the order of an object's members. This module
+//! validates a value once, without recursion, and then parses only the requested parts.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::fmt::{self, Formatter};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt::{self, Formatter},
+};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The one JSON value that the text is; nothing where it is none.
+/// Parses a text that is exactly one JSON value; returns `None` for any other text.
 pub(crate) fn parse(text: &str) -> Option<&RawValue> {
     serde_json::from_str(text).ok()
 }
 
-/// An object's members, as they come; nothing where the value is no object.
+/// An object's members in their order; `None` if the value is not an object.
 pub(crate) fn members(value: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     let is_object = value.get().starts_with('{');
-    // The text is known to be JSON, so this does not fail.
+    // Cannot fail: the text is valid JSON.
     is_object.then(|| value.deserialize_map(Members).ok())?
 }
 
-/// Members of one name made one: the last value counts, in the first one's place.
+/// Removes duplicate names: the last value takes the first one's position.
 pub(crate) fn distinct<'a>(
     members: Vec<(Cow<'a, str>, &'a RawValue)>,
 ) -> Vec<(Cow<'a, str>, &'a RawValue)> {
     let mut distinct: Vec<(_, _)> = Vec::with_capacity(members.len());
-    let mut places = HashMap::new();
+    let mut positions = HashMap::new();
     for (name, value) in members {
-        let place = *places.entry(name.clone()).or_insert(distinct.len());
-        match distinct.get_mut(place) {
+        let position = *positions.entry(name.clone()).or_insert(distinct.len());
+        match distinct.get_mut(position) {
             Some((_, earlier)) => *earlier = value,
             None => distinct.push((name, value)),
         }
@@ -40,16 +41,16 @@ pub(crate) fn distinct<'a>(
     distinct
 }
 
-/// A list's items; nothing where the value is no list.
+/// A list's items; `None` if the value is not a list.
 pub(crate) fn items(value: &RawValue) -> Option<Vec<&RawValue>> {
     let is_list = value.get().starts_with('[');
-    // The text is known to be JSON, so this does not fail.
+    // Cannot fail: the text is valid JSON.
     is_list.then(|| Vec::deserialize(value).ok())?
 }
 
-/// The content of a string; other values have none.
+/// The content of a JSON string; `None` for any other value.
 ///
-/// Half of a surrogate pair, which no text can hold, becomes U+FFFD.
+/// A lone surrogate, which UTF-8 cannot encode, becomes U+FFFD.
 pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     let Text(text) = Text::deserialize(value).ok()?;
     Some(text)
@@ -73,7 +74,7 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-/// A string, read as bytes: of text, serde_json demands whole surrogate pairs.
+/// A string, deserialized as bytes: for `str`, serde_json rejects lone surrogates.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
@@ -102,7 +103,7 @@ impl<'de> Visitor<'de> for TextVisitor {
         let mut text = String::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
             text.push_str(chunk.valid());
-            // A lone surrogate is three such bytes; the first says it all.
+            // A lone surrogate gives three invalid bytes; the first one is enough to detect it.
             if chunk.invalid() == [SURROGATE_BYTE] {
                 text.push(char::REPLACEMENT_CHARACTER);
             }
@@ -111,7 +112,7 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
-/// The byte that every surrogate begins with, were it encoded like a character.
+/// The first byte of a surrogate that is encoded like UTF-8.
 const SURROGATE_BYTE: u8 = 0xED;
 
 #[cfg(test)]
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_is_its_content() {
+    fn a_string_gives_its_content() {
         check(r#""""#, "");
         check(r#"" a\tb \"c\" ë""#, " a\tb \"c\" ë");
         check(r#""\ud83d\ude00 \u00eb""#, "😀 ë");
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_surrogate_pair_becomes_one_replacement_character() {
+    fn a_lone_surrogate_becomes_one_replacement_character() {
         check(r#""cut \ud83d""#, "cut \u{fffd}");
         check(r#""\ude00 tail""#, "\u{fffd} tail");
         check(r#""\ud83d\ud83d\ude00\ude00""#, "\u{fffd}😀\u{fffd}");
@@ -145,24 +146,24 @@ mod tests {
     }
 
     #[test]
-    fn other_values_have_no_content() {
+    fn only_a_string_has_content() {
         for json in ["1", "null", "true", "{}", "[97]", "[\"a\"]"] {
             assert_eq!(text_of(json), None, "{json}");
         }
     }
 
     #[test]
-    fn what_is_not_one_json_value_is_none() {
+    fn a_text_that_is_not_one_json_value_does_not_parse() {
         for text in ["", " ", "{", "[1,]", "1 2", "{a:1}", "NaN", "01", "'a'"] {
             assert!(parse(text).is_none(), "{text}");
         }
         assert!(parse("\"a\tb\"").is_none(), "a control character");
         assert!(parse("{\"a\tb\":1}").is_none(), "a control character");
-        assert!(parse(r#""\ud8""#).is_none(), "an escape cut short");
+        assert!(parse(r#""\ud8""#).is_none(), "a truncated escape");
     }
 
     #[test]
-    fn members_and_items_come_as_they_were_sent() {
+    fn members_and_items_keep_their_order_and_text() {
         let object = parse(r#" {"b": 1.0 ,"a":[ ],"b":"\u0061", "\ud800":null} "#).unwrap();
         let shown = |members: Vec<(_, &RawValue)>| {
             let shown = members

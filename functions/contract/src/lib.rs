@@ -4,15 +4,15 @@
 //!  gateway.yaml ─yaml▶ Node (value, path, line) ─contract▶ Contract
 //!                                │                    ├─ Route, Function, Stage, Authorizer, Push
 //!                                ▼                    └─ Expression
-//!                     DocumentError: line, field, what was found, what was expected
-//!                     FileError: the same, with the file's name
+//!                     DocumentError: line, field, value, what to write instead
+//!                     FileError: the same, after the file's name
 //! ```
 //!
-//! The functions and the simulator read the file itself, Terraform the JSON that
-//! [`Contract::deployment`] makes of it. YAML readers disagree about some texts
-//! (is `no` a word or a boolean?), so a text that is ambiguous is refused.
+//! The functions and the simulator read the file itself. Terraform reads the JSON that
+//! [`Contract::deployment`] returns. YAML parsers disagree about some scalars (is `no` a string or
+//! a boolean?), so an ambiguous scalar is an error.
 //!
-//! [`Document`] reads other files in the same way, such as the simulator's faults.
+//! [`Document`] reads other YAML files in the same way, such as the simulator's faults.
 
 mod authorizer;
 mod context;
@@ -35,16 +35,18 @@ mod stage;
 mod topic;
 mod yaml;
 
-pub use crate::authorizer::{Authorizer, IdentitySource};
-pub use crate::contract::Contract;
-pub use crate::document::Document;
-pub use crate::error::{DocumentError, FileError};
-pub use crate::expression::{Expression, ExpressionError};
-pub use crate::function::Function;
-pub use crate::node::{Fields, Node};
-pub use crate::push::{Push, StartingPosition};
-pub use crate::route::Route;
-pub use crate::stage::{Stage, Throttling};
+pub use crate::{
+    authorizer::{Authorizer, IdentitySource},
+    contract::Contract,
+    document::Document,
+    error::{DocumentError, FileError},
+    expression::{Expression, ExpressionError},
+    function::Function,
+    node::{Fields, Node},
+    push::{Push, StartingPosition},
+    route::Route,
+    stage::{Stage, Throttling},
+};
 
 #[cfg(test)]
 mod tests;

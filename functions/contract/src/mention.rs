@@ -1,21 +1,21 @@
-//! Where the contract names functions.
+//! Finds each use of a function's name in the contract.
 
 use crate::node::{Node, Value};
 
-/// A place that names a function.
+/// One use of a function's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mention {
     pub(crate) function: String,
-    /// The route's key, where the place is a route.
+    /// The route key, if a route uses the function.
     pub(crate) route_key: Option<String>,
-    /// The mapping that has the field `function`: a route, `authorizer` or `push`.
+    /// The path of the mapping with the field `function`: a route, `authorizer` or `push`.
     pub(crate) path: String,
     pub(crate) line: usize,
     /// The line of the field `function` itself.
     pub(crate) function_line: usize,
 }
 
-/// Every place, from the top of the file; `root` is a contract that was read without fault.
+/// All mentions in file order. `root` must be a valid contract.
 pub(crate) fn all(root: &Node) -> Vec<Mention> {
     entries(root)
         .iter()

@@ -1,7 +1,6 @@
-//! The names that Lambda, Kafka and API Gateway accept.
+//! Checks names by the rules of Lambda, Kafka and API Gateway.
 
-use crate::error::DocumentError;
-use crate::node::Node;
+use crate::{error::DocumentError, node::Node};
 
 /// Reads the name of a Lambda function.
 pub(crate) fn function(node: &Node) -> Result<String, DocumentError> {
@@ -28,7 +27,7 @@ fn is_topic(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// Whether a route may have this key; only API Gateway's own three may begin with a `$`.
+/// Whether `key` is a valid route key. Only API Gateway's own three keys may start with `$`.
 pub(crate) fn is_route_key(key: &str) -> bool {
     match key {
         CONNECT | DISCONNECT | DEFAULT => true,
@@ -36,25 +35,25 @@ pub(crate) fn is_route_key(key: &str) -> bool {
     }
 }
 
-/// The route of a connection that opens.
+/// The route for a new connection.
 pub(crate) const CONNECT: &str = "$connect";
-/// The route of a connection that has closed.
+/// The route for a closed connection.
 pub(crate) const DISCONNECT: &str = "$disconnect";
-/// The route of messages that match no other.
+/// The route for messages that match no other route.
 pub(crate) const DEFAULT: &str = "$default";
 
-/// Lambda's limit for a function's name.
+/// Lambda's limit for a function name.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
 const FUNCTION_CHARS_MAX: usize = 64;
 
-/// Kafka's limit for a topic's name: a log's folder is named after it.
+/// Kafka's limit for a topic name: log directories are named after topics.
 const TOPIC_CHARS_MAX: usize = 249;
 
-/// What [`function`] expects.
-pub(crate) const FUNCTION: &str = "a function's name: 1 to 64 letters, digits, `-` and `_`";
-/// What [`topic`] expects.
+/// What [`function`] accepts, for errors.
+pub(crate) const FUNCTION: &str = "a function name of 1 to 64 letters, digits, `-` and `_`";
+/// What [`topic`] accepts, for errors.
 pub(crate) const TOPIC: &str =
-    "a topic's name: 1 to 249 letters, digits, `.`, `_` and `-`, and not `.` or `..`";
-/// What [`is_route_key`] expects.
+    "a topic name of 1 to 249 letters, digits, `.`, `_` and `-`, other than `.` and `..`";
+/// What [`is_route_key`] accepts, for errors.
 pub(crate) const ROUTE_KEY: &str =
-    "`$connect`, `$disconnect`, `$default` or a text that does not begin with `$`";
+    "`$connect`, `$disconnect`, `$default`, or a key that does not start with `$`";

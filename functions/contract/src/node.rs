@@ -1,16 +1,18 @@
-//! A value of a document that knows its field's path and its line.
+//! A value of a document, with its field's path and its line.
 
 use std::ops::RangeInclusive;
 
-use crate::error::{DocumentError, one_line, shown};
-use crate::scalar::Plain;
+use crate::{
+    error::{DocumentError, one_line, quote},
+    scalar::Plain,
+};
 
-/// A value, where it stands.
+/// A value with its position in the document.
 #[derive(Debug)]
 pub struct Node {
-    /// The field's name, such as `routes.chat.topic`; empty for the whole file.
+    /// The field's path, such as `routes.chat.topic`; empty for the whole document.
     pub(crate) path: String,
-    /// The line of the field's name, or of a list item's first character; from 1.
+    /// The line of the field's name or of the list item's first character, counted from 1.
     pub(crate) line: usize,
     pub(crate) value: Value,
 }
@@ -23,49 +25,57 @@ pub(crate) enum Value {
 }
 
 impl Node {
-    /// Refuses this value because of `found`, in the reader's own words.
-    pub fn refuse(&self, found: &str, expected: &str) -> DocumentError {
-        DocumentError::new(
-            self.line,
-            &self.path,
-            format_args!("found {found}, expected {expected}"),
-        )
+    /// The error `<path>: <problem> (expected <expected>)`.
+    pub fn refuse(&self, problem: &str, expected: &str) -> DocumentError {
+        self.reject(problem, &format!("expected {expected}"))
     }
 
-    /// Refuses this value, whatever it is.
+    /// The error for an invalid or missing value: shows the value and what is expected instead.
     pub fn unlike(&self, expected: &str) -> DocumentError {
-        self.refuse(&self.description(), expected)
+        let problem = match &self.value {
+            Value::Scalar { text, quoted } if text.is_empty() && !quoted => {
+                "value is missing".to_owned()
+            }
+            _ => format!("{} is invalid", self.description()),
+        };
+        self.refuse(&problem, expected)
     }
 
-    fn description(&self) -> String {
+    /// The error `<path>: <problem> (<advice>)`.
+    pub(crate) fn reject(&self, problem: &str, advice: &str) -> DocumentError {
+        DocumentError::new(self.line, &self.path, format_args!("{problem} ({advice})"))
+    }
+
+    /// The value and, if it could be mistaken for another kind, its kind.
+    pub(crate) fn description(&self) -> String {
         match &self.value {
             Value::List(_) => "a list".to_owned(),
             Value::Mapping(_) => "a mapping".to_owned(),
-            Value::Scalar { text, quoted: true } if text.is_empty() => "an empty text".to_owned(),
-            Value::Scalar { text, .. } if text.is_empty() => "nothing".to_owned(),
+            Value::Scalar { text, quoted: true } if text.is_empty() => "an empty string".to_owned(),
+            Value::Scalar { text, .. } if text.is_empty() => "an empty value".to_owned(),
             Value::Scalar { text, quoted } => match Plain::of(text) {
-                Plain::Text => shown(text),
-                _ if *quoted => format!("the text {}", shown(text)),
-                Plain::Null => format!("the null {}", shown(text)),
-                Plain::Boolean => format!("the boolean {}", shown(text)),
-                Plain::Number => format!("the number {}", shown(text)),
-                Plain::Date => format!("the date {}", shown(text)),
+                Plain::Text => quote(text),
+                _ if *quoted => format!("the string {}", quote(text)),
+                Plain::Null => format!("the null {}", quote(text)),
+                Plain::Boolean => format!("the boolean {}", quote(text)),
+                Plain::Number => format!("the number {}", quote(text)),
+                Plain::Date => format!("the date {}", quote(text)),
             },
         }
     }
 
-    /// The text of a scalar that every YAML reader takes for text.
+    /// The text of a scalar that every YAML parser reads as a string.
     pub(crate) fn text(&self, expected: &str) -> Result<&str, DocumentError> {
         match &self.value {
             Value::Scalar { text, quoted } if *quoted || Plain::of(text) == Plain::Text => Ok(text),
             Value::Scalar { text, .. } if !text.is_empty() => {
-                Err(self.unlike(&format!("{expected} (text needs quotes here)")))
+                Err(self.unlike(&format!("{expected}; quote the value to make it a string")))
             }
             _ => Err(self.unlike(expected)),
         }
     }
 
-    /// A text that `accepts` likes.
+    /// A string for which `accepts` returns true.
     pub(crate) fn text_that(
         &self,
         accepts: impl Fn(&str) -> bool,
@@ -81,20 +91,20 @@ impl Node {
         match self.plain() {
             Some("true" | "True" | "TRUE") => Ok(true),
             Some("false" | "False" | "FALSE") => Ok(false),
-            _ => Err(self.unlike("`true` or `false`")),
+            _ => Err(self.unlike("`true` or `false`, unquoted")),
         }
     }
 
-    /// Whether it is a null that is written out; nothing at all, as in `field:`, is none.
+    /// Whether the value is an explicit null, such as `null` or `~`. `field:` alone is not.
     pub fn is_null(&self) -> bool {
         self.plain()
             .is_some_and(|text| !text.is_empty() && Plain::of(text) == Plain::Null)
     }
 
-    /// A whole number within `range`; `what` names its unit.
+    /// An integer within `range`. `what` names the number and its unit in the error.
     ///
     /// # Errors
-    /// It is another value.
+    /// If the value is not such a number.
     pub fn whole(&self, range: RangeInclusive<u32>, what: &str) -> Result<u32, DocumentError> {
         self.plain()
             .filter(|text| is_whole(text))
@@ -105,7 +115,7 @@ impl Node {
             })
     }
 
-    /// A whole number within `range`, or `-1` for no limit.
+    /// An integer within `range`, or `-1` for no limit.
     pub(crate) fn whole_or_unlimited(
         &self,
         range: RangeInclusive<u32>,
@@ -119,10 +129,10 @@ impl Node {
         }
     }
 
-    /// A number that need not be whole, from 0 to `max`.
+    /// A decimal number from 0 to `max`. `what` names the number and its unit in the error.
     ///
     /// # Errors
-    /// It is another value.
+    /// If the value is not such a number.
     pub fn decimal(&self, max: f64, what: &str) -> Result<f64, DocumentError> {
         self.plain()
             .filter(|text| {
@@ -143,7 +153,7 @@ impl Node {
         }
     }
 
-    /// A list of at least one value, no two of them alike.
+    /// A list of at least one value, without duplicates.
     pub(crate) fn list<T: PartialEq>(
         &self,
         read: impl Fn(&Self) -> Result<T, DocumentError>,
@@ -151,7 +161,7 @@ impl Node {
     ) -> Result<Vec<T>, DocumentError> {
         let items = match &self.value {
             Value::List(items) if items.is_empty() => {
-                return Err(self.refuse("an empty list", expected));
+                return Err(self.refuse("an empty list is invalid", expected));
             }
             Value::List(items) => items,
             _ => return Err(self.unlike(expected)),
@@ -160,18 +170,18 @@ impl Node {
         for item in items {
             let value = read(item)?;
             if list.contains(&value) {
-                let found = format!("{} a second time", item.description());
-                return Err(item.refuse(&found, "every item once"));
+                let problem = format!("{} is listed twice", item.description());
+                return Err(item.reject(&problem, "remove the duplicate"));
             }
             list.push(value);
         }
         Ok(list)
     }
 
-    /// The entries of a mapping whose names are the user's own.
+    /// The entries of a mapping whose keys the user chooses.
     ///
     /// # Errors
-    /// It is no mapping.
+    /// If the value is not a mapping.
     pub fn entries(&self, expected: &str) -> Result<&[(String, Self)], DocumentError> {
         match &self.value {
             Value::Mapping(entries) => Ok(entries),
@@ -179,25 +189,25 @@ impl Node {
         }
     }
 
-    /// The fields of a mapping whose names are ours.
+    /// The fields of a mapping with a fixed set of keys.
     ///
     /// # Errors
-    /// It is no mapping, or has other fields than these.
+    /// If the value is not a mapping, or has a field that is not in `known`.
     pub fn fields(&self, known: &[&str]) -> Result<Fields<'_>, DocumentError> {
         let Value::Mapping(entries) = &self.value else {
-            return Err(self.unlike(&format!("a mapping of {}", known.join(", "))));
+            return Err(self.unlike(&format!("a mapping with the fields {}", known.join(", "))));
         };
         let is_unknown = |(name, _): &&(String, Self)| !known.contains(&name.as_str());
         match entries.iter().find(is_unknown) {
             Some((_, node)) => {
                 let expected = format!("one of {}", known.join(", "));
-                Err(node.refuse("an unknown field", &expected))
+                Err(node.refuse("unknown field", &expected))
             }
             None => Ok(Fields(self)),
         }
     }
 
-    /// The entry of a mapping; nothing where it has none, or is no mapping.
+    /// The entry with this key; `None` if there is none or the value is not a mapping.
     pub(crate) fn entry(&self, name: &str) -> Option<&Self> {
         let Value::Mapping(entries) = &self.value else {
             return None;
@@ -207,26 +217,26 @@ impl Node {
     }
 }
 
-/// Digits as all YAML readers read them: a leading zero would mean octal to some.
+/// Whether all YAML parsers read the same integer: some read a leading zero as octal.
 fn is_whole(text: &str) -> bool {
     let is_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     is_digits && (text == "0" || !text.starts_with('0'))
 }
 
-/// A mapping that has none but known fields.
+/// A mapping whose fields are all known.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'a>(&'a Node);
 
 impl<'a> Fields<'a> {
-    /// The field of this name, where there is one.
+    /// The field with this name, if present.
     pub fn find(self, name: &str) -> Option<&'a Node> {
         self.0.entry(name)
     }
 
-    /// Reads a field that may be left out.
+    /// Reads an optional field.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// If `read` fails.
     pub fn optional<T>(
         self,
         name: &str,
@@ -235,10 +245,10 @@ impl<'a> Fields<'a> {
         self.find(name).map(read).transpose()
     }
 
-    /// Reads a field that must be there; without it, the error is on the mapping's line.
+    /// Reads a required field. If it is missing, the error has the mapping's line.
     ///
     /// # Errors
-    /// Those of `read`, or that it is missing.
+    /// If the field is missing or `read` fails.
     pub fn required<T>(
         self,
         name: &str,
@@ -250,13 +260,13 @@ impl<'a> Fields<'a> {
             None => Err(DocumentError::new(
                 self.0.line,
                 &child(&self.0.path, name),
-                format_args!("found nothing, expected {expected}"),
+                format_args!("field is missing (expected {expected})"),
             )),
         }
     }
 }
 
-/// The path of a mapping's entry.
+/// The path of an entry in the mapping at `parent`.
 pub(crate) fn child(parent: &str, name: &str) -> String {
     let name = match name {
         "" => "\"\"".to_owned(),

@@ -1,41 +1,43 @@
-//! `push`: from Kafka to the browser, by an event source mapping.
+//! The section `push`: an event source mapping that sends records from Kafka to clients.
 
 use std::time::Duration;
 
-use crate::error::{DocumentError, shown};
-use crate::name;
-use crate::node::Node;
+use crate::{
+    error::{DocumentError, quote},
+    name,
+    node::Node,
+};
 
 /// An event source mapping and its function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
-    /// The function that is invoked with batches of records.
+    /// The function that receives batches of records.
     pub function: String,
-    /// The topics that are read, at least one, each once.
+    /// The topics to read: at least one, without duplicates.
     pub topics: Vec<String>,
-    /// Records in a batch, at most.
+    /// Records per batch, at most.
     pub batch_size: u32,
-    /// How long a batch may gather.
+    /// How long to wait for a batch to fill up.
     pub maximum_batching_window: Duration,
-    /// Where a topic is read from that was never read before.
+    /// Where to start reading a topic without committed offsets.
     pub starting_position: StartingPosition,
-    /// Retries of a failed batch; without a number, until it succeeds or is too old.
+    /// Retries of a failed batch; `None` retries until it succeeds or its records expire.
     pub maximum_retry_attempts: Option<u32>,
-    /// Records older than this are given up; without a number, never.
+    /// Records older than this are discarded; `None` keeps them forever.
     pub maximum_record_age: Option<Duration>,
-    /// Whether a failed batch is halved, to find the record that fails.
+    /// Whether to split a failed batch in two, to isolate the failing record.
     pub bisect_batch_on_function_error: bool,
-    /// The topic for records that were given up: the mapping's on-failure destination.
+    /// The topic for discarded records: the mapping's on-failure destination.
     pub dead_letter: Option<String>,
 }
 
-/// Where the reading of a topic begins.
+/// Where to start reading a topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartingPosition {
-    /// With the next record that is stored.
+    /// At the next new record.
     #[default]
     Latest,
-    /// With the oldest record there is.
+    /// At the oldest stored record.
     TrimHorizon,
 }
 
@@ -104,19 +106,19 @@ fn record_age(node: &Node) -> Result<Option<Duration>, DocumentError> {
     Ok(seconds.map(|seconds| Duration::from_secs(seconds.into())))
 }
 
-/// A record that fails must not come back through the topic that it failed in.
+/// Reads `deadLetter`. A failed record must not be read again from one of `topics`.
 fn dead_letter(node: &Node, topics: &[String]) -> Result<String, DocumentError> {
     let topic = name::topic(node)?;
     if topics.contains(&topic) {
-        let found = format!("{}, a topic of `push.topics`", shown(&topic));
-        return Err(node.refuse(&found, "a topic that push does not read"));
+        let problem = format!("{} is also in `push.topics`", quote(&topic));
+        return Err(node.reject(&problem, "use a topic that push does not read"));
     }
     Ok(topic)
 }
 
-const TOPICS: &str = "a list of topics, at least one";
+const TOPICS: &str = "a list of at least one topic";
 
-/// The mapping's limits and default, as Lambda has them for Kafka.
+/// Lambda's limits and default for a Kafka event source mapping.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
 const BATCH_SIZE_DEFAULT: u32 = 100;
 const BATCH_SIZE_MAX: u32 = 10_000;

@@ -1,40 +1,42 @@
-//! `routes`: what a message of a route does.
+//! The section `routes`: what happens to the messages of each route.
 
 use std::time::Duration;
 
-use crate::error::DocumentError;
-use crate::expression::Expression;
-use crate::name;
-use crate::node::{Fields, Node};
-use crate::stage::Throttling;
+use crate::{
+    error::{DocumentError, quote},
+    expression::Expression,
+    name,
+    node::{Fields, Node},
+    stage::Throttling,
+};
 
-/// What happens to the events of one route.
+/// The settings of one route.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// The function that is invoked.
+    /// The function to invoke.
     pub function: String,
-    /// The topic that the function stores in; the functions that come with the contract need one.
+    /// The topic that the function writes to. The functions of this repository require one.
     pub topic: Option<String>,
-    /// The record's key; the connection id where there is none or it selects nothing.
+    /// Selects the record's key; if absent or empty, the key is the connection id.
     pub key: Option<Expression>,
-    /// Whether the function's answer goes to the client. Never on `$connect` and `$disconnect`.
+    /// Whether the client receives the function's response. Never on `$connect` and `$disconnect`.
     pub route_response: bool,
-    /// The integration's timeout, after which the client is told that nothing came in time.
+    /// The integration's timeout, after which the client receives an error.
     pub timeout: Duration,
-    /// The route's own limits, within the stage's.
+    /// The route's own limits, in addition to the stage's.
     pub throttling: Throttling,
-    /// Whether the record's value is null, for a compacted topic. Only on `$disconnect`.
+    /// Whether to write a null value, for a compacted topic. Only on `$disconnect`.
     pub tombstone: bool,
 }
 
 impl Route {
     pub(crate) fn read(route_key: &str, node: &Node) -> Result<Self, DocumentError> {
         if !name::is_route_key(route_key) {
-            let found = match route_key {
-                "" => "an empty route key",
-                _ => "a reserved route key",
+            let problem = match route_key {
+                "" => "empty route key",
+                _ => "reserved route key",
             };
-            return Err(node.refuse(found, name::ROUTE_KEY));
+            return Err(node.refuse(problem, name::ROUTE_KEY));
         }
         let fields = node.fields(&[
             "function",
@@ -46,7 +48,7 @@ impl Route {
             "throttlingBurstLimit",
             "tombstone",
         ])?;
-        refuse_misplaced(route_key, fields)?;
+        reject_misplaced(route_key, fields)?;
         Ok(Self {
             function: fields.required("function", name::function, name::FUNCTION)?,
             topic: fields.optional("topic", name::topic)?,
@@ -65,25 +67,25 @@ impl Route {
     }
 }
 
-/// Refuses the fields that mean nothing on this route.
-fn refuse_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), DocumentError> {
+/// Rejects the fields that have no effect on this route.
+fn reject_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), DocumentError> {
+    let problem = format!("not allowed on the route {}", quote(route_key));
     if let Some(node) = fields
         .find("routeResponse")
         .filter(|_| has_no_body(route_key))
     {
-        let found = "a field without meaning here";
-        return Err(node.refuse(found, "it on a route of messages: no message, no answer"));
+        return Err(node.reject(&problem, "move it to a route for messages"));
     }
     if let Some(node) = fields
         .find("tombstone")
         .filter(|_| route_key != name::DISCONNECT)
     {
-        return Err(node.refuse("a field without meaning here", "it on `$disconnect` only"));
+        return Err(node.reject(&problem, "move it to `$disconnect`"));
     }
     for field in ["throttlingRateLimit", "throttlingBurstLimit"] {
         if let Some(node) = fields.find(field).filter(|_| route_key == name::DISCONNECT) {
-            let expected = "it on another route: what has ended cannot be throttled";
-            return Err(node.refuse("a field without meaning here", expected));
+            let advice = "remove it: a closed connection cannot be throttled";
+            return Err(node.reject(&problem, advice));
         }
     }
     Ok(())
@@ -92,8 +94,9 @@ fn refuse_misplaced(route_key: &str, fields: Fields<'_>) -> Result<(), DocumentE
 fn key(route_key: &str, node: &Node) -> Result<Expression, DocumentError> {
     let expression = expression(node)?;
     if expression.reads_body() && has_no_body(route_key) {
-        let expected = format!("no `$request.body`: {route_key} has no body");
-        return Err(node.unlike(&expected));
+        let problem = format!("{} reads `$request.body`", node.description());
+        let advice = format!("`{route_key}` has no body: use `$context` variables");
+        return Err(node.reject(&problem, &advice));
     }
     Ok(expression)
 }
@@ -116,7 +119,7 @@ fn has_no_body(route_key: &str) -> bool {
     matches!(route_key, name::CONNECT | name::DISCONNECT)
 }
 
-/// API Gateway's bounds of an integration's timeout; the upper one is the default.
+/// API Gateway's limits for an integration's timeout; the maximum is the default.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
 const TIMEOUT_MILLIS_MIN: u32 = 50;
 const TIMEOUT_MILLIS_MAX: u32 = 29_000;

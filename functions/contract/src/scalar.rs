@@ -1,10 +1,10 @@
-//! What YAML makes of an unquoted word.
+//! How YAML parsers interpret an unquoted scalar.
 
-/// The meaning of an unquoted scalar.
+/// The type of an unquoted scalar.
 ///
-/// YAML 1.1 and 1.2 disagree about many words, and Terraform's `yamldecode`
-/// follows neither exactly (zclconf/go-cty-yaml, `resolve.go`). A scalar is
-/// [`Plain::Text`] only where all of them read text.
+/// YAML 1.1 and 1.2 disagree about many words, and Terraform's `yamldecode` follows neither
+/// exactly (zclconf/go-cty-yaml, `resolve.go`). A scalar is [`Plain::Text`] only if all of them
+/// read a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plain {
     Null,
@@ -29,14 +29,14 @@ impl Plain {
         }
     }
 
-    /// The kind of value, with its article.
+    /// The type's name with an article, for errors.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::Null => "a null",
             Self::Boolean => "a boolean",
             Self::Number => "a number",
             Self::Date => "a date",
-            Self::Text => "a text",
+            Self::Text => "a string",
         }
     }
 }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_any_yaml_version_are_no_text() {
+    fn nulls_and_booleans_of_any_yaml_version_are_not_text() {
         check(&["", "~", "null", "NULL"], Plain::Null);
         check(
             &["true", "False", "yes", "NO", "on", "Off", "y", "N"],
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_any_yaml_version_are_no_text() {
+    fn numbers_and_dates_of_any_yaml_version_are_not_text() {
         check(
             &["5", "-5", "+5", "1.5", ".5", "1.", "1e3", "-1.5E-3"],
             Plain::Number,

@@ -1,16 +1,18 @@
-//! `stage`: what holds for all routes.
+//! The section `stage`: the settings that apply to all routes.
 
 use std::collections::BTreeMap;
 
-use crate::error::DocumentError;
-use crate::node::{Fields, Node};
+use crate::{
+    error::DocumentError,
+    node::{Fields, Node},
+};
 
 /// The settings of the API's stage.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
-    /// The limits of all routes together.
+    /// The limits for all routes together.
     pub throttling: Throttling,
-    /// The stage variables, which every event carries.
+    /// The stage variables, included in every event.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -24,17 +26,17 @@ impl Stage {
     }
 }
 
-/// A token bucket; a limit that is left out is the account's.
+/// The limits of a token bucket. Without a limit, the account's limit applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Throttling {
-    /// Requests per second, on average.
+    /// Steady rate, in requests per second.
     pub rate_limit: Option<f64>,
-    /// Requests at once.
+    /// Burst size, in requests.
     pub burst_limit: Option<u32>,
 }
 
 impl Throttling {
-    /// Reads the two fields, which stages and routes share.
+    /// Reads the two throttling fields of a stage or a route.
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, DocumentError> {
         Ok(Self {
             rate_limit: fields.optional("throttlingRateLimit", |node| {
@@ -51,11 +53,11 @@ fn variables(node: &Node) -> Result<BTreeMap<String, String>, DocumentError> {
     let mut variables = BTreeMap::new();
     for (name, value) in node.entries("a mapping of stage variables")? {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            let found = "a malformed name of a stage variable";
-            return Err(value.refuse(found, "letters, digits and `_`"));
+            let problem = "invalid name of a stage variable";
+            return Err(value.refuse(problem, "letters, digits and `_`"));
         }
         let text = value.text_that(
-            |text| !text.is_empty() && text.bytes().all(is_of_variable),
+            |text| !text.is_empty() && text.bytes().all(is_value_byte),
             "a value of letters, digits and `-._~:/?#&=,`",
         )?;
         variables.insert(name.clone(), text);
@@ -63,11 +65,11 @@ fn variables(node: &Node) -> Result<BTreeMap<String, String>, DocumentError> {
     Ok(variables)
 }
 
-/// What API Gateway accepts in a stage variable's value.
+/// Whether API Gateway accepts this byte in a stage variable's value.
 /// <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages.html>
-fn is_of_variable(b: u8) -> bool {
+fn is_value_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&b)
 }
 
-/// Far above any account's quota (10,000 requests per second unless raised); catches slips.
+/// Far above any account's quota (10,000 requests per second unless raised); catches typos.
 const REQUESTS_MAX: u32 = 10_000_000;

@@ -1,6 +1,6 @@
-//! The reader as a whole.
+//! Tests of the whole parser.
 //!
-//! A refusal is pinned with its whole message: users read nothing else.
+//! Each test of an error compares the whole message, because users see only that.
 
 mod callers;
 mod fields;
@@ -11,19 +11,19 @@ mod text;
 
 use crate::Contract;
 
-/// A contract with one good route; `rest` goes on after it, at line 4.
+/// A contract with one valid route, followed by `rest` from line 4.
 fn with(rest: &str) -> String {
     format!(
         "routeSelectionExpression: $request.body.action\nroutes:\n  chat: {{ function: message, topic: chat }}\n{rest}"
     )
 }
 
-/// A contract of this one route, at line 3.
+/// A contract with only this route, at line 3.
 fn with_route(route: &str) -> String {
     format!("routeSelectionExpression: $request.body.action\nroutes:\n  {route}\n")
 }
 
-/// Reads a contract without a fault.
+/// Parses a valid contract.
 #[track_caller]
 fn read(text: &str) -> Contract {
     match Contract::parse("gateway.yaml", text) {
@@ -32,32 +32,32 @@ fn read(text: &str) -> Contract {
     }
 }
 
-const FUNCTION: &str = "expected a function's name: 1 to 64 letters, digits, `-` and `_`";
-const TOPIC: &str =
-    "expected a topic's name: 1 to 249 letters, digits, `.`, `_` and `-`, and not `.` or `..`";
+const FUNCTION: &str = "expected a function name of 1 to 64 letters, digits, `-` and `_`";
+const TOPIC: &str = "expected a topic name of 1 to 249 letters, digits, `.`, `_` and `-`, \
+     other than `.` and `..`";
 const ROUTE_KEY: &str =
-    "expected `$connect`, `$disconnect`, `$default` or a text that does not begin with `$`";
+    "expected `$connect`, `$disconnect`, `$default`, or a key that does not start with `$`";
 const EXPRESSION: &str = "expected a selection expression such as `$request.body.action`";
-const QUOTES: &str = "(text needs quotes here)";
+const QUOTES: &str = "; quote the value to make it a string";
 
-/// `expected` follows the file's name.
+/// Checks the error for `text`. `expected` follows the file's name.
 #[track_caller]
-fn refuse(text: &str, expected: &str) {
-    let err = Contract::parse("gateway.yaml", text).expect_err("a refusal");
+fn check_error(text: &str, expected: &str) {
+    let err = Contract::parse("gateway.yaml", text).expect_err("an error");
     assert_eq!(err.to_string(), format!("gateway.yaml{expected}"));
 }
 
-/// The route is `chat`, at line 3.
+/// Checks the error for the route `chat`, at line 3.
 #[track_caller]
-fn refuse_route(fields: &str, expected: &str) {
-    refuse(
+fn check_route_error(fields: &str, expected: &str) {
+    check_error(
         &with_route(&format!("chat: {{ {fields} }}")),
         &format!(":3: routes.chat{expected}"),
     );
 }
 
-/// The further section is at line 4.
+/// Checks the error for a section that is added at line 4.
 #[track_caller]
-fn refuse_section(section: &str, expected: &str) {
-    refuse(&with(section), &format!(":4: {expected}"));
+fn check_section_error(section: &str, expected: &str) {
+    check_error(&with(section), &format!(":4: {expected}"));
 }

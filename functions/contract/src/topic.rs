@@ -1,17 +1,18 @@
-//! Topics that Kafka would take for one.
+//! Finds topics whose names collide in Kafka.
 
 use std::collections::HashMap;
 
-use crate::error::{DocumentError, shown};
-use crate::name;
-use crate::node::{Node, Value};
+use crate::{
+    error::{DocumentError, quote},
+    name,
+    node::{Node, Value},
+};
 
-/// Refuses a topic whose name differs from an earlier one's in `.` and `_` only.
+/// Rejects a topic whose name differs from an earlier one only in `.` and `_`.
 ///
-/// Kafka's metrics write both alike, so its brokers refuse to create the second:
-/// `org.apache.kafka.common.internals.Topic.hasCollision`. `root` is a contract
-/// that was read without fault.
-pub(crate) fn refuse_collisions(root: &Node) -> Result<(), DocumentError> {
+/// Metric names use `_` for both characters, so brokers refuse to create the second topic:
+/// `org.apache.kafka.common.internals.Topic.hasCollision`. `root` must be a valid contract.
+pub(crate) fn reject_collisions(root: &Node) -> Result<(), DocumentError> {
     let mut earlier = HashMap::new();
     for node in all(root) {
         let topic = name::topic(node)?;
@@ -19,14 +20,14 @@ pub(crate) fn refuse_collisions(root: &Node) -> Result<(), DocumentError> {
             .entry(topic.replace('.', "_"))
             .or_insert_with(|| topic.clone());
         if *first != topic {
-            let found = format!("{} beside {}", shown(&topic), shown(first));
-            return Err(node.refuse(&found, EXPECTED));
+            let problem = format!("{} collides with {} in Kafka", quote(&topic), quote(first));
+            return Err(node.reject(&problem, ADVICE));
         }
     }
     Ok(())
 }
 
-/// Every topic, from the top of the file.
+/// All topics in file order.
 fn all(root: &Node) -> Vec<&Node> {
     let Value::Mapping(sections) = &root.value else {
         return Vec::new();
@@ -52,4 +53,4 @@ fn topics_of_push((name, node): &(String, Node)) -> Vec<&Node> {
     }
 }
 
-const EXPECTED: &str = "topics that differ in more than `.` and `_` (these collide in Kafka)";
+const ADVICE: &str = "use names that differ in more than `.` and `_`";

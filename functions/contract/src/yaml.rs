@@ -1,20 +1,24 @@
-//! From YAML's text to a tree of nodes.
+//! Parses YAML into a tree of nodes.
 //!
-//! Only what every YAML reader understands alike gets through: one document of
-//! mappings, lists and scalars, every key a text and given once. Anchors,
-//! aliases, tags and merge keys are refused.
+//! Accepts only what every YAML parser reads in the same way: one document of mappings, lists and
+//! scalars, with unique string keys. Anchors, aliases, tags and merge keys are errors.
 
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
-use crate::error::{DocumentError, one_line};
-use crate::node::{Node, Value, child};
-use crate::scalar::Plain;
+use crate::{
+    error::{DocumentError, one_line},
+    node::{Node, Value, child},
+    scalar::Plain,
+};
 
-/// Reads a text that holds one document; of one that is empty it says that `what` was expected.
+/// Parses a text with exactly one document. The error for an empty document expects `what`.
 pub(crate) fn read(text: &str, what: &str) -> Result<Node, DocumentError> {
-    let empty = |line| refuse(line, "", "an empty document", what);
+    let empty = |line| {
+        let advice = format!("expected {what}");
+        error(line, "", "the document is empty", &advice)
+    };
     let mut events = Events {
         parser: Parser::new_from_str(text),
     };
@@ -34,19 +38,16 @@ pub(crate) fn read(text: &str, what: &str) -> Result<Node, DocumentError> {
         match events.next()? {
             (Event::StreamEnd, _) => return Ok(root),
             (Event::DocumentStart(_), line) => {
-                return Err(refuse(line, "", "a second document", "one document"));
+                let problem = "a second document starts here";
+                return Err(error(line, "", problem, "keep one document per file"));
             }
             _ => {}
         }
     }
 }
 
-fn refuse(line: usize, path: &str, found: &str, expected: &str) -> DocumentError {
-    DocumentError::new(
-        line,
-        path,
-        format_args!("found {found}, expected {expected}"),
-    )
+fn error(line: usize, path: &str, problem: &str, advice: &str) -> DocumentError {
+    DocumentError::new(line, path, format_args!("{problem} ({advice})"))
 }
 
 struct Events<'a> {
@@ -63,7 +64,7 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// Reads the node that begins with `event`.
+    /// Reads the node that starts with `event`.
     fn node(
         &mut self,
         event: Event<'a>,
@@ -71,10 +72,10 @@ impl<'a> Events<'a> {
         path: String,
         depth: usize,
     ) -> Result<Node, DocumentError> {
-        refuse_references(&event, line, &path)?;
+        reject_references(&event, line, &path)?;
         if depth > DEPTH_MAX {
-            let expected = format!("at most {DEPTH_MAX} levels of nesting");
-            return Err(refuse(line, &path, "deeper nesting", &expected));
+            let advice = format!("at most {DEPTH_MAX} levels are allowed");
+            return Err(error(line, &path, "nested too deep", &advice));
         }
         let value = match event {
             Event::Scalar(text, style, ..) => Value::Scalar {
@@ -83,8 +84,8 @@ impl<'a> Events<'a> {
             },
             Event::SequenceStart(..) => Value::List(self.list(&path, depth)?),
             Event::MappingStart(..) => Value::Mapping(self.mapping(&path, depth)?),
-            // An alias needs an anchor, which is refused where it stands.
-            _ => return Err(refuse(line, &path, "no value", "a value")),
+            // Aliases do not get here: the anchor that an alias needs is an error already.
+            _ => return Err(error(line, &path, "value is missing", "expected a value")),
         };
         Ok(Node { path, line, value })
     }
@@ -112,8 +113,8 @@ impl<'a> Events<'a> {
             let key = key(event, line, path)?;
             let path = child(path, &key);
             if let Some(first) = lines.insert(key.clone(), line) {
-                let found = format!("a duplicate key (first on line {first})");
-                return Err(refuse(line, &path, &found, "every key once"));
+                let problem = format!("duplicate key, first used on line {first}");
+                return Err(error(line, &path, &problem, "remove or rename one of them"));
             }
             let (event, _) = self.next()?;
             entries.push((key, self.node(event, line, path, depth + 1)?));
@@ -123,62 +124,70 @@ impl<'a> Events<'a> {
 
 fn not_yaml(err: &ScanError) -> DocumentError {
     let info = one_line(err.info());
-    // `{ key: ${request.body.room} }` is the likely cause, and the parser's words do not say so.
+    // The likely cause is `{ key: ${request.body.room} }`; the parser's message does not help.
     let hint = match info.contains("flow") {
-        true => " (text with braces or brackets needs quotes here)",
+        true => " (quote strings that contain braces or brackets)",
         false => "",
     };
     DocumentError::not_yaml(err.marker().line(), format_args!("{info}{hint}"))
 }
 
-/// Reads a mapping's key, which must be text to every reader.
+/// Reads a mapping's key, which every YAML parser must read as a string.
 fn key(event: Event<'_>, line: usize, parent: &str) -> Result<String, DocumentError> {
-    refuse_references(&event, line, parent)?;
+    reject_references(&event, line, parent)?;
     let (text, style) = match event {
         Event::Scalar(text, style, ..) => (text.into_owned(), style),
         Event::SequenceStart(..) => {
-            let expected = "text; a key such as \"[1, 2]\" needs quotes";
-            return Err(refuse(line, parent, "a list as a key", expected));
+            let advice = "expected a string; quote a key such as \"[1, 2]\"";
+            return Err(error(line, parent, "a list cannot be a key", advice));
         }
-        _ => return Err(refuse(line, parent, "a mapping as a key", "text")),
+        _ => {
+            let problem = "a mapping cannot be a key";
+            return Err(error(line, parent, problem, "expected a string"));
+        }
     };
     let quoted = style != ScalarStyle::Plain;
-    let refused =
-        |found: &str, expected: &str| Err(refuse(line, &child(parent, &text), found, expected));
+    let invalid =
+        |problem: &str, advice: &str| Err(error(line, &child(parent, &text), problem, advice));
     match Plain::of(&text) {
         _ if quoted => Ok(text),
-        _ if text == "<<" => refused("a merge key", "the fields written out"),
+        _ if text == "<<" => invalid("merge keys are not supported", "write the fields out"),
         Plain::Text => Ok(text),
-        _ if text.is_empty() => refused("no key", "a text before the colon"),
+        _ if text.is_empty() => invalid("key is missing", "expected a string before the colon"),
         plain => {
-            let found = format!("an unquoted key that YAML reads as {}", plain.noun());
-            let expected = format!("it in quotes: \"{}\"", one_line(&text));
-            refused(&found, &expected)
+            let problem = format!("YAML reads this unquoted key as {}", plain.noun());
+            let advice = format!("quote it: \"{}\"", one_line(&text));
+            invalid(&problem, &advice)
         }
     }
 }
 
-/// Refuses what refers to another place or type, which readers resolve in different ways.
-fn refuse_references(event: &Event<'_>, line: usize, path: &str) -> Result<(), DocumentError> {
+/// Rejects anchors and tags, which YAML parsers resolve in different ways.
+fn reject_references(event: &Event<'_>, line: usize, path: &str) -> Result<(), DocumentError> {
     let (anchor, tag) = match event {
         Event::Scalar(_, _, anchor, tag) => (*anchor, tag),
         Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor, tag),
         _ => return Ok(()),
     };
     match tag {
-        _ if anchor != NO_ANCHOR => Err(refuse(
+        _ if anchor != NO_ANCHOR => Err(error(
             line,
             path,
-            "an anchor (`&`)",
-            "a value without one: there are no aliases here",
+            "anchors (`&`) are not supported",
+            "remove it, and write the value out instead of an alias",
         )),
-        Some(_) => Err(refuse(line, path, "a tag (`!`)", "a value without one")),
+        Some(_) => Err(error(
+            line,
+            path,
+            "tags (`!`) are not supported",
+            "remove the tag",
+        )),
         None => Ok(()),
     }
 }
 
-/// The parser counts anchors from 1.
+/// The id of an event without an anchor; the parser counts anchors from 1.
 const NO_ANCHOR: usize = 0;
 
-/// The deepest field has four levels; a bound keeps the recursion small.
+/// The nesting limit, which bounds the recursion. The deepest field has four levels.
 const DEPTH_MAX: usize = 8;

@@ -1,12 +1,12 @@
-//! A rule that the compiler does not know: what everybody depends on depends on little.
+//! Checks that this crate has few dependencies, since most other crates depend on it.
 
 use std::{fs, path::Path};
 
-/// What reads YAML with its positions, and JSON.
+/// The allowed dependencies: parsers for YAML (with positions) and JSON.
 const LIBRARIES: &[&str] = &["saphyr-parser", "serde", "serde_json"];
 
 #[test]
-fn the_contract_needs_no_library_but_the_readers_of_yaml_and_json() {
+fn the_contract_depends_only_on_yaml_and_json_parsers() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let manifest = fs::read_to_string(manifest).unwrap();
     let mut section = "";

@@ -1,4 +1,4 @@
-//! What Terraform reads of a contract, compared with files that were checked by hand.
+//! Compares the JSON for Terraform with files that were checked by hand.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ fn check(contract: &str, expected: &str) {
 }
 
 #[test]
-fn the_shipped_contract_has_its_defaults() {
+fn the_shipped_contract_gets_its_defaults() {
     check(
         "../../gateway.yaml",
         include_str!("deployment/shipped.json"),
@@ -20,7 +20,7 @@ fn the_shipped_contract_has_its_defaults() {
 }
 
 #[test]
-fn every_field_arrives() {
+fn every_field_is_in_the_json() {
     check(
         "../../infra/tests/contracts/full.yaml",
         include_str!("deployment/full.json"),
@@ -28,7 +28,7 @@ fn every_field_arrives() {
 }
 
 #[test]
-fn iam_has_no_function_and_push_has_its_defaults() {
+fn an_iam_authorizer_has_no_function_and_push_gets_its_defaults() {
     check(
         "../../infra/tests/contracts/iam.yaml",
         include_str!("deployment/iam.json"),

@@ -1,7 +1,7 @@
-//! When a fault strikes, and how long it holds things up: the ground floor of the simulator's faults.
+//! Decides when injected faults occur and how long they delay work.
 //!
-//! The gateway, Lambda and the broker each keep the faults that they can have, and ask a [`Striking`] trigger each
-//! time that one could strike.
+//! The gateway, Lambda and the broker keep their own faults. Each time a fault could occur, they
+//! ask its [`Striking`] trigger.
 
 mod pause;
 mod trigger;

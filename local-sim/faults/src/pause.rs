@@ -1,11 +1,11 @@
-//! A wait because of a fault, which is over when that is.
+//! A delay caused by a fault, which ends early when the fault is removed.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// A wait because of a fault.
+/// A delay caused by a fault.
 #[derive(Debug)]
 pub struct Pause {
     length: Duration,
@@ -13,23 +13,23 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// A wait of this length, unless the fault is `ended` before.
+    /// Creates a delay of this length, which ends early when `ended` is cancelled.
     pub fn new(length: Duration, ended: CancellationToken) -> Self {
         Self { length, ended }
     }
 
-    /// Waits as long, or until the fault ends.
+    /// Waits for the length of the delay, or until the fault ends.
     pub async fn pass(self) {
-        // Whichever comes first.
+        // A timeout is the normal end of the delay.
         let _ = timeout(self.length, self.ended.cancelled()).await;
     }
 
-    /// How long it is where nobody ends it.
+    /// The length of the delay if the fault does not end early.
     pub fn length(&self) -> Duration {
         self.length
     }
 
-    /// Waits until the fault ends, however long that is.
+    /// Waits until the fault ends, regardless of the length.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
     }
@@ -44,7 +44,7 @@ mod tests {
     const LONG: Duration = Duration::from_mins(15);
 
     #[tokio::test]
-    async fn it_is_as_long_as_it_says() {
+    async fn a_pause_lasts_its_length() {
         let start = Instant::now();
         let length = Duration::from_millis(20);
         Pause::new(length, CancellationToken::new()).pass().await;
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_over_when_the_fault_is() {
+    async fn a_pause_ends_when_the_fault_ends() {
         let start = Instant::now();
         let ended = CancellationToken::new();
         let pause = Pause::new(LONG, ended.clone());

@@ -1,48 +1,49 @@
-//! When a fault strikes: always, the next few times, or by chance that can be repeated.
+//! Decides when a fault occurs: always, the next few times, or at random from a seed.
 
-/// Which of the times that a fault could strike are meant.
+/// Selects the occasions on which a fault occurs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Trigger {
-    /// Each time.
+    /// On every occasion.
     Always,
-    /// So many times more.
+    /// On this many further occasions.
     Next(u64),
-    /// This part of the times, above 0 and at most 1.
+    /// On this share of the occasions, at random: above 0 and at most 1.
     Share(f64),
 }
 
-/// A trigger at work: it counts how often it was asked.
+/// A trigger with its state.
 #[derive(Debug, Clone)]
 pub struct Striking {
     trigger: Trigger,
     name: String,
-    /// Of the choices by chance.
+    /// The seed of the random choices.
     seed: u64,
-    asked: u64,
+    /// The number of occasions so far.
+    occasions: u64,
 }
 
 impl Striking {
-    /// A trigger that was never asked. `name` tells apart what shares a seed.
+    /// Creates a trigger. Triggers with the same seed but another `name` choose independently.
     pub fn new(trigger: Trigger, seed: u64, name: &str) -> Self {
         let name = name.to_owned();
         Self {
             trigger,
-            seed: named(seed, &name),
+            seed: seed_for(seed, &name),
             name,
-            asked: 0,
+            occasions: 0,
         }
     }
 
-    /// Begins its choices by chance anew; what is left of it stays.
+    /// Restarts the random choices with a new seed. Keeps the remaining count of [`Trigger::Next`].
     pub fn restart(&mut self, seed: u64) {
-        self.seed = named(seed, &self.name);
-        self.asked = 0;
+        self.seed = seed_for(seed, &self.name);
+        self.occasions = 0;
     }
 
-    /// Whether the fault strikes this time; each call is one.
+    /// Whether the fault occurs this time. Each call counts as one occasion.
     pub fn strikes(&mut self) -> bool {
-        let number = self.asked;
-        self.asked += 1;
+        let number = self.occasions;
+        self.occasions += 1;
         match &mut self.trigger {
             Trigger::Always => true,
             Trigger::Next(0) => false,
@@ -54,26 +55,27 @@ impl Striking {
         }
     }
 
-    /// Whether it will not strike any more.
+    /// Whether the fault will never occur again.
     pub fn is_over(&self) -> bool {
         self.trigger == Trigger::Next(0)
     }
 
-    /// What is left of it.
+    /// The trigger with its remaining count.
     pub fn left(&self) -> Trigger {
         self.trigger
     }
 }
 
-/// The seed of who has this name.
-fn named(seed: u64, name: &str) -> u64 {
+/// Derives the seed for a name.
+fn seed_for(seed: u64, name: &str) -> u64 {
     name.bytes()
         .fold(seed, |seed, byte| mix(seed ^ u64::from(byte)))
 }
 
-/// The choice of this number: evenly from 0 to below 1, and the same in every run.
+/// The random number with index `number` for this seed: uniform in 0 to below 1, the same in every
+/// run.
 pub fn chance(seed: u64, number: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are what fits")]
+    #[expect(clippy::cast_precision_loss, reason = "an f64 holds 53 bits exactly")]
     let choice = (mix(seed ^ mix(number)) >> 11) as f64;
     choice / (1_u64 << 53) as f64
 }
@@ -97,13 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn it_strikes_always_or_the_next_few_times() {
+    fn a_trigger_strikes_always_or_the_next_few_times() {
         assert_eq!(check(Trigger::Always, 0, 3), [true; 3]);
         assert_eq!(check(Trigger::Next(2), 0, 4), [true, true, false, false]);
     }
 
     #[test]
-    fn chance_is_what_the_seed_says() {
+    fn random_choices_depend_only_on_the_seed() {
         let struck = check(Trigger::Share(0.25), 7, 10_000);
         assert_eq!(struck, check(Trigger::Share(0.25), 7, 10_000));
         assert_ne!(struck, check(Trigger::Share(0.25), 8, 10_000));
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_anew_chooses_as_at_first_and_strikes_no_more_often() {
+    fn a_restart_repeats_the_choices_but_keeps_the_remaining_count() {
         let choices = |striking: &mut Striking| Vec::from_iter((0..64).map(|_| striking.strikes()));
         let mut half = Striking::new(Trigger::Share(0.5), 7, "x");
         let first = choices(&mut half);
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_apart_what_shares_a_seed() {
+    fn triggers_with_the_same_seed_and_other_names_choose_independently() {
         let choices = |name| {
             let mut striking = Striking::new(Trigger::Share(0.5), 7, name);
             (0..64).map(|_| striking.strikes()).collect::<Vec<bool>>()

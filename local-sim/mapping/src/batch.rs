@@ -1,22 +1,22 @@
-//! What a fetch brings: records, and what is none.
+//! Decodes the batches of a fetch into records.
 
 use std::{error::Error, ops::Range};
 
 use bytes::Bytes;
 use local_sim_records::{BatchHeader, Frame, Payload, Record};
 
-/// What a fetch brought.
+/// The result of a fetch.
 #[derive(Debug, Default)]
 pub(super) struct Fetched {
-    /// The records, in order.
+    /// The records, in offset order.
     pub(super) records: Vec<Record>,
-    /// The offset to go on from, which is beyond what is no record: a transaction's end, what was compacted away.
+    /// The next offset to fetch. It is past control records and compacted offsets.
     pub(super) next: i64,
-    /// What cannot be read, in order.
+    /// The unreadable batches, in offset order.
     pub(super) skipped: Vec<Skipped>,
 }
 
-/// Batches, or messages of the formats before them, that cannot be read and follow each other.
+/// Consecutive batches, or messages of older formats, that cannot be read for the same reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Skipped {
     pub(super) batches: usize,
@@ -24,9 +24,10 @@ pub(super) struct Skipped {
     pub(super) reason: String,
 }
 
-/// Reads the whole batches of a fetch, from an offset on. The last one may be cut short: it will come again.
+/// Decodes the batches of a fetch, from the offset `from` on.
 ///
-/// What cannot be read is skipped. `high_watermark` is the partition's: no offset beyond it is believed.
+/// The last batch may be truncated; the next fetch returns it again. Skips unreadable batches.
+/// Offsets beyond the partition's `high_watermark` are treated as wrong.
 pub(super) fn decode(mut log: Bytes, from: i64, high_watermark: i64) -> Fetched {
     let mut fetched = Fetched {
         next: from,
@@ -52,10 +53,10 @@ impl Fetched {
         self.next = next.max(end);
     }
 
-    /// Where to go on behind what cannot be read: there if it can be believed, else with the next offset.
+    /// The offset after an unreadable frame: the frame's own if plausible, or else the next one.
     fn end_of_unreadable(&self, frame: &Frame, high_watermark: i64) -> i64 {
         let after_next = self.next.saturating_add(1);
-        // Messages that come before the one that was asked for are no reason to go on.
+        // Messages before the requested offset do not advance it.
         let least = if frame.is_message() {
             self.next
         } else {
@@ -83,18 +84,20 @@ impl Fetched {
     }
 }
 
-/// The records of one batch, and the offset after it. There are none where it is for brokers and clients only.
+/// The records of one batch, and the offset after it. A control batch has no records.
 fn records(batch: &Bytes) -> Result<(Vec<Record>, i64), Box<dyn Error>> {
     let header = BatchHeader::read(batch)?;
     BatchHeader::verify(batch)?;
-    let end = header.next_offset().ok_or("the batch's offsets overflow")?;
+    let end = header
+        .next_offset()
+        .ok_or("the offsets in the batch header are invalid")?;
     if header.is_control() {
         return Ok((Vec::new(), end));
     }
     let counted = header.count;
     let count = usize::try_from(counted).ok();
     let count = count.filter(|count| *count <= RECORDS_MAX).ok_or_else(|| {
-        format!("the batch counts {counted} records, at most {RECORDS_MAX} are read")
+        format!("the batch header counts {counted} records (the limit is {RECORDS_MAX})")
     })?;
     let payload = Payload::read(batch)?;
     let records = payload.records().take(count);
@@ -102,12 +105,14 @@ fn records(batch: &Bytes) -> Result<(Vec<Record>, i64), Box<dyn Error>> {
     let records = records.collect::<Result<Vec<_>, _>>()?;
     if records.len() < count {
         let found = records.len();
-        return Err(format!("the batch counts {count} records and has {found}").into());
+        return Err(
+            format!("the batch header counts {count} records, but the batch has {found}").into(),
+        );
     }
     Ok((records, end))
 }
 
-/// A batch has this many records: more than 1 MB of the smallest ones, compressed well.
+/// The maximum number of records in a batch: more than a well-compressed batch of 1 MB holds.
 const RECORDS_MAX: usize = 1_000_000;
 
 #[cfg(test)]
@@ -126,7 +131,7 @@ mod tests {
 
     const HIGH_WATERMARK: i64 = 1_000;
 
-    /// A batch of the values `0`, `1` … from an offset on.
+    /// A batch with the values `0`, `1` …, starting at offset `base`.
     fn batch(base: i64, count: i64, compression: Compression) -> BytesMut {
         let records: Vec<records::Record> = (0..count)
             .map(|index| records::Record {
@@ -138,7 +143,7 @@ mod tests {
                 producer_epoch: -1,
                 timestamp_type: TimestampType::Creation,
                 offset: base + index,
-                // The encoder makes a batch of what is in sequence.
+                // The encoder puts records with consecutive sequence numbers into one batch.
                 sequence: i32::try_from(index).unwrap(),
                 timestamp: 1_000 + index,
                 key: None,
@@ -155,33 +160,33 @@ mod tests {
         bytes
     }
 
-    /// A message of a format before batches, with a value of so many bytes.
+    /// A message of an older format, with a value of `bytes` bytes.
     fn message(magic: i8, offset: i64, bytes: usize) -> Vec<u8> {
         let timestamp = if magic == 0 { 0 } else { 8 };
         let length = i32::try_from(14 + timestamp + bytes).unwrap();
         let mut message = BytesMut::new();
         message.put_i64(offset);
         message.put_i32(length);
-        // The checksum, the format, and attributes.
+        // The checksum, the magic and the attributes.
         message.put_u32(0);
         message.put_i8(magic);
         message.put_i8(0);
         message.put_bytes(0, timestamp);
-        // The key, which is null, and the value.
+        // The null key and the value.
         message.put_i32(-1);
         message.put_i32(bytes.try_into().unwrap());
         message.put_bytes(b'v', bytes);
         message.into()
     }
 
-    /// Changes a batch's header and makes the checksum fit.
-    fn changed(batch: &[u8], change: impl FnOnce(&mut BatchHeader)) -> Bytes {
+    /// Changes a batch's header and updates the checksum.
+    fn with_header(batch: &[u8], change: impl FnOnce(&mut BatchHeader)) -> Bytes {
         let mut header = BatchHeader::read(batch).unwrap();
         change(&mut header);
         header.with_records(&batch[BATCH_HEADER_BYTES..]).unwrap()
     }
 
-    /// The offsets that are found, where to go on, and the number of unreadable batches.
+    /// The decoded offsets, the next offset, and the number of unreadable batches.
     fn check(bytes: impl Into<Bytes>, from: i64) -> (Vec<i64>, i64, usize) {
         let fetched = decode(bytes.into(), from, HIGH_WATERMARK);
         let offsets = fetched.records.iter().map(|record| record.offset);
@@ -194,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn records_come_from_the_offset_that_was_asked_for() {
+    fn records_before_the_requested_offset_are_dropped() {
         assert_eq!(check(Bytes::new(), 7), (vec![], 7, 0));
         assert_eq!(check(plain(5, 3), 5), (vec![5, 6, 7], 8, 0));
         assert_eq!(check(plain(5, 3), 7), (vec![7], 8, 0));
@@ -203,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn every_compression_is_read() {
+    fn every_codec_is_decompressed() {
         let all = [
             Compression::Gzip,
             Compression::Lz4,
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_is_cut_short_comes_again() {
+    fn a_truncated_batch_is_left_for_the_next_fetch() {
         let whole = [plain(0, 2), plain(2, 2)].concat();
         for length in plain(0, 2).len()..whole.len() {
             assert_eq!(check(whole[..length].to_vec(), 0), (vec![0, 1], 2, 0));
@@ -229,13 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_transaction_is_passed_over() {
-        let marker = changed(&plain(5, 1), |header| header.attributes = 0b11_0000);
+    fn a_control_batch_has_no_records() {
+        let marker = with_header(&plain(5, 1), |header| header.attributes = 0b11_0000);
         assert_eq!(check(marker, 5), (vec![], 6, 0));
     }
 
     #[test]
-    fn what_cannot_be_read_is_left_out_and_counted() {
+    fn an_unreadable_batch_is_skipped_and_counted() {
         let mut broken = plain(5, 3);
         let last = broken.len() - 1;
         broken[last] ^= 1;
@@ -244,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_formats_before_batches_are_skipped() {
+    fn messages_of_older_formats_are_skipped() {
         for (magic, bytes) in [(0, 1), (0, 100), (1, 1), (1, 100)] {
             let old = |offset| message(magic, offset, bytes);
             assert_eq!(check(old(5), 5), (vec![], 6, 1));
@@ -253,7 +258,9 @@ mod tests {
             let offsets = fetched.records.iter().map(|record| record.offset);
             assert_eq!(offsets.collect::<Vec<_>>(), [7, 8]);
             assert_eq!(fetched.next, 10);
-            let reason = format!("the batch's magic is {magic}, expected 2");
+            let reason = format!(
+                "unsupported magic {magic} (only 2, the format since Kafka 0.11, is supported)"
+            );
             let skipped = |batches, offsets| Skipped {
                 batches,
                 offsets,
@@ -264,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_before_the_offset_that_was_asked_for_is_ignored() {
+    fn batches_before_the_requested_offset_are_ignored() {
         let old = [message(1, 5, 1), message(1, 6, 1), message(1, 7, 1)].concat();
         assert_eq!(check(old, 7), (vec![], 8, 1));
         assert_eq!(check(plain(0, 3), 7), (vec![], 7, 0));
@@ -273,13 +280,13 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_there_cannot_be_is_not_gone_on_from() {
+    fn an_implausible_offset_is_not_used_as_the_next_one() {
         let damaged = |base_offset, last_offset_delta| {
-            let batch = changed(&plain(0, 1), |header| {
+            let batch = with_header(&plain(0, 1), |header| {
                 header.base_offset = base_offset;
                 header.last_offset_delta = last_offset_delta;
             });
-            // So that the checksum does not fit.
+            // Invalidate the checksum.
             let mut batch = batch.to_vec();
             *batch.last_mut().unwrap() ^= 1;
             batch
@@ -296,7 +303,7 @@ mod tests {
             let found = check(damaged(base_offset, last_offset_delta), 5);
             assert_eq!(found, (vec![], 6, 1), "{base_offset} {last_offset_delta}");
         }
-        let sound = changed(&plain(0, 1), |header| header.base_offset = i64::MAX);
+        let sound = with_header(&plain(0, 1), |header| header.base_offset = i64::MAX);
         assert_eq!(check(sound, 5), (vec![], 6, 1));
         assert_eq!(check(message(1, i64::MAX, 1), 5), (vec![], 6, 1));
         assert_eq!(check(message(1, -7, 1), 5), (vec![], 6, 1));
@@ -304,8 +311,8 @@ mod tests {
     }
 
     #[test]
-    fn a_time_of_the_brokers_is_that_of_the_batch() {
-        let stamped = changed(&plain(0, 3), |header| header.attributes = 0b1000);
+    fn a_log_append_time_applies_to_the_whole_batch() {
+        let stamped = with_header(&plain(0, 3), |header| header.attributes = 0b1000);
         let fetched = decode(stamped, 0, HIGH_WATERMARK);
         assert!(
             fetched
@@ -315,7 +322,7 @@ mod tests {
         );
     }
 
-    /// A record with all that one can have, and some of it twice.
+    /// A record with a key, a value, and duplicate, empty and null headers.
     fn sample() -> Record {
         Record {
             key: Some("k".into()),
@@ -331,21 +338,21 @@ mod tests {
     }
 
     #[test]
-    fn headers_come_in_their_order_and_as_often_as_they_are_there() {
+    fn headers_keep_their_order_and_duplicates() {
         let fetched = decode(sample().to_batch().unwrap(), 0, HIGH_WATERMARK);
         assert_eq!(fetched.skipped, []);
         assert_eq!(fetched.records, [sample()]);
     }
 
     #[test]
-    fn fewer_records_than_a_batch_counts_are_malformed() {
-        let short = changed(&plain(5, 2), |header| header.count = 3);
+    fn a_batch_with_fewer_records_than_its_header_counts_is_unreadable() {
+        let short = with_header(&plain(5, 2), |header| header.count = 3);
         assert_eq!(check(short, 5), (vec![], 7, 1));
     }
 
     proptest! {
         #[test]
-        fn nothing_that_a_broker_says_ends_the_simulator(
+        fn no_response_of_a_broker_causes_a_panic(
             from in any::<i64>(),
             high_watermark in any::<i64>(),
             damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),

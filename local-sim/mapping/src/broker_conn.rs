@@ -1,4 +1,4 @@
-//! Requests to one broker and their answers, one at a time.
+//! A connection to one broker, with one request at a time.
 
 use std::{io, time::Duration};
 
@@ -14,38 +14,43 @@ use tokio::{
     time::timeout,
 };
 
-use super::answer_shape;
+use super::response_shape;
 
-/// A connection to a broker. After an error, or a call that was not awaited to its end, it is of no more use.
+/// A connection to a broker.
+///
+/// Drop it after an error, or if a call was cancelled: it may be out of step with the broker.
 pub(super) struct BrokerConn {
     stream: BrokerStream,
     correlation_id: i32,
 }
 
 impl BrokerConn {
-    /// Connects with the broker at `HOST:PORT`.
+    /// Connects to the broker at `HOST:PORT`.
     pub(super) async fn connect(
         settings: &Settings,
         broker: &str,
     ) -> Result<Self, BrokerConnError> {
-        let stream = settings.stream(broker, CLIENT_ID, CONNECT_MAX).await?;
+        let stream = settings.stream(broker, CLIENT_ID, CONNECT_TIMEOUT).await?;
         Ok(Self {
             stream,
             correlation_id: 0,
         })
     }
 
-    /// Sends a request and waits for its answer, which the broker may hold back for as long as `held_back`.
+    /// Sends a request and waits for its response.
+    ///
+    /// `max_wait` is the time for which the broker may delay the response, in addition to
+    /// [`RESPONSE_TIMEOUT`].
     pub(super) async fn call<R: Request>(
         &mut self,
         version: i16,
         request: &R,
-        held_back: Duration,
+        max_wait: Duration,
     ) -> Result<R::Response, BrokerConnError> {
-        let within = ANSWER_MAX + held_back;
-        timeout(within, self.exchange(version, request))
+        let limit = RESPONSE_TIMEOUT + max_wait;
+        timeout(limit, self.exchange(version, request))
             .await
-            .map_err(|_| BrokerConnError::Late(within))?
+            .map_err(|_| BrokerConnError::Timeout(limit))?
     }
 
     async fn exchange<R: Request>(
@@ -62,14 +67,14 @@ impl BrokerConn {
         let length = self.stream.read_i32().await?;
         let length = usize::try_from(length)
             .ok()
-            .filter(|length| *length <= ANSWER_BYTES_MAX)
+            .filter(|length| *length <= RESPONSE_BYTES_MAX)
             .ok_or(BrokerConnError::Length(length))?;
-        let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer).await?;
-        self.decode::<R>(version, answer.into())
+        let mut response = vec![0; length];
+        self.stream.read_exact(&mut response).await?;
+        self.decode::<R>(version, response.into())
     }
 
-    fn encode<R: Request>(&self, version: i16, request: &R) -> Result<BytesMut, Fault> {
+    fn encode<R: Request>(&self, version: i16, request: &R) -> Result<BytesMut, BoxError> {
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
             .with_request_api_version(version)
@@ -88,64 +93,67 @@ impl BrokerConn {
     fn decode<R: Request>(
         &self,
         version: i16,
-        mut answer: Bytes,
+        mut bytes: Bytes,
     ) -> Result<R::Response, BrokerConnError> {
         let malformed = BrokerConnError::Malformed;
-        let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
+        let header = ResponseHeader::decode(&mut bytes, R::Response::header_version(version))
             .map_err(|error| malformed(error.into()))?;
         if header.correlation_id != self.correlation_id {
-            return Err(malformed("an answer to another request".into()));
+            return Err(malformed("unexpected correlation id".into()));
         }
         let api = api::<R>().map_err(malformed)?;
-        if !answer_shape::fits(api, version, &answer) {
-            return Err(malformed("its lengths do not fit its bytes".into()));
+        if !response_shape::fits(api, version, &bytes) {
+            return Err(malformed(
+                "lengths do not fit the size of the response".into(),
+            ));
         }
         let response =
-            R::Response::decode(&mut answer, version).map_err(|error| malformed(error.into()))?;
-        if answer.has_remaining() {
-            return Err(malformed("more than an answer".into()));
+            R::Response::decode(&mut bytes, version).map_err(|error| malformed(error.into()))?;
+        if bytes.has_remaining() {
+            return Err(malformed("trailing bytes after the response".into()));
         }
         Ok(response)
     }
 }
 
-fn api<R: Request>() -> Result<ApiKey, Fault> {
-    ApiKey::try_from(R::KEY).map_err(|()| "no such API".into())
+fn api<R: Request>() -> Result<ApiKey, BoxError> {
+    ApiKey::try_from(R::KEY).map_err(|()| "unknown API key".into())
 }
 
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why there is no answer.
+/// Why a request has no response.
 #[derive(Debug, Error)]
 pub(super) enum BrokerConnError {
-    /// There is no connection.
+    /// The connection could not be established.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// A request that its version cannot express.
-    #[error("cannot write a request")]
-    Encode(#[source] Fault),
-    /// The connection broke.
-    #[error("the connection broke")]
+    /// The request cannot be encoded in this version.
+    #[error("cannot encode the request")]
+    Encode(#[source] BoxError),
+    /// Reading from or writing to the connection failed.
+    #[error("connection lost")]
     Io(#[from] io::Error),
-    /// The broker says nothing.
-    #[error("no answer within {} ms", .0.as_millis())]
-    Late(Duration),
-    /// The broker wants to say too much.
-    #[error("an answer of {0} bytes, expected at most {ANSWER_BYTES_MAX}")]
+    /// The broker did not respond in time.
+    #[error("request timed out after {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The response is too large, or its length is negative.
+    #[error("response length {0} is invalid (the limit is {RESPONSE_BYTES_MAX} bytes)")]
     Length(i32),
-    /// The broker cannot be understood.
-    #[error("the answer cannot be read")]
-    Malformed(#[source] Fault),
+    /// The response cannot be decoded.
+    #[error("malformed response")]
+    Malformed(#[source] BoxError),
 }
 
-/// What the mapping calls itself in a broker's logs and metrics.
+/// The client id, which brokers show in logs and metrics.
 const CLIENT_ID: &str = "local-sim-push";
-/// A broker is connected and authenticated with in this time.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// A broker answers in this time, on top of what it was allowed to wait.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// An answer has this many bytes: a fetch asks for at most 1 MiB, and gets one batch if that is larger.
-const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The timeout for connecting and authenticating.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The timeout for a response, in addition to the time that the broker may delay it.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest response. A fetch requests at most 1 MiB, but a broker returns one batch even if it
+/// is larger.
+const RESPONSE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -155,13 +163,13 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn a_number_of_brokers_that_are_not_there_is_malformed() {
+    async fn a_response_with_a_wrong_array_length_is_malformed() {
         let broker = ScriptedBroker::start(|_| {
-            let mut answer = BytesMut::new();
-            // Metadata: the throttle time, and the number of brokers.
-            answer.put_i32(0);
-            answer.put_i32(i32::MAX);
-            answer.freeze()
+            let mut response = BytesMut::new();
+            // The throttle time and the number of brokers of a metadata response.
+            response.put_i32(0);
+            response.put_i32(i32::MAX);
+            response.freeze()
         })
         .await;
         let found = broker.cluster().partitions(["t"]).await;

@@ -1,13 +1,13 @@
-//! A task that panics does not end the mapping.
+//! Keeps a panic in one task from ending the mapping.
 
 use std::time::Duration;
 
 use tokio::{task::JoinSet, time::sleep};
 use tracing::error;
 
-/// Runs a future. If it panics, logs that and returns `None` after a pause, since a retry may panic again.
+/// Runs a future. If it panics, logs the panic and returns `None` after [`PAUSE`].
 ///
-/// Dropping this drops the future.
+/// `what` names the work in the log. Dropping the returned future drops `future`.
 pub(super) async fn catch_panic<T: Send + 'static>(
     what: &str,
     future: impl Future<Output = T> + Send + 'static,
@@ -17,14 +17,14 @@ pub(super) async fn catch_panic<T: Send + 'static>(
     match task.join_next().await? {
         Ok(result) => Some(result),
         Err(fault) => {
-            error!("push: a fault of local-sim while it {what}: {fault}");
+            error!("push: {what} panicked, which is a bug in local-sim: {fault}");
             sleep(PAUSE).await;
             None
         }
     }
 }
 
-/// How long a caller waits before it can retry.
+/// The delay after a panic, since the caller retries and may panic again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -32,9 +32,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_no_result_and_nothing_else() {
-        assert_eq!(catch_panic("counts", async { 1 }).await, Some(1));
-        let panics = async { assert!(std::env::args().count() == 0, "this is meant to be") };
-        assert_eq!(catch_panic("counts", panics).await, None);
+    async fn a_panic_yields_none() {
+        assert_eq!(catch_panic("counting", async { 1 }).await, Some(1));
+        let panics = async { assert!(std::env::args().count() == 0, "panic on purpose") };
+        assert_eq!(catch_panic("counting", panics).await, None);
     }
 }

@@ -1,4 +1,4 @@
-//! The cluster: which topics have which partitions, and who is responsible for what.
+//! Finds partitions, partition leaders and group coordinators in a cluster.
 
 use std::{
     collections::BTreeMap,
@@ -21,26 +21,26 @@ use thiserror::Error;
 
 use super::broker_conn::{BrokerConn, BrokerConnError};
 
-/// A cluster that is connected with by some settings.
+/// A Kafka cluster and the settings to connect to it.
 #[derive(Debug)]
 pub(super) struct Cluster {
     settings: Settings,
-    /// The brokers of the settings, then those that the cluster has named since.
-    known: Mutex<Vec<String>>,
-    /// Which of them is asked first, counted without end.
-    turn: AtomicUsize,
+    /// The bootstrap servers, followed by the brokers from the last metadata response.
+    brokers: Mutex<Vec<String>>,
+    /// Counts requests, to start each at another broker.
+    requests: AtomicUsize,
 }
 
 impl Cluster {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
-            known: Mutex::new(settings.brokers.clone()),
-            turn: AtomicUsize::new(0),
+            brokers: Mutex::new(settings.brokers.clone()),
+            requests: AtomicUsize::new(0),
             settings,
         }
     }
 
-    /// The number of partitions of each of these topics, or why there is none.
+    /// The number of partitions of each topic, or the error for that topic.
     pub(super) async fn partitions<'a>(
         &self,
         topics: impl IntoIterator<Item = &'a str>,
@@ -58,7 +58,7 @@ impl Cluster {
         Ok(counts.collect())
     }
 
-    /// Connects with the broker that leads a partition.
+    /// Connects to the leader of a partition.
     pub(super) async fn leader(&self, name: &str, index: i32) -> Result<BrokerConn, ClusterError> {
         let what = || format!("partition {index} of topic {name}");
         let metadata = self.metadata(&[name]).await?;
@@ -74,56 +74,58 @@ impl Cluster {
         self.connect(&address(&leader.host, leader.port)).await
     }
 
-    /// Connects with the broker that keeps the offsets of a group.
+    /// Connects to the coordinator of a group.
     pub(super) async fn coordinator(&self, group: &str) -> Result<BrokerConn, ClusterError> {
-        let request = FindCoordinatorRequest::default().with_key(text(group));
-        let found = self.ask(FIND_COORDINATOR, &request).await?;
-        check(found.error_code, || format!("the coordinator of {group}"))?;
+        let request = FindCoordinatorRequest::default().with_key(str_bytes(group));
+        let found = self.request(FIND_COORDINATOR, &request).await?;
+        check(found.error_code, || format!("coordinator of group {group}"))?;
         self.connect(&address(&found.host, found.port)).await
     }
 
     async fn metadata(&self, topics: &[&str]) -> Result<MetadataResponse, ClusterError> {
-        let topics = topics
-            .iter()
-            .map(|name| MetadataRequestTopic::default().with_name(Some(TopicName(text(name)))));
+        let topics = topics.iter().map(|name| {
+            MetadataRequestTopic::default().with_name(Some(TopicName(str_bytes(name))))
+        });
         let request = MetadataRequest::default()
             .with_topics(Some(topics.collect()))
             .with_allow_auto_topic_creation(false);
-        let metadata = self.ask(METADATA, &request).await?;
-        let named = metadata.brokers.iter();
-        self.learn(named.map(|broker| address(&broker.host, broker.port)));
+        let metadata = self.request(METADATA, &request).await?;
+        let brokers = metadata.brokers.iter();
+        self.update_brokers(brokers.map(|broker| address(&broker.host, broker.port)));
         Ok(metadata)
     }
 
-    /// Takes note of the brokers that there are now. Those of the settings stay: they may be names for whoever is up.
-    fn learn(&self, named: impl Iterator<Item = String>) {
+    /// Replaces the known brokers. Keeps the bootstrap servers, which may resolve to any broker.
+    fn update_brokers(&self, found: impl Iterator<Item = String>) {
         let mut brokers = self.settings.brokers.clone();
-        brokers.extend(named.filter(|broker| !self.settings.brokers.contains(broker)));
-        *self.known.lock() = brokers;
+        brokers.extend(found.filter(|broker| !self.settings.brokers.contains(broker)));
+        *self.brokers.lock() = brokers;
     }
 
-    /// Asks one broker after the other until one answers, beginning with another one each time: who accepts a
-    /// connection need not answer, and who answers may be behind the others.
-    async fn ask<R: Request>(
+    /// Sends a request to one broker after another until one responds.
+    ///
+    /// Starts at another broker each time: a broker may accept the connection but not respond, or
+    /// respond with stale metadata.
+    async fn request<R: Request>(
         &self,
         version: i16,
         request: &R,
     ) -> Result<R::Response, ClusterError> {
-        let mut brokers = self.known.lock().clone();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut brokers = self.brokers.lock().clone();
+        let first = self.requests.fetch_add(1, Ordering::Relaxed);
         let count = brokers.len().max(1);
-        brokers.rotate_left(turn % count);
+        brokers.rotate_left(first % count);
         let mut last = None;
         for broker in &brokers {
-            match self.ask_broker(broker, version, request).await {
-                Ok(answer) => return Ok(answer),
+            match self.request_from(broker, version, request).await {
+                Ok(response) => return Ok(response),
                 Err(error) => last = Some(error),
             }
         }
         Err(last.unwrap_or_else(|| ClusterError::Missing("broker".to_owned())))
     }
 
-    async fn ask_broker<R: Request>(
+    async fn request_from<R: Request>(
         &self,
         broker: &str,
         version: i16,
@@ -138,7 +140,7 @@ impl Cluster {
     }
 }
 
-/// What an answer tells of a topic.
+/// The metadata of one topic.
 fn topic<'a>(
     metadata: &'a MetadataResponse,
     name: &str,
@@ -162,36 +164,36 @@ fn address(host: &str, port: i32) -> String {
     }
 }
 
-/// Why something of a cluster cannot be had. Most of it passes.
+/// An error of a request to the cluster. Most of them are temporary.
 #[derive(Debug, Error)]
 pub(super) enum ClusterError {
-    /// A broker answers, but not what was asked.
-    #[error("the answer has no {0}")]
+    /// The response lacks the requested item.
+    #[error("the response has no {0}")]
     Missing(String),
-    /// A broker says so.
+    /// The response has an error code.
     #[error("{what}: {error:?}")]
-    Refused { what: String, error: ResponseError },
-    /// A broker does not say anything of use.
+    Code { what: String, error: ResponseError },
+    /// The connection or the request failed.
     #[error(transparent)]
     Connection(#[from] BrokerConnError),
 }
 
-/// Makes an error of an error code.
+/// Converts an error code; 0 is success.
 pub(super) fn check<T: Display>(code: i16, what: impl FnOnce() -> T) -> Result<(), ClusterError> {
     if code == 0 {
         return Ok(());
     }
-    Err(ClusterError::Refused {
+    Err(ClusterError::Code {
         what: what().to_string(),
         error: ResponseError::try_from_code(code).unwrap_or(ResponseError::UnknownServerError),
     })
 }
 
-pub(super) fn text(text: &str) -> StrBytes {
+pub(super) fn str_bytes(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
-/// Versions that Kafka has had since 0.11 and has in 4; nobody creates a topic by asking about it.
+/// Versions that Kafka 0.11 to 4 support. Metadata 4 can disable automatic topic creation.
 const METADATA: i16 = 4;
 const FIND_COORDINATOR: i16 = 1;
 
@@ -200,29 +202,29 @@ mod tests {
     use super::{super::scripted_broker::ScriptedBroker, *};
 
     #[tokio::test]
-    async fn each_topic_is_told_of_for_itself() {
+    async fn each_topic_has_its_own_result() {
         let gone = ResponseError::UnknownTopicOrPartition.code();
         let topics = [("a", 2, 0), ("empty", 0, 0), ("gone", 0, gone)];
-        let broker = ScriptedBroker::start(move |asked| asked.metadata(&topics)).await;
-        let asked = ["a", "empty", "gone", "untold"];
-        let found = broker.cluster().partitions(asked).await.unwrap();
+        let broker = ScriptedBroker::start(move |request| request.metadata(&topics)).await;
+        let names = ["a", "empty", "gone", "unlisted"];
+        let found = broker.cluster().partitions(names).await.unwrap();
         let found = found
             .into_values()
             .map(|it| it.map_err(|error| error.to_string()));
         let expected = [
             Ok(2),
-            Err("the answer has no partition of topic empty".to_owned()),
+            Err("the response has no partition of topic empty".to_owned()),
             Err("topic gone: UnknownTopicOrPartition".to_owned()),
-            Err("the answer has no topic untold".to_owned()),
+            Err("the response has no topic unlisted".to_owned()),
         ];
         assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 
     #[tokio::test]
-    async fn the_reason_why_a_partition_has_no_leader_is_the_brokers() {
+    async fn the_error_for_a_missing_leader_names_the_brokers_reason() {
         let forbidden = ResponseError::TopicAuthorizationFailed.code();
         let topics = [("a", 1, 0), ("secret", 0, forbidden)];
-        let broker = ScriptedBroker::start(move |asked| asked.metadata(&topics)).await;
+        let broker = ScriptedBroker::start(move |request| request.metadata(&topics)).await;
         let cluster = broker.cluster();
         let check = async |topic, partition| {
             let found = cluster.leader(topic, partition).await;
@@ -232,7 +234,7 @@ mod tests {
         let error = |text: &str| Err(text.to_owned());
         assert_eq!(
             check("a", 1).await,
-            error("the answer has no partition 1 of topic a")
+            error("the response has no partition 1 of topic a")
         );
         assert_eq!(
             check("secret", 0).await,

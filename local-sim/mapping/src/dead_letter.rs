@@ -1,4 +1,4 @@
-//! The on-failure destination: a topic of the same cluster that gets the records which were given up.
+//! The on-failure destination: a topic of the same cluster that stores the records given up.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -13,17 +13,17 @@ use tracing::warn;
 
 use super::{
     broker_conn::{BrokerConn, BrokerConnError},
-    cluster::{Cluster, ClusterError, check, text},
+    cluster::{Cluster, ClusterError, check, str_bytes},
 };
 
-/// Where records are left.
+/// The dead-letter topic.
 pub(super) struct DeadLetter {
     cluster: Arc<Cluster>,
     topic: String,
     partitions: i32,
 }
 
-/// What is told of a failure, beside the record.
+/// The failure that is stored with a record.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) condition: &'static str,
@@ -31,7 +31,7 @@ pub(super) struct Failure {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) attempts: u32,
-    /// In the function's words, where it has failed.
+    /// The function's error message, if the function failed.
     pub(super) message: Option<String>,
 }
 
@@ -44,27 +44,30 @@ impl DeadLetter {
         }
     }
 
-    /// Stores records in the order in which they come, and tries on until they are stored, for [`STORE_MAX`].
+    /// Stores records in order, retrying for up to [`STORE_TIMEOUT`].
     ///
-    /// One that the cluster will never take, or has not taken by then, is left out, and said to be.
+    /// Logs a warning and drops a record if the cluster rejects it for good or the time is up.
     pub(super) async fn store(&self, records: Vec<Record>, failure: &Failure) {
-        // Records of one partition stay in one, in their order.
+        // Records of one partition go to one partition, so they stay in order.
         let partition = failure.partition % self.partitions.max(1);
-        let end = Instant::now() + STORE_MAX;
+        let end = Instant::now() + STORE_TIMEOUT;
         let mut connection = None;
         for record in records {
             let offset = record.offset;
             let stored = match with_failure(record, failure).to_batch() {
-                Ok(batch) => self.try_on(&mut connection, partition, &batch, end).await,
+                Ok(batch) => {
+                    self.produce_with_retry(&mut connection, partition, &batch, end)
+                        .await
+                }
                 Err(error) => Err(error.to_string()),
             };
             if let Err(reason) = stored {
-                self.say_lost(failure, offset, &reason);
+                self.warn_lost(failure, offset, &reason);
             }
         }
     }
 
-    async fn try_on(
+    async fn produce_with_retry(
         &self,
         connection: &mut Option<BrokerConn>,
         partition: i32,
@@ -78,14 +81,14 @@ impl DeadLetter {
                 return Err(error.to_string());
             }
             failures += 1;
-            if failures == FAILURES_UNTIL_SAID {
+            if failures == FAILURES_BEFORE_WARNING {
                 let topic = &self.topic;
                 warn!(
                     error = &error as &dyn Error,
-                    topic, "cannot store a dead letter, trying on"
+                    topic, "cannot store a dead letter: retrying"
                 );
             }
-            sleep(PAUSE).await;
+            sleep(RETRY_DELAY).await;
         }
         Ok(())
     }
@@ -100,7 +103,7 @@ impl DeadLetter {
             .with_index(partition)
             .with_records(Some(batch.clone()));
         let topic = TopicProduceData::default()
-            .with_name(TopicName(text(&self.topic)))
+            .with_name(TopicName(str_bytes(&self.topic)))
             .with_partition_data(vec![data]);
         let request = ProduceRequest::default()
             .with_acks(ALL_IN_SYNC)
@@ -110,12 +113,12 @@ impl DeadLetter {
             Some(connection) => connection,
             None => self.cluster.leader(&self.topic, partition).await?,
         };
-        let answer = connection
+        let response = connection
             .insert(found)
             .call(PRODUCE, &request, Duration::ZERO)
             .await?;
         let what = || format!("partition {partition} of topic {}", self.topic);
-        let mut topics = answer.responses.iter();
+        let mut topics = response.responses.iter();
         let found = topics
             .find(|topic| topic.name.as_str() == self.topic)
             .and_then(|topic| {
@@ -126,19 +129,19 @@ impl DeadLetter {
         check(found.error_code, what)
     }
 
-    fn say_lost(&self, failure: &Failure, offset: i64, reason: &str) {
+    fn warn_lost(&self, failure: &Failure, offset: i64, reason: &str) {
         let destination = &self.topic;
         let Failure {
             topic, partition, ..
         } = failure;
         warn!(
             reason,
-            destination, topic, partition, offset, "a dead letter cannot be stored, and is lost"
+            destination, topic, partition, offset, "cannot store a dead letter: the record is lost"
         );
     }
 }
 
-/// The record as it was, and the failure in further headers behind its own.
+/// Appends headers that describe the failure to the record's own headers.
 fn with_failure(mut record: Record, failure: &Failure) -> Record {
     let headers = [
         ("failure.condition", Some(failure.condition.to_owned())),
@@ -158,28 +161,30 @@ fn with_failure(mut record: Record, failure: &Failure) -> Record {
     record
 }
 
-/// Whether the cluster would say so again, however often it is asked: what Kafka itself calls not retriable, such as a
-/// record that is too large, or a topic that may not be written.
+/// Whether a retry cannot succeed because Kafka calls the error not retriable.
+///
+/// Examples are a record that is too large and a missing write permission.
 fn is_final(error: &ClusterError) -> bool {
     match error {
-        ClusterError::Refused { error, .. } => !error.is_retriable(),
+        ClusterError::Code { error, .. } => !error.is_retriable(),
         ClusterError::Connection(BrokerConnError::Encode(_)) => true,
         ClusterError::Missing(_) | ClusterError::Connection(_) => false,
     }
 }
 
-/// A version that Kafka has had since 0.11 and has in 4.
+/// A version that Kafka 0.11 to 4 support.
 const PRODUCE: i16 = 3;
 const ALL_IN_SYNC: i16 = -1;
-/// What the cluster is told about how long replicas may take.
+/// The time that the leader may wait for its replicas, in milliseconds.
 const PRODUCE_MS_MAX: i32 = 4_000;
-/// Records are left after this time at most, or are lost: longer than brokers are upgraded or a laptop's Kafka is
-/// started again, and their partition waits for it.
-const STORE_MAX: Duration = Duration::from_mins(5);
-/// Between two attempts to store.
-const PAUSE: Duration = Duration::from_millis(250);
-/// A leader that moves costs an attempt or two, which nobody wants to read about.
-const FAILURES_UNTIL_SAID: u32 = 4;
+/// The time to store records before they are lost; their partition waits meanwhile.
+///
+/// Longer than a broker upgrade or a restart of a local Kafka takes.
+const STORE_TIMEOUT: Duration = Duration::from_mins(5);
+/// The delay between attempts to store.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+/// A leader election costs an attempt or two, which need no warning.
+const FAILURES_BEFORE_WARNING: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -200,7 +205,7 @@ mod tests {
     };
 
     #[test]
-    fn a_failure_is_told_behind_all_that_the_record_has() {
+    fn failure_headers_follow_the_records_own_headers() {
         let record = Record {
             headers: vec![
                 header("a", Some("1")),
@@ -217,8 +222,8 @@ mod tests {
             attempts: 0,
             message: None,
         };
-        let told = with_failure(record.clone(), &failure);
-        let (own, added) = told.headers.split_at(3);
+        let stored = with_failure(record.clone(), &failure);
+        let (own, added) = stored.headers.split_at(3);
         assert_eq!(own, record.headers);
         let expected = [
             ("condition", "RecordAgeExceeded"),
@@ -234,20 +239,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_of_which_nothing_is_told_is_not_stored() {
+    async fn a_record_missing_from_the_response_counts_as_not_stored() {
         let check = async |stored: &[(&str, i32, i16)]| {
             let topics = stored.iter().map(|(topic, index, code)| {
                 let partition = PartitionProduceResponse::default()
                     .with_index(*index)
                     .with_error_code(*code);
                 TopicProduceResponse::default()
-                    .with_name(TopicName(text(topic)))
+                    .with_name(TopicName(str_bytes(topic)))
                     .with_partition_responses(vec![partition])
             });
-            let answer = ProduceResponse::default().with_responses(topics.collect());
-            let broker = ScriptedBroker::start(move |asked| match asked.api {
-                ApiKey::Metadata => asked.metadata(&[("dead", 2, 0)]),
-                _ => asked.answer(&answer),
+            let response = ProduceResponse::default().with_responses(topics.collect());
+            let broker = ScriptedBroker::start(move |request| match request.api {
+                ApiKey::Metadata => request.metadata(&[("dead", 2, 0)]),
+                _ => request.respond(&response),
             })
             .await;
             let dead_letter = DeadLetter::new(Arc::new(broker.cluster()), "dead".to_owned(), 2);
@@ -257,21 +262,21 @@ mod tests {
         };
         assert_eq!(check(&[("dead", 1, 0)]).await, Ok(()));
         let too_large = ResponseError::MessageTooLarge;
-        let refused = format!("partition 1 of topic dead: {too_large:?}");
+        let code = format!("partition 1 of topic dead: {too_large:?}");
         assert_eq!(
             check(&[("dead", 1, too_large.code())]).await,
-            Err((true, refused))
+            Err((true, code))
         );
         for stored in [&[][..], &[("dead", 0, 0)], &[("other", 1, 0)]] {
-            let missing = "the answer has no partition 1 of topic dead".to_owned();
+            let missing = "the response has no partition 1 of topic dead".to_owned();
             assert_eq!(check(stored).await, Err((false, missing)));
         }
     }
 
     #[test]
-    fn what_would_be_refused_again_is_final() {
+    fn an_error_that_is_not_retriable_is_final() {
         let check = |error| {
-            is_final(&ClusterError::Refused {
+            is_final(&ClusterError::Code {
                 what: String::new(),
                 error,
             })

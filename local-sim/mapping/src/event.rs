@@ -1,4 +1,5 @@
-//! The event that the function gets: <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>.
+//! The event that the function receives:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -9,12 +10,12 @@ use local_sim_records::Record;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// The key of a partition's records in an event, and in what the function reports.
+/// The key of a partition's records, in the event and in the function's response.
 pub(super) fn partition_key(topic: &str, partition: i32) -> String {
     format!("{topic}-{partition}")
 }
 
-/// The event with these records, by their partitions' keys.
+/// Writes the event with these records, grouped by partition key.
 pub(super) fn event(bootstrap_servers: &str, records: BTreeMap<String, Vec<&RawValue>>) -> Bytes {
     let event = Event {
         event_source: "aws:SelfManagedKafka",
@@ -22,11 +23,11 @@ pub(super) fn event(bootstrap_servers: &str, records: BTreeMap<String, Vec<&RawV
         records,
     };
     serde_json::to_vec(&event)
-        .expect("texts and JSON are JSON")
+        .expect("strings and raw JSON always serialize")
         .into()
 }
 
-/// A record as it stands in an event.
+/// A record as JSON for an event.
 pub(super) fn record(topic: &str, partition: i32, record: &Record) -> Box<RawValue> {
     let headers = record.headers.iter().map(|(name, value)| {
         let value = value.as_deref().unwrap_or_default();
@@ -48,7 +49,7 @@ pub(super) fn record(topic: &str, partition: i32, record: &Record) -> Box<RawVal
         value: record.value.as_ref().map(|value| STANDARD.encode(value)),
         headers: headers.collect(),
     };
-    to_raw_value(&record).expect("texts and numbers are JSON")
+    to_raw_value(&record).expect("strings and numbers always serialize")
 }
 
 #[derive(Serialize)]
@@ -69,7 +70,7 @@ struct EventRecord<'a> {
     timestamp_type: &'static str,
     key: Option<String>,
     value: Option<String>,
-    /// Java's bytes are signed, and so are these. A value that is null is empty here.
+    /// Bytes are signed, as in Java. A null value becomes an empty one.
     headers: Vec<BTreeMap<Cow<'a, str>, Vec<i8>>>,
 }
 
@@ -89,16 +90,17 @@ mod tests {
         }
     }
 
-    /// The record in an event as a text.
+    /// The record's JSON.
     fn check(change: impl FnOnce(&mut Record)) -> String {
         let mut sample = sample();
         change(&mut sample);
         record("mytopic", 0, &sample).get().to_owned()
     }
 
-    /// The event of <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>, byte for byte but for its spaces.
+    /// The event of <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>, without its
+    /// whitespace.
     #[test]
-    fn an_event_is_the_one_of_the_documentation() {
+    fn an_event_equals_the_documented_example() {
         let first = record("mytopic", 0, &sample());
         let records = BTreeMap::from([("mytopic-0".to_owned(), vec![&*first, &*first])]);
         let expected = concat!(
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_keep_their_order_their_emptiness_and_their_number() {
+    fn headers_keep_their_order_duplicates_and_empty_values() {
         let headers = [("b", None), ("a", Some("")), ("b", Some("x")), ("b", None)];
         let headers = headers.map(|(name, value)| header(name, value));
         let text = check(|it| it.headers = headers.to_vec());
@@ -134,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_text_is_shown_as_java_does() {
+    fn invalid_utf8_in_a_header_name_is_replaced() {
         let text = check(|it| it.headers = vec![(Bytes::from_static(b"\xff"), None)]);
         assert!(text.ends_with("\"headers\":[{\"\u{fffd}\":[]}]}"), "{text}");
     }
 
     #[test]
-    fn what_is_missing_is_null() {
+    fn a_missing_key_or_value_is_null() {
         let text = check(|it| (it.key, it.value) = (None, None));
         assert!(text.contains(r#""key":null,"value":null,"#), "{text}");
         let text = check(|it| (it.key, it.value) = (Some(Bytes::new()), Some(Bytes::new())));
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_brokers_own_time_is_called_so() {
+    fn a_log_append_time_has_its_own_timestamp_type() {
         let text = check(|it| it.timestamp_type = TimestampType::LogAppend);
         assert!(
             text.contains(r#""timestampType":"LOG_APPEND_TIME""#),

@@ -1,6 +1,7 @@
-//! The mapping's own group: how far it has come, for itself after a restart and for everybody's tools.
+//! Commits offsets as a consumer group.
 //!
-//! It is a member of nothing: all partitions are its own.
+//! After a restart the mapping continues at the committed offsets, and Kafka tools can show its
+//! lag. The group has no members, because the mapping reads all partitions itself.
 
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
@@ -17,19 +18,19 @@ use tracing::warn;
 
 use super::{
     broker_conn::BrokerConn,
-    cluster::{Cluster, ClusterError, check, text},
+    cluster::{Cluster, ClusterError, check, str_bytes},
 };
 
 /// Offsets by topic and partition.
 pub(super) type Offsets = BTreeMap<(String, i32), i64>;
 
-/// A group that only commits.
+/// A consumer group without members.
 pub(super) struct Group {
     cluster: Arc<Cluster>,
     id: String,
-    /// A connection with the coordinator, while it works.
+    /// The connection to the coordinator; `None` after an error.
     connection: Option<BrokerConn>,
-    /// How often in a row nothing could be committed.
+    /// The number of consecutive failed commits.
     failures: u32,
 }
 
@@ -43,135 +44,134 @@ impl Group {
         }
     }
 
-    /// Its name.
     pub(super) fn id(&self) -> &str {
         &self.id
     }
 
-    /// The offsets that are committed, of these places.
+    /// The committed offsets of these partitions. A partition without one is left out.
     pub(super) async fn committed(
         &mut self,
-        places: &[(String, i32)],
+        partitions: &[(String, i32)],
     ) -> Result<Offsets, ClusterError> {
-        let topics = places.chunk_by(|(one, _), (other, _)| one == other);
-        let topics = topics.map(|places| {
+        let topics = partitions.chunk_by(|(one, _), (other, _)| one == other);
+        let topics = topics.map(|partitions| {
             OffsetFetchRequestTopic::default()
-                .with_name(TopicName(text(&places[0].0)))
-                .with_partition_indexes(places.iter().map(|(_, partition)| *partition).collect())
+                .with_name(TopicName(str_bytes(&partitions[0].0)))
+                .with_partition_indexes(partitions.iter().map(|(_, index)| *index).collect())
         });
         let request = OffsetFetchRequest::default()
-            .with_group_id(GroupId(text(&self.id)))
+            .with_group_id(GroupId(str_bytes(&self.id)))
             .with_topics(Some(topics.collect()));
         let connection = self.connection().await?;
-        let answer = connection
+        let response = connection
             .call(OFFSET_FETCH, &request, Duration::ZERO)
             .await?;
-        let what = || format!("the offsets of group {}", self.id);
-        check(answer.error_code, what)?;
+        let what = || format!("offsets of group {}", self.id);
+        check(response.error_code, what)?;
         let mut offsets = Offsets::new();
-        for topic in answer.topics {
+        for topic in response.topics {
             for partition in topic.partitions {
                 check(partition.error_code, what)?;
-                let place = (topic.name.to_string(), partition.partition_index);
-                offsets.insert(place, partition.committed_offset);
+                let key = (topic.name.to_string(), partition.partition_index);
+                offsets.insert(key, partition.committed_offset);
             }
         }
-        if let Some((topic, partition)) = places.iter().find(|it| !offsets.contains_key(*it)) {
+        if let Some((topic, partition)) = partitions.iter().find(|it| !offsets.contains_key(*it)) {
             let what = format!("offset of group {} in {topic}-{partition}", self.id);
             return Err(ClusterError::Missing(what));
         }
-        // One that was never committed is negative.
+        // A negative offset means that none was committed.
         offsets.retain(|_, offset| *offset >= 0);
         Ok(offsets)
     }
 
-    /// Commits offsets, and returns those that need not be committed again. Where some must be, it returns after a pause:
-    /// by then there may be others to commit.
+    /// Commits offsets, and returns those that need not be committed again.
     ///
-    /// What the cluster does not know, such as a topic that was deleted, need not be: it may never be known again.
+    /// If some must be retried, returns after a delay. Unknown partitions, such as those of a
+    /// deleted topic, are not retried.
     pub(super) async fn commit(&mut self, mut offsets: Offsets) -> Offsets {
         let unknown = ResponseError::UnknownTopicOrPartition;
         let mut failed = match self.try_commit(&offsets).await {
             Ok(failed) => failed,
             Err(error) => {
                 offsets.clear();
-                self.failed(&error).await;
+                self.back_off(&error).await;
                 return offsets;
             }
         };
         failed.retain(
-            |_, error| !matches!(error, ClusterError::Refused { error, .. } if *error == unknown),
+            |_, error| !matches!(error, ClusterError::Code { error, .. } if *error == unknown),
         );
-        offsets.retain(|place, _| !failed.contains_key(place));
+        offsets.retain(|partition, _| !failed.contains_key(partition));
         match failed.values().next() {
-            Some(error) => self.failed(error).await,
+            Some(error) => self.back_off(error).await,
             None => self.failures = 0,
         }
         offsets
     }
 
-    /// Commits offsets, all of them.
+    /// Commits offsets; fails if any of them fails.
     pub(super) async fn commit_all(&mut self, offsets: &Offsets) -> Result<(), ClusterError> {
         let failed = self.try_commit(offsets).await?;
         failed.into_values().next().map_or(Ok(()), Err)
     }
 
-    /// Something could not be committed: connects again next time, and waits.
-    async fn failed(&mut self, error: &ClusterError) {
+    /// Drops the connection after a failed commit and waits before the retry.
+    async fn back_off(&mut self, error: &ClusterError) {
         self.connection = None;
         self.failures = self.failures.saturating_add(1);
-        if self.failures == FAILURES_UNTIL_SAID {
+        if self.failures == FAILURES_BEFORE_WARNING {
             let group = &self.id;
             warn!(
                 error = error as &dyn Error,
-                group, "cannot commit, trying on"
+                group, "cannot commit offsets: retrying"
             );
         }
-        sleep(PAUSE).await;
+        sleep(RETRY_DELAY).await;
     }
 
-    /// Commits offsets, and returns why some are not.
+    /// Commits offsets, and returns the errors of the partitions that failed.
     async fn try_commit(
         &mut self,
         offsets: &Offsets,
     ) -> Result<BTreeMap<(String, i32), ClusterError>, ClusterError> {
         let all: Vec<_> = offsets.iter().collect();
         let topics = all.chunk_by(|((one, _), _), ((other, _), _)| one == other);
-        let topics = topics.map(|places| {
-            let partitions = places.iter().map(|((_, partition), offset)| {
+        let topics = topics.map(|entries| {
+            let partitions = entries.iter().map(|((_, partition), offset)| {
                 OffsetCommitRequestPartition::default()
                     .with_partition_index(*partition)
                     .with_committed_offset(**offset)
-                    .with_committed_metadata(Some(text("")))
+                    .with_committed_metadata(Some(str_bytes("")))
             });
-            let ((topic, _), _) = places[0];
+            let ((topic, _), _) = entries[0];
             OffsetCommitRequestTopic::default()
-                .with_name(TopicName(text(topic)))
+                .with_name(TopicName(str_bytes(topic)))
                 .with_partitions(partitions.collect())
         });
         let request = OffsetCommitRequest::default()
-            .with_group_id(GroupId(text(&self.id)))
+            .with_group_id(GroupId(str_bytes(&self.id)))
             .with_generation_id_or_member_epoch(NO_GENERATION)
             .with_topics(topics.collect());
         let connection = self.connection().await?;
-        let answer = connection
+        let response = connection
             .call(OFFSET_COMMIT, &request, Duration::ZERO)
             .await?;
         let mut codes = BTreeMap::new();
-        for topic in answer.topics {
+        for topic in response.topics {
             for partition in topic.partitions {
-                let place = (topic.name.to_string(), partition.partition_index);
-                codes.insert(place, partition.error_code);
+                let key = (topic.name.to_string(), partition.partition_index);
+                codes.insert(key, partition.error_code);
             }
         }
-        let failed = offsets.keys().filter_map(|place| {
-            let (topic, partition) = place;
+        let failed = offsets.keys().filter_map(|key| {
+            let (topic, partition) = key;
             let what = || format!("group {} in {topic}-{partition}", self.id);
-            let result = match codes.get(place) {
+            let result = match codes.get(key) {
                 Some(code) => check(*code, what),
                 None => Err(ClusterError::Missing(what())),
             };
-            Some((place.clone(), result.err()?))
+            Some((key.clone(), result.err()?))
         });
         Ok(failed.collect())
     }
@@ -185,15 +185,15 @@ impl Group {
     }
 }
 
-/// Versions that Kafka has had since 0.11 and has in 4.
+/// Versions that Kafka 0.11 to 4 support.
 const OFFSET_FETCH: i16 = 2;
 const OFFSET_COMMIT: i16 = 2;
-/// Of who is no member.
+/// The generation of a client that is not a member.
 const NO_GENERATION: i32 = -1;
-/// Between two attempts to commit.
-const PAUSE: Duration = Duration::from_millis(250);
-/// A coordinator that moves costs an attempt or two, which nobody wants to read about.
-const FAILURES_UNTIL_SAID: u32 = 4;
+/// The delay between attempts to commit.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+/// A change of coordinator costs an attempt or two, which need no warning.
+const FAILURES_BEFORE_WARNING: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -205,34 +205,34 @@ mod tests {
     };
 
     use super::{
-        super::scripted_broker::{Asked, ScriptedBroker},
+        super::scripted_broker::{ScriptRequest, ScriptedBroker},
         *,
     };
 
-    /// A group whose coordinator answers so.
+    /// A group whose coordinator responds with `respond`.
     async fn group(
-        answer: impl Fn(&Asked) -> Bytes + Send + Sync + 'static,
+        respond: impl Fn(&ScriptRequest) -> Bytes + Send + Sync + 'static,
     ) -> (Group, ScriptedBroker) {
-        let broker = ScriptedBroker::start(move |asked| match asked.api {
-            ApiKey::FindCoordinator => asked.answer(
+        let broker = ScriptedBroker::start(move |request| match request.api {
+            ApiKey::FindCoordinator => request.respond(
                 &FindCoordinatorResponse::default()
-                    .with_host(text(&asked.broker.ip().to_string()))
-                    .with_port(asked.broker.port().into()),
+                    .with_host(str_bytes(&request.broker.ip().to_string()))
+                    .with_port(request.broker.port().into()),
             ),
-            _ => answer(asked),
+            _ => respond(request),
         })
         .await;
         let group = Group::new(Arc::new(broker.cluster()), "g".to_owned());
         (group, broker)
     }
 
-    fn places(partitions: &[i32]) -> Vec<(String, i32)> {
-        let places = partitions.iter().map(|index| ("t".to_owned(), *index));
-        places.collect()
+    fn partitions(indexes: &[i32]) -> Vec<(String, i32)> {
+        let partitions = indexes.iter().map(|index| ("t".to_owned(), *index));
+        partitions.collect()
     }
 
     #[tokio::test]
-    async fn an_offset_that_is_not_told_is_none_that_was_never_committed() {
+    async fn an_offset_missing_from_the_response_is_an_error() {
         let fetched = |offsets: &[(i32, i64)]| {
             let partitions = offsets.iter().map(|(index, offset)| {
                 OffsetFetchResponsePartition::default()
@@ -240,19 +240,23 @@ mod tests {
                     .with_committed_offset(*offset)
             });
             let topic = OffsetFetchResponseTopic::default()
-                .with_name(TopicName(text("t")))
+                .with_name(TopicName(str_bytes("t")))
                 .with_partitions(partitions.collect());
             OffsetFetchResponse::default().with_topics(vec![topic])
         };
-        let check = async |answer: OffsetFetchResponse| {
-            let (mut group, _broker) = group(move |asked| asked.answer(&answer)).await;
-            let committed = group.committed(&places(&[0, 1])).await;
+        let check = async |response: OffsetFetchResponse| {
+            let (mut group, _broker) = group(move |request| request.respond(&response)).await;
+            let committed = group.committed(&partitions(&[0, 1])).await;
             committed
                 .map(|offsets| offsets.into_values().collect::<Vec<_>>())
                 .map_err(|error| error.to_string())
         };
         assert_eq!(check(fetched(&[(0, 5), (1, -1)])).await, Ok(vec![5]));
-        let missing = |place: &str| Err(format!("the answer has no offset of group g in {place}"));
+        let missing = |partition: &str| {
+            Err(format!(
+                "the response has no offset of group g in {partition}"
+            ))
+        };
         assert_eq!(check(fetched(&[(0, 5)])).await, missing("t-1"));
         assert_eq!(check(OffsetFetchResponse::default()).await, missing("t-0"));
     }
@@ -264,22 +268,22 @@ mod tests {
                 .with_error_code(*code)
         });
         let topic = OffsetCommitResponseTopic::default()
-            .with_name(TopicName(text("t")))
+            .with_name(TopicName(str_bytes("t")))
             .with_partitions(partitions.collect());
         OffsetCommitResponse::default().with_topics(vec![topic])
     }
 
-    /// The partitions, of 0 and 1, that need not be committed again, and whether all are committed.
-    async fn check_commit(answer: OffsetCommitResponse) -> (Vec<i32>, bool) {
-        let (mut group, _broker) = group(move |asked| asked.answer(&answer)).await;
-        let offsets: Offsets = places(&[0, 1]).into_iter().zip(5..).collect();
+    /// Commits partitions 0 and 1. Returns those that need no retry, and whether both succeeded.
+    async fn check_commit(response: OffsetCommitResponse) -> (Vec<i32>, bool) {
+        let (mut group, _broker) = group(move |request| request.respond(&response)).await;
+        let offsets: Offsets = partitions(&[0, 1]).into_iter().zip(5..).collect();
         let all = group.commit_all(&offsets).await.is_ok();
         let done = group.commit(offsets).await;
         (done.into_keys().map(|(_, index)| index).collect(), all)
     }
 
     #[tokio::test]
-    async fn an_offset_of_which_nothing_is_told_is_not_committed() {
+    async fn an_offset_missing_from_the_response_counts_as_not_committed() {
         assert_eq!(
             check_commit(committed(&[(0, 0), (1, 0)])).await,
             (vec![0, 1], true)
@@ -290,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_offset_that_is_refused_holds_up_no_other() {
+    async fn a_failed_offset_does_not_affect_the_others() {
         let unknown = ResponseError::UnknownTopicOrPartition.code();
         let forbidden = ResponseError::TopicAuthorizationFailed.code();
         assert_eq!(

@@ -1,17 +1,16 @@
-//! Lambda's event source mapping for Kafka: hands batches of records to a function.
+//! Lambda's event source mapping for Kafka: invokes a function with batches of records.
 //!
 //! ```text
-//!            ┌─ partition_reader, one for each partition (batch) ◀── cluster: leaders (broker_conn)
+//!            ┌─ partition_reader, one per partition (batch) ◀── cluster: leaders (broker_conn)
 //!  poller ◀──┤
-//!    │  ▲    └─ group: the committed offsets, where reading begins (start)
-//!    │  └────── schedule: which records are sent together, retried or given up (no I/O, no clock)
-//!    ├─ event ─▶ Lambda ─▶ report: which records the function reports as failed
-//!    └─ dead_letter: the records given up
+//!    │  ▲    └─ group: the committed offsets, where reading starts (start)
+//!    │  └────── schedule: forms batches, decides on retries and giving up (no I/O, no clock)
+//!    ├─ event ─▶ Lambda ─▶ report: the records that the function reports as failed
+//!    └─ dead_letter: stores the records given up
 //! ```
-//! At least once, in order within each partition, and a partition that is stuck holds up no other. It reads any
-//! cluster, the embedded broker too, as any client would.
+//! Delivers each record at least once, in order within its partition. A failing partition does not
+//! delay the others. Works with any Kafka cluster and with the embedded broker.
 
-mod answer_shape;
 mod batch;
 mod broker_conn;
 mod catch_panic;
@@ -22,6 +21,7 @@ mod group;
 mod partition_reader;
 mod poller;
 mod report;
+mod response_shape;
 #[cfg(test)]
 mod sample;
 mod schedule;

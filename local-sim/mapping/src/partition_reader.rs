@@ -1,4 +1,4 @@
-//! One partition, read from its leader, wherever that is.
+//! Reads one partition from its leader.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -16,25 +16,25 @@ use tracing::warn;
 use super::{
     batch::{self, Fetched, Skipped},
     broker_conn::BrokerConn,
-    cluster::{Cluster, ClusterError, check, text},
+    cluster::{Cluster, ClusterError, check, str_bytes},
     schedule::Want,
 };
 
-/// A reader of one partition.
+/// Reads one partition; finds the leader again after an error.
 pub(super) struct PartitionReader {
     cluster: Arc<Cluster>,
     pub(super) topic: String,
     pub(super) partition: i32,
-    /// A connection with the leader, while it works.
+    /// The connection to the leader; `None` after an error.
     connection: Option<BrokerConn>,
 }
 
-/// An end of a partition.
+/// The start or the end of a partition.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum End {
-    /// The oldest record there is.
+    /// The oldest stored record.
     Earliest,
-    /// The next record that is stored.
+    /// The next new record.
     Latest,
 }
 
@@ -48,26 +48,27 @@ impl PartitionReader {
         }
     }
 
-    /// Waits for the records that are wanted, for as long as it takes to get at some, or a while where there are none.
+    /// Fetches records, retrying until the fetch succeeds.
     ///
-    /// Where the offset is gone, with a topic or by retention, it goes on with the oldest record there is.
+    /// Returns no records if none arrive within [`FETCH_WAIT_MS`]. If the offset no longer exists
+    /// (retention, or a recreated topic), continues at the oldest record.
     pub(super) async fn fetch(&mut self, want: Want) -> Fetched {
         let mut failures = 0_u32;
         loop {
             let error = match self.try_fetch(want).await {
                 Ok(fetched) => {
-                    self.report(&fetched, failures);
+                    self.log_fetched(&fetched, failures);
                     return fetched;
                 }
                 Err(error) if is_out_of_range(&error) => match self.end(End::Earliest).await {
                     Ok(next) if next != want.offset => {
-                        self.say_gone(want.offset, next);
+                        self.warn_out_of_range(want.offset, next);
                         return Fetched {
                             next,
                             ..Fetched::default()
                         };
                     }
-                    // The broker contradicts itself; that is not worth asking without a pause.
+                    // The broker contradicts itself: retry after a delay.
                     Ok(_) => error,
                     Err(error) => error,
                 },
@@ -75,36 +76,36 @@ impl PartitionReader {
             };
             self.connection = None;
             failures += 1;
-            if failures == FAILURES_UNTIL_SAID {
+            if failures == FAILURES_BEFORE_WARNING {
                 let (topic, partition) = (&self.topic, self.partition);
                 warn!(
                     error = &error as &dyn Error,
-                    topic, partition, "cannot read, trying on"
+                    topic, partition, "cannot fetch records: retrying"
                 );
             }
-            sleep(PAUSE).await;
+            sleep(RETRY_DELAY).await;
         }
     }
 
-    /// Where the partition begins or ends.
+    /// The first or the next offset of the partition.
     pub(super) async fn end(&mut self, end: End) -> Result<i64, ClusterError> {
-        let asked = ListOffsetsPartition::default()
+        let requested = ListOffsetsPartition::default()
             .with_partition_index(self.partition)
             .with_timestamp(match end {
                 End::Earliest => EARLIEST,
                 End::Latest => LATEST,
             });
         let topic = ListOffsetsTopic::default()
-            .with_name(TopicName(text(&self.topic)))
-            .with_partitions(vec![asked]);
+            .with_name(TopicName(str_bytes(&self.topic)))
+            .with_partitions(vec![requested]);
         let request = ListOffsetsRequest::default()
             .with_replica_id(BrokerId(CONSUMER))
             .with_topics(vec![topic]);
         let connection = self.connection().await?;
-        let answer = connection
+        let response = connection
             .call(LIST_OFFSETS, &request, Duration::ZERO)
             .await?;
-        let mut topics = answer.topics.iter();
+        let mut topics = response.topics.iter();
         let found = topics
             .find(|topic| topic.name.as_str() == self.topic)
             .and_then(|topic| {
@@ -122,13 +123,13 @@ impl PartitionReader {
     async fn try_fetch(&mut self, want: Want) -> Result<Fetched, ClusterError> {
         let bytes = i32::try_from(want.bytes).unwrap_or(i32::MAX);
         let bytes = bytes.min(FETCH_BYTES_MAX);
-        let asked = FetchPartition::default()
+        let requested = FetchPartition::default()
             .with_partition(self.partition)
             .with_fetch_offset(want.offset)
             .with_partition_max_bytes(bytes);
         let topic = FetchTopic::default()
-            .with_topic(TopicName(text(&self.topic)))
-            .with_partitions(vec![asked]);
+            .with_topic(TopicName(str_bytes(&self.topic)))
+            .with_partitions(vec![requested]);
         let request = FetchRequest::default()
             .with_replica_id(BrokerId(CONSUMER))
             .with_max_wait_ms(FETCH_WAIT_MS)
@@ -137,8 +138,8 @@ impl PartitionReader {
             .with_topics(vec![topic]);
         let wait = Duration::from_millis(FETCH_WAIT_MS.unsigned_abs().into());
         let connection = self.connection().await?;
-        let answer = connection.call(FETCH, &request, wait).await?;
-        let mut topics = answer.responses.into_iter();
+        let response = connection.call(FETCH, &request, wait).await?;
+        let mut topics = response.responses.into_iter();
         let found = topics
             .find(|topic| topic.topic.as_str() == self.topic)
             .and_then(|topic| {
@@ -165,7 +166,7 @@ impl PartitionReader {
         Ok(self.connection.insert(connection))
     }
 
-    fn report(&self, fetched: &Fetched, failures: u32) {
+    fn log_fetched(&self, fetched: &Fetched, failures: u32) {
         let (topic, partition) = (&self.topic, self.partition);
         for skipped in &fetched.skipped {
             let Skipped {
@@ -179,19 +180,19 @@ impl PartitionReader {
                 reason,
                 topic,
                 partition,
-                "records cannot be read, and are skipped"
+                "skipped records that cannot be read"
             );
         }
-        if failures >= FAILURES_UNTIL_SAID {
-            warn!(topic, partition, "can be read again");
+        if failures >= FAILURES_BEFORE_WARNING {
+            warn!(topic, partition, "fetching records succeeds again");
         }
     }
 
-    fn say_gone(&self, offset: i64, next: i64) {
+    fn warn_out_of_range(&self, offset: i64, next: i64) {
         let (topic, partition) = (&self.topic, self.partition);
         warn!(
             offset,
-            next, topic, partition, "the offset is gone, going on from the next"
+            next, topic, partition, "offset out of range: continuing at the oldest record"
         );
     }
 
@@ -202,24 +203,24 @@ impl PartitionReader {
 
 fn is_out_of_range(error: &ClusterError) -> bool {
     let out_of_range = ResponseError::OffsetOutOfRange;
-    matches!(error, ClusterError::Refused { error, .. } if *error == out_of_range)
+    matches!(error, ClusterError::Code { error, .. } if *error == out_of_range)
 }
 
-/// Versions that Kafka has had since 0.11 and has in 4.
+/// Versions that Kafka 0.11 to 4 support.
 const FETCH: i16 = 4;
 const LIST_OFFSETS: i16 = 1;
 const EARLIEST: i64 = -2;
 const LATEST: i64 = -1;
-/// The replica id of who is none.
+/// The replica id of a consumer.
 const CONSUMER: i32 = -1;
-/// A fetch brings this many bytes at most, or one batch.
+/// The maximum size of a fetch, unless a single batch is larger.
 const FETCH_BYTES_MAX: i32 = 1024 * 1024;
-/// A fetch waits this long for the first record.
+/// The time that a fetch waits for the first record, in milliseconds.
 const FETCH_WAIT_MS: i32 = 5_000;
-/// Between two attempts to read: an election takes about a second, and its end should not be slept through.
-const PAUSE: Duration = Duration::from_millis(250);
-/// A leader that moves costs an attempt or two, which nobody wants to read about.
-const FAILURES_UNTIL_SAID: u32 = 4;
+/// The delay between attempts to fetch: well below a leader election's second.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+/// A leader election costs an attempt or two, which need no warning.
+const FAILURES_BEFORE_WARNING: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -234,7 +235,7 @@ mod tests {
     use super::{
         super::{
             sample::bare,
-            scripted_broker::{Asked, ScriptedBroker},
+            scripted_broker::{ScriptRequest, ScriptedBroker},
         },
         *,
     };
@@ -246,7 +247,7 @@ mod tests {
 
     fn fetched(topic: &str, partition: PartitionData) -> FetchResponse {
         let topic = FetchableTopicResponse::default()
-            .with_topic(TopicName(text(topic)))
+            .with_topic(TopicName(str_bytes(topic)))
             .with_partitions(vec![partition]);
         FetchResponse::default().with_responses(vec![topic])
     }
@@ -256,57 +257,57 @@ mod tests {
             .with_partition_index(partition)
             .with_offset(offset);
         let topic = ListOffsetsTopicResponse::default()
-            .with_name(TopicName(text(topic)))
+            .with_name(TopicName(str_bytes(topic)))
             .with_partitions(vec![partition]);
         ListOffsetsResponse::default().with_topics(vec![topic])
     }
 
-    /// A reader of partition 1 of topic `t`, whose leader answers so.
+    /// A reader of partition 1 of topic `t`, whose leader responds with `respond`.
     async fn reader(
-        answer: impl Fn(&Asked) -> Bytes + Send + Sync + 'static,
+        respond: impl Fn(&ScriptRequest) -> Bytes + Send + Sync + 'static,
     ) -> (PartitionReader, ScriptedBroker) {
-        let broker = ScriptedBroker::start(move |asked| match asked.api {
-            ApiKey::Metadata => asked.metadata(&[("t", 2, 0)]),
-            _ => answer(asked),
+        let broker = ScriptedBroker::start(move |request| match request.api {
+            ApiKey::Metadata => request.metadata(&[("t", 2, 0)]),
+            _ => respond(request),
         })
         .await;
         let reader = PartitionReader::new(Arc::new(broker.cluster()), "t".to_owned(), 1);
         (reader, broker)
     }
 
-    async fn check_fetch(answer: FetchResponse) -> Result<(usize, i64), String> {
-        let (mut reader, _broker) = reader(move |asked| asked.answer(&answer)).await;
+    async fn check_fetch(response: FetchResponse) -> Result<(usize, i64), String> {
+        let (mut reader, _broker) = reader(move |request| request.respond(&response)).await;
         let fetched = reader.try_fetch(WANT).await;
         fetched
             .map(|it| (it.records.len(), it.next))
             .map_err(|error| error.to_string())
     }
 
-    async fn check_end(answer: ListOffsetsResponse) -> Result<i64, String> {
-        let (mut reader, _broker) = reader(move |asked| asked.answer(&answer)).await;
+    async fn check_end(response: ListOffsetsResponse) -> Result<i64, String> {
+        let (mut reader, _broker) = reader(move |request| request.respond(&response)).await;
         let end = reader.end(End::Latest).await;
         end.map_err(|error| error.to_string())
     }
 
     fn missing<T>(what: &str) -> Result<T, String> {
-        Err(format!("the answer has no {what}partition 1 of topic t"))
+        Err(format!("the response has no {what}partition 1 of topic t"))
     }
 
     #[tokio::test]
-    async fn a_fetch_without_the_partition_has_failed() {
+    async fn a_fetch_response_without_the_partition_is_an_error() {
         let partition = |index| PartitionData::default().with_partition_index(index);
         assert_eq!(check_fetch(fetched("t", partition(1))).await, Ok((0, 0)));
-        for answer in [
+        for response in [
             FetchResponse::default(),
             fetched("t", partition(0)),
             fetched("other", partition(1)),
         ] {
-            assert_eq!(check_fetch(answer).await, missing(""));
+            assert_eq!(check_fetch(response).await, missing(""));
         }
     }
 
     #[tokio::test]
-    async fn a_fetch_that_leads_no_further_has_failed() {
+    async fn a_fetch_response_without_a_whole_batch_is_an_error() {
         let batch = bare(0, 0).to_batch().unwrap();
         let records = |records: &Bytes| {
             let partition = PartitionData::default()
@@ -321,30 +322,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_that_is_not_told_is_no_offset() {
+    async fn an_offset_missing_from_the_response_is_an_error() {
         assert_eq!(check_end(listed("t", 1, 7)).await, Ok(7));
-        for answer in [
+        for response in [
             ListOffsetsResponse::default(),
             listed("t", 0, 7),
             listed("other", 1, 7),
         ] {
-            assert_eq!(check_end(answer).await, missing(""));
+            assert_eq!(check_end(response).await, missing(""));
         }
         assert_eq!(check_end(listed("t", 1, -1)).await, missing("offset in "));
     }
 
     #[tokio::test]
-    async fn an_offset_that_is_gone_and_still_there_is_asked_for_after_a_pause() {
+    async fn an_offset_that_the_broker_calls_out_of_range_and_oldest_is_fetched_again_after_a_delay()
+     {
         let out_of_range = PartitionData::default()
             .with_partition_index(1)
             .with_error_code(ResponseError::OffsetOutOfRange.code());
         let gone = fetched("t", out_of_range);
-        let (mut reader, _broker) = reader(move |asked| match asked.api {
-            ApiKey::Fetch => asked.answer(&gone),
-            _ => asked.answer(&listed("t", 1, WANT.offset)),
+        let (mut reader, _broker) = reader(move |request| match request.api {
+            ApiKey::Fetch => request.respond(&gone),
+            _ => request.respond(&listed("t", 1, WANT.offset)),
         })
         .await;
-        let fetched = timeout(PAUSE / 2, reader.fetch(WANT)).await;
+        let fetched = timeout(RETRY_DELAY / 2, reader.fetch(WANT)).await;
         assert!(fetched.is_err(), "{fetched:?}");
     }
 }

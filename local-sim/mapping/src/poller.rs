@@ -1,4 +1,4 @@
-//! The mapping as a whole: reads, invokes, settles and commits, all at once, until it is told to stop.
+//! The main loop: fetches, invokes, settles and commits concurrently, until it is stopped.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,20 +30,20 @@ use super::{
     schedule::{Batch, Due, Entry, GiveUp, Outcome, Part, Schedule},
 };
 
-/// An event source mapping that knows where to begin.
+/// An event source mapping, ready to run.
 pub struct Mapping {
     pub(super) function: String,
     pub(super) bootstrap_servers: String,
     pub(super) cluster: Arc<Cluster>,
     pub(super) schedule: Schedule,
-    /// By lane. One that is missing is reading.
+    /// By lane; `None` while a fetch is under way.
     pub(super) readers: Vec<Option<PartitionReader>>,
     /// By lane: topic and partition.
-    pub(super) places: Vec<(String, i32)>,
-    /// By lane: what the function last said about a failure.
+    pub(super) partitions: Vec<(String, i32)>,
+    /// By lane: the message of the last failure.
     pub(super) messages: Vec<Option<String>>,
     pub(super) group_id: String,
-    /// Missing while it commits.
+    /// `None` while a commit is under way.
     pub(super) group: Option<Group>,
     pub(super) committed: Offsets,
     pub(super) dead_letter: Option<Arc<DeadLetter>>,
@@ -53,12 +53,12 @@ pub struct Mapping {
 /// The tasks under way. A task that panics yields `None` and does not affect the others.
 #[derive(Default)]
 pub(super) struct Work {
-    reading: JoinSet<(usize, Option<(PartitionReader, Fetched)>)>,
-    invoking: JoinSet<(Batch, Option<Result<Bytes, InvokeError>>)>,
-    giving_up: JoinSet<Part>,
-    committing: JoinSet<Option<(Group, Offsets)>>,
-    /// For partitions that were not there before.
-    looking: JoinSet<Option<BTreeMap<String, i32>>>,
+    fetches: JoinSet<(usize, Option<(PartitionReader, Fetched)>)>,
+    invocations: JoinSet<(Batch, Option<Result<Bytes, InvokeError>>)>,
+    dead_letters: JoinSet<Part>,
+    commits: JoinSet<Option<(Group, Offsets)>>,
+    /// Looks for new partitions.
+    discovery: JoinSet<Option<BTreeMap<String, i32>>>,
 }
 
 impl fmt::Debug for Mapping {
@@ -66,17 +66,17 @@ impl fmt::Debug for Mapping {
         f.debug_struct("Mapping")
             .field("function", &self.function)
             .field("group_id", &self.group_id)
-            .field("places", &self.places)
+            .field("partitions", &self.partitions)
             .finish_non_exhaustive()
     }
 }
 
 impl Mapping {
-    /// Hands records to the function until `stop`; then lets what is under way end, and commits.
+    /// Invokes the function with records until `stop`; then waits for work under way, and commits.
     pub async fn serve(mut self, lambda: Arc<Lambda>, stop: CancellationToken) {
         loop {
-            self.look();
-            self.read();
+            self.discover();
+            self.fetch();
             let next = self.dispatch(&lambda);
             self.commit();
             tokio::select! {
@@ -85,39 +85,43 @@ impl Mapping {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
         }
-        self.work.reading.abort_all();
-        self.work.looking.abort_all();
-        while !self.work.invoking.is_empty() || !self.work.giving_up.is_empty() {
+        self.work.fetches.abort_all();
+        self.work.discovery.abort_all();
+        while !self.work.invocations.is_empty() || !self.work.dead_letters.is_empty() {
             self.progress().await;
         }
-        while self.commit() || !self.work.committing.is_empty() {
+        while self.commit() || !self.work.commits.is_empty() {
             self.progress().await;
         }
     }
 
-    /// Looks, after a while, how many partitions there are.
-    fn look(&mut self) {
-        if !self.work.looking.is_empty() {
+    /// Counts the partitions again after [`DISCOVERY_INTERVAL`].
+    fn discover(&mut self) {
+        if !self.work.discovery.is_empty() {
             return;
         }
-        let topics: BTreeSet<String> = self.places.iter().map(|(it, _)| it.clone()).collect();
+        let topics: BTreeSet<String> = self.partitions.iter().map(|(it, _)| it.clone()).collect();
         let cluster = Arc::clone(&self.cluster);
-        let look = async move {
-            sleep(LOOK_PAUSE).await;
+        let discover = async move {
+            sleep(DISCOVERY_INTERVAL).await;
             counts(&cluster, &topics).await
         };
         self.work
-            .looking
-            .spawn(catch_panic("looks at topics", look));
+            .discovery
+            .spawn(catch_panic("discovering partitions", discover));
     }
 
-    /// Adds a lane for each partition that is new, from its first record on.
-    fn grow(&mut self, partitions: BTreeMap<String, i32>) {
+    /// Adds a lane for each new partition, starting at its first record.
+    fn add_partitions(&mut self, partitions: BTreeMap<String, i32>) {
         for (topic, count) in partitions {
-            let known = self.places.iter().filter(|(it, _)| *it == topic).count();
+            let known = self
+                .partitions
+                .iter()
+                .filter(|(it, _)| *it == topic)
+                .count();
             for partition in i32::try_from(known).unwrap_or(i32::MAX)..count {
-                self.places.push((topic.clone(), partition));
-                let reader = self.reader(self.places.len() - 1);
+                self.partitions.push((topic.clone(), partition));
+                let reader = self.reader(self.partitions.len() - 1);
                 self.schedule.add_lane(0);
                 self.readers.push(Some(reader));
                 self.messages.push(None);
@@ -125,29 +129,29 @@ impl Mapping {
         }
     }
 
-    /// Who reads for a lane.
+    /// A new reader for a lane.
     fn reader(&self, lane: usize) -> PartitionReader {
-        let (topic, partition) = self.places[lane].clone();
+        let (topic, partition) = self.partitions[lane].clone();
         PartitionReader::new(Arc::clone(&self.cluster), topic, partition)
     }
 
-    /// Reads where there is room for more.
-    fn read(&mut self) {
+    /// Starts a fetch for each lane with room for more records.
+    fn fetch(&mut self) {
         for lane in 0..self.readers.len() {
             if let Some(want) = self.schedule.wants(lane)
                 && let Some(mut reader) = self.readers[lane].take()
             {
-                let read = async move {
+                let fetch = async move {
                     let fetched = reader.fetch(want).await;
                     (reader, fetched)
                 };
-                let read = catch_panic("reads", read);
-                self.work.reading.spawn(async move { (lane, read.await) });
+                let fetch = catch_panic("fetching records", fetch);
+                self.work.fetches.spawn(async move { (lane, fetch.await) });
             }
         }
     }
 
-    /// Begins everything that is due, and returns when more will be.
+    /// Starts everything that is due, and returns the time when more will be.
     fn dispatch(&mut self, lambda: &Arc<Lambda>) -> Option<Instant> {
         loop {
             match self.schedule.due(Instant::now(), millis_since_epoch()) {
@@ -170,9 +174,9 @@ impl Mapping {
         let event = event::event(&self.bootstrap_servers, records);
         let function = self.function.clone();
         let invoke = async move { lambda.invoke(&function, event).await.outcome };
-        let invoke = catch_panic("invokes", invoke);
+        let invoke = catch_panic("invoking the function", invoke);
         self.work
-            .invoking
+            .invocations
             .spawn(async move { (batch, invoke.await) });
     }
 
@@ -182,7 +186,7 @@ impl Mapping {
             condition,
             attempts,
         } = *give_up;
-        let (topic, partition) = self.places[part.lane].clone();
+        let (topic, partition) = self.partitions[part.lane].clone();
         let records: Vec<Record> = self
             .schedule
             .entries(part)
@@ -214,20 +218,22 @@ impl Mapping {
                 dead_letter.store(records, &failure).await;
             }
         };
-        let store = catch_panic("leaves dead letters, which are lost", store);
-        self.work.giving_up.spawn(async move {
+        let store = catch_panic("storing dead letters", store);
+        self.work.dead_letters.spawn(async move {
             store.await;
             part
         });
     }
 
-    /// Commits how far it has come, unless that is known or another commit is under way. Returns whether it does.
+    /// Starts a commit of the offsets that have moved, unless one is under way.
+    ///
+    /// Returns whether it started one.
     fn commit(&mut self) -> bool {
-        let lanes = self.places.iter().enumerate();
+        let lanes = self.partitions.iter().enumerate();
         let moved: Offsets = lanes
-            .map(|(lane, place)| (place, self.schedule.position(lane)))
-            .filter(|(place, position)| self.committed.get(place) != Some(position))
-            .map(|(place, position)| (place.clone(), position))
+            .map(|(lane, partition)| (partition, self.schedule.position(lane)))
+            .filter(|(partition, position)| self.committed.get(partition) != Some(position))
+            .map(|(partition, position)| (partition.clone(), position))
             .collect();
         if moved.is_empty() {
             return false;
@@ -239,34 +245,36 @@ impl Mapping {
             let committed = group.commit(moved).await;
             (group, committed)
         };
-        self.work.committing.spawn(catch_panic("commits", commit));
+        self.work
+            .commits
+            .spawn(catch_panic("committing offsets", commit));
         true
     }
 
-    /// Waits until something that is under way has ended, and takes its result.
+    /// Waits until a task ends, and handles its result.
     ///
-    /// Can be dropped at any time: nothing is taken before it is there.
+    /// Cancel safe: a cancelled call loses no result.
     async fn progress(&mut self) {
         let Work {
-            reading,
-            invoking,
-            giving_up,
-            committing,
-            looking,
+            fetches,
+            invocations,
+            dead_letters,
+            commits,
+            discovery,
         } = &mut self.work;
         tokio::select! {
-            Some(Ok((lane, read))) = reading.join_next() => self.arrived(lane, read),
-            Some(Ok((batch, answer))) = invoking.join_next() => self.settle(&batch, answer),
-            Some(Ok(part)) = giving_up.join_next() => self.schedule.given_up(part),
-            Some(Ok(committed)) = committing.join_next() => self.committed(committed),
-            Some(Ok(partitions)) = looking.join_next() => self.grow(partitions.unwrap_or_default()),
-            // Nothing is under way: what comes next is a retry that is due, or the end.
+            Some(Ok((lane, result))) = fetches.join_next() => self.fetched(lane, result),
+            Some(Ok((batch, response))) = invocations.join_next() => self.settle(&batch, response),
+            Some(Ok(part)) = dead_letters.join_next() => self.schedule.given_up(part),
+            Some(Ok(committed)) = commits.join_next() => self.committed(committed),
+            Some(Ok(partitions)) = discovery.join_next() => self.add_partitions(partitions.unwrap_or_default()),
+            // No task is under way: a retry that becomes due or `stop` continues the loop.
             else => pending().await,
         }
     }
 
-    fn arrived(&mut self, lane: usize, read: Option<(PartitionReader, Fetched)>) {
-        let Some((reader, fetched)) = read else {
+    fn fetched(&mut self, lane: usize, result: Option<(PartitionReader, Fetched)>) {
+        let Some((reader, fetched)) = result else {
             self.readers[lane] = Some(self.reader(lane));
             return;
         };
@@ -289,9 +297,9 @@ impl Mapping {
         self.committed.extend(offsets);
     }
 
-    fn settle(&mut self, batch: &Batch, answer: Option<Result<Bytes, InvokeError>>) {
+    fn settle(&mut self, batch: &Batch, response: Option<Result<Bytes, InvokeError>>) {
         let now = Instant::now();
-        let (outcomes, message) = match self.outcomes(batch, answer) {
+        let (outcomes, message) = match self.outcomes(batch, response) {
             Ok(outcomes) => (outcomes, REPORTED.to_owned()),
             Err((outcome, message)) => (vec![outcome; batch.parts.len()], message),
         };
@@ -302,24 +310,24 @@ impl Mapping {
         }
     }
 
-    /// What became of each part, or of all of them alike.
+    /// The outcome of each part, or one outcome and message for all of them.
     fn outcomes(
         &self,
         batch: &Batch,
-        answer: Option<Result<Bytes, InvokeError>>,
+        response: Option<Result<Bytes, InvokeError>>,
     ) -> Result<Vec<Outcome>, (Outcome, String)> {
         let function = &self.function;
-        let answer = answer.ok_or_else(|| (Outcome::Failed, FAULT.to_owned()))?;
-        let answer = answer.map_err(|error| {
+        let response = response.ok_or_else(|| (Outcome::Failed, PANICKED.to_owned()))?;
+        let response = response.map_err(|error| {
             let message = error.to_string();
             match error {
-                // Lambda itself has said so.
+                // Lambda has logged this already.
                 InvokeError::Throttled => return (Outcome::Throttled, message),
                 InvokeError::Function { .. }
                 | InvokeError::NotFound
                 | InvokeError::TooLarge { .. } => {}
             }
-            warn!("{function}: a batch has failed: {message}");
+            warn!("{function}: batch failed: {message}");
             (Outcome::Failed, message)
         })?;
         let offsets = batch.parts.iter().filter_map(|part| {
@@ -327,8 +335,8 @@ impl Mapping {
             let first = offsets.next()?;
             Some((self.key(part.lane), first..=offsets.last().unwrap_or(first)))
         });
-        let failures = report::failures(&answer, &offsets.collect()).map_err(|reason| {
-            warn!("{function}: a batch counts as failed: {reason}");
+        let failures = report::failures(&response, &offsets.collect()).map_err(|reason| {
+            warn!("{function}: invalid response, the batch counts as failed: {reason}");
             (Outcome::Failed, reason)
         })?;
         let outcome = |part: &Part| {
@@ -339,14 +347,14 @@ impl Mapping {
     }
 
     fn key(&self, lane: usize) -> String {
-        let (topic, partition) = &self.places[lane];
+        let (topic, partition) = &self.partitions[lane];
         partition_key(topic, *partition)
     }
 }
 
-/// The number of partitions of each topic that has some.
+/// The number of partitions of each topic that has partitions.
 ///
-/// Where there is no answer, or a topic is missing, those that read it say so.
+/// Ignores errors: the readers of a missing topic log them.
 async fn counts(cluster: &Cluster, topics: &BTreeSet<String>) -> BTreeMap<String, i32> {
     let found = cluster.partitions(topics.iter().map(String::as_str)).await;
     let found = found.unwrap_or_default().into_iter();
@@ -355,18 +363,18 @@ async fn counts(cluster: &Cluster, topics: &BTreeSet<String>) -> BTreeMap<String
         .collect()
 }
 
-/// By the clock on the wall, as records are stamped.
+/// Wall-clock time, as in the timestamps of records.
 fn millis_since_epoch() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// What is said of a record that the function has named, since it says no more itself.
+/// The failure message for a record that the function has reported, which gives no reason itself.
 const REPORTED: &str = "the function reported it in batchItemFailures";
-/// What is said where nobody knows what the function did.
-const FAULT: &str = "a fault of local-sim";
-/// Between two looks at the partitions: new ones are rare, and have no records at first.
-const LOOK_PAUSE: Duration = Duration::from_secs(10);
+/// The failure message if the invocation task panicked, so that the result is unknown.
+const PANICKED: &str = "local-sim panicked while invoking the function";
+/// The interval for finding new partitions, which are rare and start empty.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -375,11 +383,11 @@ mod tests {
     use super::{super::scripted_broker::ScriptedBroker, *};
 
     #[tokio::test]
-    async fn partitions_are_found_while_another_topic_is_missing() {
+    async fn partitions_are_counted_although_another_topic_is_missing() {
         let unknown = ResponseError::UnknownTopicOrPartition.code();
         let topics = [("a", 3, 0), ("gone", 0, unknown)];
-        let broker = ScriptedBroker::start(move |asked| asked.metadata(&topics)).await;
-        let topics = ["a", "gone", "untold"].map(str::to_owned);
+        let broker = ScriptedBroker::start(move |request| request.metadata(&topics)).await;
+        let topics = ["a", "gone", "unlisted"].map(str::to_owned);
         let found = counts(&broker.cluster(), &BTreeSet::from(topics)).await;
         assert_eq!(found, BTreeMap::from([("a".to_owned(), 3)]));
     }

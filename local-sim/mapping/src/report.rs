@@ -1,37 +1,38 @@
-//! What a function says about a batch: <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>.
+//! Reads the records that a function reports as failed:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html>.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde_json::Value;
 
-/// The lowest failed offset of each partition that has one, by its key.
+/// The lowest failed offset of each partition with a failure, by partition key.
 ///
-/// `batch` is what the function got: each partition's first and last offset. A function that reports nothing, in
-/// whatever way, has done everything.
+/// `batch` has the first and last offset of each partition in the event. Any response without
+/// `batchItemFailures` is a success.
 ///
 /// # Errors
-/// What is wrong with the report. The whole batch counts as failed then, as Lambda has it.
+/// Describes the invalid report. As in Lambda, the whole batch counts as failed then.
 pub(super) fn failures(
-    answer: &[u8],
+    response: &[u8],
     batch: &BTreeMap<String, RangeInclusive<i64>>,
 ) -> Result<BTreeMap<String, i64>, String> {
-    // Functions that report nothing may answer anything.
-    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    let reported = match answer.get("batchItemFailures") {
+    // A function that reports no failures may return anything, even invalid JSON.
+    let response: Value = serde_json::from_slice(response).unwrap_or_default();
+    let reported = match response.get("batchItemFailures") {
         None | Some(Value::Null) => return Ok(BTreeMap::new()),
         Some(Value::Array(items)) => items,
-        Some(_) => return Err("batchItemFailures is no list".to_owned()),
+        Some(_) => return Err("batchItemFailures is not a list".to_owned()),
     };
     let mut failures = BTreeMap::new();
     for item in reported {
-        let (key, offset) = identifier(item, batch).ok_or_else(|| wrong(item))?;
+        let (key, offset) = identifier(item, batch).ok_or_else(|| invalid_item(item))?;
         let lowest = failures.entry(key).or_insert(offset);
         *lowest = offset.min(*lowest);
     }
     Ok(failures)
 }
 
-/// The partition and the offset of a failure, where the batch has them.
+/// The partition key and the offset of a failure, if the batch contains that record.
 fn identifier(
     item: &Value,
     batch: &BTreeMap<String, RangeInclusive<i64>>,
@@ -39,27 +40,28 @@ fn identifier(
     let identifier = item.get("itemIdentifier")?;
     let key = identifier.get("partition")?.as_str()?;
     let offset = identifier.get("offset")?.as_i64()?;
-    let is_there = batch.get(key)?.contains(&offset);
-    is_there.then(|| (key.to_owned(), offset))
+    let is_in_batch = batch.get(key)?.contains(&offset);
+    is_in_batch.then(|| (key.to_owned(), offset))
 }
 
-fn wrong(item: &Value) -> String {
-    let found: String = item.to_string().chars().take(SHOWN_CHARS_MAX).collect();
+fn invalid_item(item: &Value) -> String {
+    let shown: String = item.to_string().chars().take(SHOWN_CHARS_MAX).collect();
     format!(
-        "found {found} in batchItemFailures, expected an itemIdentifier with a partition and an offset of the batch"
+        "invalid item {shown} in batchItemFailures \
+         (use an itemIdentifier with a partition and an offset of the batch)"
     )
 }
 
-/// More of it helps nobody.
+/// Errors show at most this many characters of an invalid item.
 const SHOWN_CHARS_MAX: usize = 200;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(answer: &str) -> Result<Vec<(String, i64)>, ()> {
+    fn check(response: &str) -> Result<Vec<(String, i64)>, ()> {
         let batch = BTreeMap::from([("a-0".to_owned(), 5..=9), ("b.c-10".to_owned(), 1..=1)]);
-        let failures = failures(answer.as_bytes(), &batch);
+        let failures = failures(response.as_bytes(), &batch);
         failures
             .map(|failures| failures.into_iter().collect())
             .map_err(drop)
@@ -77,8 +79,8 @@ mod tests {
     }
 
     #[test]
-    fn whoever_reports_nothing_has_done_everything() {
-        for answer in [
+    fn a_response_without_failures_is_a_success() {
+        for response in [
             "",
             "null",
             "{}",
@@ -90,12 +92,12 @@ mod tests {
             r#"{"batchItemFailures":null}"#,
             r#"{"batchItemFailures":[]}"#,
         ] {
-            assert_eq!(check(answer), Ok(vec![]), "{answer}");
+            assert_eq!(check(response), Ok(vec![]), "{response}");
         }
     }
 
     #[test]
-    fn of_each_partition_the_lowest_offset_counts() {
+    fn the_lowest_offset_of_each_partition_counts() {
         let five = r#"{"itemIdentifier":{"partition":"a-0","offset":5}}"#;
         let nine = r#"{"itemIdentifier":{"partition":"a-0","offset":9}}"#;
         let other = r#"{"itemIdentifier":{"partition":"b.c-10","offset":1}}"#;
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_identifier_of_the_batch_fails_it_whole() {
+    fn an_invalid_identifier_fails_the_whole_batch() {
         let five = r#"{"itemIdentifier":{"partition":"a-0","offset":5}}"#;
         for item in [
             "null",

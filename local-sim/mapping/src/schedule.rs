@@ -1,12 +1,15 @@
-//! Which records go out together, which go out again, and which are given up.
+//! Decides which records form a batch, which are retried, and which are given up.
 //!
-//! Every partition is a lane. A batch takes what waits in all lanes that are free, and keeps these lanes to itself until
-//! the function is done; what comes meanwhile in others makes another batch. So there are as many batches at once as
-//! there are partitions, at most, and each partition stays in order. A lane that has failed goes out alone from then on,
-//! until what has failed is through: it holds up no other. Where the function has said which record failed, what came
-//! since goes out behind that one, too.
+//! Every partition is a lane. A batch takes the waiting records of all free lanes and reserves
+//! these lanes until the function returns. Records that arrive in other lanes meanwhile form
+//! another batch. So there are at most as many concurrent batches as partitions, and each partition
+//! stays in order.
 //!
-//! The clock is the caller's, and so is all I/O.
+//! A lane that has failed gets batches of its own until the failed records are done, so that it
+//! does not delay the others. If the function has reported the failed record, later records of the
+//! lane are sent together with it.
+//!
+//! The caller provides the clock and does all I/O.
 
 mod entry;
 mod lane;
@@ -21,57 +24,57 @@ pub(super) use self::{
     policy::Policy,
 };
 
-/// The lanes, and what is under way.
+/// The lanes of all partitions.
 #[derive(Debug)]
 pub(super) struct Schedule {
     policy: Policy,
     lanes: Vec<Lane>,
 }
 
-/// What a lane has room for.
+/// The next fetch for a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Want {
-    /// Where it goes on.
+    /// The offset to fetch from.
     pub(super) offset: i64,
-    /// How much of it there may be.
+    /// The bytes that the lane has room for.
     pub(super) bytes: usize,
 }
 
-/// What is to be done now.
+/// The next action of the caller.
 #[derive(Debug)]
 pub(super) enum Due {
-    /// Hand these records to the function.
+    /// Invoke the function with these records.
     Batch(Batch),
-    /// Give these records up.
+    /// Give up these records.
     GiveUp(GiveUp),
-    /// Nothing until then, or until something happens.
+    /// Wait until this time, or until new records or results arrive.
     Nothing(Option<Instant>),
 }
 
-/// Records of some lanes: the first ones of each.
+/// The records of a batch: the first records of one or more lanes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Batch {
     pub(super) parts: Vec<Part>,
 }
 
-/// The first records of a lane.
+/// The first `count` records of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) lane: usize,
     pub(super) count: usize,
 }
 
-/// The first records of a lane that nobody will try again.
+/// The first records of a lane, which are not retried any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GiveUp {
     pub(super) part: Part,
     pub(super) condition: Condition,
-    /// How often the function has had them.
+    /// The number of attempts.
     pub(super) attempts: u32,
 }
 
 impl Schedule {
-    /// Lanes that begin at these offsets.
+    /// Creates a lane for each start offset.
     pub(super) fn new(policy: Policy, starts: &[i64]) -> Self {
         Self {
             policy,
@@ -79,18 +82,18 @@ impl Schedule {
         }
     }
 
-    /// One more lane.
+    /// Adds a lane.
     pub(super) fn add_lane(&mut self, start: i64) {
         self.lanes.push(Lane::new(start));
     }
 
-    /// What a lane wants to be read for it, if it has room for more.
+    /// The next fetch for a lane, or `None` if it has no room.
     ///
-    /// Each has its part of all the room there is, so that none that is stuck leaves the others without any.
+    /// All lanes have an equal share of the memory, so a stuck lane cannot starve the others.
     pub(super) fn wants(&self, lane: usize) -> Option<Want> {
-        let part = (QUEUED_BYTES_MAX / self.lanes.len()).min(LANE_BYTES_MAX);
+        let share = (QUEUED_BYTES_MAX / self.lanes.len()).min(LANE_BYTES_MAX);
         let lane = &self.lanes[lane];
-        let bytes = part.saturating_sub(lane.held());
+        let bytes = share.saturating_sub(lane.held_bytes());
         let has_room = bytes > 0 && lane.len() < LANE_RECORDS_MAX;
         has_room.then(|| Want {
             offset: lane.end(),
@@ -98,45 +101,45 @@ impl Schedule {
         })
     }
 
-    /// Records have come; the next ones begin at `end`.
+    /// Adds fetched records to a lane. The next fetch starts at offset `end`.
     pub(super) fn add(&mut self, lane: usize, now: Instant, entries: Vec<Entry>, end: i64) {
         self.lanes[lane].add(now, entries, end);
     }
 
-    /// The first records of a lane.
+    /// The records of a part.
     pub(super) fn entries(&self, part: Part) -> impl Iterator<Item = &Entry> {
         self.lanes[part.lane].entries(part.count)
     }
 
-    /// How far a lane has come: the offset of its first record that is not done with.
+    /// The offset to commit for a lane: that of its first record that is not done.
     pub(super) fn position(&self, lane: usize) -> i64 {
         self.lanes[lane].position()
     }
 
-    /// What is to be done at this time: `millis` since the epoch, by which the age of records counts.
+    /// The next action at time `now`. `millis` is the time since the epoch, for the age of records.
     ///
-    /// The lanes concerned are taken until it is told what became of it.
+    /// Reserves the lanes involved until [`Self::settle`] or [`Self::given_up`] releases them.
     pub(super) fn due(&mut self, now: Instant, millis: i64) -> Due {
         if let Some(give_up) = self.give_up(millis) {
-            self.lanes[give_up.part.lane].take();
+            self.lanes[give_up.part.lane].reserve();
             return Due::GiveUp(give_up);
         }
-        let parts = self.again(now).unwrap_or_else(|| self.gather(now));
+        let parts = self.retry(now).unwrap_or_else(|| self.gather(now));
         if parts.is_empty() {
-            return Due::Nothing(self.next());
+            return Due::Nothing(self.next_due());
         }
         for part in &parts {
-            self.lanes[part.lane].take();
+            self.lanes[part.lane].reserve();
         }
         Due::Batch(Batch { parts })
     }
 
-    /// Tells what became of a part of a batch.
+    /// Records the outcome of a part of a batch, and releases its lane.
     pub(super) fn settle(&mut self, part: Part, outcome: Outcome, now: Instant) {
         self.lanes[part.lane].settle(part.count, outcome, now, &self.policy);
     }
 
-    /// Tells that records are given up for good.
+    /// Removes records that were given up, and releases their lane.
     pub(super) fn given_up(&mut self, part: Part) {
         self.lanes[part.lane].done(part.count);
     }
@@ -151,7 +154,7 @@ impl Schedule {
         let age = age.and_then(|age| i64::try_from(age).ok());
         let oldest = age.map(|age| millis.saturating_sub(age));
         self.free().find_map(|(index, lane)| {
-            let (count, condition) = lane.hopeless(oldest)?;
+            let (count, condition) = lane.to_give_up(oldest)?;
             Some(GiveUp {
                 part: Part { lane: index, count },
                 condition,
@@ -160,28 +163,28 @@ impl Schedule {
         })
     }
 
-    /// A lane that has failed and may go out again.
-    fn again(&self, now: Instant) -> Option<Vec<Part>> {
+    /// The batch of a failed lane whose retry is due.
+    fn retry(&self, now: Instant) -> Option<Vec<Part>> {
         self.free().find_map(|(index, lane)| {
-            let count = lane.again(now)?;
+            let count = lane.retry(now)?;
             let (count, _) = lane.fit(count.min(self.policy.batch_size), BATCH_BYTES_MAX);
             Some(vec![Part { lane: index, count }])
         })
     }
 
-    /// What waits in lanes that have not failed, if it is enough or has waited for long enough.
+    /// The batch of all lanes without a failure, if it is full or the batching window is over.
     fn gather(&self, now: Instant) -> Vec<Part> {
         let (mut records, mut bytes) = (self.policy.batch_size, BATCH_BYTES_MAX);
         let mut parts = Vec::new();
         let mut is_due = false;
-        for (index, lane) in self.free().filter(|(_, lane)| lane.is_fresh()) {
+        for (index, lane) in self.free().filter(|(_, lane)| !lane.has_failed()) {
             let (count, size) = lane.fit(records, bytes);
             if count > 0 {
                 parts.push(Part { lane: index, count });
             }
             is_due |= count < lane.len()
                 || lane
-                    .since()
+                    .waiting_since()
                     .is_some_and(|it| it + self.policy.window <= now);
             records -= count;
             bytes -= size;
@@ -193,20 +196,24 @@ impl Schedule {
         if is_due { parts } else { Vec::new() }
     }
 
-    /// When something is due if nothing else happens.
-    fn next(&self) -> Option<Instant> {
+    /// The time when the next action is due if nothing else happens.
+    fn next_due(&self) -> Option<Instant> {
         let window = self.policy.window;
-        self.free().filter_map(|(_, lane)| lane.next(window)).min()
+        self.free()
+            .filter_map(|(_, lane)| lane.next_due(window))
+            .min()
     }
 }
 
-/// All lanes together hold this many bytes of records before they want no more; what each reads is no more than it has
-/// room for, or one batch of its partition …
+/// The memory for the records of all lanes. A fetch can exceed it by one batch of its partition.
 const QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// … and each of them no more than this: more than one of the largest batches, though each record is held twice, as it
-/// came and as JSON.
+/// The memory for the records of one lane.
+///
+/// More than one batch of the largest size, although each record is held twice: as fetched and as
+/// JSON.
 const LANE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// A lane holds this many records before it wants no more: two of the largest batches.
+/// The number of records above which a lane fetches no more: two batches of the largest size.
 const LANE_RECORDS_MAX: usize = 20_000;
+
 #[cfg(test)]
 mod tests;

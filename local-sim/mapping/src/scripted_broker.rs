@@ -1,4 +1,4 @@
-//! A broker for tests, which answers what a test makes up.
+//! A broker for tests whose responses are scripted.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -19,27 +19,29 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::cluster::{Cluster, text};
+use super::cluster::{Cluster, str_bytes};
 
-/// A broker that runs until it is dropped.
+/// A scripted broker that runs until it is dropped.
 pub(super) struct ScriptedBroker {
     address: SocketAddr,
     _serving: JoinSet<()>,
 }
 
-/// What a client asks, as far as an answer depends on it.
-pub(super) struct Asked {
+/// The part of a request that a response depends on.
+pub(super) struct ScriptRequest {
     pub(super) api: ApiKey,
     version: i16,
-    /// Who is asked.
+    /// The address of the broker.
     pub(super) broker: SocketAddr,
 }
 
-type Script = dyn Fn(&Asked) -> Bytes + Send + Sync;
+type Script = dyn Fn(&ScriptRequest) -> Bytes + Send + Sync;
 
 impl ScriptedBroker {
-    /// Starts a broker that answers each request with what `script` makes of it.
-    pub(super) async fn start(script: impl Fn(&Asked) -> Bytes + Send + Sync + 'static) -> Self {
+    /// Starts a broker that responds to each request with the result of `script`.
+    pub(super) async fn start(
+        script: impl Fn(&ScriptRequest) -> Bytes + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let script: Arc<Script> = Arc::new(script);
@@ -48,7 +50,7 @@ impl ScriptedBroker {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let script = Arc::clone(&script);
-                // It ends when the client hangs up.
+                // Ends when the client closes the connection.
                 connections.spawn(async move { serve(stream, address, &*script).await.err() });
             }
         });
@@ -58,7 +60,7 @@ impl ScriptedBroker {
         }
     }
 
-    /// The cluster that consists of this broker.
+    /// A cluster with only this broker.
     pub(super) fn cluster(&self) -> Cluster {
         Cluster::new(Settings {
             brokers: vec![self.address.to_string()],
@@ -67,19 +69,21 @@ impl ScriptedBroker {
     }
 }
 
-impl Asked {
-    /// An answer as it is sent.
-    pub(super) fn answer(&self, answer: &impl Encodable) -> Bytes {
+impl ScriptRequest {
+    /// Encodes a response.
+    pub(super) fn respond(&self, response: &impl Encodable) -> Bytes {
         let mut bytes = BytesMut::new();
-        answer.encode(&mut bytes, self.version).unwrap();
+        response.encode(&mut bytes, self.version).unwrap();
         bytes.freeze()
     }
 
-    /// An answer that tells of these topics: each a name, a number of partitions that this broker leads, and an error.
+    /// A metadata response with these topics, whose partitions this broker leads.
+    ///
+    /// Each topic is a name, a number of partitions, and an error code.
     pub(super) fn metadata(&self, topics: &[(&'static str, i32, i16)]) -> Bytes {
         let broker = MetadataResponseBroker::default()
             .with_node_id(BrokerId(1))
-            .with_host(text(&self.broker.ip().to_string()))
+            .with_host(str_bytes(&self.broker.ip().to_string()))
             .with_port(self.broker.port().into());
         let partition = |index| {
             MetadataResponsePartition::default()
@@ -88,11 +92,11 @@ impl Asked {
         };
         let topics = topics.iter().map(|(name, partitions, error)| {
             MetadataResponseTopic::default()
-                .with_name(Some(TopicName(text(name))))
+                .with_name(Some(TopicName(str_bytes(name))))
                 .with_error_code(*error)
                 .with_partitions((0..*partitions).map(partition).collect())
         });
-        self.answer(
+        self.respond(
             &MetadataResponse::default()
                 .with_brokers(vec![broker])
                 .with_topics(topics.collect()),
@@ -103,19 +107,19 @@ impl Asked {
 async fn serve(mut stream: TcpStream, broker: SocketAddr, script: &Script) -> io::Result<()> {
     loop {
         let length = stream.read_u32().await?;
-        let mut request = vec![0; length.try_into().unwrap()];
-        stream.read_exact(&mut request).await?;
-        let mut header = &request[..];
-        let asked = Asked {
+        let mut frame = vec![0; length.try_into().unwrap()];
+        stream.read_exact(&mut frame).await?;
+        let mut header = &frame[..];
+        let request = ScriptRequest {
             api: ApiKey::try_from(header.get_i16()).unwrap(),
             version: header.get_i16(),
             broker,
         };
-        let body = script(&asked);
-        let mut answer = BytesMut::new();
-        answer.put_u32((size_of::<i32>() + body.len()).try_into().unwrap());
-        answer.put_i32(header.get_i32());
-        answer.put(body);
-        stream.write_all(&answer).await?;
+        let body = script(&request);
+        let mut response = BytesMut::new();
+        response.put_u32((size_of::<i32>() + body.len()).try_into().unwrap());
+        response.put_i32(header.get_i32());
+        response.put(body);
+        stream.write_all(&response).await?;
     }
 }

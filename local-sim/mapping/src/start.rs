@@ -1,4 +1,4 @@
-//! Where the mapping begins: with what its group has committed, else where the contract says.
+//! Finds the offsets to start at: the committed ones, or the contract's starting position.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -17,20 +17,22 @@ use super::{
 };
 
 impl Mapping {
-    /// Finds out where to go on, and commits where it begins what it has never read: from now on nothing is missed.
+    /// Finds the start offset of each partition, and commits it.
+    ///
+    /// From then on no record is missed, even before the first fetch.
     ///
     /// # Errors
-    /// For 20 s the cluster does not answer, or not as it should.
+    /// If the cluster still fails after retries for 20 s.
     pub async fn start(push: &Push, group: &str, settings: Settings) -> Result<Self, StartError> {
         let bootstrap_servers = settings.brokers.join(",");
         let cluster = Arc::new(Cluster::new(settings));
-        let end = Instant::now() + START_MAX;
+        let end = Instant::now() + START_TIMEOUT;
         loop {
             match Self::try_start(push, group, &cluster, &bootstrap_servers).await {
-                // A new cluster takes a while until it has room for offsets.
-                Err(_) if Instant::now() < end => sleep(START_PAUSE).await,
-                joined => {
-                    return joined.map_err(|source| StartError {
+                // A new cluster has to create its offsets topic first.
+                Err(_) if Instant::now() < end => sleep(RETRY_DELAY).await,
+                result => {
+                    return result.map_err(|source| StartError {
                         group: group.to_owned(),
                         source: Box::new(source),
                     });
@@ -50,27 +52,27 @@ impl Mapping {
             .iter()
             .chain(&push.dead_letter)
             .map(String::as_str);
-        let partitions = cluster.partitions(topics).await?.into_iter();
-        let partitions = partitions
+        let counts = cluster.partitions(topics).await?.into_iter();
+        let counts = counts
             .map(|(topic, count)| Ok((topic, count?)))
             .collect::<Result<BTreeMap<_, _>, ClusterError>>()?;
-        let count = |topic: &String| partitions.get(topic).copied().unwrap_or_default();
-        let places: Vec<(String, i32)> = push
+        let count = |topic: &String| counts.get(topic).copied().unwrap_or_default();
+        let topic_partitions: Vec<(String, i32)> = push
             .topics
             .iter()
             .flat_map(|topic| (0..count(topic)).map(move |index| (topic.clone(), index)))
             .collect();
         let mut group = Group::new(Arc::clone(cluster), group.to_owned());
-        let mut offsets = group.committed(&places).await?;
+        let mut offsets = group.committed(&topic_partitions).await?;
         let (mut starts, mut readers) = (Vec::new(), Vec::new());
-        for place in &places {
-            let (topic, partition) = place.clone();
+        for topic_partition in &topic_partitions {
+            let (topic, partition) = topic_partition.clone();
             let mut reader = PartitionReader::new(Arc::clone(cluster), topic, partition);
-            let start = match offsets.get(place) {
+            let start = match offsets.get(topic_partition) {
                 Some(committed) => *committed,
-                None => reader.end(first(push.starting_position)).await?,
+                None => reader.end(end_for(push.starting_position)).await?,
             };
-            offsets.insert(place.clone(), start);
+            offsets.insert(topic_partition.clone(), start);
             starts.push(start);
             readers.push(Some(reader));
         }
@@ -82,8 +84,8 @@ impl Mapping {
             cluster: Arc::clone(cluster),
             schedule: Schedule::new(Policy::from(push), &starts),
             readers,
-            messages: places.iter().map(|_| None).collect(),
-            places,
+            messages: topic_partitions.iter().map(|_| None).collect(),
+            partitions: topic_partitions,
             group_id: group.id().to_owned(),
             group: Some(group),
             committed: offsets,
@@ -96,23 +98,23 @@ impl Mapping {
     }
 }
 
-/// Why the mapping cannot begin.
+/// Why the mapping cannot start.
 #[derive(Debug, Error)]
-#[error("push: cannot read its topics as group {group}")]
+#[error("push: cannot read the topics with consumer group {group:?}")]
 pub struct StartError {
     group: String,
     #[source]
     source: Box<ClusterError>,
 }
 
-fn first(position: StartingPosition) -> End {
+fn end_for(position: StartingPosition) -> End {
     match position {
         StartingPosition::Latest => End::Latest,
         StartingPosition::TrimHorizon => End::Earliest,
     }
 }
 
-/// A cluster is joined in this time: a new one has to create the topic of offsets first.
-const START_MAX: Duration = Duration::from_secs(20);
-/// Between two attempts.
-const START_PAUSE: Duration = Duration::from_millis(250);
+/// The time for retries at the start: a new cluster has to create its offsets topic first.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// The delay between attempts to start.
+const RETRY_DELAY: Duration = Duration::from_millis(250);

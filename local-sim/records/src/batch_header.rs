@@ -3,10 +3,10 @@
 //! | at | field | | at | field |
 //! | --- | --- | --- | --- | --- |
 //! | 0 | base offset | | 27 | base timestamp |
-//! | 8 | length of what follows | | 35 | max timestamp |
+//! | 8 | length of the rest | | 35 | max timestamp |
 //! | 12 | partition leader epoch | | 43 | producer id |
 //! | 16 | magic | | 51 | producer epoch |
-//! | 17 | CRC-32C of what follows | | 53 | base sequence |
+//! | 17 | CRC-32C of the rest | | 53 | base sequence |
 //! | 21 | attributes | | 57 | number of records |
 //! | 23 | last offset delta | | 61 | records |
 
@@ -21,22 +21,22 @@ use thiserror::Error;
 
 use crate::field::TooLong;
 
-/// What a batch says of itself. Nothing is checked but where a method says so.
+/// The header of a record batch. Its fields are not validated unless a method says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchHeader {
-    /// The offset of the first record, as first stored.
+    /// The offset of the first record when the batch was stored, before compaction.
     pub base_offset: i64,
     /// The epoch of the leader that stored the batch.
     pub leader_epoch: i32,
-    /// Compression, kind of timestamps, and whether the batch is transactional or for brokers and clients only.
+    /// The codec, the timestamp type, and the flags for transactional and control batches.
     pub attributes: i16,
-    /// How far behind the base offset the last record is, as first stored.
+    /// The last record's offset minus the base offset, before compaction.
     pub last_offset_delta: i32,
-    /// What the records' timestamps are relative to.
+    /// The timestamp to which the records' timestamps are relative.
     pub base_timestamp: i64,
-    /// The largest timestamp of any record.
+    /// The largest timestamp of all records.
     pub max_timestamp: i64,
-    /// The producer's id; -1 where it is not idempotent.
+    /// The producer's id; -1 if the producer is not idempotent.
     pub producer_id: i64,
     /// The producer's epoch.
     pub producer_epoch: i16,
@@ -46,41 +46,41 @@ pub struct BatchHeader {
     pub count: i32,
 }
 
-/// Why a batch cannot be read.
+/// Why a batch is invalid.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum HeaderError {
-    /// The codec is none of Kafka's.
-    #[error("the batch's codec is {0}, expected 0 to 4 (none, gzip, snappy, lz4, zstd)")]
+    /// The codec does not exist.
+    #[error("unknown codec {0} (0 to 4 are none, gzip, snappy, lz4 and zstd)")]
     Codec(i16),
-    /// The bytes are not those that were written.
-    #[error("the batch's CRC-32C is {found:#010x}, expected {expected:#010x}")]
+    /// The checksum does not match.
+    #[error("CRC-32C mismatch: the header has {found:#010x}, the bytes have {expected:#010x}")]
     Crc {
-        /// What the batch says.
+        /// The checksum in the header.
         found: u32,
-        /// What its bytes have.
+        /// The checksum of the bytes.
         expected: u32,
     },
-    /// The batch is cut short, or something follows it.
-    #[error("the batch's length is {declared}, but {found} bytes follow")]
+    /// The batch is truncated, or other bytes follow it.
+    #[error("the batch length is {declared}, but {found} bytes follow")]
     Length {
-        /// What the batch says.
+        /// The length in the header.
         declared: i32,
-        /// What there is.
+        /// The number of bytes that follow the length.
         found: usize,
     },
-    /// A format that Kafka gave up with version 4, or one that does not exist.
-    #[error("the batch's magic is {0}, expected 2")]
+    /// A format that Kafka 4 no longer supports, or one that does not exist.
+    #[error("unsupported magic {0} (only 2, the format since Kafka 0.11, is supported)")]
     Magic(i8),
-    /// Another batch follows, and Kafka allows one for each partition of a request.
+    /// Another batch follows; Kafka allows one per partition in a request.
     #[error("more than one batch for one partition of a request")]
     Several,
-    /// Not even a header.
-    #[error("{0} bytes of records, expected a batch with a header of {BATCH_HEADER_BYTES}")]
+    /// The bytes are too short for a header.
+    #[error("the batch has only {0} bytes (a batch header has {BATCH_HEADER_BYTES})")]
     TooShort(usize),
 }
 
 impl BatchHeader {
-    /// The header of records that are neither compressed nor an idempotent producer's.
+    /// The header of an uncompressed batch from a producer that is not idempotent.
     pub fn plain(count: i32, base_timestamp: i64, max_timestamp: i64) -> Self {
         Self {
             base_offset: 0,
@@ -96,12 +96,13 @@ impl BatchHeader {
         }
     }
 
-    /// Reads the header at the beginning of a batch.
+    /// Reads the header at the start of a batch.
     ///
     /// # Errors
-    /// The batch is too short for one, or of another format.
+    /// If the batch is too short for a header or has another format.
     pub fn read(batch: &[u8]) -> Result<Self, HeaderError> {
-        // The magic comes first: it is at the same place in all formats, and the old ones have shorter headers.
+        // Check the magic first: it has the same position in all formats, and older formats have
+        // shorter headers.
         match magic(batch) {
             Some(MAGIC) if batch.len() >= BATCH_HEADER_BYTES => {}
             Some(MAGIC) | None => return Err(HeaderError::TooShort(batch.len())),
@@ -124,10 +125,10 @@ impl BatchHeader {
         })
     }
 
-    /// Checks that bytes are one batch, by the length that it declares, and nothing else.
+    /// Checks that the bytes are exactly one batch, according to its declared length.
     ///
     /// # Errors
-    /// They are not, or are too short for one.
+    /// If the length does not match, or the bytes are too short for a length.
     pub fn check_length(batch: &[u8]) -> Result<(), HeaderError> {
         let too_short = HeaderError::TooShort(batch.len());
         let declared = batch.get(LENGTH).ok_or(too_short)?.get_i32();
@@ -141,10 +142,10 @@ impl BatchHeader {
         }
     }
 
-    /// Checks a batch's bytes against its checksum, which covers what a broker does not overwrite.
+    /// Verifies the checksum, which covers all fields that a broker does not overwrite.
     ///
     /// # Errors
-    /// They do not fit, or there is no header.
+    /// If the checksum does not match, or the batch is too short for a header.
     pub fn verify(batch: &[u8]) -> Result<(), HeaderError> {
         let covered = batch.get(CRC_COVERS_FROM..);
         let covered = covered.ok_or(HeaderError::TooShort(batch.len()))?;
@@ -157,10 +158,12 @@ impl BatchHeader {
         }
     }
 
-    /// The batch of these records, which are laid out as the header says: with the length and the checksum that fit.
+    /// Builds the batch of these encoded records, with its length and checksum.
+    ///
+    /// The caller must encode `records` as the header declares.
     ///
     /// # Errors
-    /// It is longer than its length can say.
+    /// If the batch exceeds 2 GiB.
     pub fn with_records(&self, records: &[u8]) -> Result<Bytes, TooLong> {
         let after_length = BATCH_HEADER_BYTES - LENGTH.end + records.len();
         let length = i32::try_from(after_length).map_err(|_| TooLong)?;
@@ -184,10 +187,10 @@ impl BatchHeader {
         Ok(batch.freeze())
     }
 
-    /// A copy of a batch with its place in the log, which the checksum does not cover.
+    /// Copies a batch with another base offset and leader epoch, which the checksum does not cover.
     ///
     /// # Panics
-    /// It is too short for a batch.
+    /// If the batch is too short for a header.
     pub fn place(batch: &[u8], base_offset: i64, leader_epoch: i32) -> Bytes {
         let mut placed = batch.to_vec();
         placed[BASE_OFFSET].copy_from_slice(&base_offset.to_be_bytes());
@@ -195,17 +198,17 @@ impl BatchHeader {
         placed.into()
     }
 
-    /// The offset after the last record, unless the header contradicts itself.
+    /// The offset after the last record, or `None` if the header's offsets are invalid.
     pub fn next_offset(&self) -> Option<i64> {
         let is_sound = self.base_offset >= 0 && self.last_offset_delta >= 0;
         let last = self.base_offset.checked_add(self.last_offset_delta.into());
         last.filter(|_| is_sound)?.checked_add(1)
     }
 
-    /// How the records are compressed.
+    /// The compression of the records.
     ///
     /// # Errors
-    /// In no way that Kafka knows.
+    /// If the codec does not exist.
     pub fn codec(&self) -> Result<Compression, HeaderError> {
         match self.attributes & CODEC_MASK {
             0 => Ok(Compression::None),
@@ -217,7 +220,7 @@ impl BatchHeader {
         }
     }
 
-    /// Whose clock the records' timestamps are from.
+    /// Whether the timestamps are the producer's or the broker's.
     pub fn timestamp_type(&self) -> TimestampType {
         if self.attributes & LOG_APPEND_TIME == 0 {
             TimestampType::Creation
@@ -231,18 +234,18 @@ impl BatchHeader {
         self.attributes & TRANSACTIONAL != 0
     }
 
-    /// Whether the records are for brokers and clients only, such as a transaction's end.
+    /// Whether this is a control batch, such as a transaction marker, without application records.
     pub fn is_control(&self) -> bool {
         self.attributes & CONTROL != 0
     }
 }
 
-/// The format of a batch, or of a message of the formats before it.
+/// The format version of a batch, or of a message of an older format.
 pub(crate) fn magic(batch: &[u8]) -> Option<i8> {
     batch.get(MAGIC_AT).map(|magic| magic.cast_signed())
 }
 
-/// The records, or what they are compressed to, come after so many bytes.
+/// The size of the header, after which the (compressed) records start.
 pub const BATCH_HEADER_BYTES: usize = 61;
 pub(crate) const BASE_OFFSET: Range<usize> = 0..8;
 pub(crate) const LENGTH: Range<usize> = 8..12;
@@ -251,7 +254,7 @@ const MAGIC_AT: usize = 16;
 const CRC: Range<usize> = 17..21;
 const CRC_COVERS_FROM: usize = 21;
 
-/// The one format since Kafka 0.11.
+/// The only format since Kafka 0.11.
 const MAGIC: i8 = 2;
 const CODEC_MASK: i16 = 0b111;
 const LOG_APPEND_TIME: i16 = 1 << 3;
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_comes_back() {
+    fn every_field_survives_a_round_trip() {
         let header = BatchHeader {
             base_offset: 1,
             leader_epoch: 2,
@@ -301,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_are_told_by_their_magic() {
+    fn other_formats_are_recognized_by_their_magic() {
         let sound = plain(0, 0).with_records(b"").unwrap();
         let mut batch = sound.to_vec();
         for magic in [0_i8, 1, 3, -1] {
@@ -320,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_that_of_one_batch() {
+    fn the_length_must_match_exactly_one_batch() {
         let batch = plain(0, 0).with_records(b"r").unwrap();
         assert_eq!(BatchHeader::check_length(&batch), Ok(()));
         let twice = [&batch[..], &batch].concat();
@@ -338,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_there_cannot_be_is_none() {
+    fn an_invalid_offset_is_none() {
         assert_eq!(plain(0, 0).next_offset(), Some(1));
         assert_eq!(plain(5, 2).next_offset(), Some(8));
         assert_eq!(plain(i64::MAX - 1, 0).next_offset(), Some(i64::MAX));
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_read_bit_by_bit() {
+    fn attributes_are_decoded() {
         let with = |attributes| BatchHeader {
             attributes,
             ..plain(0, 0)
@@ -365,7 +368,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn noise_does_no_harm(noise in prop::collection::vec(any::<u8>(), 0..100)) {
+        fn random_bytes_cause_no_panic(noise in prop::collection::vec(any::<u8>(), 0..100)) {
             if let Ok(header) = BatchHeader::read(&noise) {
                 header.next_offset();
             }

@@ -1,4 +1,4 @@
-//! Undoes the compression of a batch's records, up to a bound: few bytes can become very many.
+//! Decompresses the records of a batch, up to a size limit.
 
 use std::io::{self, Read};
 
@@ -6,10 +6,10 @@ use bytes::{Buf as _, Bytes};
 use flate2::read::MultiGzDecoder;
 use kafka_protocol::records::Compression;
 
-/// Undoes the compression of a batch's records.
+/// Decompresses the records of a batch.
 ///
 /// # Errors
-/// They are not what that makes, or are more than [`RECORDS_BYTES_MAX`].
+/// If the data is corrupt or has more than [`RECORDS_BYTES_MAX`] bytes when decompressed.
 pub(crate) fn decompress(compression: Compression, bytes: Bytes) -> io::Result<Bytes> {
     match compression {
         Compression::None => Ok(bytes),
@@ -32,24 +32,24 @@ fn bounded(decoder: impl Read) -> io::Result<Bytes> {
     Ok(records.into())
 }
 
-/// Blocks after each other as Java frames them, or a bare one as librdkafka may write it.
+/// Decompresses framed blocks as the Java client writes them, or a raw block from librdkafka.
 fn snappy(mut bytes: Bytes) -> io::Result<Bytes> {
     if !bytes.starts_with(SNAPPY_MAGIC) {
         let mut records = Vec::new();
         add_block(&mut records, &bytes)?;
         return Ok(records.into());
     }
-    let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let truncated = || io::Error::from(io::ErrorKind::UnexpectedEof);
     if bytes.len() < SNAPPY_HEADER_BYTES {
-        return Err(cut());
+        return Err(truncated());
     }
     bytes.advance(SNAPPY_HEADER_BYTES);
     let mut records = Vec::new();
     while bytes.has_remaining() {
-        let length = bytes.try_get_u32().map_err(|_| cut())?;
+        let length = bytes.try_get_u32().map_err(|_| truncated())?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length > bytes.len() {
-            return Err(cut());
+            return Err(truncated());
         }
         add_block(&mut records, &bytes.split_to(length))?;
     }
@@ -70,13 +70,13 @@ fn check(length: usize) -> io::Result<()> {
     if length <= RECORDS_BYTES_MAX {
         return Ok(());
     }
-    let expected = format!("more than {RECORDS_BYTES_MAX} bytes without its compression");
-    Err(io::Error::other(expected))
+    let message = format!("decompressed records exceed the limit of {RECORDS_BYTES_MAX} bytes");
+    Err(io::Error::other(message))
 }
 
-/// The records of a batch have this many bytes: what an answer may have that brings them without compression.
+/// The most bytes of decompressed records: as many as a whole uncompressed response may have.
 const RECORDS_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// What Java's frames begin with; versions follow.
+/// The magic of the Java client's framing; two version numbers follow.
 const SNAPPY_MAGIC: &[u8] = b"\x82SNAPPY\0";
 const SNAPPY_HEADER_BYTES: usize = 16;
 
@@ -124,21 +124,24 @@ mod tests {
     }
 
     #[test]
-    fn as_much_as_an_answer_may_have_is_read_and_no_more() {
+    fn records_above_the_size_limit_are_an_error() {
         let most = vec![0; RECORDS_BYTES_MAX];
         let more = vec![0; RECORDS_BYTES_MAX + 1];
         for compression in ALL {
             let read = |bytes: &[u8]| decompress(compression, compress(compression, bytes).into());
             assert_eq!(read(&most).unwrap().len(), most.len(), "{compression:?}");
-            let refusal = read(&more).unwrap_err().to_string();
-            assert!(refusal.contains("more than"), "{compression:?}: {refusal}");
+            let error = read(&more).unwrap_err().to_string();
+            assert!(
+                error.contains("exceed the limit"),
+                "{compression:?}: {error}"
+            );
         }
         let half = compress(Compression::Snappy, &most[..RECORDS_BYTES_MAX / 2 + 1]);
         assert!(snappy(framed(&[half.clone(), half])).is_err());
     }
 
     #[test]
-    fn javas_blocks_are_put_together() {
+    fn framed_snappy_blocks_are_joined() {
         let blocks = [b"one ", b"two!"].map(|it| compress(Compression::Snappy, it));
         assert_eq!(snappy(framed(&blocks)).unwrap(), "one two!");
         assert_eq!(snappy(framed(&[])).unwrap(), "");
@@ -150,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_a_producer_sends_ends_the_simulator(
+        fn no_compressed_data_causes_a_panic(
             damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
             noise in prop::collection::vec(any::<u8>(), 0..50),
         ) {
@@ -161,7 +164,7 @@ mod tests {
                     let at = at.index(bytes.len());
                     bytes[at] = *byte;
                 }
-                // Whatever comes of it.
+                // Errors are fine here.
                 let _ = decompress(compression, bytes.into());
                 let _ = decompress(compression, noise.clone().into());
             }
@@ -169,9 +172,9 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_refused() {
+    fn corrupt_data_is_an_error() {
         for compression in ALL {
-            assert!(decompress(compression, "no such thing".into()).is_err());
+            assert!(decompress(compression, "not compressed".into()).is_err());
         }
     }
 }

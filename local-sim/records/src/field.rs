@@ -1,12 +1,13 @@
-//! The fields of a record: numbers of variable length, and bytes that such a number measures.
+//! The fields of a record: varints, and bytes with a varint length.
 //!
-//! `kafka-protocol` keeps its numbers to itself; these are those of `rskafka`, which are zigzag where they are signed.
+//! `kafka-protocol` does not export its varints. `integer-encoding`, which `rskafka` uses too,
+//! encodes signed integers as zigzag.
 
 use bytes::{BufMut as _, BytesMut};
 use integer_encoding::VarInt;
 use thiserror::Error;
 
-/// The fields that are left to read. A read yields `None` where a field is malformed or cut short.
+/// The fields left to read. Reading a malformed or truncated field returns `None`.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
@@ -17,14 +18,14 @@ impl<'a> Fields<'a> {
         Some(taken)
     }
 
-    /// An `i32` or an `i64`.
+    /// Reads a varint: an `i32` or an `i64`.
     pub(crate) fn number<T: VarInt>(&mut self) -> Option<T> {
         let (number, length) = T::decode_var(self.0)?;
         self.take(length)?;
         Some(number)
     }
 
-    /// Bytes after their length; `Some(None)` is null.
+    /// Reads bytes with their length; `Some(None)` is null.
     pub(crate) fn nullable(&mut self) -> Option<Option<&'a [u8]>> {
         match self.number()? {
             NULL => Some(None),
@@ -33,9 +34,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Something has more bytes than its length can say: 2 GiB.
+/// A part of a batch is longer than 2 GiB, the maximum of its length field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a part of a record batch has more than {} bytes", i32::MAX)]
+#[error("a part of the record batch has more than {} bytes", i32::MAX)]
 pub struct TooLong;
 
 pub(crate) fn put_number(to: &mut BytesMut, number: impl VarInt) {
@@ -58,7 +59,7 @@ pub(crate) fn put_nullable(to: &mut BytesMut, part: Option<&[u8]>) -> Result<(),
     Ok(())
 }
 
-/// The length of what is null.
+/// The length of a null value.
 const NULL: i32 = -1;
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_zigzag() {
+    fn numbers_are_zigzag_varints() {
         let long = |bytes: &[u8]| Fields(bytes).number::<i64>();
         assert_eq!(long(&[0]), Some(0));
         assert_eq!(long(&[1]), Some(-1));
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_below_that_of_null_is_malformed() {
+    fn a_length_below_minus_one_is_malformed() {
         assert_eq!(Fields(&[1]).nullable(), Some(None));
         assert_eq!(Fields(&[0]).nullable(), Some(Some(&[][..])));
         assert_eq!(Fields(&[2, 7]).nullable(), Some(Some(&[7][..])));
@@ -98,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_come_back(any in any::<i64>(), small in -300..300_i64, int in any::<i32>()) {
+        fn numbers_survive_a_round_trip(any in any::<i64>(), small in -300..300_i64, int in any::<i32>()) {
             for value in [any, small, int.into(), i64::MIN, i64::MAX] {
                 let mut bytes = BytesMut::new();
                 put_number(&mut bytes, value);
@@ -112,7 +113,7 @@ mod tests {
         }
 
         #[test]
-        fn noise_does_no_harm(noise in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn random_bytes_cause_no_panic(noise in prop::collection::vec(any::<u8>(), 0..60)) {
             Fields(&noise).number::<i64>();
             Fields(&noise).number::<i32>();
             Fields(&noise).nullable();

@@ -1,20 +1,21 @@
-//! What a log is made of: a batch, or a message of one of the formats before it.
+//! An entry of a log: a batch, or a message of an older format.
 
 use bytes::{Buf as _, Bytes};
 
 use crate::batch_header::{BASE_OFFSET, BatchHeader, LENGTH, magic};
 
-/// A batch or a message, whole, as it lies in a log: an offset, a length, and as many bytes.
+/// A whole batch or message as stored in a log: an offset, a length, and that many bytes.
 ///
-/// The first 17 bytes are laid out alike in all formats: <https://kafka.apache.org/documentation/#messageset>.
+/// The first 17 bytes have the same layout in all formats:
+/// <https://kafka.apache.org/documentation/#messageset>.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// The batch or the message, its offset and its length included.
+    /// The batch or the message, including its offset and its length.
     pub bytes: Bytes,
 }
 
 impl Frame {
-    /// Takes the next one off the bytes of a log; none where that is cut short, or has no length.
+    /// Splits the next frame off a log; `None` if it is truncated or its length is invalid.
     pub fn split_off(log: &mut Bytes) -> Option<Self> {
         let length = log.get(LENGTH)?.get_i32();
         let end = usize::try_from(length).ok()?.checked_add(LENGTH.end)?;
@@ -23,17 +24,19 @@ impl Frame {
         })
     }
 
-    /// The offset after its last record, unless it contradicts itself. It may still be wrong: the offset has no checksum.
+    /// The offset after its last record, or `None` if its offsets are invalid.
+    ///
+    /// No checksum covers the offset, so it may be wrong.
     pub fn next_offset(&self) -> Option<i64> {
         if !self.is_message() {
             return BatchHeader::read(&self.bytes).ok()?.next_offset();
         }
-        // A compressed message holds others, and its offset is that of the last of them.
+        // A compressed message contains others, and has the offset of the last one.
         let last = (&self.bytes[BASE_OFFSET]).get_i64();
         last.checked_add(1).filter(|_| last >= 0)
     }
 
-    /// Whether it is a message of a format before batches.
+    /// Whether it is a message of an older format.
     pub fn is_message(&self) -> bool {
         matches!(magic(&self.bytes), Some(0 | 1))
     }
@@ -55,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_come_one_after_the_other_until_one_is_cut_short() {
+    fn frames_are_split_off_until_one_is_truncated() {
         let log = [frame(5, 3, b"abc"), frame(6, 0, b""), frame(7, 2, b"d")].concat();
         let mut log = Bytes::from(log);
         let first = Frame::split_off(&mut log).unwrap();
@@ -67,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_there_cannot_be_makes_no_frame() {
+    fn an_invalid_length_gives_no_frame() {
         for length in [-1, i32::MIN, i32::MAX] {
             let mut log = frame(0, length, &[0; 100]).freeze();
             assert_eq!(Frame::split_off(&mut log), None);
@@ -75,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_told_by_their_magic() {
+    fn messages_are_recognized_by_their_magic() {
         let is_message = |magic: u8| {
             let mut log = frame(0, 5, &[0, 0, 0, 0, magic]).freeze();
             Frame::split_off(&mut log).unwrap().is_message()
@@ -85,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_next_is_told_by_the_format() {
+    fn the_next_offset_depends_on_the_format() {
         let message = |offset| {
             let mut log = frame(offset, 5, &[0, 0, 0, 0, 1]).freeze();
             Frame::split_off(&mut log).unwrap().next_offset()
@@ -105,7 +108,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn noise_does_no_harm(noise in prop::collection::vec(any::<u8>(), 0..100)) {
+        fn random_bytes_cause_no_panic(noise in prop::collection::vec(any::<u8>(), 0..100)) {
             let mut log = Bytes::from(noise);
             while let Some(frame) = Frame::split_off(&mut log) {
                 frame.next_offset();

@@ -1,12 +1,12 @@
-//! Kafka's record batches, read and written.
+//! Reads and writes Kafka's record batches.
 //!
 //! ```text
-//! bytes of a log ─Frame─▶ one batch ─BatchHeader─▶ its fields, its checksum
-//!                                   └─Payload────▶ its records, uncompressed ─RecordView─▶ one record, borrowed
-//!                                                                             └─Record─────▶ one record, owned
+//! bytes of a log ─Frame─▶ one batch ─BatchHeader─▶ header fields, checksum
+//!                                   └─Payload────▶ decompressed records ─RecordView─▶ one, borrowed
+//!                                                                        └─Record─────▶ one, owned
 //! ```
-//! Nothing is reserved by what a length says, and what compression hides is bounded. The layouts are in
-//! <https://kafka.apache.org/documentation/#messageformat>.
+//! Declared lengths never cause an allocation, and the size of decompressed records is limited. The
+//! formats are described in <https://kafka.apache.org/documentation/#messageformat>.
 
 mod batch_header;
 mod decompress;

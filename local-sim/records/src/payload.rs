@@ -1,4 +1,4 @@
-//! The records of one batch, without its compression.
+//! The decompressed records of one batch.
 
 use std::io;
 
@@ -14,36 +14,38 @@ use crate::{
     record_view::{Malformed, RecordView},
 };
 
-/// The records of a batch, to be read one by one.
+/// The decompressed records of a batch, decoded one by one.
 #[derive(Debug, Clone)]
 pub struct Payload {
     header: BatchHeader,
     records: Bytes,
 }
 
-/// Why there are no records to read.
+/// Why the records of a batch cannot be read.
 #[derive(Debug, Error)]
 pub enum PayloadError {
-    /// They are not what their codec makes, or are too many bytes without it.
+    /// The compressed records are corrupt, or too large when decompressed.
     #[error(transparent)]
     Decompress(#[from] io::Error),
-    /// The batch is not as it should be.
+    /// The header is invalid.
     #[error(transparent)]
     Header(#[from] HeaderError),
 }
 
 impl Payload {
-    /// Undoes the compression of a batch, whose checksum is the caller's to verify.
+    /// Decompresses a batch. Does not verify its checksum.
     ///
     /// # Errors
-    /// There is no header, or not what it announces.
+    /// If the header is invalid or the records cannot be decompressed.
     pub fn read(batch: &Bytes) -> Result<Self, PayloadError> {
         let header = BatchHeader::read(batch)?;
         let records = decompress(header.codec()?, batch.slice(BATCH_HEADER_BYTES..))?;
         Ok(Self { header, records })
     }
 
-    /// The records, with offsets that increase and are those of the batch. It ends after a malformed one.
+    /// The records in order. Ends after the first malformed one.
+    ///
+    /// A record is malformed, too, if its offset is outside the batch or does not increase.
     pub fn records(&self) -> impl Iterator<Item = Result<RecordView<'_>, Malformed>> {
         let mut fields = Fields(&self.records);
         let mut offsets = self.header.base_offset..self.header.next_offset().unwrap_or(i64::MIN);
@@ -61,10 +63,10 @@ impl Payload {
         })
     }
 
-    /// A record of its own, which shares the payload's memory.
+    /// Converts a view to an owned record, which shares the payload's memory.
     ///
     /// # Errors
-    /// A header is malformed.
+    /// If a header is malformed.
     pub fn own(&self, view: &RecordView<'_>) -> Result<Record, Malformed> {
         let share = |part: &[u8]| self.records.slice_ref(part);
         let headers = view.headers.clone();
@@ -72,7 +74,7 @@ impl Payload {
         let timestamp_type = self.header.timestamp_type();
         Ok(Record {
             offset: view.offset,
-            // A broker stamps a batch as a whole, and leaves the records' own times in place.
+            // A broker sets one timestamp for the whole batch and leaves those of the records.
             timestamp: match timestamp_type {
                 TimestampType::Creation => view.timestamp,
                 TimestampType::LogAppend => self.header.max_timestamp,
@@ -95,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// A batch of the values `0`, `1` … from an offset on.
+    /// A batch with the values `0`, `1` …, starting at offset `base`.
     fn batch(base: i64, count: i64, compression: Compression) -> BytesMut {
         let records: Vec<Theirs> = (0..count)
             .map(|index| Theirs {
@@ -107,7 +109,7 @@ mod tests {
                 producer_epoch: -1,
                 timestamp_type: TimestampType::Creation,
                 offset: base + index,
-                // The encoder makes a batch of what is in sequence.
+                // The encoder puts records with consecutive sequence numbers into one batch.
                 sequence: i32::try_from(index).unwrap(),
                 timestamp: 1_000 + index,
                 key: None,
@@ -124,7 +126,7 @@ mod tests {
         bytes
     }
 
-    /// The offset and the value of each record, up to one that is malformed.
+    /// The offset and the value of each record; `None` for a malformed one.
     fn check(batch: impl Into<Bytes>) -> Vec<Option<(i64, String)>> {
         let Ok(payload) = Payload::read(&batch.into()) else {
             return vec![None];
@@ -145,14 +147,14 @@ mod tests {
             .collect()
     }
 
-    /// Replaces what stands there in a header.
-    fn changed<const N: usize>(mut batch: BytesMut, at: usize, bytes: [u8; N]) -> BytesMut {
+    /// Replaces bytes of a header.
+    fn with_bytes<const N: usize>(mut batch: BytesMut, at: usize, bytes: [u8; N]) -> BytesMut {
         batch[at..at + N].copy_from_slice(&bytes);
         batch
     }
 
     #[test]
-    fn every_compression_is_read() {
+    fn every_codec_is_decompressed() {
         for compression in [
             Compression::None,
             Compression::Gzip,
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_before_something_malformed_is_read() {
+    fn records_before_a_malformed_one_are_read() {
         let whole = batch(7, 3, Compression::None);
         let cut = whole.clone().freeze().slice(..whole.len() - 1);
         let mut expected = sound(7, 2);
@@ -179,24 +181,24 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_is_not_of_the_batch_is_malformed() {
+    fn an_offset_outside_the_batch_is_malformed() {
         let batch = || batch(7, 3, Compression::None);
         // The last offset delta.
-        let short = changed(batch(), 23, 1_i32.to_be_bytes());
+        let short = with_bytes(batch(), 23, 1_i32.to_be_bytes());
         let mut expected = sound(7, 2);
         expected.push(None);
         assert_eq!(check(short), expected);
         // The base offset.
         for base in [i64::MAX - 1, i64::MAX, -1, i64::MIN] {
-            assert_eq!(check(changed(batch(), 0, base.to_be_bytes())), [None]);
+            assert_eq!(check(with_bytes(batch(), 0, base.to_be_bytes())), [None]);
         }
         let last = i64::MAX - 3;
-        let placed = changed(batch(), 0, last.to_be_bytes());
+        let placed = with_bytes(batch(), 0, last.to_be_bytes());
         assert_eq!(check(placed), sound(last, 3));
     }
 
     #[test]
-    fn an_offset_that_comes_again_is_malformed() {
+    fn a_repeated_offset_is_malformed() {
         let twice = [0, 1, 1]
             .map(|delta| [12, 0, 0, delta << 1, 1, 1, 0])
             .concat();
@@ -207,16 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_there_cannot_be_is_the_last_one() {
-        let late = changed(batch(0, 2, Compression::None), 27, i64::MAX.to_be_bytes());
+    fn an_overflowing_timestamp_saturates() {
+        let late = with_bytes(batch(0, 2, Compression::None), 27, i64::MAX.to_be_bytes());
         let payload = Payload::read(&late.freeze()).unwrap();
         let times: Vec<_> = payload.records().map(|it| it.unwrap().timestamp).collect();
         assert_eq!(times, [i64::MAX; 2]);
     }
 
     #[test]
-    fn a_time_of_the_brokers_is_that_of_the_batch() {
-        let stamped = changed(batch(0, 3, Compression::None), 21, 0b1000_i16.to_be_bytes());
+    fn a_log_append_time_applies_to_the_whole_batch() {
+        let stamped = with_bytes(batch(0, 3, Compression::None), 21, 0b1000_i16.to_be_bytes());
         let payload = Payload::read(&stamped.freeze()).unwrap();
         for view in payload.records() {
             let record = payload.own(&view.unwrap()).unwrap();
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_comes_back_with_all_its_headers() {
+    fn a_record_keeps_all_its_headers() {
         let header = |name: &'static str, value: Option<&'static str>| {
             (Bytes::from(name), value.map(Bytes::from))
         };
@@ -253,7 +255,7 @@ mod tests {
 
     #[test]
     fn headers_end_after_a_malformed_one() {
-        // Two headers are announced, one is there.
+        // The record declares two headers but has one.
         let record = [18, 0, 0, 0, 1, 1, 4, 2, b'a', 1];
         let batch = BatchHeader::plain(1, 0, 0).with_records(&record).unwrap();
         let payload = Payload::read(&batch).unwrap();
@@ -265,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_a_producer_sends_ends_the_simulator(
+        fn no_batch_causes_a_panic(
             codec in 0..8_u8,
             damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         ) {

@@ -1,6 +1,6 @@
-//! A record of a topic, and the batch that it makes alone.
+//! An owned record, and its encoding as a batch of one.
 //!
-//! Of `kafka-protocol`'s own, a record has each header once, and loses those whose names come again.
+//! The record type of `kafka-protocol` drops headers with duplicate names; this one keeps them.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use kafka_protocol::records::TimestampType;
@@ -13,28 +13,28 @@ use crate::{
 /// A record of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The offset.
+    /// The offset in the partition.
     pub offset: i64,
-    /// Milliseconds since the epoch; -1 where the producer gave none.
+    /// Milliseconds since the epoch; -1 if the producer set none.
     pub timestamp: i64,
-    /// Whose clock the timestamp is from.
+    /// Whether the timestamp is the producer's or the broker's.
     pub timestamp_type: TimestampType,
     /// The key.
     pub key: Option<Bytes>,
     /// The value.
     pub value: Option<Bytes>,
-    /// The headers, in their order, and as often as they come.
+    /// The headers in order, including duplicates.
     pub headers: Vec<Header>,
 }
 
-/// A name, which is UTF-8 by custom only, and a value.
+/// A header's name and value. The name is usually but not necessarily UTF-8.
 pub type Header = (Bytes, Option<Bytes>);
 
 impl Record {
-    /// A batch of this record, for a leader that will give it an offset.
+    /// Encodes the record as a batch of one, with offset 0: the leader assigns the offset.
     ///
     /// # Errors
-    /// It is longer than its length can say.
+    /// If a part exceeds 2 GiB.
     pub fn to_batch(&self) -> Result<Bytes, TooLong> {
         let fields = self.fields()?;
         let mut record = BytesMut::new();
@@ -43,7 +43,7 @@ impl Record {
         BatchHeader::plain(1, self.timestamp, self.timestamp).with_records(&record)
     }
 
-    /// The bytes of its parts.
+    /// The total size of key, value and headers in bytes.
     pub fn bytes(&self) -> usize {
         let length = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
         let headers = self.headers.iter();
@@ -51,7 +51,7 @@ impl Record {
         length(&self.key) + length(&self.value) + headers.sum::<usize>()
     }
 
-    /// What follows the length of the first record of a batch, whose offset and timestamp are the batch's.
+    /// The encoded fields after the length, with zero for the offset and timestamp deltas.
     fn fields(&self) -> Result<BytesMut, TooLong> {
         let mut fields = BytesMut::new();
         fields.put_u8(0);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_all_parts_count() {
+    fn the_size_includes_key_value_and_headers() {
         let record = Record {
             key: Some("12".into()),
             value: Some("345".into()),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_others_read() {
+    fn kafka_protocol_decodes_the_encoded_record() {
         let record = Record {
             key: Some("k".into()),
             value: Some(vec![0, 255].into()),

@@ -1,42 +1,42 @@
-//! A record as it lies in a batch: <https://kafka.apache.org/documentation/#record>.
+//! A record, borrowed from its batch: <https://kafka.apache.org/documentation/#record>.
 
 use thiserror::Error;
 
 use crate::{batch_header::BatchHeader, field::Fields};
 
-/// A record that is borrowed from its batch.
+/// A record, borrowed from its batch.
 #[derive(Debug, Clone)]
 pub struct RecordView<'a> {
-    /// The offset.
+    /// The offset in the partition.
     pub offset: i64,
-    /// Milliseconds since the epoch; -1 where the producer gave none.
+    /// Milliseconds since the epoch; -1 if the producer set none.
     pub timestamp: i64,
     /// The key.
     pub key: Option<&'a [u8]>,
     /// The value.
     pub value: Option<&'a [u8]>,
-    /// The headers, in their order, and as often as they come.
+    /// The headers in order, including duplicates.
     pub headers: Headers<'a>,
 }
 
-/// The headers of a record: each a name, which is UTF-8 by custom only, and a value. It ends after a malformed one.
+/// Iterates over a record's headers: names, usually UTF-8, and values. Ends after a malformed one.
 #[derive(Debug, Clone)]
 pub struct Headers<'a> {
     left: u32,
     fields: Fields<'a>,
 }
 
-/// A record is not laid out as Kafka's are, or is cut short.
+/// A record is malformed or truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the record is malformed")]
 pub struct Malformed;
 
 impl<'a> RecordView<'a> {
-    /// Takes the next record off those of a batch; none where it is malformed or cut short.
+    /// Splits the next record off; `None` if it is malformed or truncated.
     pub(crate) fn split_off(records: &mut Fields<'a>, batch: &BatchHeader) -> Option<Self> {
         let length = records.number::<i32>()?.try_into().ok()?;
         let mut fields = Fields(records.take(length)?);
-        // No attribute is in use.
+        // Skip the attributes, which are unused.
         fields.take(1)?;
         let timestamp = batch.base_timestamp.saturating_add(fields.number()?);
         Some(Self {

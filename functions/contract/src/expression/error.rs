@@ -1,29 +1,32 @@
-//! What is wrong with an expression.
+//! The error for an invalid expression.
 
-use std::error::Error;
-use std::fmt::{self, Display, Formatter};
+use std::{
+    error::Error,
+    fmt::{self, Display, Formatter},
+};
 
-use crate::error::shown;
+use crate::error::quote;
 
-/// A text that is no selection expression.
+/// A string that is not a selection expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpressionError {
     pub(super) source: String,
-    /// The text from the fault on.
+    /// The part of the source that starts at the fault.
     pub(super) rest: String,
-    pub(super) expected: String,
+    /// What to write instead.
+    pub(super) advice: String,
 }
 
 impl Display for ExpressionError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let source = shown(&self.source);
+        let source = quote(&self.source);
         match self.rest.as_str() {
-            _ if self.source.is_empty() => f.write_str("found an empty text")?,
-            "" => write!(f, "found the end of {source}")?,
-            rest if rest == self.source => write!(f, "found {source}")?,
-            rest => write!(f, "found {} in {source}", shown(rest))?,
+            _ if self.source.is_empty() => f.write_str("the expression is empty")?,
+            "" => write!(f, "{source} is incomplete")?,
+            rest if rest == self.source => write!(f, "{source} is invalid")?,
+            rest => write!(f, "{} in {source} is invalid", quote(rest))?,
         }
-        write!(f, ", expected {}", self.expected)
+        write!(f, " ({})", self.advice)
     }
 }
 

@@ -1,32 +1,31 @@
-//! Expressions and messages of all sorts, whole and broken: none may upset the reader, and where a plain JSON
-//! library can tell what an expression selects, it is that.
+//! Evaluates random expressions on random messages, both valid and broken.
 //!
-//! Every case is made from a number, other ones in each run, and one that fails says its own.
+//! No input may panic. If the oracle can evaluate the expression, both results must be equal. Each
+//! case is generated from its number, a new range in each run; a failure prints its number.
 
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::part::Part;
-use super::{Expression, oracle};
+use super::{Expression, oracle, part::Part};
 
-/// How many cases are run, unless time is up before.
+/// The number of cases, unless [`TIME_MAX`] passes first.
 const CASES: u64 = 50_000;
-/// So many are run in any case.
+/// Run at least this many cases, even after [`TIME_MAX`].
 const CASES_MIN: u64 = 2_000;
-/// Of those, so many must be sound enough to be compared: were nearly all of them broken, little would be shown.
+/// At least this many cases must be compared with the oracle, so that the test proves something.
 const COMPARED_MIN: u64 = 100;
-/// When time is up.
+/// The time after which no further cases start.
 const TIME_MAX: Duration = Duration::from_secs(5);
-/// So many characters are broken at most.
+/// The maximum number of faults inserted into one text.
 const FAULTS_MAX: usize = 4;
 
 #[test]
-fn whatever_the_expression_and_the_message_the_selection_is_right() {
+fn random_expressions_select_what_the_oracle_selects() {
     let start = Instant::now();
     let mut compared = 0;
-    // To run a case again, begin with its number.
+    // To repeat a case, set `first` to its number.
     let first = fastrand::u64(..=u64::MAX - CASES);
     for case in first..first + CASES {
         if case - first >= CASES_MIN && start.elapsed() > TIME_MAX {
@@ -46,12 +45,14 @@ fn whatever_the_expression_and_the_message_the_selection_is_right() {
     }
     assert!(
         compared >= COMPARED_MIN,
-        "{compared} compared, from {first} on"
+        "only {compared} cases compared, starting at {first}"
     );
 }
 
-/// What the expression selects by the library's reading; nothing where it reads numbers, texts or the order of members
-/// otherwise than Java, or would print a list or an object.
+/// What the expression selects according to the oracle.
+///
+/// `None` if the oracle cannot tell: `serde_json::Value` differs from Java in floats, in the order
+/// of members, and in how most lists and objects print.
 fn expected(expression: &Expression, body: &str) -> Option<String> {
     if !oracle::keeps_order(body) {
         return None;
@@ -77,7 +78,7 @@ fn expected(expression: &Expression, body: &str) -> Option<String> {
     Some(text)
 }
 
-/// Whether Java prints a value as JSON, but for a space after each comma.
+/// Whether Java prints a value as JSON, except for a space after each comma.
 fn java_prints_as_json(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().all(java_prints_as_json),
@@ -87,7 +88,7 @@ fn java_prints_as_json(value: &Value) -> bool {
     }
 }
 
-/// Some of these put together, often broken.
+/// One to three random pieces joined, in one of three cases with faults.
 fn text(rng: &mut Rng, pieces: &[&str]) -> String {
     let count = rng.usize(1..=3);
     let mut text: String = (0..count)
@@ -96,13 +97,13 @@ fn text(rng: &mut Rng, pieces: &[&str]) -> String {
         .collect();
     if rng.u8(..3) == 0 {
         for _ in 0..rng.usize(1..=FAULTS_MAX) {
-            text = broken(rng, &text);
+            text = with_fault(rng, &text);
         }
     }
     text
 }
 
-fn broken(rng: &mut Rng, text: &str) -> String {
+fn with_fault(rng: &mut Rng, text: &str) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     if chars.is_empty() {
         return String::new();

@@ -1,4 +1,6 @@
-//! Paths once more, by plain recursion over a parsed `Value`: what the reader of raw text is held against.
+//! A second, simpler evaluation of paths, by recursion over a parsed `Value`.
+//!
+//! Tests compare the evaluation of raw JSON text with it.
 
 use std::fmt;
 
@@ -10,7 +12,9 @@ use serde_json::Value;
 
 use super::path::{Path, Step};
 
-/// What the path selects: one value, or a list where it could be several. Nothing where it stops before it branches.
+/// What the path selects: one value, or a list if the path can match several.
+///
+/// `None` if a definite path has no match.
 pub(super) fn select(body: &Value, path: &Path) -> Option<Value> {
     let mut found = Vec::new();
     if body.is_null() {
@@ -24,7 +28,8 @@ pub(super) fn select(body: &Value, path: &Path) -> Option<Value> {
     }
 }
 
-/// Nothing ends the whole path: the one value it came to is none to go on from.
+/// Adds the matches of `steps` below `value`. `None` ends the evaluation of the whole path, when a
+/// step that is still definite has no match.
 fn walk(
     value: &Value,
     steps: &[Step],
@@ -39,7 +44,7 @@ fn walk(
     let mut on = |next: &Value, definite| walk(next, rest, path, definite, found);
     let item = |items: &[Value], index: i32| {
         items
-            .get(usize::try_from(place(index, items)).ok()?)
+            .get(usize::try_from(from_start(index, items)).ok()?)
             .cloned()
     };
     match (step, value) {
@@ -74,8 +79,8 @@ fn walk(
                 .try_for_each(|item| on(&item, false))?;
         }
         (Step::Slice(from, to), Value::Array(items)) => {
-            let from = from.map_or(0, |from| place(from, items));
-            let to = to.map_or(i64::MAX, |to| place(to, items));
+            let from = from.map_or(0, |from| from_start(from, items));
+            let to = to.map_or(i64::MAX, |to| from_start(to, items));
             for (index, item) in (0..).zip(items) {
                 if from <= index && index < to {
                     on(item, false)?;
@@ -105,8 +110,8 @@ fn pick(value: &Value, path: &Path, found: &mut Vec<Value>) -> Option<()> {
     Some(())
 }
 
-/// An index counted from the start; below 0 where there is no such item.
-fn place(index: i32, items: &[Value]) -> i64 {
+/// Converts an index to count from the start; below 0 if it is before the first item.
+fn from_start(index: i32, items: &[Value]) -> i64 {
     match i64::from(index) {
         index @ 0.. => index,
         index => index + i64::try_from(items.len()).unwrap(),
@@ -121,13 +126,12 @@ fn children(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// Whether the members of all objects stand in the order of their names: a `Value` has them in that order in any case,
-/// the text in its own.
+/// Whether the members of all objects are sorted by name in the text, as they are in a `Value`.
 pub(super) fn keeps_order(body: &str) -> bool {
     serde_json::from_str::<Sorted>(body).is_ok()
 }
 
-/// Any JSON that is sorted so.
+/// JSON whose members are sorted by name.
 struct Sorted;
 
 impl<'de> Deserialize<'de> for Sorted {
@@ -140,7 +144,7 @@ impl<'de> Visitor<'de> for Sorted {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("members in the order of their names")
+        f.write_str("members sorted by name")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
@@ -185,7 +189,7 @@ impl<'de> Visitor<'de> for Sorted {
 }
 
 #[test]
-fn order_is_kept_where_members_are_sorted() {
+fn order_is_kept_if_members_are_sorted() {
     for (body, expected) in [
         (r#"{"a":[5],"n":{"a":6.5,"b":-1}}"#, true),
         (r#"{"a":1,"a":"twice","b":[null,true]}"#, true),

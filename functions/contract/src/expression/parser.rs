@@ -1,9 +1,13 @@
 //! The grammar of selection expressions.
 
-use crate::context;
-use crate::expression::error::ExpressionError;
-use crate::expression::part::Part;
-use crate::expression::path::{Path, Step};
+use crate::{
+    context,
+    expression::{
+        error::ExpressionError,
+        part::Part,
+        path::{Path, Step},
+    },
+};
 
 /// Splits an expression into its parts.
 pub(super) fn parse(source: &str) -> Result<Vec<Part>, ExpressionError> {
@@ -30,7 +34,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Static text up to the next `$` without a backslash.
+    /// Parses static text up to the next unescaped `$`.
     fn text(&mut self) -> Part {
         let mut text = String::new();
         while let Some(c) = self.rest.chars().next().filter(|&c| c != '$') {
@@ -50,7 +54,7 @@ impl<'a> Parser<'a> {
         if !braced {
             self.eat("$");
         }
-        let part = if self.eat("request.body") && !self.rest.starts_with(is_of_name) {
+        let part = if self.eat("request.body") && !self.rest.starts_with(is_name_char) {
             Part::Body(self.path()?)
         } else if self.eat("context.") {
             Part::Context(self.context(start)?)
@@ -58,17 +62,17 @@ impl<'a> Parser<'a> {
             self.rest = start;
             return Err(self.expected(VARIABLE));
         };
-        // A call such as `.length()` must not pass for a name and a static `()`.
+        // Do not parse a call such as `.length()` as a name followed by a static `()`.
         if self.rest.starts_with('(') {
-            return Err(self.expected("no function: a path only selects"));
+            return Err(self.error("functions are not supported: a path only selects values"));
         }
         if braced && !self.eat("}") {
-            return Err(self.expected("`}`, or a path that goes on with `.` or `[`"));
+            return Err(self.expected("`}`, or `.` or `[` to continue the path"));
         }
         Ok(part)
     }
 
-    /// The steps after `$request.body`.
+    /// Parses the steps after `$request.body`.
     fn path(&mut self) -> Result<Path, ExpressionError> {
         let mut steps = Vec::new();
         loop {
@@ -88,18 +92,18 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What follows a dot.
+    /// Parses the step after a dot.
     fn dotted(&mut self) -> Result<Step, ExpressionError> {
         if self.eat("*") {
             return Ok(Step::All);
         }
-        match self.take_while(is_of_name) {
+        match self.take_while(is_name_char) {
             "" => Err(self.expected(DOTTED)),
             name => Ok(Step::Name(name.to_owned())),
         }
     }
 
-    /// What brackets hold: names in quotes, indices, a slice, or `*`.
+    /// Parses a step in brackets: quoted names, indices, a slice, or `*`.
     fn bracket(&mut self) -> Result<Step, ExpressionError> {
         self.eat("[");
         self.spaces();
@@ -109,20 +113,20 @@ impl<'a> Parser<'a> {
                 Step::All
             }
             Some(quote @ ('\'' | '"')) => self.names(quote)?,
-            Some('?') => return Err(self.expected(NO_FILTER)),
+            Some('?') => return Err(self.error(NO_FILTER)),
             _ => self.indices()?,
         };
         self.spaces();
         match self.eat("]") {
             true => Ok(step),
-            false => Err(self.expected("`]`, or `,` and another of its kind")),
+            false => Err(self.expected("`]`, or `,` and another item of the same kind")),
         }
     }
 
     fn names(&mut self, quote: char) -> Result<Step, ExpressionError> {
-        let mut names = vec![self.quoted(quote)?];
+        let mut names = vec![self.quote(quote)?];
         while self.comma() {
-            names.push(self.quoted(quote)?);
+            names.push(self.quote(quote)?);
         }
         Ok(match <[_; 1]>::try_from(names) {
             Ok([name]) => Step::Name(name),
@@ -147,7 +151,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// The rest of a slice, from its colon on.
+    /// Parses the rest of a slice, starting at its colon.
     fn slice(&mut self, from: Option<i32>) -> Result<Step, ExpressionError> {
         let colon = self.rest;
         self.eat(":");
@@ -158,29 +162,33 @@ impl<'a> Parser<'a> {
         match (from, to) {
             (None, None) => {
                 self.rest = colon;
-                Err(self.expected("a slice with an end, such as `[1:]`; `[*]` is the whole list"))
+                Err(self.expected(
+                    "a slice with a start or an end, such as `[1:]`; `[*]` selects the whole list",
+                ))
             }
-            // Elsewhere `[1:-1]` is a list without its ends; Jayway's library finds nothing.
+            // Other libraries select all but the first and last items with `[1:-1]`; Jayway's
+            // selects nothing.
             (Some(from), Some(to)) if (from < 0) != (to < 0) => {
                 self.rest = colon;
-                Err(self
-                    .expected("both ends of a slice counted alike: `[0:2]`, `[-2:-1]` or `[:-1]`"))
+                Err(self.expected(
+                    "a slice whose ends count from the same side: `[0:2]`, `[-2:-1]` or `[:-1]`",
+                ))
             }
             _ => Ok(Step::Slice(from, to)),
         }
     }
 
     fn name(&mut self) -> Result<&'a str, ExpressionError> {
-        match self.take_while(is_of_name) {
+        match self.take_while(is_name_char) {
             "" => Err(self.expected("a name of letters, digits, `_` and `-`")),
             name => Ok(name),
         }
     }
 
-    /// A name in quotes; a backslash takes the next character as it is.
-    fn quoted(&mut self, quote: char) -> Result<String, ExpressionError> {
+    /// Parses a name in quotes. A backslash escapes the next character.
+    fn quote(&mut self, quote: char) -> Result<String, ExpressionError> {
         let Some(rest) = self.rest.strip_prefix(quote) else {
-            return Err(self.expected(&format!("another name in `{quote}`")));
+            return Err(self.expected(&format!("another name in `{quote}` quotes")));
         };
         let mut name = String::new();
         let mut chars = rest.chars();
@@ -198,7 +206,7 @@ impl<'a> Parser<'a> {
         Err(self.expected(&format!("a closing `{quote}`")))
     }
 
-    /// A whole number, from the end where it is negative. There is one way to write each.
+    /// Parses an index; a negative one counts from the end. Rejects `+1`, `01` and `-0`.
     fn index(&mut self) -> Result<i32, ExpressionError> {
         let start = self.rest;
         let digits = self.take_while(|c| c.is_ascii_digit() || c == '-');
@@ -211,7 +219,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A comma, with what spaces there are on both its sides.
+    /// Skips a comma and the spaces around it; returns whether there was a comma.
     fn comma(&mut self) -> bool {
         self.spaces();
         let found = self.eat(",");
@@ -223,7 +231,7 @@ impl<'a> Parser<'a> {
         self.take_while(|c| c == ' ');
     }
 
-    /// The dotted name after `$context.`.
+    /// Parses the dotted name after `$context.`.
     fn context(&mut self, start: &'a str) -> Result<String, ExpressionError> {
         let mut name = self.name()?.to_owned();
         while self.eat(".") {
@@ -234,7 +242,7 @@ impl<'a> Parser<'a> {
             Ok(name)
         } else {
             self.rest = start;
-            let expected = format!("a $context variable of {}", context::variables());
+            let expected = format!("one of the $context variables {}", context::variables());
             Err(self.expected(&expected))
         }
     }
@@ -257,21 +265,25 @@ impl<'a> Parser<'a> {
     }
 
     fn expected(&self, expected: &str) -> ExpressionError {
+        self.error(&format!("expected {expected}"))
+    }
+
+    fn error(&self, advice: &str) -> ExpressionError {
         ExpressionError {
             source: self.source.to_owned(),
             rest: self.rest.to_owned(),
-            expected: expected.to_owned(),
+            advice: advice.to_owned(),
         }
     }
 }
 
-fn is_of_name(c: char) -> bool {
+fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '-'
 }
 
-const VARIABLE: &str = "`$request.body…` or `$context.…` (`\\$` is a dollar sign)";
+const VARIABLE: &str = "`$request.body…` or `$context.…`; write `\\$` for a dollar sign";
 const DOTTED: &str =
     "a name of letters, digits, `_` and `-`, or `*`, or `['name']` without the dot";
 const INDEX: &str =
     "an index such as `[0]` or `[-1]`, a slice such as `[0:2]`, `['name']` or `[*]`";
-const NO_FILTER: &str = "no filter: a bracket holds names, indices, a slice or `*`";
+const NO_FILTER: &str = "filters are not supported: use names, indices, a slice or `*` in brackets";

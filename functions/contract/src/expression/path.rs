@@ -1,9 +1,9 @@
-//! The path after `$request.body`: JSONPath, as Jayway's library reads it.
+//! The path after `$request.body`: JSONPath, with the semantics of Jayway's library.
 //!
-//! API Gateway names the language, not its reader. It speaks Java's `toString`, so
-//! this follows Java's usual reader, <https://github.com/json-path/JsonPath> 2.9.0,
-//! except for one fault there: within a list, a step after `..[0]` or `..*` finds
-//! too little or too much (json-path/JsonPath#1084).
+//! API Gateway documents the language but not its implementation. Its output is that of Java's
+//! `toString`, so this follows the usual Java library, <https://github.com/json-path/JsonPath>
+//! 2.9.0, except for one bug there: within a list, a step after `..[0]` or `..*` matches too
+//! little or too much (json-path/JsonPath#1084).
 
 use std::borrow::Cow;
 
@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 
 use crate::{java, json};
 
-/// The way from a message's body to what is selected.
+/// A path from a message's body to the selected values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Path {
     pub(super) steps: Vec<Step>,
-    /// The names of a last step of several: these members stay together, as an object.
+    /// The names of the last step, if it has several: the result is an object of these members.
     pub(super) picks: Option<Vec<String>>,
 }
 
@@ -30,11 +30,11 @@ pub(super) enum Step {
     Index(i32),
     /// `[0,1]`.
     Indices(Vec<i32>),
-    /// `[from:to]`; the item at `to` is out.
+    /// `[from:to]`, without the item at `to`.
     Slice(Option<i32>, Option<i32>),
     /// `.*` or `[*]`.
     All,
-    /// `..`: the value and all that is within, the outer ones first.
+    /// `..`: the value and all its descendants, parents first.
     Descend,
 }
 
@@ -50,9 +50,9 @@ impl Path {
         Self { steps, picks }
     }
 
-    /// Appends what the path finds, as Java prints it.
+    /// Appends the selected values in the form of Java's `toString`.
     ///
-    /// A path that could find several values gives a list, also of one or none.
+    /// A path that can match several values gives a list, even of one value or none.
     pub(super) fn print(&self, body: &RawValue, out: &mut String) {
         match self.find(body) {
             None => {}
@@ -64,7 +64,7 @@ impl Path {
         }
     }
 
-    /// Nothing where the path stops before it branches, or is over a bound.
+    /// The matches. `None` if a definite path has no match, or if a limit is exceeded.
     fn find<'a>(&self, body: &'a RawValue) -> Option<Vec<Found<'a>>> {
         let mut reader = Reader::default();
         let mut values = vec![body];
@@ -79,8 +79,11 @@ impl Path {
                 let whole = self.steps.last() == Some(&Step::Descend);
                 flat_map(values, definite, |value| {
                     let picked = pick(names, &reader.members(value)?);
-                    // Of all objects at any depth, those count that have every name.
-                    let counts = !whole || names.iter().all(|name| last(&picked, name).is_some());
+                    // After `..`, only objects that have every name match.
+                    let counts = !whole
+                        || names
+                            .iter()
+                            .all(|name| last_member(&picked, name).is_some());
                     counts.then_some([Found::Members(picked)])
                 })?
             }
@@ -90,14 +93,15 @@ impl Path {
         bounded.then_some(found)
     }
 
-    /// Whether there is one value to find at most.
+    /// Whether the path matches at most one value.
     fn is_definite(&self) -> bool {
         self.steps.iter().all(Step::is_definite)
     }
 }
 
-/// Takes a step from each value. From a value where it cannot be taken, it leads
-/// nowhere: with that, a path ends that is definite so far.
+/// Applies a step to each value and collects the results.
+///
+/// A value without a result is skipped, or ends the path with `None` if it is definite so far.
 fn flat_map<'a, T, I: IntoIterator<Item = T>>(
     values: Vec<&'a RawValue>,
     definite: bool,
@@ -119,32 +123,32 @@ impl Step {
         matches!(self, Self::Name(_) | Self::Index(_))
     }
 
-    /// Where the step leads to; nothing where the value is of another kind, or lacks the one name.
+    /// The matches of this step; `None` if the value has another type or lacks the member.
     fn of<'a>(&self, value: &'a RawValue, reader: &mut Reader) -> Option<Vec<&'a RawValue>> {
         Some(match self {
-            Self::Name(name) => vec![last(&reader.members(value)?, name)?],
+            Self::Name(name) => vec![last_member(&reader.members(value)?, name)?],
             Self::Names(names) => {
                 let members = reader.members(value)?;
-                Vec::from_iter(names.iter().filter_map(|name| last(&members, name)))
+                Vec::from_iter(names.iter().filter_map(|name| last_member(&members, name)))
             }
-            Self::Index(index) => Vec::from_iter(at(&reader.items(value)?, *index)),
+            Self::Index(index) => Vec::from_iter(item_at(&reader.items(value)?, *index)),
             Self::Indices(indices) => {
                 let items = reader.items(value)?;
-                Vec::from_iter(indices.iter().filter_map(|index| at(&items, *index)))
+                Vec::from_iter(indices.iter().filter_map(|index| item_at(&items, *index)))
             }
             Self::Slice(from, to) => {
                 let items = reader.items(value)?;
-                let from = from.map_or(0, |from| place(from, items.len()));
-                let to = to.map_or(items.len(), |to| place(to, items.len()));
+                let from = from.map_or(0, |from| slice_end(from, items.len()));
+                let to = to.map_or(items.len(), |to| slice_end(to, items.len()));
                 items.get(from..to).unwrap_or_default().to_vec()
             }
             Self::All => reader.children(value),
-            Self::Descend => reader.nest(value),
+            Self::Descend => reader.descendants(value),
         })
     }
 }
 
-/// What a path found.
+/// A match of a path.
 enum Found<'a> {
     Value(&'a RawValue),
     /// The picked members of an object.
@@ -176,54 +180,54 @@ impl Found<'_> {
     }
 }
 
-/// The member of this name; the last of several.
-fn last<'a>(members: &Members<'a>, wanted: &str) -> Option<&'a RawValue> {
+/// The member with this name; the last one if there are several.
+fn last_member<'a>(members: &Members<'a>, wanted: &str) -> Option<&'a RawValue> {
     let (_, value) = members.iter().rfind(|(name, _)| name == wanted)?;
     Some(value)
 }
 
-/// The members of these names, in their order.
+/// The members with these names, in the order of `names`.
 fn pick<'a>(names: &[String], members: &Members<'a>) -> Members<'a> {
     let picked = names
         .iter()
-        .filter_map(|name| Some((Cow::Owned(name.clone()), last(members, name)?)));
+        .filter_map(|name| Some((Cow::Owned(name.clone()), last_member(members, name)?)));
     json::distinct(picked.collect())
 }
 
-/// The item of this index, which counts from the end where it is negative.
-fn at<'a>(items: &[&'a RawValue], index: i32) -> Option<&'a RawValue> {
+/// The item at this index; a negative index counts from the end.
+fn item_at<'a>(items: &[&'a RawValue], index: i32) -> Option<&'a RawValue> {
     let from_start = usize::try_from(index).ok();
     let from_end = || items.len().checked_sub(index.unsigned_abs() as usize);
     items.get(from_start.or_else(from_end)?).copied()
 }
 
-/// Where a slice begins or ends in a list of this length.
-fn place(index: i32, length: usize) -> usize {
+/// Converts a slice's end to an offset from the start, within 0 and `length`.
+fn slice_end(index: i32, length: usize) -> usize {
     match usize::try_from(index) {
         Ok(from_start) => from_start.min(length),
         Err(_) => length.saturating_sub(index.unsigned_abs() as usize),
     }
 }
 
-/// Opens values, until that has cost too much.
+/// Parses values until [`READ_BYTES_MAX`] is exceeded.
 #[derive(Default)]
 struct Reader {
-    /// What has been read, a value anew each time that it is opened.
+    /// The bytes parsed so far. A value counts each time it is parsed.
     bytes: usize,
 }
 
 impl Reader {
-    /// An object's members; nothing where the value is no object.
+    /// An object's members; `None` if the value is not an object.
     fn members<'a>(&mut self, value: &'a RawValue) -> Option<Members<'a>> {
         self.open(value, json::members)
     }
 
-    /// A list's items; nothing where the value is no list.
+    /// A list's items; `None` if the value is not a list.
     fn items<'a>(&mut self, value: &'a RawValue) -> Option<Vec<&'a RawValue>> {
         self.open(value, json::items)
     }
 
-    /// What is directly in an object or a list.
+    /// The direct children of an object or a list.
     fn children<'a>(&mut self, value: &'a RawValue) -> Vec<&'a RawValue> {
         if let Some(members) = self.members(value) {
             let members = json::distinct(members).into_iter();
@@ -233,8 +237,8 @@ impl Reader {
         }
     }
 
-    /// The value and all that is within, without recursion: a message can nest deep.
-    fn nest<'a>(&mut self, value: &'a RawValue) -> Vec<&'a RawValue> {
+    /// The value and all its descendants. Not recursive, because messages can be deeply nested.
+    fn descendants<'a>(&mut self, value: &'a RawValue) -> Vec<&'a RawValue> {
         let mut found = Vec::new();
         let mut ahead = vec![value];
         while let Some(value) = ahead.pop() {
@@ -258,15 +262,17 @@ impl Reader {
     }
 }
 
-/// A path reads at most so many bytes of JSON, those of a nested value once for each
-/// time that it is met: the largest message 32 times, some ten milliseconds.
-/// A message that would take more, by nesting deep under a `..`, holds nothing for it.
+/// The most bytes of JSON that a path may parse: 32 times the largest message, about 10 ms.
+///
+/// A value counts each time it is parsed. If a path exceeds this (`..` in a deeply nested
+/// message), it selects nothing.
 const READ_BYTES_MAX: usize = 32 * MESSAGE_BYTES_MAX;
 
-/// A list of more JSON than this is not made, and nothing found. It would be more than the
-/// whole message, as it can be where values are found within others found (`..*`).
+/// The most bytes of JSON in a list of matches; if a path exceeds this, it selects nothing.
+///
+/// Matches can add up to more than the message if some contain others (`..*`).
 const FOUND_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
 
-/// What API Gateway lets a message carry.
+/// API Gateway's limit for a message.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;

@@ -3,8 +3,10 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::path::{Path, Step};
-use super::{Expression, Part, oracle};
+use super::{
+    Expression, Part, oracle,
+    path::{Path, Step},
+};
 use crate::java;
 
 mod paths;
@@ -22,7 +24,7 @@ fn value(source: &str, body: &str) -> String {
 }
 
 #[track_caller]
-fn refuse(source: &str, expected: &str) {
+fn check_error(source: &str, expected: &str) {
     let err = Expression::parse(source).unwrap_err();
     assert_eq!(err.to_string(), expected);
 }
@@ -42,7 +44,7 @@ fn a_path_selects_from_the_body() {
 }
 
 #[test]
-fn a_name_may_hold_anything() {
+fn a_quoted_name_may_contain_any_character() {
     check("$request.body['it\\'s']", r#"{"it's": 1}"#, "1");
     check("$request.body['a]${b}']", r#"{"a]${b}": 2}"#, "2");
     check("$request.body['']", r#"{"": 3}"#, "3");
@@ -50,7 +52,7 @@ fn a_name_may_hold_anything() {
 }
 
 #[test]
-fn what_is_missing_or_null_is_no_text() {
+fn a_missing_or_null_value_adds_nothing() {
     check("$request.body.a", "null", "");
     check("$request.body", " null ", "");
     check("$request.body.a", r#"{"a": null}"#, "");
@@ -83,7 +85,7 @@ fn a_body_that_is_not_json_selects_nothing() {
 }
 
 #[test]
-fn a_body_is_json_whatever_else_it_holds() {
+fn lone_surrogates_and_huge_numbers_are_valid_json() {
     let with = |rest: &str| format!("{{\"a\": \"x\", {rest}}}");
     check("$request.body.a", &with(r#""b": "cut \ud83d""#), "x");
     check("$request.body.a", &with(r#""cut \ud83d": 1"#), "x");
@@ -101,7 +103,7 @@ fn a_body_is_json_whatever_else_it_holds() {
 }
 
 #[test]
-fn the_last_of_several_members_of_one_name_counts() {
+fn the_last_duplicate_member_wins() {
     check("$request.body.a", r#"{"a": 1, "b": 2, "\u0061": 3}"#, "3");
     check("$request.body.a", r#"{"a": 1, "a": null}"#, "");
     check("$request.body.a.b", r#"{"a": {"b": 1}, "a": 2}"#, "");
@@ -109,7 +111,7 @@ fn the_last_of_several_members_of_one_name_counts() {
 }
 
 #[test]
-fn a_whole_number_keeps_its_digits() {
+fn an_integer_keeps_all_its_digits() {
     let rooms = ["12345678901234567890123", "12345678901234567890124"];
     for room in rooms {
         check("$request.body.room", &format!("{{\"room\":{room}}}"), room);
@@ -117,7 +119,7 @@ fn a_whole_number_keeps_its_digits() {
 }
 
 #[test]
-fn a_value_that_is_no_text_reads_as_in_java() {
+fn a_value_that_is_not_a_string_prints_as_in_java() {
     check("$request.body.a", r#"{"a": 5}"#, "5");
     check("$request.body.a", r#"{"a": 5e0}"#, "5.0");
     check("$request.body.a", r#"{"a": true}"#, "true");
@@ -135,7 +137,7 @@ fn a_value_that_is_no_text_reads_as_in_java() {
 }
 
 #[test]
-fn a_message_full_of_brackets_takes_neither_stack_nor_time() {
+fn a_message_full_of_brackets_overflows_no_stack_and_evaluates_in_time() {
     let started = Instant::now();
     let (open, close) = ("[".repeat(MESSAGE_BYTES / 2), "]".repeat(MESSAGE_BYTES / 2));
     let body = format!("{open}{close}");
@@ -149,10 +151,10 @@ fn a_message_full_of_brackets_takes_neither_stack_nor_time() {
     assert!(started.elapsed() < TIME_MAX);
 }
 
-/// Many times what it takes, so that a busy machine passes and time that grows with depth does not.
+/// Far longer than needed, so that the test passes on a busy machine but fails on quadratic time.
 const TIME_MAX: Duration = Duration::from_secs(30);
 
-/// What API Gateway lets a message carry.
+/// API Gateway's limit for a message.
 const MESSAGE_BYTES: usize = 128 * 1024;
 
 #[test]
@@ -187,7 +189,7 @@ fn a_dollar_sign_can_be_escaped() {
 }
 
 #[test]
-fn a_value_is_not_evaluated_again() {
+fn a_selected_value_is_not_evaluated_again() {
     check(
         "$request.body.a",
         r#"{"a": "$request.body.b", "b": 1}"#,
@@ -196,7 +198,7 @@ fn a_value_is_not_evaluated_again() {
 }
 
 #[test]
-fn an_expression_says_what_it_reads() {
+fn an_expression_knows_whether_it_reads_the_body_or_the_context() {
     let reads = |source| {
         let expression = Expression::parse(source).unwrap();
         (expression.reads_body(), expression.reads_context())
@@ -207,24 +209,25 @@ fn an_expression_says_what_it_reads() {
 }
 
 #[test]
-fn an_unknown_variable_is_refused() {
-    const EXPECTED: &str = "expected `$request.body…` or `$context.…` (`\\$` is a dollar sign)";
-    refuse("$default", &format!("found `$default`, {EXPECTED}"));
-    refuse("a$", &format!("found `$` in `a$`, {EXPECTED}"));
-    refuse("${", &format!("found `${{`, {EXPECTED}"));
-    refuse(
+fn an_unknown_variable_is_an_error() {
+    const EXPECTED: &str =
+        "expected `$request.body…` or `$context.…`; write `\\$` for a dollar sign";
+    check_error("$default", &format!("`$default` is invalid ({EXPECTED})"));
+    check_error("a$", &format!("`$` in `a$` is invalid ({EXPECTED})"));
+    check_error("${", &format!("`${{` is invalid ({EXPECTED})"));
+    check_error(
         "$request.bodyguard",
-        &format!("found `$request.bodyguard`, {EXPECTED}"),
+        &format!("`$request.bodyguard` is invalid ({EXPECTED})"),
     );
-    refuse(
+    check_error(
         "$request.header.x",
-        &format!("found `$request.header.x`, {EXPECTED}"),
+        &format!("`$request.header.x` is invalid ({EXPECTED})"),
     );
-    refuse("$context", &format!("found `$context`, {EXPECTED}"));
+    check_error("$context", &format!("`$context` is invalid ({EXPECTED})"));
 }
 
 #[test]
-fn an_unknown_context_variable_is_refused_with_the_list() {
+fn an_unknown_context_variable_is_an_error_that_lists_the_known_ones() {
     const LIST: &str = "apiId, connectedAt, connectionId, domainName, eventType, \
          extendedRequestId, identity.accessKey, identity.accountId, identity.caller, \
          identity.cognitoAuthenticationProvider, identity.cognitoAuthenticationType, \
@@ -234,45 +237,45 @@ fn an_unknown_context_variable_is_refused_with_the_list() {
          stage, authorizer.<property>";
     for name in ["foo", "identity.apiKey", "authorizer", "authorizer.a.b"] {
         let source = format!("$context.{name}");
-        refuse(
+        check_error(
             &source,
-            &format!("found `{source}`, expected a $context variable of {LIST}"),
+            &format!("`{source}` is invalid (expected one of the $context variables {LIST})"),
         );
     }
 }
 
 #[test]
-fn what_is_left_open_is_refused() {
-    const CLOSE: &str = "expected `}`, or a path that goes on with `.` or `[`";
+fn an_incomplete_expression_is_an_error() {
+    const CLOSE: &str = "expected `}`, or `.` or `[` to continue the path";
     const NAME: &str =
         "expected a name of letters, digits, `_` and `-`, or `*`, or `['name']` without the dot";
-    refuse(
+    check_error(
         "",
-        "found an empty text, expected a selection expression such as `$request.body.action`",
+        "the expression is empty (expected a selection expression such as `$request.body.action`)",
     );
-    refuse(
+    check_error(
         "${request.body.a",
-        &format!("found the end of `${{request.body.a`, {CLOSE}"),
+        &format!("`${{request.body.a` is incomplete ({CLOSE})"),
     );
-    refuse(
+    check_error(
         "${request.body.a b}",
-        &format!("found ` b}}` in `${{request.body.a b}}`, {CLOSE}"),
+        &format!("` b}}` in `${{request.body.a b}}` is invalid ({CLOSE})"),
     );
     for source in ["$request.body.", "$request.body.."] {
-        refuse(source, &format!("found the end of `{source}`, {NAME}"));
+        check_error(source, &format!("`{source}` is incomplete ({NAME})"));
     }
-    refuse(
+    check_error(
         "$request.body...a",
-        &format!("found `.a` in `$request.body...a`, {NAME}"),
+        &format!("`.a` in `$request.body...a` is invalid ({NAME})"),
     );
-    refuse(
+    check_error(
         "$request.body['a",
-        "found the end of `$request.body['a`, expected a closing `'`",
+        "`$request.body['a` is incomplete (expected a closing `'`)",
     );
-    refuse(
+    check_error(
         "$request.body[99999999999999999999]",
-        "found `99999999999999999999]` in `$request.body[99999999999999999999]`, \
-         expected an index such as `[0]` or `[-1]`, a slice such as `[0:2]`, `['name']` or `[*]`",
+        "`99999999999999999999]` in `$request.body[99999999999999999999]` is invalid \
+         (expected an index such as `[0]` or `[-1]`, a slice such as `[0:2]`, `['name']` or `[*]`)",
     );
 }
 
@@ -295,7 +298,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A path that often leads somewhere in such a value.
+/// A path that often matches in such a value.
 fn path() -> impl Strategy<Value = Path> {
     let names = || prop::collection::btree_set("[ab\"]", 2..4).prop_map(Vec::from_iter);
     let end = || prop::option::of(-3..4_i32);
@@ -311,7 +314,7 @@ fn path() -> impl Strategy<Value = Path> {
     prop::collection::vec(step, 0..4).prop_map(Path::new)
 }
 
-/// What a path selects, by way of a parsed `Value`: right wherever that one is.
+/// What the path selects according to the oracle, printed as in Java.
 fn selected(body: &Value, path: &Path) -> String {
     match oracle::select(body, path) {
         None | Some(Value::Null) => String::new(),
@@ -336,7 +339,7 @@ fn printed(value: &Value) -> String {
     }
 }
 
-/// A piece of source, and what it selects from `{"a": "A", "b": ["B"]}`.
+/// Part of a source, and what it selects from `{"a": "A", "b": ["B"]}`.
 fn piece() -> impl Strategy<Value = (String, String)> {
     let fixed = |source: &str, text: &str| Just((source.to_owned(), text.to_owned()));
     prop_oneof![
@@ -354,7 +357,7 @@ fn piece() -> impl Strategy<Value = (String, String)> {
 
 proptest! {
     #[test]
-    fn an_expression_selects_what_its_pieces_select(pieces in prop::collection::vec(piece(), 1..6)) {
+    fn an_expression_selects_what_its_parts_select(pieces in prop::collection::vec(piece(), 1..6)) {
         let source: String = pieces.iter().map(|(source, _)| source.as_str()).collect();
         let text: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
         let expression = Expression::parse(&source).unwrap();
@@ -364,7 +367,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_parses_or_is_refused_in_one_line(source in "(\\PC|[\\n\\[\\]${}.*:,0'\\\\-]|request|context|body){0,12}") {
+    fn any_text_parses_or_gives_an_error_on_one_line(source in "(\\PC|[\\n\\[\\]${}.*:,0'\\\\-]|request|context|body){0,12}") {
         match Expression::parse(&source) {
             Ok(expression) => prop_assert_eq!(expression.to_string(), source),
             Err(err) => prop_assert_eq!(err.to_string().lines().count(), 1),
@@ -372,7 +375,7 @@ proptest! {
     }
 
     #[test]
-    fn a_path_selects_what_it_selects_of_the_parsed_body(body in json(), path in path()) {
+    fn a_path_selects_what_the_oracle_selects(body in json(), path in path()) {
         let expected = selected(&body, &path);
         let expression = Expression { source: String::new(), parts: vec![Part::Body(path)] };
         prop_assert_eq!(&expression.evaluate(&body.to_string(), |_| None), &expected);
@@ -381,7 +384,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_evaluates(body in "(\\PC|[\\[\\]{}\",:\\\\ ]|\\\\ud83d|1e|null){0,16}") {
+    fn any_body_evaluates(body in "(\\PC|[\\[\\]{}\",:\\\\ ]|\\\\ud83d|1e|null){0,16}") {
         let expression = Expression::parse("<$request.body>").unwrap();
         let text = expression.evaluate(&body, |_| None);
         prop_assert!(text == "<>" || serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok());

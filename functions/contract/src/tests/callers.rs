@@ -1,22 +1,22 @@
-//! What callers refuse: the contract is good, but not for them.
+//! Errors in a valid contract that a caller cannot use.
 
 use crate::tests::{TOPIC, read, with};
 
 #[test]
-fn a_function_that_stores_needs_topics_on_all_its_routes() {
+fn a_function_that_stores_records_needs_a_topic_on_each_of_its_routes() {
     let contract = read(
         "routeSelectionExpression: $request.body.a\nroutes:\n  b: { function: f, topic: t }\n  a:\n    function: f\n  c: { function: g }\n",
     );
     let err = contract.require_topics("f").unwrap_err();
     assert_eq!(
         err.to_string(),
-        format!("gateway.yaml:4: routes.a.topic: found nothing, {TOPIC}")
+        format!("gateway.yaml:4: routes.a.topic: field is missing ({TOPIC})")
     );
     contract.require_topics("other").unwrap();
 }
 
 #[test]
-fn a_function_that_cannot_run_is_refused_where_it_is_first_named() {
+fn an_unknown_function_is_an_error_at_its_first_use() {
     let contract = read(&with(
         "  next:\n    topic: t\n    function: foo\n  $connect: { function: foo }\npush: { function: p, topics: [a] }\nauthorizer: { function: guard }",
     ));
@@ -26,18 +26,18 @@ fn a_function_that_cannot_run_is_refused_where_it_is_first_named() {
     };
     check(
         "foo",
-        "gateway.yaml:6: routes.next.function: found `foo`, expected one of connect, message",
+        "gateway.yaml:6: routes.next.function: unknown function `foo` (expected one of connect, message)",
     );
     check(
         "p",
-        "gateway.yaml:8: push.function: found `p`, expected one of connect, message",
+        "gateway.yaml:8: push.function: unknown function `p` (expected one of connect, message)",
     );
     check(
         "guard",
-        "gateway.yaml:9: authorizer.function: found `guard`, expected one of connect, message",
+        "gateway.yaml:9: authorizer.function: unknown function `guard` (expected one of connect, message)",
     );
     check(
         "none",
-        "gateway.yaml: found `none`, expected one of connect, message",
+        "gateway.yaml: unknown function `none` (expected one of connect, message)",
     );
 }

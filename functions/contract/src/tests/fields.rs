@@ -1,198 +1,201 @@
-//! What is refused of any field: its name, its type, its range.
+//! Errors that any field can have: unknown name, wrong type, out of range.
 
 use crate::tests::{
-    EXPRESSION, FUNCTION, QUOTES, TOPIC, read, refuse, refuse_route, refuse_section, with,
-    with_route,
+    EXPRESSION, FUNCTION, QUOTES, TOPIC, check_error, check_route_error, check_section_error, read,
+    with, with_route,
 };
 
 #[test]
-fn an_unknown_field_is_refused_with_the_known_ones() {
-    refuse_section(
+fn an_unknown_field_is_an_error_that_lists_the_known_ones() {
+    check_section_error(
         "topics: [a]",
-        "topics: found an unknown field, expected one of \
-         routeSelectionExpression, routes, authorizer, stage, functions, push",
+        "topics: unknown field (expected one of \
+         routeSelectionExpression, routes, authorizer, stage, functions, push)",
     );
-    refuse_route(
+    check_route_error(
         "function: f, topics: t",
-        ".topics: found an unknown field, expected one of function, topic, key, routeResponse, \
-         timeoutInMillis, throttlingRateLimit, throttlingBurstLimit, tombstone",
+        ".topics: unknown field (expected one of function, topic, key, routeResponse, \
+         timeoutInMillis, throttlingRateLimit, throttlingBurstLimit, tombstone)",
     );
-    refuse_section(
+    check_section_error(
         "stage: { name: dev }",
-        "stage.name: found an unknown field, expected one of \
-         throttlingRateLimit, throttlingBurstLimit, variables",
+        "stage.name: unknown field (expected one of \
+         throttlingRateLimit, throttlingBurstLimit, variables)",
     );
-    refuse_section(
+    check_section_error(
         "functions: { message: { memory: 1 } }",
-        "functions.message.memory: found an unknown field, expected one of \
-         timeout, memorySize, reservedConcurrentExecutions, maxConcurrency, environment",
+        "functions.message.memory: unknown field (expected one of \
+         timeout, memorySize, reservedConcurrentExecutions, maxConcurrency, environment)",
     );
-    refuse_section(
+    check_section_error(
         "authorizer: { functions: f }",
-        "authorizer.functions: found an unknown field, expected one of type, function, identitySource",
+        "authorizer.functions: unknown field (expected one of type, function, identitySource)",
     );
-    refuse_section(
+    check_section_error(
         "push: { topic: t }",
-        "push.topic: found an unknown field, expected one of function, topics, batchSize, \
+        "push.topic: unknown field (expected one of function, topics, batchSize, \
          maximumBatchingWindowInSeconds, startingPosition, maximumRetryAttempts, \
-         maximumRecordAgeInSeconds, bisectBatchOnFunctionError, deadLetter",
+         maximumRecordAgeInSeconds, bisectBatchOnFunctionError, deadLetter)",
     );
 }
 
 #[test]
-fn a_missing_field_is_refused_where_it_should_be() {
-    refuse(
+fn a_missing_field_is_an_error_at_its_mapping() {
+    check_error(
         "\nroutes: { a: { function: f } }",
-        &format!(":2: routeSelectionExpression: found nothing, {EXPRESSION}"),
+        &format!(":2: routeSelectionExpression: field is missing ({EXPRESSION})"),
     );
-    refuse(
+    check_error(
         "routeSelectionExpression: $request.body.a",
-        ":1: routes: found nothing, expected a mapping of route keys to routes",
+        ":1: routes: field is missing (expected a mapping of route keys to routes)",
     );
-    refuse_route("topic: t", &format!(".function: found nothing, {FUNCTION}"));
-    refuse_section(
+    check_route_error(
+        "topic: t",
+        &format!(".function: field is missing ({FUNCTION})"),
+    );
+    check_section_error(
         "authorizer: {}",
-        &format!("authorizer.function: found nothing, {FUNCTION}, or `type: AWS_IAM`"),
+        &format!("authorizer.function: field is missing ({FUNCTION}, or `type: AWS_IAM`)"),
     );
-    refuse_section(
+    check_section_error(
         "push: { topics: [a] }",
-        &format!("push.function: found nothing, {FUNCTION}"),
+        &format!("push.function: field is missing ({FUNCTION})"),
     );
-    refuse_section(
+    check_section_error(
         "push: { function: f }",
-        "push.topics: found nothing, expected a list of topics, at least one",
+        "push.topics: field is missing (expected a list of at least one topic)",
     );
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_refused() {
-    refuse(
+fn a_value_of_the_wrong_type_is_an_error() {
+    check_error(
         "- a",
-        ":1: found a list, expected a mapping of routeSelectionExpression, routes, authorizer, stage, functions, push",
+        ":1: a list is invalid (expected a mapping with the fields routeSelectionExpression, routes, authorizer, stage, functions, push)",
     );
-    refuse(
+    check_error(
         "routeSelectionExpression: $request.body.a\nroutes: [a]",
-        ":2: routes: found a list, expected a mapping of route keys to routes",
+        ":2: routes: a list is invalid (expected a mapping of route keys to routes)",
     );
-    refuse(
+    check_error(
         &with_route("chat: message"),
-        ":3: routes.chat: found `message`, expected a mapping of function, topic, key, routeResponse, \
-         timeoutInMillis, throttlingRateLimit, throttlingBurstLimit, tombstone",
+        ":3: routes.chat: `message` is invalid (expected a mapping with the fields function, topic, key, routeResponse, \
+         timeoutInMillis, throttlingRateLimit, throttlingBurstLimit, tombstone)",
     );
-    refuse_route(
+    check_route_error(
         "function: [f]",
-        &format!(".function: found a list, {FUNCTION}"),
+        &format!(".function: a list is invalid ({FUNCTION})"),
     );
-    refuse_route(
+    check_route_error(
         "function: { a: b }",
-        &format!(".function: found a mapping, {FUNCTION}"),
+        &format!(".function: a mapping is invalid ({FUNCTION})"),
     );
-    refuse_route(
+    check_route_error(
         "function: f, topic: ",
-        &format!(".topic: found nothing, {TOPIC}"),
+        &format!(".topic: value is missing ({TOPIC})"),
     );
-    refuse_route(
+    check_route_error(
         "function: f, topic: ~",
-        &format!(".topic: found the null `~`, {TOPIC} {QUOTES}"),
+        &format!(".topic: the null `~` is invalid ({TOPIC}{QUOTES})"),
     );
-    refuse_route(
+    check_route_error(
         "function: 5",
-        &format!(".function: found the number `5`, {FUNCTION} {QUOTES}"),
+        &format!(".function: the number `5` is invalid ({FUNCTION}{QUOTES})"),
     );
-    refuse_route(
+    check_route_error(
         "function: no",
-        &format!(".function: found the boolean `no`, {FUNCTION} {QUOTES}"),
+        &format!(".function: the boolean `no` is invalid ({FUNCTION}{QUOTES})"),
     );
-    refuse_route(
+    check_route_error(
         "function: 2026-01-31",
-        &format!(".function: found the date `2026-01-31`, {FUNCTION} {QUOTES}"),
+        &format!(".function: the date `2026-01-31` is invalid ({FUNCTION}{QUOTES})"),
     );
-    refuse_route(
+    check_route_error(
         "function: f, routeResponse: yes",
-        ".routeResponse: found the boolean `yes`, expected `true` or `false`",
+        ".routeResponse: the boolean `yes` is invalid (expected `true` or `false`, unquoted)",
     );
-    refuse_route(
+    check_route_error(
         "function: f, routeResponse: 'true'",
-        ".routeResponse: found the text `true`, expected `true` or `false`",
+        ".routeResponse: the string `true` is invalid (expected `true` or `false`, unquoted)",
     );
-    refuse_section(
+    check_section_error(
         "functions:",
-        "functions: found nothing, expected a mapping of functions' names to their settings",
+        "functions: value is missing (expected a mapping of function names to their settings)",
     );
-    refuse_section(
+    check_section_error(
         "stage: { variables: [a] }",
-        "stage.variables: found a list, expected a mapping of stage variables",
+        "stage.variables: a list is invalid (expected a mapping of stage variables)",
     );
 }
 
 #[test]
-fn a_malformed_name_of_a_function_is_refused() {
-    refuse_route(
+fn an_invalid_function_name_is_an_error() {
+    check_route_error(
         "function: a.b",
-        &format!(".function: found `a.b`, {FUNCTION}"),
+        &format!(".function: `a.b` is invalid ({FUNCTION})"),
     );
-    refuse_route(
+    check_route_error(
         "function: ''",
-        &format!(".function: found an empty text, {FUNCTION}"),
+        &format!(".function: an empty string is invalid ({FUNCTION})"),
     );
-    refuse_route(
+    check_route_error(
         "function: größe",
-        &format!(".function: found `größe`, {FUNCTION}"),
+        &format!(".function: `größe` is invalid ({FUNCTION})"),
     );
     let long = "f".repeat(65);
-    refuse_route(
+    check_route_error(
         &format!("function: {long}"),
-        &format!(".function: found `{long}`, {FUNCTION}"),
+        &format!(".function: `{long}` is invalid ({FUNCTION})"),
     );
     read(&with_route(&format!(
         "chat: {{ function: {} }}",
         &long[1..]
     )));
-    refuse_section(
+    check_section_error(
         "functions: { a/b: {} }",
-        &format!("functions.a/b: found a malformed name, {FUNCTION}"),
+        &format!("functions.a/b: invalid key ({FUNCTION})"),
     );
 }
 
 #[test]
-fn a_malformed_name_of_a_topic_is_refused() {
-    refuse_route(
+fn an_invalid_topic_name_is_an_error() {
+    check_route_error(
         "function: f, topic: a b",
-        &format!(".topic: found `a b`, {TOPIC}"),
+        &format!(".topic: `a b` is invalid ({TOPIC})"),
     );
-    refuse_route(
+    check_route_error(
         "function: f, topic: a/b",
-        &format!(".topic: found `a/b`, {TOPIC}"),
+        &format!(".topic: `a/b` is invalid ({TOPIC})"),
     );
-    refuse_route(
+    check_route_error(
         "function: f, topic: ..",
-        &format!(".topic: found `..`, {TOPIC}"),
+        &format!(".topic: `..` is invalid ({TOPIC})"),
     );
-    refuse_route(
+    check_route_error(
         "function: f, topic: '.'",
-        &format!(".topic: found `.`, {TOPIC}"),
+        &format!(".topic: `.` is invalid ({TOPIC})"),
     );
     let long = "t".repeat(250);
-    refuse_route(
+    check_route_error(
         &format!("function: f, topic: {long}"),
-        &format!(".topic: found `{}…`, {TOPIC}", &long[..80]),
+        &format!(".topic: `{}…` is invalid ({TOPIC})", &long[..80]),
     );
     read(&with_route(&format!(
         "chat: {{ function: f, topic: {} }}",
         &long[1..]
     )));
-    refuse_section(
+    check_section_error(
         "push: { function: f, topics: [a, b!] }",
-        &format!("push.topics[1]: found `b!`, {TOPIC}"),
+        &format!("push.topics[1]: `b!` is invalid ({TOPIC})"),
     );
-    refuse_section(
+    check_section_error(
         "push: { function: f, topics: [a], deadLetter: '' }",
-        &format!("push.deadLetter: found an empty text, {TOPIC}"),
+        &format!("push.deadLetter: an empty string is invalid ({TOPIC})"),
     );
 }
 
 #[test]
-fn a_number_out_of_range_is_refused() {
+fn a_number_out_of_range_is_an_error() {
     #[track_caller]
     fn check(section: &str, field: &str, bad: &[&str], expected: &str) {
         for value in bad {
@@ -205,9 +208,9 @@ fn a_number_out_of_range_is_refused() {
             } else {
                 format!("the number `{value}`")
             };
-            refuse(
+            check_error(
                 &text,
-                &format!(":4: {field}: found {found}, expected {expected}"),
+                &format!(":4: {field}: {found} is invalid (expected {expected})"),
             );
         }
     }
@@ -275,27 +278,27 @@ fn a_number_out_of_range_is_refused() {
         "-1 (no limit) or a whole number of seconds from 60 to 604800",
     );
     for value in ["49", "29001"] {
-        refuse_route(
+        check_route_error(
             &format!("function: f, timeoutInMillis: {value}"),
             &format!(
-                ".timeoutInMillis: found the number `{value}`, expected a whole number of milliseconds from 50 to 29000"
+                ".timeoutInMillis: the number `{value}` is invalid (expected a whole number of milliseconds from 50 to 29000)"
             ),
         );
     }
-    refuse_section(
+    check_section_error(
         "functions: { message: { timeout: '10' } }",
-        "functions.message.timeout: found the text `10`, expected a whole number of seconds from 1 to 900",
+        "functions.message.timeout: the string `10` is invalid (expected a whole number of seconds from 1 to 900)",
     );
 }
 
 #[test]
-fn a_value_stays_on_one_line() {
-    refuse_route(
+fn control_characters_in_a_value_are_escaped() {
+    check_route_error(
         "function: \"a\\nb\"",
-        &format!(".function: found `a\\nb`, {FUNCTION}"),
+        &format!(".function: `a\\nb` is invalid ({FUNCTION})"),
     );
-    refuse(
+    check_error(
         &with_route("\"a\\nb\": { function: a.b }"),
-        &format!(":3: routes.a\\nb.function: found `a.b`, {FUNCTION}"),
+        &format!(":3: routes.a\\nb.function: `a.b` is invalid ({FUNCTION})"),
     );
 }

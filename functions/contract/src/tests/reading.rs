@@ -1,12 +1,16 @@
-//! What good contracts mean.
+//! The values read from valid contracts.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
-use crate::tests::{read, with, with_route};
-use crate::{Authorizer, Contract, Function, IdentitySource, Push, StartingPosition, Throttling};
+use crate::{
+    Authorizer, Contract, Function, IdentitySource, Push, StartingPosition, Throttling,
+    tests::{read, with, with_route},
+};
 
 const FULL: &str = "
 routeSelectionExpression: $request.body.action
@@ -52,14 +56,14 @@ push:
   deadLetter: ws.outbound.dead
 ";
 
-fn strings<const N: usize>(pairs: [(&str, &str); N]) -> std::collections::BTreeMap<String, String> {
+fn strings<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
     pairs
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
 }
 
 #[test]
-fn the_shipped_contract_is_good() {
+fn the_shipped_contract_is_valid() {
     let text = include_str!("../../../../gateway.yaml");
     let contract = Contract::parse("gateway.yaml", text).unwrap();
     for function in ["connect", "message", "disconnect"] {
@@ -98,7 +102,7 @@ fn every_field_of_a_route_is_read() {
 }
 
 #[test]
-fn a_route_that_says_little_has_defaults() {
+fn a_route_has_defaults_for_its_optional_fields() {
     let contract = read(FULL);
     let other = &contract.routes["$default"];
     assert_eq!((&other.topic, &other.key), (&None, &None));
@@ -202,7 +206,7 @@ fn every_field_of_push_is_read_and_has_a_default() {
 }
 
 #[test]
-fn functions_and_topics_are_collected_from_everywhere() {
+fn functions_and_topics_are_collected_from_all_sections() {
     let contract = read(FULL);
     assert_eq!(
         Vec::from_iter(contract.function_names()),
@@ -247,7 +251,7 @@ fn any_text_can_be_a_route_key() {
 }
 
 #[test]
-fn yaml_may_be_written_in_any_of_its_ways() {
+fn flow_style_json_crlf_and_a_byte_order_mark_are_accepted() {
     let flow = "{routeSelectionExpression: $request.body.action, routes: {chat: {function: message, topic: chat}}}";
     let json = "{\"routeSelectionExpression\": \"$request.body.action\",\n \"routes\": {\"chat\": {\"function\": \"message\", \"topic\": \"chat\"}}}";
     let routes = read(&with("")).routes;
@@ -263,13 +267,13 @@ fn yaml_may_be_written_in_any_of_its_ways() {
 
 proptest! {
     #[test]
-    fn any_text_is_read_or_refused_in_one_line(text in "\\PC{0,80}|[ a\\-:\\[\\]{},&*!|>'\"%@`?#\n\t]{0,60}") {
+    fn any_text_parses_or_gives_an_error_on_one_line(text in "\\PC{0,80}|[ a\\-:\\[\\]{},&*!|>'\"%@`?#\n\t]{0,60}") {
         check_any(&text)?;
     }
 
-    /// Texts that are nearly contracts get further into the reader.
+    /// Almost valid contracts reach further into the parser.
     #[test]
-    fn any_change_to_a_contract_is_read_or_refused_in_one_line(
+    fn any_edited_contract_parses_or_gives_an_error_on_one_line(
         at in 0..FULL.len(),
         length in 0..20_usize,
         insert in "[ a5$.\\-:\\[\\]{},&*!|>'\"~\n\t]{0,6}",

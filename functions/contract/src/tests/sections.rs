@@ -1,16 +1,16 @@
-//! What is refused of the other sections.
+//! Errors in the other sections.
 
-use crate::tests::{QUOTES, read, refuse, refuse_section, with, with_route};
+use crate::tests::{QUOTES, check_error, check_section_error, read, with, with_route};
 
 #[test]
-fn an_authorizer_is_one_kind_with_known_identity_sources() {
-    refuse_section(
+fn an_authorizer_has_one_type_and_known_identity_sources() {
+    check_section_error(
         "authorizer: { type: JWT }",
-        "authorizer.type: found `JWT`, expected `AWS_IAM`, or a `function` instead",
+        "authorizer.type: `JWT` is invalid (expected `AWS_IAM`, or the field `function` instead)",
     );
-    refuse_section(
+    check_section_error(
         "authorizer: { type: AWS_IAM, function: f }",
-        "authorizer.function: found a field beside `type`, expected `type` alone",
+        "authorizer.function: not allowed together with `type` (remove this field, or remove `type` to use a Lambda function)",
     );
     const SOURCE: &str = "expected `route.request.header.NAME`, `route.request.querystring.NAME`, `stageVariables.NAME` or `context.NAME`";
     for source in [
@@ -19,140 +19,139 @@ fn an_authorizer_is_one_kind_with_known_identity_sources() {
         "context.foo",
         "context.authorizer.a",
     ] {
-        refuse_section(
+        check_section_error(
             &format!("authorizer: {{ function: f, identitySource: [{source}] }}"),
-            &format!("authorizer.identitySource[0]: found `{source}`, {SOURCE}"),
+            &format!("authorizer.identitySource[0]: `{source}` is invalid ({SOURCE})"),
         );
     }
-    refuse_section(
+    check_section_error(
         "authorizer: { function: f, identitySource: [] }",
-        "authorizer.identitySource: found an empty list, expected a list of identity sources",
+        "authorizer.identitySource: an empty list is invalid (expected a list of at least one identity source)",
     );
-    refuse_section(
+    check_section_error(
         "authorizer: { function: f, identitySource: [context.stage, context.stage] }",
-        "authorizer.identitySource[1]: found `context.stage` a second time, expected every item once",
+        "authorizer.identitySource[1]: `context.stage` is listed twice (remove the duplicate)",
     );
 }
 
 #[test]
-fn an_authorizer_needs_the_route_that_it_guards() {
-    refuse_section(
+fn an_authorizer_needs_the_connect_route() {
+    check_section_error(
         "authorizer: { type: AWS_IAM }",
-        "authorizer: found no route `$connect`, expected one: without it there is nothing to authorize, and everybody could connect",
+        "authorizer: the contract has no `$connect` route, so the authorizer would never run (add the route, or remove the authorizer to let every client connect)",
     );
 }
 
 #[test]
-fn stage_variables_are_what_api_gateway_takes() {
+fn stage_variables_follow_api_gateways_rules() {
     const VALUE: &str = "expected a value of letters, digits and `-._~:/?#&=,`";
-    refuse_section(
+    check_section_error(
         "stage: { variables: { a-b: c } }",
-        "stage.variables.a-b: found a malformed name of a stage variable, expected letters, digits and `_`",
+        "stage.variables.a-b: invalid name of a stage variable (expected letters, digits and `_`)",
     );
-    refuse_section(
+    check_section_error(
         "stage: { variables: { a: 'b c' } }",
-        &format!("stage.variables.a: found `b c`, {VALUE}"),
+        &format!("stage.variables.a: `b c` is invalid ({VALUE})"),
     );
-    refuse_section(
+    check_section_error(
         "stage: { variables: { a: '' } }",
-        &format!("stage.variables.a: found an empty text, {VALUE}"),
+        &format!("stage.variables.a: an empty string is invalid ({VALUE})"),
     );
-    refuse_section(
+    check_section_error(
         "stage: { variables: { a: 5 } }",
-        &format!("stage.variables.a: found the number `5`, {VALUE} {QUOTES}"),
+        &format!("stage.variables.a: the number `5` is invalid ({VALUE}{QUOTES})"),
     );
 }
 
 #[test]
-fn an_environment_is_what_lambda_takes() {
-    let refuse_environment = |environment: &str, expected: &str| {
-        refuse_section(
+fn environment_variables_follow_lambdas_rules() {
+    let check_environment = |environment: &str, expected: &str| {
+        check_section_error(
             &format!("functions: {{ message: {{ environment: {{ {environment} }} }} }}"),
             &format!("functions.message.environment{expected}"),
         );
     };
-    refuse_environment(
+    check_environment(
         "A-B: c",
-        ".A-B: found a malformed name of an environment variable, expected a letter, then one or more letters, digits and `_`",
+        ".A-B: invalid name of an environment variable (expected a letter, then one or more letters, digits or `_`)",
     );
-    refuse_environment(
+    check_environment(
         "A: c",
-        ".A: found a malformed name of an environment variable, expected a letter, then one or more letters, digits and `_`",
+        ".A: invalid name of an environment variable (expected a letter, then one or more letters, digits or `_`)",
     );
-    refuse_environment(
+    check_environment(
         "AWS_REGION: c",
-        ".AWS_REGION: found a reserved environment variable, expected one that Lambda does not set itself",
+        ".AWS_REGION: Lambda reserves this environment variable (use another name)",
     );
-    refuse_environment(
+    check_environment(
         "LOG: on",
-        ".LOG: found the boolean `on`, expected a text without NUL characters (text needs quotes here)",
+        ".LOG: the boolean `on` is invalid (expected a string without NUL characters; quote the value to make it a string)",
     );
-    refuse_environment(
+    check_environment(
         "LOG: \"\\0\"",
-        ".LOG: found `\\u{0}`, expected a text without NUL characters",
+        ".LOG: `\\u{0}` is invalid (expected a string without NUL characters)",
     );
     let value = "v".repeat(4094);
-    refuse_environment(
+    check_environment(
         &format!("LOG: {value}"),
-        ": found 4097 bytes of names and values, expected at most 4096",
+        ": names and values have 4097 bytes in total (expected at most 4096)",
     );
 }
 
 #[test]
-fn settings_of_a_function_that_nothing_names_are_refused() {
-    refuse_section(
+fn settings_of_an_unused_function_are_an_error() {
+    check_section_error(
         "functions: { massage: {} }\nauthorizer: { function: guard }",
-        "functions.massage: found a function that no route, authorizer or push names, expected one of guard, message",
+        "functions.massage: no route, authorizer or push uses this function (expected one of guard, message)",
     );
 }
 
 #[test]
-fn push_reads_each_topic_once_and_never_its_dead_letters() {
-    refuse_section(
+fn push_reads_each_topic_once_and_never_its_dead_letter_topic() {
+    check_section_error(
         "push: { function: f, topics: [a, b, a] }",
-        "push.topics[2]: found `a` a second time, expected every item once",
+        "push.topics[2]: `a` is listed twice (remove the duplicate)",
     );
-    refuse_section(
+    check_section_error(
         "push: { function: f, topics: [] }",
-        "push.topics: found an empty list, expected a list of topics, at least one",
+        "push.topics: an empty list is invalid (expected a list of at least one topic)",
     );
-    refuse_section(
+    check_section_error(
         "push: { function: f, topics: [a, b], deadLetter: b }",
-        "push.deadLetter: found `b`, a topic of `push.topics`, expected a topic that push does not read",
+        "push.deadLetter: `b` is also in `push.topics` (use a topic that push does not read)",
     );
-    refuse_section(
+    check_section_error(
         "push: { function: f, topics: [a], startingPosition: AT_TIMESTAMP }",
-        "push.startingPosition: found `AT_TIMESTAMP`, expected `LATEST` or `TRIM_HORIZON`",
+        "push.startingPosition: `AT_TIMESTAMP` is invalid (expected `LATEST` or `TRIM_HORIZON`)",
     );
-    refuse(
+    check_error(
         &with("push: { function: p, topics: [a] }\nfunctions: { p: { timeout: 841 } }"),
-        ":5: functions.p.timeout: found the number `841`, expected at most 840 seconds for a function of `push`",
+        ":5: functions.p.timeout: the number `841` is invalid (expected at most 840 seconds for a function of `push`)",
     );
 }
 
 #[test]
-fn topics_that_differ_in_dots_and_underscores_only_are_refused() {
-    const EXPECTED: &str =
-        "expected topics that differ in more than `.` and `_` (these collide in Kafka)";
-    refuse(
+fn topics_that_differ_only_in_dots_and_underscores_are_an_error() {
+    const ADVICE: &str = "use names that differ in more than `.` and `_`";
+    check_error(
         &with_route(
             "a: { function: f, topic: a.b_c }\n  b: { function: f }\n  c:\n    function: f\n    topic: a_b.c",
         ),
-        &format!(":7: routes.c.topic: found `a_b.c` beside `a.b_c`, {EXPECTED}"),
+        &format!(":7: routes.c.topic: `a_b.c` collides with `a.b_c` in Kafka ({ADVICE})"),
     );
     let with_push = |push: &str| {
         with(&format!(
             "  more: {{ function: f, topic: a.b }}\npush: {{ function: p, {push} }}"
         ))
     };
-    refuse(
+    check_error(
         &with_push("topics: [c, a_b]"),
-        &format!(":5: push.topics[1]: found `a_b` beside `a.b`, {EXPECTED}"),
+        &format!(":5: push.topics[1]: `a_b` collides with `a.b` in Kafka ({ADVICE})"),
     );
-    refuse(
+    check_error(
         &with_push("topics: [c.d], deadLetter: c_d"),
-        &format!(":5: push.deadLetter: found `c_d` beside `c.d`, {EXPECTED}"),
+        &format!(":5: push.deadLetter: `c_d` collides with `c.d` in Kafka ({ADVICE})"),
     );
-    // One topic may be named often, and a hyphen is another character.
+    // A topic may be used several times, and `-` does not collide.
     read(&with_push("topics: [a.b, a-b], deadLetter: ab"));
 }

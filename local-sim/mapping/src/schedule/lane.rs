@@ -1,4 +1,4 @@
-//! One partition's records, in order, and what is known of their failures.
+//! The waiting records of one partition, in order, and the state of their retries.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,38 +10,38 @@ use super::{
     policy::Policy,
 };
 
-/// Why records are given up, in Lambda's words where it has some.
+/// Why records are given up, named as in Lambda if Lambda has a name for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Condition {
     RecordAgeExceeded,
-    /// No event can hold it.
+    /// The record alone exceeds the size of an event.
     RecordTooLarge,
     RetryAttemptsExhausted,
 }
 
-/// What became of a part.
+/// The outcome of a part of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Outcome {
     Done,
-    /// The function failed, and did not say with which record.
+    /// The function failed without reporting a record.
     Failed,
-    /// The function failed with the record of this offset, and is done with those before.
+    /// The function reported the record at this offset as failed; the records before it are done.
     FailedAt(i64),
-    /// The function was not run.
+    /// Lambda throttled the invocation; the function did not run.
     Throttled,
 }
 
-/// The records of a partition that are not done with.
+/// The records of a partition that are not done.
 #[derive(Debug)]
 pub(super) struct Lane {
     queue: VecDeque<Waiting>,
-    /// How much memory these take.
-    held: usize,
-    /// The offset after the last record that came.
+    /// The memory of these records, in bytes.
+    held_bytes: usize,
+    /// The offset after the last fetched record.
     end: i64,
-    /// Whether its first records are under way.
-    is_taken: bool,
-    trouble: Option<Trouble>,
+    /// Whether its first records are in a batch or being given up.
+    is_reserved: bool,
+    retry: Option<Retry>,
 }
 
 #[derive(Debug)]
@@ -50,20 +50,20 @@ struct Waiting {
     since: Instant,
 }
 
-/// Records at the front of a lane that went out together and failed.
+/// The retry of the records at the front of a lane, which failed together.
 #[derive(Debug)]
-struct Trouble {
-    /// How many they still are: those that were there at every attempt.
-    range: usize,
-    /// How many records go out next, others behind them included.
-    take: usize,
-    /// How often the first one has failed, in vain attempts to find it among others not counted.
+struct Retry {
+    /// The number of these records: only those that were in every attempt.
+    failed: usize,
+    /// The size of the next batch, which may include later records.
+    batch_size: usize,
+    /// The failed attempts of the first record. Splitting a batch does not count as an attempt.
     attempts: u32,
-    /// How often it had to wait, for whatever reason.
+    /// The number of delays so far, after failures and throttling.
     waits: u32,
     not_before: Instant,
-    /// How many of them are to be given up.
-    doomed: usize,
+    /// The number of records whose attempts are exhausted.
+    exhausted: usize,
 }
 
 impl Condition {
@@ -80,10 +80,10 @@ impl Lane {
     pub(super) fn new(start: i64) -> Self {
         Self {
             queue: VecDeque::new(),
-            held: 0,
+            held_bytes: 0,
             end: start,
-            is_taken: false,
-            trouble: None,
+            is_reserved: false,
+            retry: None,
         }
     }
 
@@ -91,8 +91,8 @@ impl Lane {
         self.queue.len()
     }
 
-    pub(super) fn held(&self) -> usize {
-        self.held
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     pub(super) fn end(&self) -> i64 {
@@ -105,7 +105,7 @@ impl Lane {
     }
 
     pub(super) fn add(&mut self, now: Instant, entries: Vec<Entry>, end: i64) {
-        self.held += entries.iter().map(Entry::held).sum::<usize>();
+        self.held_bytes += entries.iter().map(Entry::held_bytes).sum::<usize>();
         let waiting = entries
             .into_iter()
             .map(|entry| Waiting { entry, since: now });
@@ -118,29 +118,29 @@ impl Lane {
     }
 
     pub(super) fn is_free(&self) -> bool {
-        !self.is_taken && !self.queue.is_empty()
+        !self.is_reserved && !self.queue.is_empty()
     }
 
-    pub(super) fn take(&mut self) {
-        self.is_taken = true;
+    pub(super) fn reserve(&mut self) {
+        self.is_reserved = true;
     }
 
-    /// Whether nothing of it has failed.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.trouble.is_none()
+    /// Whether its first records have failed and wait for a retry.
+    pub(super) fn has_failed(&self) -> bool {
+        self.retry.is_some()
     }
 
-    /// Since when its first record waits.
-    pub(super) fn since(&self) -> Option<Instant> {
+    /// The time since which its first record has been waiting.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
         self.queue.front().map(|first| first.since)
     }
 
-    /// How often the function has had its first record.
+    /// The failed attempts of its first record.
     pub(super) fn attempts(&self) -> u32 {
-        self.trouble.as_ref().map_or(0, |trouble| trouble.attempts)
+        self.retry.as_ref().map_or(0, |retry| retry.attempts)
     }
 
-    /// How many records fit into what is left of a batch, and how many bytes they have.
+    /// The number and the bytes of the first records that fit into the rest of a batch.
     pub(super) fn fit(&self, records: usize, bytes: usize) -> (usize, usize) {
         let mut size = 0;
         let mut count = 0;
@@ -154,10 +154,10 @@ impl Lane {
         (count, size)
     }
 
-    /// The first records that are not to be tried (again), and why.
-    pub(super) fn hopeless(&self, oldest: Option<i64>) -> Option<(usize, Condition)> {
-        if let Some(trouble) = self.trouble.as_ref().filter(|trouble| trouble.doomed > 0) {
-            return Some((trouble.doomed, Condition::RetryAttemptsExhausted));
+    /// The number of first records to give up, and why. `oldest` is the lowest allowed timestamp.
+    pub(super) fn to_give_up(&self, oldest: Option<i64>) -> Option<(usize, Condition)> {
+        if let Some(retry) = self.retry.as_ref().filter(|retry| retry.exhausted > 0) {
+            return Some((retry.exhausted, Condition::RetryAttemptsExhausted));
         }
         let is_old = |it: &&Entry| {
             let timestamp = it.record.timestamp;
@@ -171,21 +171,21 @@ impl Lane {
         is_large.then_some((1, Condition::RecordTooLarge))
     }
 
-    /// How many records go out again now.
-    pub(super) fn again(&self, now: Instant) -> Option<usize> {
-        let trouble = self.trouble.as_ref()?;
-        (trouble.not_before <= now).then_some(trouble.take)
+    /// The size of the next retry, if it is due.
+    pub(super) fn retry(&self, now: Instant) -> Option<usize> {
+        let retry = self.retry.as_ref()?;
+        (retry.not_before <= now).then_some(retry.batch_size)
     }
 
-    /// When it goes out, if nothing else happens.
-    pub(super) fn next(&self, window: Duration) -> Option<Instant> {
-        match &self.trouble {
-            Some(trouble) => Some(trouble.not_before),
-            None => self.since().map(|since| since + window),
+    /// The time when its records are due if nothing else happens.
+    pub(super) fn next_due(&self, window: Duration) -> Option<Instant> {
+        match &self.retry {
+            Some(retry) => Some(retry.not_before),
+            None => self.waiting_since().map(|since| since + window),
         }
     }
 
-    /// What became of its first `count` records.
+    /// Records the outcome of its first `count` records.
     pub(super) fn settle(&mut self, count: usize, outcome: Outcome, now: Instant, policy: &Policy) {
         let count = match outcome {
             Outcome::Done => return self.done(count),
@@ -199,78 +199,82 @@ impl Lane {
             }
             Outcome::Failed | Outcome::Throttled => count,
         };
-        self.is_taken = false;
-        let trouble = self.trouble.get_or_insert_with(|| Trouble::new(now, count));
-        if trouble.attempts == 0 {
-            trouble.range = trouble.range.max(count);
+        self.is_reserved = false;
+        let retry = self.retry.get_or_insert_with(|| Retry::new(now, count));
+        if retry.attempts == 0 {
+            retry.failed = retry.failed.max(count);
         }
-        trouble.take = count;
+        retry.batch_size = count;
         match outcome {
             Outcome::Failed if policy.bisect && count > 1 => {
-                trouble.take = count / 2;
-                trouble.not_before = now;
+                retry.batch_size = count / 2;
+                retry.not_before = now;
                 return;
             }
-            Outcome::Failed => trouble.fail(count, policy),
+            Outcome::Failed => retry.fail(count, policy),
             Outcome::FailedAt(_) => {
-                // As Lambda resumes from that record: others of its partition need not wait for it.
-                trouble.take = policy.batch_size;
-                trouble.fail(1, policy);
+                // Lambda resumes at that record, so later records can be in the same batch.
+                retry.batch_size = policy.batch_size;
+                retry.fail(1, policy);
             }
             Outcome::Throttled | Outcome::Done => {}
         }
-        trouble.wait(now);
+        retry.back_off(now);
     }
 
-    /// The first `count` records are done with, one way or the other.
+    /// Removes the first `count` records, which succeeded or were given up.
     pub(super) fn done(&mut self, count: usize) {
-        self.is_taken = false;
+        self.is_reserved = false;
         let done = self.queue.drain(..count);
-        self.held -= done.map(|waiting| waiting.entry.held()).sum::<usize>();
+        self.held_bytes -= done
+            .map(|waiting| waiting.entry.held_bytes())
+            .sum::<usize>();
         if count == 0 {
             return;
         }
-        // What comes next has its own attempts.
-        self.trouble = self.trouble.take().and_then(|trouble| {
-            let range = trouble.range.saturating_sub(count);
-            (range > 0).then(|| Trouble::new(trouble.not_before, range))
+        // The attempts of the next record are counted from zero.
+        self.retry = self.retry.take().and_then(|retry| {
+            let failed = retry.failed.saturating_sub(count);
+            (failed > 0).then(|| Retry::new(retry.not_before, failed))
         });
     }
 }
 
-impl Trouble {
-    fn new(now: Instant, range: usize) -> Self {
+impl Retry {
+    fn new(now: Instant, failed: usize) -> Self {
         Self {
-            range,
-            take: range,
+            failed,
+            batch_size: failed,
             attempts: 0,
             waits: 0,
             not_before: now,
-            doomed: 0,
+            exhausted: 0,
         }
     }
 
-    /// The first `count` records are what failed, of which only those are given up that had all their attempts.
+    /// Counts a failed attempt with `count` records.
+    ///
+    /// When the attempts are exhausted, gives up only the records that were in all of them.
     fn fail(&mut self, count: usize, policy: &Policy) {
         self.attempts += 1;
         if policy
             .retries
             .is_some_and(|retries| self.attempts > retries)
         {
-            self.doomed = count.min(self.range);
+            self.exhausted = count.min(self.failed);
         }
     }
 
-    fn wait(&mut self, now: Instant) {
-        let wait = RETRY_AFTER.saturating_mul(1 << self.waits.min(DOUBLINGS_MAX));
+    fn back_off(&mut self, now: Instant) {
+        let wait = BACKOFF.saturating_mul(1 << self.waits.min(DOUBLINGS_MAX));
         self.waits += 1;
-        self.not_before = now + wait.min(RETRY_AFTER_MAX);
+        self.not_before = now + wait.min(BACKOFF_MAX);
     }
 }
 
-/// The first retry comes after this time, and each further one after twice as long …
-const RETRY_AFTER: Duration = Duration::from_millis(100);
-/// … but after no longer than this: a developer who repairs a function waits for it.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
-/// More doublings than lead there.
+/// The delay before the first retry. It doubles with each further retry.
+const BACKOFF: Duration = Duration::from_millis(100);
+/// The longest delay: a developer who fixes a function waits for the retry.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// More doublings than it takes to reach [`BACKOFF_MAX`], to prevent overflow.
 const DOUBLINGS_MAX: u32 = 10;

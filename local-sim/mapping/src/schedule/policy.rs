@@ -1,15 +1,15 @@
-//! How the mapping was told to batch, to retry and to give up.
+//! The settings for batching, retries and giving up.
 
 use std::time::Duration;
 
 use sluice_contract::Push;
 
-/// The settings of the contract, with Lambda's defaults.
+/// The contract's settings, with Lambda's defaults.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Policy {
     pub(in super::super) batch_size: usize,
     pub(in super::super) window: Duration,
-    /// Without a number, for ever.
+    /// `None` retries forever.
     pub(in super::super) retries: Option<u32>,
     pub(in super::super) record_age: Option<Duration>,
     pub(in super::super) bisect: bool,
@@ -17,7 +17,7 @@ pub(in super::super) struct Policy {
 
 impl From<&Push> for Policy {
     fn from(push: &Push) -> Self {
-        // With somewhere to leave records, Lambda does not try for ever.
+        // With an on-failure destination, Lambda does not retry forever.
         let retries_max = push
             .dead_letter
             .as_ref()
@@ -32,6 +32,6 @@ impl From<&Push> for Policy {
     }
 }
 
-/// Retries of a batch whose records can be left somewhere, where the contract gives no number.
+/// The default number of retries with a dead-letter topic.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html>
 const RETRIES_BEFORE_DEAD_LETTER: u32 = 10;

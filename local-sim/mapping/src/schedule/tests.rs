@@ -1,4 +1,4 @@
-//! The schedule, with a clock of the tests' own.
+//! Tests of the schedule with a simulated clock.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const POLICY: Policy = Policy {
     record_age: None,
     bisect: false,
 };
-/// Longer than any retry waits.
+/// Longer than the delay of any retry.
 const LONG: Duration = Duration::from_secs(60);
 const MILLIS: i64 = 1_700_000_000_000;
 
@@ -33,7 +33,7 @@ fn entry(offset: i64, bytes: usize) -> Entry {
 }
 
 impl Scene {
-    /// Lanes with so many records each, from offset 0 on.
+    /// Creates lanes with these numbers of records, starting at offset 0.
     fn new(policy: Policy, lanes: &[i64]) -> Self {
         let mut schedule = Schedule::new(policy, &vec![0; lanes.len()]);
         let now = Instant::now();
@@ -48,7 +48,7 @@ impl Scene {
         self.schedule.due(self.now, MILLIS)
     }
 
-    /// The lanes and counts of the batch that is due; none where nothing is.
+    /// The lanes and counts of the batch that is due; empty if none is due.
     fn batch(&mut self) -> Vec<(usize, usize)> {
         match self.due() {
             Due::Batch(batch) => batch.parts.iter().map(|it| (it.lane, it.count)).collect(),
@@ -62,7 +62,9 @@ impl Scene {
             .settle(Part { lane, count }, outcome, self.now);
     }
 
-    /// Fails with the batch that is due until something is given up; what that is, and how many batches there were.
+    /// Settles each batch with `outcome` until records are given up.
+    ///
+    /// Returns these and the number of batches.
     fn fail(&mut self, outcome: Outcome) -> (GiveUp, usize) {
         for batches in 0..100 {
             self.now += LONG;
@@ -76,12 +78,12 @@ impl Scene {
                 Due::Nothing(next) => panic!("nothing until {next:?}"),
             }
         }
-        panic!("nothing is ever given up");
+        panic!("no records were given up");
     }
 }
 
 #[test]
-fn a_batch_takes_from_every_lane_up_to_its_size() {
+fn a_batch_takes_records_from_every_lane_up_to_its_size() {
     assert_eq!(Scene::new(POLICY, &[1, 0, 2]).batch(), [(0, 1), (2, 2)]);
     assert_eq!(Scene::new(POLICY, &[3, 3]).batch(), [(0, 3), (1, 1)]);
     assert_eq!(Scene::new(POLICY, &[9]).batch(), [(0, 4)]);
@@ -89,7 +91,7 @@ fn a_batch_takes_from_every_lane_up_to_its_size() {
 }
 
 #[test]
-fn there_are_as_many_batches_at_once_as_lanes() {
+fn each_lane_can_have_its_own_concurrent_batch() {
     let mut scene = Scene::new(POLICY, &[9, 9, 9]);
     for lane in 0..3 {
         assert_eq!(scene.batch(), [(lane, 4)]);
@@ -101,7 +103,7 @@ fn there_are_as_many_batches_at_once_as_lanes() {
 }
 
 #[test]
-fn a_batch_has_no_more_bytes_than_lambda_takes() {
+fn a_batch_stays_within_lambdas_size_limit() {
     let mut scene = Scene::new(POLICY, &[0, 0]);
     let large = |offset| entry(offset, 2_500_000);
     scene.schedule.add(0, scene.now, vec![large(0)], 1);
@@ -113,14 +115,14 @@ fn a_batch_has_no_more_bytes_than_lambda_takes() {
 }
 
 #[test]
-fn a_record_that_no_event_can_hold_is_given_up_and_the_next_goes_out() {
+fn a_record_larger_than_an_event_is_given_up_and_the_next_is_sent() {
     let mut scene = Scene::new(POLICY, &[0]);
     scene
         .schedule
         .add(0, scene.now, vec![entry(0, 6_000_001), entry(1, 1)], 2);
     let part = Part { lane: 0, count: 1 };
     let Due::GiveUp(given_up) = scene.due() else {
-        panic!("a batch");
+        panic!("no records were given up");
     };
     assert_eq!(
         (given_up.part, given_up.condition),
@@ -132,14 +134,14 @@ fn a_record_that_no_event_can_hold_is_given_up_and_the_next_goes_out() {
 }
 
 #[test]
-fn a_batch_gathers_until_it_is_full_or_its_window_is_over() {
+fn a_batch_waits_until_it_is_full_or_its_window_is_over() {
     let policy = Policy {
         window: Duration::from_secs(5),
         ..POLICY
     };
     let mut scene = Scene::new(policy, &[1, 1]);
     let Due::Nothing(Some(until)) = scene.due() else {
-        panic!("too early");
+        panic!("a batch is due before the window is over");
     };
     assert_eq!(until, scene.now + Duration::from_secs(5));
     scene.now += Duration::from_secs(2);
@@ -158,7 +160,7 @@ fn a_batch_gathers_until_it_is_full_or_its_window_is_over() {
 }
 
 #[test]
-fn what_failed_goes_out_again_alone_and_later_and_others_do_not_wait() {
+fn a_failed_lane_is_retried_alone_without_delaying_others() {
     let mut scene = Scene::new(POLICY, &[2, 2]);
     assert_eq!(scene.batch(), [(0, 2), (1, 2)]);
     scene.settle(0, 2, Outcome::Failed);
@@ -174,7 +176,7 @@ fn what_failed_goes_out_again_alone_and_later_and_others_do_not_wait() {
 }
 
 #[test]
-fn behind_a_record_that_was_named_goes_out_what_has_come_since() {
+fn later_records_are_sent_together_with_the_reported_record() {
     let mut scene = Scene::new(POLICY, &[2]);
     assert_eq!(scene.batch(), [(0, 2)]);
     let more = (2..9).map(|offset| entry(offset, 1)).collect();
@@ -191,7 +193,7 @@ fn behind_a_record_that_was_named_goes_out_what_has_come_since() {
 }
 
 #[test]
-fn what_has_come_since_is_given_up_only_after_attempts_of_its_own() {
+fn later_records_are_given_up_only_after_their_own_attempts() {
     let policy = Policy {
         retries: Some(1),
         ..POLICY
@@ -211,7 +213,7 @@ fn what_has_come_since_is_given_up_only_after_attempts_of_its_own() {
 }
 
 #[test]
-fn what_was_done_before_a_failure_does_not_go_out_again() {
+fn records_before_the_reported_record_are_not_sent_again() {
     let mut scene = Scene::new(POLICY, &[4]);
     scene.batch();
     scene.settle(0, 4, Outcome::FailedAt(2));
@@ -221,14 +223,14 @@ fn what_was_done_before_a_failure_does_not_go_out_again() {
 }
 
 #[test]
-fn retries_wait_longer_each_time_up_to_a_bound() {
+fn the_delay_of_retries_doubles_up_to_a_maximum() {
     let mut scene = Scene::new(POLICY, &[1]);
     let mut waits = Vec::new();
     for _ in 0..9 {
         assert_eq!(scene.batch(), [(0, 1)]);
         scene.settle(0, 1, Outcome::Failed);
         let Due::Nothing(Some(next)) = scene.due() else {
-            panic!("at once");
+            panic!("the retry is due without a delay");
         };
         waits.push((next - scene.now).as_millis());
         scene.now = next;
@@ -239,7 +241,7 @@ fn retries_wait_longer_each_time_up_to_a_bound() {
     );
 }
 
-/// How many records are given up, after how many batches, with how many attempts.
+/// The number of records given up, of batches sent, and of attempts.
 fn check_given_up(policy: Policy, records: i64, outcome: Outcome) -> (usize, usize, u32) {
     let (given_up, batches) = Scene::new(policy, &[records]).fail(outcome);
     assert_eq!(given_up.condition, Condition::RetryAttemptsExhausted);
@@ -247,7 +249,7 @@ fn check_given_up(policy: Policy, records: i64, outcome: Outcome) -> (usize, usi
 }
 
 #[test]
-fn after_its_retries_a_batch_is_given_up_or_the_record_that_was_named() {
+fn after_all_retries_the_batch_or_the_reported_record_is_given_up() {
     let retries = |count| Policy {
         retries: Some(count),
         ..POLICY
@@ -262,7 +264,7 @@ fn after_its_retries_a_batch_is_given_up_or_the_record_that_was_named() {
         check_given_up(retries(2), 3, Outcome::FailedAt(0)),
         (1, 3, 3)
     );
-    // What is done before the record that fails is no attempt at it.
+    // Completing the records before the failed one is not an attempt at it.
     assert_eq!(
         check_given_up(retries(2), 3, Outcome::FailedAt(1)),
         (1, 3, 3)
@@ -271,12 +273,12 @@ fn after_its_retries_a_batch_is_given_up_or_the_record_that_was_named() {
         bisect: true,
         ..retries(1)
     };
-    // Four, two, one, and that one again.
+    // Batches of 4, 2 and 1 records, then the retry of that record.
     assert_eq!(check_given_up(bisecting, 4, Outcome::Failed), (1, 4, 2));
 }
 
 #[test]
-fn with_a_dead_letter_retries_end_in_any_case() {
+fn with_a_dead_letter_topic_retries_are_always_limited() {
     let check = |attempts, dead_letter: Option<&str>| {
         let push = Push {
             function: "push".to_owned(),
@@ -298,7 +300,7 @@ fn with_a_dead_letter_retries_end_in_any_case() {
 }
 
 #[test]
-fn throttling_is_no_attempt() {
+fn a_throttled_invocation_is_not_an_attempt() {
     let policy = Policy {
         retries: Some(0),
         ..POLICY
@@ -313,7 +315,7 @@ fn throttling_is_no_attempt() {
 }
 
 #[test]
-fn a_bisected_batch_is_done_half_by_half() {
+fn a_bisected_batch_is_sent_half_by_half() {
     let policy = Policy {
         bisect: true,
         ..POLICY
@@ -367,7 +369,7 @@ fn wants(scene: &Scene, lane: usize) -> Option<i64> {
 }
 
 #[test]
-fn a_lane_wants_more_until_it_has_enough() {
+fn a_lane_fetches_until_it_is_full() {
     let mut scene = Scene::new(POLICY, &[1]);
     assert_eq!(wants(&scene, 0), Some(1));
     scene.schedule.add(0, scene.now, vec![], 7);
@@ -381,7 +383,7 @@ fn a_lane_wants_more_until_it_has_enough() {
 }
 
 #[test]
-fn what_a_record_is_made_of_counts_beside_its_json() {
+fn a_lanes_memory_includes_the_records_besides_their_json() {
     let mut scene = Scene::new(POLICY, &[0]);
     let mut large = entry(0, 1);
     large.record.value = Some(vec![0; LANE_BYTES_MAX].into());
@@ -393,7 +395,7 @@ fn what_a_record_is_made_of_counts_beside_its_json() {
 }
 
 #[test]
-fn all_lanes_together_want_no_more_than_there_is_room() {
+fn all_lanes_together_stay_within_the_memory_limit() {
     const LANES: usize = 2_000;
     let mut scene = Scene::new(POLICY, &[0]);
     assert_eq!(scene.schedule.wants(0).unwrap().bytes, LANE_BYTES_MAX);
@@ -406,7 +408,7 @@ fn all_lanes_together_want_no_more_than_there_is_room() {
 }
 
 #[test]
-fn what_is_no_record_is_passed_over() {
+fn the_position_skips_offsets_without_records() {
     let mut scene = Scene::new(POLICY, &[1]);
     scene.schedule.add(0, scene.now, vec![], 5);
     assert_eq!(scene.schedule.position(0), 0);
@@ -416,19 +418,19 @@ fn what_is_no_record_is_passed_over() {
 }
 
 proptest! {
-    /// Whatever the function does, every record ends as done or as given up, none is passed over, each partition goes
-    /// on in order, and none waits for another one.
+    /// Random outcomes: every record is done or given up, none is skipped, each partition stays in
+    /// order, and no lane waits for another.
     #[test]
-    fn every_record_ends_and_none_overtakes(
+    fn every_record_is_settled_in_order(
         lanes in prop::collection::vec(0..12_i64, 1..4),
         batch_size in 1..6_usize,
         retries in prop::option::of(0..3_u32),
         bisect in any::<bool>(),
-        words in prop::collection::vec((0..4_u8, 0..6_usize), 0..200),
+        outcomes in prop::collection::vec((0..4_u8, 0..6_usize), 0..200),
     ) {
         let policy = Policy { batch_size, retries, bisect, ..POLICY };
         let mut scene = Scene::new(policy, &lanes);
-        let mut words = words.into_iter();
+        let mut outcomes = outcomes.into_iter();
         let mut ends: Vec<i64> = vec![0; lanes.len()];
         loop {
             scene.now += LONG;
@@ -452,10 +454,10 @@ proptest! {
                             scene.schedule.entries(part).map(|it| it.record.offset).collect();
                         let expected: Vec<i64> = (first..).take(part.count).collect();
                         prop_assert_eq!(&offsets, &expected);
-                        // In the end it has nothing more to object to.
-                        let (word, at) = words.next().unwrap_or((0, 0));
+                        // After the given outcomes, everything succeeds.
+                        let (outcome, at) = outcomes.next().unwrap_or((0, 0));
                         let failed = offsets[at % offsets.len()];
-                        let (outcome, done) = match word {
+                        let (outcome, done) = match outcome {
                             0 => (Outcome::Done, part.count),
                             1 => (Outcome::Failed, 0),
                             2 => (Outcome::FailedAt(failed), at % offsets.len()),

@@ -60,67 +60,67 @@ fn what_cannot_be_is_refused_by_its_path() {
     for (text, message) in [
         (
             "[]",
-            "found a list, expected a mapping of seed, functions, gateway, kafka",
+            "a list is invalid (expected a mapping with the fields seed, functions, gateway, kafka)",
         ),
         (
             r#"{"Seed":1}"#,
-            "Seed: found an unknown field, expected one of seed, functions, gateway, kafka",
+            "Seed: unknown field (expected one of seed, functions, gateway, kafka)",
         ),
         (
             r#"{"seed":-1}"#,
-            "seed: found the number `-1`, expected a whole number from 0 to 4294967295",
+            "seed: the number `-1` is invalid (expected a whole number from 0 to 4294967295)",
         ),
         (
             r#"{"seed":null}"#,
-            "seed: found the null `null`, expected a whole number from 0 to 4294967295",
+            "seed: the null `null` is invalid (expected a whole number from 0 to 4294967295)",
         ),
         (
             r#"{"functions":{"x":{}}}"#,
-            "functions.x: found a function that the contract does not have, expected one of connect, message",
+            "functions.x: a function that the contract does not have (expected one of connect, message)",
         ),
         (
             r#"{"functions":{"message":{"throttle":true}}}"#,
-            "functions.message.throttle: found the boolean `true`, expected `{}`, which is always, or a \
-             mapping of next, share",
+            "functions.message.throttle: the boolean `true` is invalid (expected `{}`, which is always, or a \
+             mapping of next, share)",
         ),
         (
             r#"{"functions":{"message":{"throttle":{"next":-1}}}}"#,
-            "functions.message.throttle.next: found the number `-1`, expected a whole number of times \
-             from 0 to 4294967295",
+            "functions.message.throttle.next: the number `-1` is invalid (expected a whole number of times \
+             from 0 to 4294967295)",
         ),
         (
             r#"{"functions":{"message":{"throttle":{"share":0}}}}"#,
-            "functions.message.throttle.share: found the number `0`, expected a number above 0, at most 1",
+            "functions.message.throttle.share: the number `0` is invalid (expected a number above 0, at most 1)",
         ),
         (
             r#"{"functions":{"message":{"throttle":{"share":1.1}}}}"#,
-            "functions.message.throttle.share: found the number `1.1`, expected a number above 0, at most 1",
+            "functions.message.throttle.share: the number `1.1` is invalid (expected a number above 0, at most 1)",
         ),
         (
             r#"{"functions":{"message":{"throttle":{"share":"1"}}}}"#,
-            "functions.message.throttle.share: found the text `1`, expected a number above 0, at most 1",
+            "functions.message.throttle.share: the string `1` is invalid (expected a number above 0, at most 1)",
         ),
         (
             r#"{"functions":{"message":{"throttle":{"next":1,"share":1}}}}"#,
-            "functions.message.throttle.share: found `share` beside `next`, expected one of the two",
+            "functions.message.throttle.share: `share` beside `next` (expected one of the two)",
         ),
         (
             r#"{"functions":{"message":{"latency":{}}}}"#,
-            "functions.message.latency.millis: found nothing, expected a whole number of milliseconds \
-             from 1 to 900000",
+            "functions.message.latency.millis: field is missing (expected a whole number of milliseconds \
+             from 1 to 900000)",
         ),
         (
             r#"{"gateway":{"reorder":{"millis":29001}}}"#,
-            "gateway.reorder.millis: found the number `29001`, expected a whole number of milliseconds \
-             from 1 to 29000",
+            "gateway.reorder.millis: the number `29001` is invalid (expected a whole number of milliseconds \
+             from 1 to 29000)",
         ),
         (
             r#"{"gateway":{"drop":{}}}"#,
-            "gateway.drop: found an unknown field, expected one of reorder, dropDisconnect",
+            "gateway.drop: unknown field (expected one of reorder, dropDisconnect)",
         ),
         (
             r#"{"kafka":{"silent":{"millis":1}}}"#,
-            "kafka.silent.millis: found an unknown field, expected one of next, share",
+            "kafka.silent.millis: unknown field (expected one of next, share)",
         ),
     ] {
         assert_eq!(parse(text).unwrap_err(), message, "{text}");
@@ -146,7 +146,7 @@ fn another_broker_has_no_faults() {
     let refused = Faults::parse(br#"{"kafka":{}}"#, &scope(false)).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "kafka: found faults of the embedded broker, expected none: with `--kafka` there is no embedded broker"
+        "kafka: faults of the embedded broker (expected none: with `--kafka` there is no embedded broker)"
     );
     assert!(Faults::parse(br#"{"gateway":{}}"#, &scope(false)).is_ok());
 }
@@ -181,14 +181,12 @@ kafka:
     assert_eq!(
         load("seed: 7\ngateway:\n  dropDisconnect:\n"),
         Err(format!(
-            "{name}:3: gateway.dropDisconnect: found nothing, expected `{{}}`, which is always, or a mapping of next, \
-             share"
+            "{name}:3: gateway.dropDisconnect: value is missing (expected `{{}}`, which is always, or a mapping of next, \
+             share)"
         ))
     );
     assert_eq!(
         load(""),
-        Err(format!(
-            "{name}:1: found an empty document, expected faults"
-        ))
+        Err(format!("{name}:1: the document is empty (expected faults)"))
     );
 }

@@ -1,10 +1,10 @@
-//! What JSONPath has besides single names and indices.
+//! Paths with more than single names and indices.
 
-use super::{MESSAGE_BYTES, check, refuse, value};
+use super::{MESSAGE_BYTES, check, check_error, value};
 
-/// What the library of Jayway finds, version 2.9.0.
+/// The same results as Jayway's library 2.9.0.
 #[test]
-fn a_path_that_could_find_several_values_gives_a_list() {
+fn a_path_that_can_match_several_values_gives_a_list() {
     let body = r#"{"a":1,"b":{"a":2,"c":[{"a":3},{"a":null},5]},"d":null,"e":"s"}"#;
     check(
         "$request.body.*",
@@ -71,7 +71,7 @@ fn several_names_at_the_end_give_an_object() {
 }
 
 #[test]
-fn a_path_that_stops_before_it_branches_is_no_text_and_one_that_finds_nothing_an_empty_list() {
+fn a_definite_part_without_a_match_gives_no_text_and_an_indefinite_one_an_empty_list() {
     let body = r#"{"d":null,"e":"s","l":[]}"#;
     for path in [
         ".none.*",
@@ -99,9 +99,9 @@ fn a_path_that_stops_before_it_branches_is_no_text_and_one_that_finds_nothing_an
     check("$request.body..a", "not JSON", "");
 }
 
-/// Here Jayway's library finds too much or too little.
+/// Jayway's library has a bug here: it matches too much or too little.
 #[test]
-fn a_step_after_items_at_any_depth_is_taken_from_each_of_them() {
+fn a_step_after_a_descent_applies_to_each_match() {
     let body = r#"[{"a":1},{"b":2},{"a":[3]}]"#;
     check("$request.body..*.a", body, "[1, [3]]");
     check("$request.body..[0,2].a", body, "[1, [3]]");
@@ -109,7 +109,7 @@ fn a_step_after_items_at_any_depth_is_taken_from_each_of_them() {
 }
 
 #[test]
-fn a_message_too_costly_for_a_path_holds_nothing_for_it() {
+fn a_path_too_expensive_for_the_message_selects_nothing() {
     let nest = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     check("$request.body..[0]", &nest(3), "[[[1]], [1], 1]");
     for depth in [4_000, 10_000, MESSAGE_BYTES / 2 - 1] {
@@ -128,16 +128,23 @@ fn a_message_too_costly_for_a_path_holds_nothing_for_it() {
 }
 
 #[test]
-fn what_jsonpath_has_beyond_a_selection_is_refused() {
-    const FILTER: &str = "expected no filter: a bracket holds names, indices, a slice or `*`";
+fn filters_functions_and_malformed_indices_are_errors() {
+    const FILTER: &str =
+        "filters are not supported: use names, indices, a slice or `*` in brackets";
     for path in ["[?(@.a)]", "..[?(@.a)]", "[ ?(@.a)]"] {
         let source = format!("$request.body{path}");
-        refuse(&source, &format!("found `?(@.a)]` in `{source}`, {FILTER}"));
+        check_error(
+            &source,
+            &format!("`?(@.a)]` in `{source}` is invalid ({FILTER})"),
+        );
     }
-    const FUNCTION: &str = "expected no function: a path only selects";
+    const FUNCTION: &str = "functions are not supported: a path only selects values";
     for source in ["$request.body.a.length()", "${request.body..a.length()}"] {
         let rest = &source[source.find("()").unwrap()..];
-        refuse(source, &format!("found `{rest}` in `{source}`, {FUNCTION}"));
+        check_error(
+            source,
+            &format!("`{rest}` in `{source}` is invalid ({FUNCTION})"),
+        );
     }
     for path in [
         "(@.length-1)]",
@@ -153,56 +160,56 @@ fn what_jsonpath_has_beyond_a_selection_is_refused() {
     ] {
         let source = format!("$request.body[{path}");
         let rest = path.trim_start_matches("0,").trim_start_matches("1:");
-        refuse(
+        check_error(
             &source,
             &format!(
-                "found `{rest}` in `{source}`, expected an index such as `[0]` or `[-1]`, \
-                 a slice such as `[0:2]`, `['name']` or `[*]`"
+                "`{rest}` in `{source}` is invalid (expected an index such as `[0]` or `[-1]`, \
+                 a slice such as `[0:2]`, `['name']` or `[*]`)"
             ),
         );
     }
 }
 
 #[test]
-fn a_slice_that_readers_disagree_on_is_refused() {
+fn a_slice_that_libraries_interpret_differently_is_an_error() {
     const ALIKE: &str =
-        "expected both ends of a slice counted alike: `[0:2]`, `[-2:-1]` or `[:-1]`";
-    refuse(
+        "expected a slice whose ends count from the same side: `[0:2]`, `[-2:-1]` or `[:-1]`";
+    check_error(
         "$request.body[1:-1]",
-        &format!("found `:-1]` in `$request.body[1:-1]`, {ALIKE}"),
+        &format!("`:-1]` in `$request.body[1:-1]` is invalid ({ALIKE})"),
     );
-    refuse(
+    check_error(
         "$request.body[-3:4]",
-        &format!("found `:4]` in `$request.body[-3:4]`, {ALIKE}"),
+        &format!("`:4]` in `$request.body[-3:4]` is invalid ({ALIKE})"),
     );
-    refuse(
+    check_error(
         "$request.body[:]",
-        "found `:]` in `$request.body[:]`, \
-         expected a slice with an end, such as `[1:]`; `[*]` is the whole list",
+        "`:]` in `$request.body[:]` is invalid \
+         (expected a slice with a start or an end, such as `[1:]`; `[*]` selects the whole list)",
     );
-    refuse(
+    check_error(
         "$request.body[0:4:2]",
-        "found `:2]` in `$request.body[0:4:2]`, expected `]`, or `,` and another of its kind",
+        "`:2]` in `$request.body[0:4:2]` is invalid (expected `]`, or `,` and another item of the same kind)",
     );
 }
 
 #[test]
-fn a_bracket_holds_one_kind() {
-    const KIND: &str = "expected `]`, or `,` and another of its kind";
-    refuse(
+fn a_bracket_contains_items_of_one_kind() {
+    const KIND: &str = "expected `]`, or `,` and another item of the same kind";
+    check_error(
         "$request.body[*,0]",
-        &format!("found `,0]` in `$request.body[*,0]`, {KIND}"),
+        &format!("`,0]` in `$request.body[*,0]` is invalid ({KIND})"),
     );
-    refuse(
+    check_error(
         "$request.body['a' 'b']",
-        &format!("found `'b']` in `$request.body['a' 'b']`, {KIND}"),
+        &format!("`'b']` in `$request.body['a' 'b']` is invalid ({KIND})"),
     );
-    refuse(
+    check_error(
         "$request.body[1 : 2]",
-        &format!("found `: 2]` in `$request.body[1 : 2]`, {KIND}"),
+        &format!("`: 2]` in `$request.body[1 : 2]` is invalid ({KIND})"),
     );
-    refuse(
+    check_error(
         "$request.body['a',\"b\"]",
-        "found `\"b\"]` in `$request.body['a',\"b\"]`, expected another name in `'`",
+        "`\"b\"]` in `$request.body['a',\"b\"]` is invalid (expected another name in `'` quotes)",
     );
 }

@@ -1,28 +1,31 @@
-//! The shape of an answer: whether its arrays fit the bytes that are there.
+//! Checks that the lengths in a response fit its bytes.
 //!
-//! The decoder makes room for as many elements as an array announces before it reads the first one. A wrong number could
-//! so ask for more memory than there is, which ends the process. Hence every answer is walked through first.
+//! The decoder allocates memory for all elements that an array declares before it reads the first
+//! one. A wrong number could exhaust memory and abort the process, so every response is checked
+//! before it is decoded.
 
 use bytes::Buf as _;
 use kafka_protocol::messages::ApiKey;
 
 use self::Field::{Array, Blob, Fixed, Text};
 
-/// A field, as far as lengths go. Consecutive ones of fixed size are taken together.
+/// A field's layout. Consecutive fields of fixed size are merged into one.
 enum Field {
-    /// Structures of these fields.
+    /// An array of structures with these fields.
     Array(&'static [Self]),
     Blob,
     Fixed(usize),
     Text,
 }
 
-/// Whether an answer is as long as its lengths say; not where the API is none that the mapping asks, in that version.
-pub(super) fn fits(api: ApiKey, version: i16, mut answer: &[u8]) -> bool {
-    fields(api, version).is_some_and(|fields| skip(&mut answer, fields).is_some())
+/// Whether all lengths in the response fit its bytes.
+///
+/// Returns false for an API version that the mapping does not use.
+pub(super) fn fits(api: ApiKey, version: i16, mut response: &[u8]) -> bool {
+    fields(api, version).is_some_and(|fields| skip(&mut response, fields).is_some())
 }
 
-/// The fields of an answer, from <https://kafka.apache.org/protocol>.
+/// The fields of a response, from <https://kafka.apache.org/protocol>.
 fn fields(api: ApiKey, version: i16) -> Option<&'static [Field]> {
     Some(match (api, version) {
         (ApiKey::Fetch, 4) => &[
@@ -53,32 +56,32 @@ fn fields(api: ApiKey, version: i16) -> Option<&'static [Field]> {
     })
 }
 
-fn skip(answer: &mut &[u8], fields: &[Field]) -> Option<()> {
+fn skip(response: &mut &[u8], fields: &[Field]) -> Option<()> {
     for field in fields {
         match field {
-            // Each element has bytes of its own, so that this ends with the answer.
+            // Each element takes at least one byte, so this loop ends with the response.
             Array(fields) => {
-                for _ in 0..answer.try_get_i32().ok()? {
-                    skip(answer, fields)?;
+                for _ in 0..response.try_get_i32().ok()? {
+                    skip(response, fields)?;
                 }
             }
             Blob => {
-                let length = answer.try_get_i32().ok()?;
-                skip_bytes(answer, length)?;
+                let length = response.try_get_i32().ok()?;
+                skip_bytes(response, length)?;
             }
-            Fixed(bytes) => *answer = answer.get(*bytes..)?,
+            Fixed(bytes) => *response = response.get(*bytes..)?,
             Text => {
-                let length = answer.try_get_i16().ok()?;
-                skip_bytes(answer, length.into())?;
+                let length = response.try_get_i16().ok()?;
+                skip_bytes(response, length.into())?;
             }
         }
     }
     Some(())
 }
 
-/// Skips so many bytes; a negative length is that of null.
-fn skip_bytes(answer: &mut &[u8], length: i32) -> Option<()> {
-    *answer = answer.get(length.max(0).try_into().ok()?..)?;
+/// Skips `length` bytes, or none if the length is negative (null).
+fn skip_bytes(response: &mut &[u8], length: i32) -> Option<()> {
+    *response = response.get(length.max(0).try_into().ok()?..)?;
     Some(())
 }
 
@@ -97,9 +100,9 @@ mod tests {
 
     use super::*;
 
-    fn encode(answer: &impl Encodable, version: i16) -> Bytes {
+    fn encode(response: &impl Encodable, version: i16) -> Bytes {
         let mut bytes = BytesMut::new();
-        answer.encode(&mut bytes, version).unwrap();
+        response.encode(&mut bytes, version).unwrap();
         bytes.freeze()
     }
 
@@ -135,8 +138,8 @@ mod tests {
         FetchResponse::default().with_responses(vec![topic; 2])
     }
 
-    /// An answer of each API, with something in every array.
-    fn answers() -> Vec<(ApiKey, i16, Bytes)> {
+    /// A response of each API, with elements in every array.
+    fn responses() -> Vec<(ApiKey, i16, Bytes)> {
         let coordinator = FindCoordinatorResponse::default().with_host(text());
         let listed = list_offsets_response::ListOffsetsTopicResponse::default()
             .with_name(TopicName(text()))
@@ -168,27 +171,27 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_fits_and_one_that_is_cut_short_does_not() {
-        for (api, version, answer) in answers() {
-            let mut rest = &answer[..];
+    fn a_whole_response_fits_and_a_truncated_one_does_not() {
+        for (api, version, response) in responses() {
+            let mut rest = &response[..];
             let skipped = skip(&mut rest, fields(api, version).unwrap());
             assert_eq!((skipped, rest.len()), (Some(()), 0), "{api:?}");
-            for length in 0..answer.len() {
-                assert!(!fits(api, version, &answer[..length]), "{api:?} {length}");
+            for length in 0..response.len() {
+                assert!(!fits(api, version, &response[..length]), "{api:?} {length}");
             }
         }
     }
 
     #[test]
-    fn a_number_of_elements_that_are_not_there_does_not_fit() {
-        let mut answer = encode(&metadata(), 4).to_vec();
-        // That of the brokers, behind the throttle time.
-        answer[4..8].copy_from_slice(&i32::MAX.to_be_bytes());
-        assert!(!fits(ApiKey::Metadata, 4, &answer));
+    fn an_array_longer_than_the_response_does_not_fit() {
+        let mut response = encode(&metadata(), 4).to_vec();
+        // The number of brokers, which follows the throttle time.
+        response[4..8].copy_from_slice(&i32::MAX.to_be_bytes());
+        assert!(!fits(ApiKey::Metadata, 4, &response));
     }
 
     #[test]
-    fn what_the_mapping_does_not_ask_does_not_fit() {
+    fn an_api_version_that_the_mapping_does_not_use_does_not_fit() {
         assert!(!fits(ApiKey::Metadata, 5, &[0; 100]));
         assert!(!fits(ApiKey::Heartbeat, 0, &[0; 100]));
     }
