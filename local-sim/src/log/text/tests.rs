@@ -69,16 +69,9 @@ fn handshakes_posts_and_ends_are_lines() {
         kind,
         ..message(None, route_key)
     };
+    let refused = of(Kind::Connect, Some("$connect"));
     check(
-        |out| {
-            event(
-                out,
-                STYLE,
-                &of(Kind::Connect, Some("$connect")),
-                &Answer::Status(401),
-                None,
-            )
-        },
+        |out| event(out, STYLE, &refused, &Answer::Status(401), None),
         "in    R1kmxc2VN $connect     401",
     );
     check(
