@@ -16,98 +16,98 @@ use crate::log::LogFormat;
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Options {
-    /// The contract: which routes there are, and what serves them
+    /// The contract
     #[arg(long, value_name = "PATH", default_value = "gateway.yaml")]
     pub contract: PathBuf,
-    /// Where WebSockets and `@connections` are served; port 0 takes any free one
+    /// The address of WebSockets and `@connections`; port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3001", value_parser = values::address)]
     pub listen: SocketAddr,
     /// The API's stage
     #[arg(long, value_name = "NAME", default_value = "dev", value_parser = values::stage)]
     pub stage: String,
-    /// A custom domain: sockets and `@connections` of this `Host` name no stage in their path
+    /// A custom domain: requests with this `Host` have no stage in their path
     #[arg(long, value_name = "NAME", value_parser = values::domain_name)]
     pub domain_name: Option<String>,
-    /// Where all of this can be looked at and interfered with, below /api; unless given, any free port where this
-    /// one is taken [default: 127.0.0.1:3002]
+    /// The address of the console; without this option a free port is used if the default is taken
+    /// [default: 127.0.0.1:3002]
     #[arg(long, value_name = "ADDR", value_parser = values::address)]
     pub console: Option<SocketAddr>,
-    /// Trouble from the start: what `/api/faults` of the console takes, in YAML
+    /// Faults from the start, in YAML, as for `/api/faults` of the console
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
-    /// How a message is read for its route: `lenient`, so that names need no quotes, or `strict`
+    /// How messages are parsed to select their route: `lenient` (names need no quotes) or `strict`
     #[arg(long, value_name = "HOW", default_value = "lenient", value_parser = values::json)]
     pub json: JsonReading,
-    /// What numbers and booleans of an authorizer's context are in events: `strings` or `typed`
+    /// How events show numbers and booleans of an authorizer's context: `strings` or `typed`
     #[arg(long, value_name = "AS", default_value = "strings", value_parser = values::authorizer_context)]
     pub authorizer_context: AuthorizerContext,
-    /// Who may use `@connections`: `signed`, whose signature is well-formed and fresh, and right if it is by our
-    /// own key; `strict`, our own key only; `off`, anybody
+    /// Which requests `@connections` accepts: `signed` (any key with a well-formed, fresh signature; the
+    /// simulator's own key must sign correctly), `strict` (the simulator's own key only) or `off` (all)
     #[arg(long, value_name = "MODE", default_value = "signed", value_parser = values::connections_auth)]
     pub connections_auth: ConnectionsAuth,
-    /// Enforces an account's quotas too: 500 new connections a second, and 10,000 requests with a burst of 5,000
+    /// Enforces an account's quotas: 500 new connections a second, 10,000 requests a second with a burst of 5,000
     #[arg(long)]
     pub account_quotas: bool,
-    /// Writes a line for each event to this file; `-` is standard error
+    /// Writes an access log to this file; `-` is standard error
     #[arg(long, value_name = "PATH")]
     pub access_log: Option<PathBuf>,
-    /// The text of such a line, with `$context` variables; JSON unless given
+    /// The format of the access log, with `$context` variables [default: JSON]
     #[arg(long, value_name = "FORMAT", requires = "access_log")]
     pub access_log_format: Option<String>,
-    /// Whether a client's pings and pongs keep its connection from being idle
+    /// Whether a client's pings and pongs reset the idle timeout
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub ping_resets_idle: bool,
-    /// What a client is told whose message is throttled
+    /// The text sent to a client whose message is throttled
     #[arg(long, value_name = "TEXT", default_value = "Too Many Requests")]
     pub throttled_message: String,
-    /// What becomes of bytes posted to a client that are not UTF-8: `replace` (by U+FFFD) or `refuse` (400)
+    /// How invalid UTF-8 posted to a client is handled: `replace` (with U+FFFD) or `refuse` (400)
     #[arg(long, value_name = "HOW", default_value = "replace", value_parser = values::invalid_utf8)]
     pub invalid_utf8: InvalidUtf8,
-    /// The status of a GET of the socket's URL that asks for no WebSocket: 426 or 403
+    /// The status of a GET of the WebSocket URL without an upgrade: 426 or 403
     #[arg(long, value_name = "STATUS", default_value = "426", value_parser = values::plain_get)]
     pub plain_get: PlainGet,
-    /// Uses this cluster instead of the embedded broker, with the `KAFKA_…` settings of --env, else of
-    /// the environment
+    /// Uses this cluster instead of the embedded broker, with the `KAFKA_…` settings of --env or of the
+    /// environment
     #[arg(long, value_name = "HOST:PORT,...", value_parser = values::brokers, conflicts_with_all = ["kafka_listen"])]
     pub kafka: Option<String>,
-    /// Creates the contract's topics on that cluster where they are missing (its default replication)
+    /// Creates the contract's missing topics on that cluster, with its default replication
     #[arg(long, requires = "kafka")]
     pub create_topics: bool,
-    /// Where the embedded broker listens; port 0 takes any free one
+    /// The address of the embedded broker; port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = values::kafka_listen)]
     pub kafka_listen: SocketAddr,
-    /// Partitions of topics that local-sim creates
+    /// The number of partitions of topics that local-sim creates
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=1000))]
     pub partitions: i32,
-    /// Runs this executable as function NAME: one of ours, or a new name for the contract to use
-    /// (any program that speaks the Runtime API; repeatable)
+    /// Runs this executable as function NAME of the contract: any program that speaks the Runtime API
+    /// (repeatable)
     #[arg(long = "function", value_name = "NAME=PATH", value_parser = values::function)]
     pub functions: Vec<(String, PathBuf)>,
-    /// An environment variable for every function; wins over what local-sim itself would set, AWS_* too (repeatable)
+    /// An environment variable for every function; overrides those that local-sim sets, AWS_* too (repeatable)
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = values::variable)]
     pub environment: Vec<(String, String)>,
-    /// Invocations that may be under way at once, of all functions; beyond, they are throttled
+    /// The maximum of concurrent invocations of all functions; more are throttled
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = values::concurrency)]
     pub account_concurrency: usize,
-    /// Where a few environments are busy, an invocation waits this long for one of them before another is
-    /// started; 0 starts one at once, as Lambda does
+    /// How long an invocation waits for one of a few busy environments before another is started; 0 starts
+    /// one at once, as Lambda does
     #[arg(long, value_name = "MS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=60_000))]
     pub scale_after: u64,
-    /// Ends an environment that is idle for so long
+    /// Ends environments that are idle for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub reap_after: u64,
-    /// The folder that our functions are built from; unless given, what local-sim itself was built from
+    /// The source tree of our functions [default: the one that local-sim was built from]
     #[arg(long, value_name = "PATH")]
     pub source: Option<PathBuf>,
-    /// Uses the functions' binaries that are there
+    /// Uses the existing binaries of the functions
     #[arg(long)]
     pub no_build: bool,
-    /// Reloads functions while it runs: ours when their source has changed, which builds them (but with
-    /// --no-build), others when their executable has
+    /// Reloads functions when their executable changes, and builds ours when their source changes (unless
+    /// --no-build)
     #[arg(long)]
     pub watch: bool,
-    /// What the log on standard error looks like: `events`, one line for each; `lambda`, the lines of Lambda
-    /// and of the functions; `json`, one object a line
+    /// The format of the log on standard error: `events` (one line each), `lambda` (the lines of Lambda and of
+    /// functions) or `json` (one object a line)
     #[arg(long, value_name = "FORMAT", default_value = "events", value_parser = values::log)]
     pub log: LogFormat,
     /// Logs warnings only
@@ -119,7 +119,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// What the gateway is to know of it.
+    /// The options of the gateway.
     pub(crate) fn gateway(&self, observer: Arc<dyn Observer>) -> gateway::Options {
         gateway::Options {
             stage: self.stage.clone(),

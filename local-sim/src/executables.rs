@@ -1,4 +1,4 @@
-//! Finds the program of each function, and builds ours.
+//! Finds the program of each function, and builds those of the workspace ("ours").
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,14 +14,14 @@ use sluice_contract::{Contract, FileError};
 use thiserror::Error;
 use tokio::process::Command;
 
-/// The program of each function that the contract names.
+/// The programs of the contract's functions.
 #[derive(Debug)]
 pub(crate) struct Executables {
-    /// By name, given ones and ours.
+    /// By name.
     paths: BTreeMap<String, PathBuf>,
-    /// Those that are ours.
+    /// The names of ours.
     ours: BTreeSet<String>,
-    /// The workspace that ours are built from; `None` where they were shipped with this program.
+    /// The workspace that ours are built from; `None` if they were shipped with this program.
     source: Option<PathBuf>,
     /// The folder of this program and of ours. Cargo names it after the profile.
     folder: PathBuf,
@@ -67,7 +67,7 @@ impl Executables {
         Ok(found)
     }
 
-    /// The program of one of ours, which is there already unless it is built.
+    /// The program of one of ours, which exists already unless it is built.
     fn own(&self, name: &str) -> Result<PathBuf, ExecutableError> {
         let path = self.folder.join(name);
         if self.source.is_none() && !path.exists() {
@@ -79,10 +79,10 @@ impl Executables {
         Ok(path)
     }
 
-    /// Builds ours. Cargo's output goes to standard error; if it is to be quiet, only errors do.
+    /// Builds ours. Cargo's output goes to standard error, or only its errors.
     ///
     /// # Errors
-    /// The build failed; cargo has said why.
+    /// The build failed, and cargo has printed why.
     pub(crate) async fn build(&self, is_quiet: bool) -> Result<(), ExecutableError> {
         let Some(mut command) = self.build_command() else {
             return Ok(());
@@ -100,7 +100,7 @@ impl Executables {
     pub(crate) fn build_command(&self) -> Option<Command> {
         let source = self.source.as_ref().filter(|_| self.needs_build())?;
         let mut command = Command::new("cargo");
-        // `cargo run` says to this program which package it is; to build scripts of others that would be news.
+        // `cargo run` sets these for this program. Build scripts that read them would run again.
         for (name, _) in env::vars_os().filter(|(name, _)| is_about_package(name)) {
             command.env_remove(name);
         }
@@ -118,15 +118,15 @@ impl Executables {
         self.source.is_some() && !self.ours.is_empty()
     }
 
-    /// Where each function's program is, whether or not it is there.
+    /// The path of each function's program, which may not exist yet.
     pub(crate) fn paths(&self) -> &BTreeMap<String, PathBuf> {
         &self.paths
     }
 
-    /// A function's program, which can be run.
+    /// The path of a function's program, after a check that it can be run.
     ///
     /// # Errors
-    /// It is missing, or no program.
+    /// It is missing, or not executable.
     pub(crate) fn runnable(&self, name: &str) -> Result<PathBuf, ExecutableError> {
         runnable(name, &self.paths[name])
     }
@@ -136,7 +136,7 @@ impl Executables {
         self.source.as_deref()
     }
 
-    /// The files in there that ours are built from.
+    /// The source files of ours in a workspace.
     pub(crate) fn source_files(source: &Path) -> Vec<PathBuf> {
         let mut files = vec![source.join("Cargo.toml"), source.join("Cargo.lock")];
         let mut folders = vec![source.join("functions")];
@@ -156,7 +156,7 @@ impl Executables {
     }
 }
 
-/// The given programs. One that nothing would run is a slip.
+/// The given programs by function name.
 fn given_by_name<'a>(
     contract: &Contract,
     given: &'a [(String, PathBuf)],
@@ -181,19 +181,19 @@ fn given_by_name<'a>(
 /// Why there is no program for a function.
 #[derive(Debug, Error)]
 pub enum ExecutableError {
-    /// Nobody provides the function, or it lacks a topic.
+    /// The function is unknown, or a route of ours has no topic.
     #[error(transparent)]
     Contract(FileError),
     /// A program was given for a function that no route names.
-    #[error("--function {name}: the contract names no such function, only {named}")]
+    #[error("--function {name}: the contract has no such function (it has {named})")]
     Unused { name: String, named: String },
     /// Two programs were given for one function.
-    #[error("--function {name}: given twice, expected one program for each function")]
+    #[error("--function {name}: given twice (expected one program for each function)")]
     Twice { name: String },
-    /// Ours are not there.
-    #[error("--source: found no functions/src/bin in {}, expected the folder that local-sim comes from", .0.display())]
+    /// The given folder is not the workspace.
+    #[error("--source {}: no functions/src/bin in there (expected the workspace of local-sim)", .0.display())]
     Source(PathBuf),
-    /// Neither a release nor a workspace.
+    /// The function is neither shipped nor can it be built.
     #[error(
         "function {name}: not found in {}, the folder of local-sim, and there is no source tree at {SOURCE} to build it \
          from; --function {name}=PATH runs another program, --source PATH names the source tree",
@@ -201,19 +201,19 @@ pub enum ExecutableError {
     )]
     NotShipped { name: String, folder: PathBuf },
     /// There is no such file.
-    #[error("function {name}: {} is missing; --function {name}=PATH names another, and without --no-build ours are built", .path.display())]
+    #[error("function {name}: {} is missing (--function {name}=PATH runs another program; without --no-build, local-sim builds it)", .path.display())]
     Missing { name: String, path: PathBuf },
-    /// A file, but none that can be run.
-    #[error("function {name}: {} is not executable, expected a program that speaks the Runtime API", .path.display())]
+    /// The file is not executable.
+    #[error("function {name}: {} is not executable (expected a program that speaks the Runtime API)", .path.display())]
     NotExecutable { name: String, path: PathBuf },
     /// Cargo could not be started.
-    #[error("cannot run cargo to build the functions; --no-build uses the binaries that are there")]
+    #[error("cannot run cargo to build the functions (--no-build uses existing binaries)")]
     Cargo(#[source] io::Error),
-    /// Cargo said why.
+    /// Cargo has printed why.
     #[error("cannot build the functions: cargo ended with {0}")]
     Build(ExitStatus),
-    /// This program's own path is unknown.
-    #[error("cannot tell where this program is")]
+    /// The path of this program is unknown.
+    #[error("cannot find the path of this program")]
     Own(#[source] io::Error),
 }
 
@@ -253,8 +253,10 @@ fn runnable(name: &str, path: &Path) -> Result<PathBuf, ExecutableError> {
     Ok(absolute)
 }
 
-/// What cargo is told to build these functions. This program's own package is named although none of it is built: cargo
-/// then chooses the features of each library as it did for this program, and need not compile it a second time.
+/// Cargo's arguments to build these functions.
+///
+/// They name this program's package too, although nothing of it is built: cargo then selects the same features of each
+/// library as for this program, and does not compile it again.
 fn build_arguments(ours: &BTreeSet<String>, profile: &str) -> Vec<String> {
     let mut packages: BTreeSet<&str> = ours.iter().map(|name| package(name)).collect();
     packages.insert(env!("CARGO_PKG_NAME"));
@@ -274,7 +276,7 @@ fn package(name: &str) -> &'static str {
     own.map_or("functions", |(_, package)| package)
 }
 
-/// The workspace to build from: the given one, or the one that this program was built from.
+/// The workspace to build from: `given`, or the one that this program was built from.
 fn find_source(given: Option<&Path>, folder: &Path) -> Result<Option<PathBuf>, ExecutableError> {
     if let Some(given) = given {
         let found = sources(given).map(|_| Some(given.to_owned()));
@@ -286,7 +288,7 @@ fn find_source(given: Option<&Path>, folder: &Path) -> Result<Option<PathBuf>, E
     Ok(is_there.then(|| source.to_owned()))
 }
 
-/// Whether a folder is one of cargo's target directory.
+/// Whether a folder is in a target directory of cargo.
 fn is_cargos(folder: &Path) -> bool {
     folder
         .parent()
@@ -300,7 +302,7 @@ fn shipped() -> BTreeSet<String> {
     all.map(str::to_owned).collect()
 }
 
-/// The functions of a workspace: those that cargo would find.
+/// The functions of a workspace, as cargo would find them.
 fn sources(source: &Path) -> Option<BTreeSet<String>> {
     let entries = fs::read_dir(source.join("functions/src/bin"))
         .ok()?
@@ -311,7 +313,7 @@ fn sources(source: &Path) -> Option<BTreeSet<String>> {
     Some(names.collect())
 }
 
-/// Cargo puts all programs of a profile side by side, and tests in a folder beside them.
+/// The folder of this program. Cargo puts all programs of a profile there, and tests into a folder in it.
 fn program_folder() -> io::Result<PathBuf> {
     let own = env::current_exe()?;
     let mut folders = own.ancestors().skip(1);
@@ -322,7 +324,7 @@ fn program_folder() -> io::Result<PathBuf> {
         .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// Whether cargo sets the variable for the package at hand.
+/// Whether cargo sets the variable for the current package.
 fn is_about_package(name: &OsStr) -> bool {
     let prefixes = ["CARGO_MANIFEST_", "CARGO_PKG_"];
     prefixes
@@ -330,7 +332,7 @@ fn is_about_package(name: &OsStr) -> bool {
         .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
-/// Cargo names a profile's folder after it, but for `dev`.
+/// The profile of a folder: cargo names the folder after it, except for `dev`.
 fn profile(folder: &Path) -> String {
     match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev".to_owned(),
@@ -338,7 +340,7 @@ fn profile(folder: &Path) -> String {
     }
 }
 
-/// The functions with a package of their own, so that what they need is built for them only.
+/// The functions with a package of their own, which keeps their dependencies out of the others.
 const OWN_PACKAGES: &[(&str, &str)] = &[("push", "sluice-push")];
 
 /// The workspace that this program was built from.

@@ -1,4 +1,4 @@
-//! Faults on demand, for all parts of the simulator: read from a file or a request, and put in force.
+//! Faults on demand: read from a file or a request, and put in force in all parts of the simulator.
 //!
 //! ```text
 //! --faults FILE ─┐

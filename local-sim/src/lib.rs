@@ -4,9 +4,9 @@
 //! cli ─▶ simulator ─▶ gateway ─invoke▶ lambda ─Runtime API▶ functions ─▶ broker
 //!                     mapping ─invoke▶   ┘                                 │
 //!                        ▲───────────── records of push's topics ──────────┘
-//! console: inspects and controls all of them; faults: what is to go wrong with them
+//! console: inspects and controls all of them; faults: what goes wrong on demand
 //! ```
-//! Each of these parts is a crate of its own, in the folder of its name; what is here starts and ends them.
+//! Each of these parts is a crate in the folder of its name. This crate starts and ends them.
 //!
 //! ```no_run
 //! # async fn start() -> Result<(), local_sim::StartError> {

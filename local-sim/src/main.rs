@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use local_sim::{Log, Options, Simulator};
+use local_sim::{Log, LogLayer, Options, Simulator};
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -26,10 +26,12 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let log = Log::start(options.log, options.quiet)?;
-    tracing_subscriber::registry().with(log.layer()).init();
+    tracing_subscriber::registry()
+        .with(LogLayer::new(log.clone()))
+        .init();
     let runtime = runtime()?;
     let ended = runtime.block_on(serve(options, log.clone()));
-    // A blocking task, such as a look-up of a name, must not hold up the end.
+    // A blocking task, such as a DNS lookup, must not delay the end.
     runtime.shutdown_background();
     log.flush();
     ended
@@ -57,7 +59,7 @@ async fn serve(options: Options, log: Log) -> Result<ExitCode, Box<dyn Error>> {
     Ok(code)
 }
 
-/// Half of the cores are for the functions, which take more than this program does.
+/// Half of the cores are for the functions, which need more than this program.
 fn runtime() -> io::Result<Runtime> {
     let cores = available_parallelism().map_or(1, NonZero::get);
     Builder::new_multi_thread()
@@ -66,7 +68,7 @@ fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-/// Says on standard error, in one line, why the simulator does not start.
+/// Prints in one line on standard error why the simulator does not start.
 fn report(error: &dyn Error) {
     let mut line = format!("local-sim: {error}");
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! What ends the simulator.
+//! The signals that end the simulator.
 
 use std::io;
 
@@ -18,7 +18,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

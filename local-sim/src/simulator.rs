@@ -1,7 +1,7 @@
-//! Puts the parts together: starts them in order, says where they are, and ends them in order.
+//! Starts the parts in order, and ends them in order.
 //!
 //! ```text
-//! options ─▶ parts (ready, none is served) ─▶ running (all are served) ─▶ its end, in order
+//! options ─▶ parts (ready, not served) ─▶ running (served) ─▶ end
 //! ```
 
 mod cluster;
@@ -22,7 +22,7 @@ use crate::{cli::Options, log::Log};
 
 pub use self::{endpoints::Endpoints, error::StartError};
 
-/// A running simulator. Dropping it begins its end, as [`Self::end`] does, and does not wait.
+/// A running simulator. Dropping it starts its end, like [`Self::end`], without waiting.
 #[derive(Debug)]
 pub struct Simulator {
     endpoints: Endpoints,
@@ -34,8 +34,8 @@ impl Simulator {
     /// Starts a simulator, and returns once it accepts clients. It logs on standard error.
     ///
     /// # Errors
-    /// Where the contract or an option is wrong, an address is taken, a function cannot be built or run, or the
-    /// cluster of `--kafka` cannot be used.
+    /// The contract or an option is invalid, an address is taken, a function cannot be built or run, or the cluster
+    /// of `--kafka` is not usable.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let log = Log::start(options.log, options.quiet).map_err(StartError::Lambda)?;
         Self::start_with(options, log).await
@@ -63,13 +63,13 @@ impl Simulator {
         })
     }
 
-    /// Where clients connect.
+    /// The endpoints that clients connect to.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// Closes connections and lets their `$disconnect`s run, commits what the mapping has done, ends the functions,
-    /// and returns when nothing runs any more. Dropping the future does not stop that.
+    /// Closes connections, runs each `$disconnect`, commits the mapping's offsets, ends the functions, and returns once
+    /// everything has ended. Dropping the future does not stop that.
     pub async fn end(self) {
         drop(self.stop);
         self.running.wait().await;

@@ -1,4 +1,4 @@
-//! The contract's topics on a real cluster: there already, or created on request.
+//! The contract's topics on a real cluster: checked, or created on request.
 
 use std::{collections::BTreeSet, error::Error, time::Duration};
 
@@ -6,11 +6,12 @@ use sluice_kafka::{ConnectError, Connection, Settings, SettingsError};
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Checks that a cluster has all `topics`; creates those it lacks with so many partitions where `create` says so.
-/// It is connected with as functions do that find the variables of `lookup`.
+/// Checks that a cluster has all `topics`. With `create`, creates the missing ones with that many partitions.
+///
+/// It connects with the settings that functions find with `lookup`.
 ///
 /// # Errors
-/// The cluster cannot be connected with, or does not have the topics.
+/// The cluster is not reachable, or does not have the topics.
 pub(crate) async fn ensure(
     brokers: &str,
     lookup: impl Fn(&str) -> Option<String>,
@@ -53,8 +54,7 @@ pub(crate) async fn ensure(
     Ok(())
 }
 
-/// Connects, and tries again where no broker can be connected with: one may be about to start. Credentials that are
-/// refused stay so.
+/// Connects, and retries while no broker is reachable, since one may be starting. Refused credentials are final.
 async fn connect(settings: &Settings) -> Result<Connection, ConnectError> {
     let end = Instant::now() + CONNECT_MAX;
     loop {
@@ -68,7 +68,7 @@ async fn connect(settings: &Settings) -> Result<Connection, ConnectError> {
     }
 }
 
-/// Waits for the cluster's answer, but not for ever.
+/// Waits for the cluster's response, with a timeout.
 async fn bounded<T, E: Error + Send + Sync + 'static>(
     answer: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Box<dyn Error + Send + Sync>> {
@@ -78,10 +78,10 @@ async fn bounded<T, E: Error + Send + Sync + 'static>(
 /// Why the contract's topics cannot be used.
 #[derive(Debug, Error)]
 pub enum TopicsError {
-    /// A variable is missing, or cannot be used.
+    /// A variable is missing or invalid.
     #[error("--kafka")]
     Settings(#[source] SettingsError),
-    /// No broker answers.
+    /// No broker responds.
     #[error("--kafka {brokers}: the cluster cannot be reached")]
     Unreachable {
         brokers: String,
@@ -104,15 +104,15 @@ pub enum TopicsError {
     },
 }
 
-/// What the simulator calls itself in a broker's logs and metrics.
+/// The `client.id` that brokers see.
 const CLIENT_ID: &str = "local-sim";
-/// A developer waits this long at most to learn that nobody answers.
+/// How long connecting may take in all.
 const CONNECT_MAX: Duration = Duration::from_secs(4);
-/// No further attempt is begun where less than this is left.
+/// The least time left for another attempt.
 const CONNECT_MIN: Duration = Duration::from_secs(1);
-/// Between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
-/// A cluster has this long for each answer.
+/// How long each response may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The variables that say where Kafka is: what functions get, and what topics are checked with.
+//! The `KAFKA_…` variables, which functions get and topics are checked with.
 
 use std::{
     collections::BTreeMap,
@@ -9,22 +9,21 @@ use std::{
 use sluice_kafka::BROKERS;
 use thiserror::Error;
 
-/// The variables about Kafka that every function has, unless the contract or `--env` gives others.
+/// The `KAFKA_…` variables of every function, unless the contract or `--env` overrides them.
 ///
 /// They may hold a password, so nothing prints them.
 pub(crate) struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Those of the embedded broker: where it is. The settings in local-sim's own environment are another
-    /// cluster's.
+    /// The variables for the embedded broker. Those of local-sim's environment belong to another cluster.
     pub(crate) fn embedded(broker: &str) -> Self {
         Self(BTreeMap::from([(BROKERS.to_owned(), broker.to_owned())]))
     }
 
-    /// Those of a cluster: its brokers, with every other `KAFKA_…` in local-sim's own environment.
+    /// The variables for a cluster: its brokers, and every other `KAFKA_…` of local-sim's environment.
     ///
     /// # Errors
-    /// One of these is no text.
+    /// A variable is not UTF-8.
     pub(crate) fn cluster(brokers: &str) -> Result<Self, NotText> {
         Self::inheriting(brokers, env::vars_os())
     }
@@ -46,8 +45,9 @@ impl Variables {
         Ok(Self(variables))
     }
 
-    /// The value that a function finds, where the contract gives it no other: that of `--env`, the last one given,
-    /// before ours. Only the brokers are those of `--kafka` all the same: these are whose topics are checked.
+    /// The value that a function finds, unless the contract overrides it: the last one of `--env`, else ours.
+    ///
+    /// `--env` does not override the brokers here, since the topics of the `--kafka` cluster are checked.
     pub(crate) fn find(&self, name: &str, given: &[(String, String)]) -> Option<String> {
         let given = given
             .iter()
@@ -56,15 +56,15 @@ impl Variables {
         given.or_else(|| self.0.get(name)).cloned()
     }
 
-    /// All of them, for a function.
+    /// All variables, for a function.
     pub(crate) fn all(&self) -> impl Iterator<Item = (String, String)> {
         self.0.clone().into_iter()
     }
 }
 
-/// A variable that no function could be given. Its value may be secret, and is not shown.
+/// A variable that cannot be passed to a function. Its value may be secret and is not shown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}, in the environment, is not UTF-8, expected a text")]
+#[error("{0} in the environment is not UTF-8")]
 pub struct NotText(String);
 
 fn text(name: &str, value: &OsStr) -> Result<String, NotText> {
@@ -74,7 +74,7 @@ fn text(name: &str, value: &OsStr) -> Result<String, NotText> {
         .ok_or_else(|| NotText(name.to_owned()))
 }
 
-/// What the names of all settings begin with.
+/// The prefix of all settings.
 const PREFIX: &str = "KAFKA_";
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
         Variables::inheriting("b:1", own.into_iter()).expect("texts")
     }
 
-    /// The value of a variable, where these are given by `--env`.
+    /// The value of a variable, with these in `--env`.
     fn check(name: &str, given: &[(&str, &str)]) -> Option<String> {
         let given: Vec<_> = given
             .iter()
@@ -165,9 +165,7 @@ mod tests {
         };
         assert_eq!(
             check("KAFKA_SASL_PASSWORD"),
-            Some(
-                "KAFKA_SASL_PASSWORD, in the environment, is not UTF-8, expected a text".to_owned()
-            )
+            Some("KAFKA_SASL_PASSWORD in the environment is not UTF-8".to_owned())
         );
         assert_eq!(check("KAFKA_BROKERS"), None);
         assert_eq!(check("EDITOR"), None);

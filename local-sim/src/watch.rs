@@ -1,7 +1,7 @@
-//! Hot reload: a changed program, or a changed source of one, is used from the next event on.
+//! Hot reload: from the next event on, a changed program is used.
 //!
-//! Files are looked at again and again, rather than waited for: that is the same on every system and for every way
-//! of writing a file, and the few there are take next to no time.
+//! Files are polled. That works the same on every system and for every way of writing a file, and costs little for
+//! so few files.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::executables::Executables;
 
-/// Looks after the programs of functions.
+/// Watches the programs of functions.
 #[derive(Debug)]
 pub(crate) struct Watch {
     executables: Executables,
@@ -45,7 +45,7 @@ impl Watch {
         }
     }
 
-    /// Builds ours, if asked to, and reloads what has changed since this call, until it is dropped.
+    /// Reloads the functions that change after this call, and builds ours if their source changes, until dropped.
     pub(crate) fn run(mut self) -> impl Future<Output = ()> {
         let source = self.executables.source().map(Path::to_owned);
         let files = move || source.as_deref().map(Executables::source_files);
@@ -70,17 +70,17 @@ impl Watch {
         }
     }
 
-    /// Builds ours; the programs that this changes are found as all others are.
+    /// Builds ours. The changed programs are then found like all others.
     async fn build(&self) {
         let Some(mut command) = self.executables.build_command() else {
             return;
         };
-        info!("the source has changed: building");
+        info!("the source has changed: building the functions");
         let built = command.status().await;
         match built {
             Ok(status) if status.success() => {}
             outcome => warn!(
-                "the build failed ({}): the functions stay as they were",
+                "the build failed ({}): the old versions stay in use",
                 outcome.map_or_else(|error| error.to_string(), |it: ExitStatus| it.to_string())
             ),
         }
@@ -90,7 +90,7 @@ impl Watch {
         let path = match self.executables.runnable(name) {
             Ok(path) => path,
             Err(error) => {
-                warn!("{error}; the one before stays in use");
+                warn!("{error} (the old version stays in use)");
                 return;
             }
         };
@@ -102,24 +102,24 @@ impl Watch {
             Err(error) => {
                 let path = path.display();
                 warn!(
-                    "function {name}: {path} cannot be read: {error}; the one before stays in use"
+                    "function {name}: {path} cannot be read: {error} (the old version stays in use)"
                 );
             }
         }
     }
 }
 
-/// Copies of programs: a build replaces the original, maybe at the moment when a process is to be started.
+/// Copies of programs, since a build may replace the original while a process is being started.
 #[derive(Debug)]
 pub(crate) struct Programs {
     folder: PathBuf,
     count: u64,
-    /// The copies of each, the oldest first.
+    /// The copies of each program, oldest first.
     copies: BTreeMap<String, VecDeque<PathBuf>>,
 }
 
 impl Programs {
-    /// Keeps copies in this folder, which it makes.
+    /// Creates the folder of the copies.
     pub(crate) fn new(folder: PathBuf) -> io::Result<Self> {
         fs::create_dir(&folder)?;
         Ok(Self {
@@ -129,7 +129,7 @@ impl Programs {
         })
     }
 
-    /// The path to run a program by as it is now. A script stays where it is: it looks for its parts beside it.
+    /// Copies a program and returns the path of the copy. A script is not copied, since it may need the files beside it.
     pub(crate) fn keep(&mut self, name: &str, path: &Path) -> io::Result<PathBuf> {
         let bytes = fs::read(path)?;
         if bytes.starts_with(b"#!") {
@@ -150,18 +150,18 @@ impl Programs {
     }
 }
 
-/// Whether files have changed, and stopped changing.
+/// Detects that files have changed, and are complete.
 struct Changes<F> {
     files: F,
     used: Vec<Look>,
     last: Vec<Look>,
 }
 
-/// A file as it looks from outside; `None` where it is missing.
+/// A file's inode, size and modification time; `None` if it is missing.
 type Look = Option<(u64, u64, SystemTime)>;
 
 impl<F: Fn() -> Vec<PathBuf>> Changes<F> {
-    /// Takes what there is now for known.
+    /// Starts with the files as they are now.
     fn new(files: F) -> Self {
         let now = look(&files());
         Self {
@@ -171,7 +171,7 @@ impl<F: Fn() -> Vec<PathBuf>> Changes<F> {
         }
     }
 
-    /// Says once of each change that it has come: when two looks in a row are alike.
+    /// Whether the files have changed since the last change reported, and two polls in a row were equal.
     fn have_come(&mut self) -> bool {
         let now = look(&(self.files)());
         let is_settled = now == self.last;
@@ -192,10 +192,10 @@ fn look(files: &[PathBuf]) -> Vec<Look> {
     files.iter().map(look).collect()
 }
 
-/// A change is noticed after twice this time.
+/// The polling interval. A change is noticed after two intervals.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// The copy before the last one may be about to be started.
+/// The copies to keep: the last one, and the one before, which may be about to be started.
 const COPIES_MAX: usize = 2;
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tokio_tungstenite", &["gateway/"]),
-    ("tracing_subscriber", &["src/log/layer.rs", "src/main.rs"]),
+    ("tracing_subscriber", &["src/log/", "src/main.rs"]),
     ("zstd", &["records/"]),
 ];
 

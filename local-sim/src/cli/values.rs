@@ -1,4 +1,4 @@
-//! The values of options: how each is read, and why it is refused.
+//! Parsers for the values of options.
 
 use std::{
     borrow::Cow,
@@ -145,7 +145,7 @@ fn assignment(text: &str, expected: &str) -> Result<(String, String), String> {
 const STAGE_NAME_MAX: usize = 128;
 /// RFC 1035, section 2.3.4.
 const DOMAIN_NAME_MAX: usize = 253;
-/// More processes than any machine takes; catches slips.
+/// More than any machine can run.
 const CONCURRENCY_MAX: usize = 100_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a document says of the faults, and how it is shown.
+//! A document of faults: changes to make, or the faults in force.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,94 +8,94 @@ use serde::{
     ser::{SerializeMap, SerializeStruct as _},
 };
 
-/// What is said of the faults: some begin, others end, and of the rest nothing is said.
+/// Changes to the faults of all parts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Faults {
-    /// Of all choices by chance; they begin anew with it.
+    /// The seed of all random choices, which it restarts.
     pub(crate) seed: Option<u32>,
-    /// Of each function that anything is said of.
+    /// By function name.
     pub(crate) functions: BTreeMap<String, OfFunction>,
     pub(crate) gateway: OfGateway,
     pub(crate) kafka: OfKafka,
 }
 
-/// What is said of a function's invocations.
+/// Changes to the faults of a function's invocations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OfFunction {
-    /// They are throttled.
-    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
-    pub(crate) throttle: Said<Trigger>,
-    /// They start an environment each.
-    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
-    pub(crate) cold_start: Said<Trigger>,
-    /// They wait before they get to an environment.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
-    pub(crate) latency: Said<Timed>,
+    /// Invocations are throttled.
+    #[serde(skip_serializing_if = "Change::is_none", serialize_with = "plain")]
+    pub(crate) throttle: Change<Trigger>,
+    /// Each invocation starts an environment.
+    #[serde(skip_serializing_if = "Change::is_none", serialize_with = "plain")]
+    pub(crate) cold_start: Change<Trigger>,
+    /// Invocations wait before they reach an environment.
+    #[serde(skip_serializing_if = "Change::is_none")]
+    pub(crate) latency: Change<Timed>,
 }
 
-/// What is said of connections.
+/// Changes to the faults of connections.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OfGateway {
     /// Messages overtake each other.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
-    pub(crate) reorder: Said<Timed>,
+    #[serde(skip_serializing_if = "Change::is_none")]
+    pub(crate) reorder: Change<Timed>,
     /// A `$disconnect` does not run.
-    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
-    pub(crate) drop_disconnect: Said<Trigger>,
+    #[serde(skip_serializing_if = "Change::is_none", serialize_with = "plain")]
+    pub(crate) drop_disconnect: Change<Trigger>,
 }
 
-/// What is said of the embedded broker.
+/// Changes to the faults of the embedded broker.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OfKafka {
-    /// Answers come late.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
-    pub(crate) slow: Said<Timed>,
+    /// Responses are delayed.
+    #[serde(skip_serializing_if = "Change::is_none")]
+    pub(crate) slow: Change<Timed>,
     /// Requests are not answered.
-    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
-    pub(crate) silent: Said<Trigger>,
+    #[serde(skip_serializing_if = "Change::is_none", serialize_with = "plain")]
+    pub(crate) silent: Change<Trigger>,
     /// Connections are closed.
-    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
-    pub(crate) closed: Said<Trigger>,
-    /// Clients are told to wait.
-    #[serde(skip_serializing_if = "Said::is_nothing")]
-    pub(crate) throttling: Said<Timed>,
+    #[serde(skip_serializing_if = "Change::is_none", serialize_with = "plain")]
+    pub(crate) closed: Change<Trigger>,
+    /// Clients are throttled.
+    #[serde(skip_serializing_if = "Change::is_none")]
+    pub(crate) throttling: Change<Timed>,
     /// No partition has a leader.
-    #[serde(skip_serializing_if = "Said::is_nothing", serialize_with = "plain")]
-    pub(crate) leaderless: Said<Trigger>,
+    #[serde(skip_serializing_if = "Change::is_none", serialize_with = "plain")]
+    pub(crate) leaderless: Change<Trigger>,
 }
 
-/// What is said of one fault.
+/// A change to one fault.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) enum Said<T> {
-    /// Nothing: it stays as it is.
+pub(crate) enum Change<T> {
+    /// The fault stays as it is.
     #[default]
-    Nothing,
-    /// It is over.
-    Over,
-    /// It is in force like this.
-    InForce(T),
+    None,
+    /// The fault ends.
+    End,
+    /// The fault is replaced by this one.
+    Set(T),
 }
 
-/// A fault that lasts a while each time that it strikes.
+/// A fault that lasts for a while each time it strikes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Timed {
     pub(crate) time: Duration,
     pub(crate) trigger: Trigger,
 }
 
-impl<T> Said<T> {
-    fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing)
+impl<T> Change<T> {
+    fn is_none(&self) -> bool {
+        matches!(self, Self::None)
     }
 }
 
-impl<T> From<Option<T>> for Said<T> {
-    /// What is shown of a fault: nothing, where it is not in force.
+impl<T> From<Option<T>> for Change<T> {
+    /// A fault in force, as the document shows it.
     fn from(in_force: Option<T>) -> Self {
-        in_force.map_or(Self::Nothing, Self::InForce)
+        in_force.map_or(Self::None, Self::Set)
     }
 }
 
@@ -118,18 +118,18 @@ impl Serialize for Faults {
     }
 }
 
-impl<T: Serialize> Serialize for Said<T> {
+impl<T: Serialize> Serialize for Change<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Nothing | Self::Over => serializer.serialize_none(),
-            Self::InForce(fault) => fault.serialize(serializer),
+            Self::None | Self::End => serializer.serialize_none(),
+            Self::Set(fault) => fault.serialize(serializer),
         }
     }
 }
 
-/// A fault that takes no time of its own.
-fn plain<S: Serializer>(said: &Said<Trigger>, serializer: S) -> Result<S::Ok, S::Error> {
-    let Said::InForce(trigger) = said else {
+/// A fault without a duration.
+fn plain<S: Serializer>(change: &Change<Trigger>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Change::Set(trigger) = change else {
         return serializer.serialize_none();
     };
     let mut map = serializer.serialize_map(None)?;

@@ -1,4 +1,4 @@
-//! Reads faults: a file in YAML, or a request's body in JSON.
+//! Reads faults from a file in YAML or a request body in JSON.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -10,14 +10,14 @@ use serde_json::value::RawValue;
 use sluice_contract::{Document, DocumentError, Fields, FileError, Node};
 use thiserror::Error;
 
-use super::document::{Faults, OfFunction, OfGateway, OfKafka, Said, Timed};
+use super::document::{Change, Faults, OfFunction, OfGateway, OfKafka, Timed};
 
-/// What faults there can be here.
+/// The faults that are possible in this simulator.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     /// The contract's functions.
     pub(crate) functions: Vec<String>,
-    /// Whether the broker is the embedded one.
+    /// Whether there is an embedded broker.
     pub(crate) has_broker: bool,
 }
 
@@ -25,7 +25,7 @@ impl Faults {
     /// Reads a file.
     ///
     /// # Errors
-    /// With the file, the line, the field, what was found and what was expected, for the first fault of it.
+    /// The first mistake, with its file, line and field, and what was expected.
     pub(crate) fn load(path: &Path, scope: &Scope) -> Result<Self, FileError> {
         FAULTS.load(path, |root| Self::read(root, scope))
     }
@@ -33,7 +33,7 @@ impl Faults {
     /// Reads a request's body.
     ///
     /// # Errors
-    /// The same without the line, or that it is no JSON.
+    /// The same without the line, or the body is not JSON.
     pub(crate) fn parse(body: &[u8], scope: &Scope) -> Result<Self, ParseError> {
         let json: &RawValue = serde_json::from_slice(body).map_err(ParseError::NoJson)?;
         let read = FAULTS.parse(json.get(), |root| Self::read(root, scope));
@@ -73,9 +73,9 @@ impl OfFunction {
     fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&["throttle", "coldStart", "latency"])?;
         Ok(Self {
-            throttle: said(fields, "throttle", plain)?,
-            cold_start: said(fields, "coldStart", plain)?,
-            latency: said(fields, "latency", |node| timed(node, LATENCY_MAX))?,
+            throttle: change(fields, "throttle", plain)?,
+            cold_start: change(fields, "coldStart", plain)?,
+            latency: change(fields, "latency", |node| timed(node, LATENCY_MAX))?,
         })
     }
 }
@@ -84,8 +84,8 @@ impl OfGateway {
     fn read(node: &Node) -> Result<Self, DocumentError> {
         let fields = node.fields(&["reorder", "dropDisconnect"])?;
         Ok(Self {
-            reorder: said(fields, "reorder", |node| timed(node, REORDER_MAX))?,
-            drop_disconnect: said(fields, "dropDisconnect", plain)?,
+            reorder: change(fields, "reorder", |node| timed(node, REORDER_MAX))?,
+            drop_disconnect: change(fields, "dropDisconnect", plain)?,
         })
     }
 }
@@ -98,25 +98,25 @@ impl OfKafka {
         }
         let fields = node.fields(&["slow", "silent", "closed", "throttling", "leaderless"])?;
         Ok(Self {
-            slow: said(fields, "slow", |node| timed(node, FAULT_WAIT_MAX))?,
-            silent: said(fields, "silent", plain)?,
-            closed: said(fields, "closed", plain)?,
-            throttling: said(fields, "throttling", |node| timed(node, FAULT_WAIT_MAX))?,
-            leaderless: said(fields, "leaderless", plain)?,
+            slow: change(fields, "slow", |node| timed(node, FAULT_WAIT_MAX))?,
+            silent: change(fields, "silent", plain)?,
+            closed: change(fields, "closed", plain)?,
+            throttling: change(fields, "throttling", |node| timed(node, FAULT_WAIT_MAX))?,
+            leaderless: change(fields, "leaderless", plain)?,
         })
     }
 }
 
-/// What a field says of a fault.
-fn said<T>(
+/// The change that a field makes to a fault.
+fn change<T>(
     fields: Fields<'_>,
     name: &str,
     read: impl FnOnce(&Node) -> Result<T, DocumentError>,
-) -> Result<Said<T>, DocumentError> {
+) -> Result<Change<T>, DocumentError> {
     match fields.find(name) {
-        None => Ok(Said::Nothing),
-        Some(node) if node.is_null() => Ok(Said::Over),
-        Some(node) => read(node).map(Said::InForce),
+        None => Ok(Change::None),
+        Some(node) if node.is_null() => Ok(Change::End),
+        Some(node) => read(node).map(Change::Set),
     }
 }
 
@@ -156,19 +156,19 @@ fn trigger(fields: Fields<'_>) -> Result<Trigger, DocumentError> {
     }
 }
 
-/// Why a body is refused.
+/// Why a request body is invalid.
 #[derive(Debug, Error)]
 pub(crate) enum ParseError {
-    /// It is something else.
-    #[error("the body is no JSON ({0}), expected faults")]
+    /// It is not JSON.
+    #[error("the body is not JSON: {0} (expected faults)")]
     NoJson(serde_json::Error),
-    /// It is JSON that is no YAML.
+    /// It is JSON that the YAML parser does not read.
     #[error(
-        "the body has a text that is too long, or a character as two escapes such as `\\ud83d\\ude00`, expected \
-         short names in plain characters"
+        "the body has a string that is too long, or a character written as two escapes such as `\\ud83d\\ude00` \
+         (expected short names in plain characters)"
     )]
     Unread,
-    /// It says what cannot be.
+    /// A field is invalid.
     #[error("{0}")]
     Refused(DocumentError),
 }

@@ -1,4 +1,4 @@
-//! Puts faults in force, wherever they are.
+//! Puts faults in force in all parts of the simulator.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,25 +11,25 @@ use parking_lot::Mutex;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    document::{Faults, OfFunction, OfGateway, OfKafka, Said, Timed},
+    document::{Change, Faults, OfFunction, OfGateway, OfKafka, Timed},
     reader::Scope,
 };
 
-/// A hand on the faults of all parts of the simulator.
+/// Controls the faults of all parts of the simulator.
 #[derive(Debug)]
 pub(crate) struct Switchboard {
     lambda: Arc<Lambda>,
     gateway: Arc<Gateway>,
-    /// The embedded broker, where there is one.
+    /// The embedded broker, if there is one.
     broker: Option<Control>,
-    /// What is in force at the start.
+    /// The faults of `--faults`.
     start: Faults,
-    /// Of all choices by chance. Held while anything changes.
+    /// The seed of all random choices. Locked while anything changes.
     seed: Mutex<u32>,
 }
 
 impl Switchboard {
-    /// A hand on these parts. Nothing is in force before [`Self::reset`].
+    /// Controls these parts. No fault is in force before [`Self::reset`].
     pub(crate) fn new(
         lambda: Arc<Lambda>,
         gateway: Arc<Gateway>,
@@ -45,7 +45,7 @@ impl Switchboard {
         }
     }
 
-    /// What faults there can be.
+    /// The faults that are possible.
     fn scope(&self) -> Scope {
         Scope {
             functions: self.lambda.functions().map(str::to_owned).collect(),
@@ -53,7 +53,7 @@ impl Switchboard {
         }
     }
 
-    /// Puts in force what is said, ends what is said to be over, and lets the rest be. A seed restarts every choice.
+    /// Makes these changes. A seed restarts all random choices.
     fn apply(&self, faults: &Faults) {
         let mut seed = self.seed.lock();
         if let Some(given) = faults.seed {
@@ -107,34 +107,34 @@ impl Switchboard {
         }
     }
 
-    /// All faults are over.
-    fn nothing(&self) -> Faults {
-        let nothing = OfFunction {
-            throttle: Said::Over,
-            cold_start: Said::Over,
-            latency: Said::Over,
+    /// The changes that end all faults.
+    fn end_all(&self) -> Faults {
+        let end = OfFunction {
+            throttle: Change::End,
+            cold_start: Change::End,
+            latency: Change::End,
         };
         let functions = self.lambda.functions();
         Faults {
             seed: None,
             functions: functions
-                .map(|name| (name.to_owned(), nothing.clone()))
+                .map(|name| (name.to_owned(), end.clone()))
                 .collect(),
             gateway: OfGateway {
-                reorder: Said::Over,
-                drop_disconnect: Said::Over,
+                reorder: Change::End,
+                drop_disconnect: Change::End,
             },
             kafka: OfKafka {
-                slow: Said::Over,
-                silent: Said::Over,
-                closed: Said::Over,
-                throttling: Said::Over,
-                leaderless: Said::Over,
+                slow: Change::End,
+                silent: Change::End,
+                closed: Change::End,
+                throttling: Change::End,
+                leaderless: Change::End,
             },
         }
     }
 
-    /// Begins the choices of what is in force anew.
+    /// Restarts the random choices of the faults in force.
     fn restart(&self, seed: u32) {
         for name in self.lambda.functions() {
             if let Some(faults) = self.lambda.faults(name) {
@@ -160,47 +160,46 @@ impl Switchboard {
             return;
         };
         let striking = |trigger, what| Striking::new(trigger, seed, &format!("{name} {what}"));
-        faults.throttle.tell(|throttle| {
+        faults.throttle.apply(|throttle| {
             function.set_throttle(throttle.map(|it| striking(it, "throttle")));
         });
-        faults.cold_start.tell(|cold_start| {
+        faults.cold_start.apply(|cold_start| {
             function.set_cold_start(cold_start.map(|it| striking(it, "coldStart")));
         });
-        faults.latency.tell(|latency| {
+        faults.latency.apply(|latency| {
             function.set_latency(latency.map(|it| (it.time, striking(it.trigger, "latency"))));
         });
     }
 
     fn set_gateway(&self, faults: &OfGateway, seed: u64) {
         let gateway = self.gateway.faults();
-        faults.reorder.tell(|reorder| {
+        faults.reorder.apply(|reorder| {
             gateway.set_reorder(reorder.map(|it| Reorder::new(it.time, it.trigger, seed)));
         });
-        faults.drop_disconnect.tell(|drop| {
+        faults.drop_disconnect.apply(|drop| {
             let striking = |trigger| Striking::new(trigger, seed, "gateway dropDisconnect");
             gateway.set_drop_disconnect(drop.map(striking));
         });
     }
 
-    /// The broker knows the seed.
     fn set_kafka(&self, faults: &OfKafka) {
         let Some(broker) = &self.broker else {
             return;
         };
         let broker = broker.faults();
-        let plain = |kind, said: Said<Trigger>| {
+        let plain = |kind, it: Change<Trigger>| {
             let fault = |trigger| Fault {
                 trigger,
                 wait: Duration::ZERO,
             };
-            said.tell(|said| broker.set(kind, said.map(fault)));
+            it.apply(|it| broker.set(kind, it.map(fault)));
         };
-        let timed = |kind, said: Said<Timed>| {
+        let timed = |kind, it: Change<Timed>| {
             let fault = |it: Timed| Fault {
                 trigger: it.trigger,
                 wait: it.time,
             };
-            said.tell(|said| broker.set(kind, said.map(fault)));
+            it.apply(|it| broker.set(kind, it.map(fault)));
         };
         timed(Kind::Slow, faults.slow);
         plain(Kind::Silent, faults.silent);
@@ -224,19 +223,19 @@ impl FaultControl for Switchboard {
     fn reset(&self) {
         let mut seed = self.seed.lock();
         *seed = self.start.seed.unwrap_or_default();
-        self.set(&self.nothing(), *seed);
+        self.set(&self.end_all(), *seed);
         self.restart(*seed);
         self.set(&self.start, *seed);
     }
 }
 
-impl<T: Copy> Said<T> {
-    /// Tells who it concerns, unless nothing is said.
-    fn tell(&self, change: impl FnOnce(Option<T>)) {
+impl<T: Copy> Change<T> {
+    /// Calls `change` with the new fault, or with `None` to end it.
+    fn apply(&self, change: impl FnOnce(Option<T>)) {
         match self {
-            Self::Nothing => {}
-            Self::Over => change(None),
-            Self::InForce(fault) => change(Some(*fault)),
+            Self::None => {}
+            Self::End => change(None),
+            Self::Set(fault) => change(Some(*fault)),
         }
     }
 }

@@ -6,7 +6,7 @@ use local_sim_gateway::{Event, Kind};
 use local_sim_lambda::Origin;
 use serde_json::{Map, Value, json};
 
-use super::{answer::Answer, layer::Notice, summary::Summary};
+use super::{answer::Answer, notice::Notice, summary::Summary};
 
 pub(super) fn event(
     out: &mut Vec<u8>,

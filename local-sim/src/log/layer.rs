@@ -16,54 +16,23 @@ use tracing_subscriber::{
     registry::{LookupSpan, Scope},
 };
 
-use super::Log;
+use super::{notice::Notice, sink::Log};
 
 /// Logs what the simulator's own crates say; the logs of libraries are for their authors.
 #[derive(Debug)]
-pub struct LogLayer {
-    log: Log,
-    level_max: Level,
-}
-
-/// Something that a crate says.
-#[derive(Debug)]
-pub(super) struct Notice {
-    level: Level,
-    pub(super) message: String,
-    pub(super) connection: Option<String>,
-    pub(super) request: Option<String>,
-    pub(super) fields: Vec<(&'static str, String)>,
-}
-
-impl Notice {
-    pub(super) fn level(&self) -> &'static str {
-        match self.level {
-            Level::ERROR => "error",
-            Level::WARN => "warn",
-            _ => "info",
-        }
-    }
-
-    pub(super) fn is_info(&self) -> bool {
-        self.level > Level::WARN
-    }
-}
+pub struct LogLayer(Log);
 
 impl LogLayer {
-    pub(super) fn new(log: Log) -> Self {
-        let level_max = if log.0.is_quiet {
-            Level::WARN
-        } else {
-            Level::INFO
-        };
-        Self { log, level_max }
+    /// A layer for `tracing`, which logs warnings and notices with the ids of the connection and the request.
+    pub fn new(log: Log) -> Self {
+        Self(log)
     }
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         metadata.target().starts_with(OWN_CRATES)
-            && (metadata.is_span() || *metadata.level() <= self.level_max)
+            && (metadata.is_span() || *metadata.level() <= Level::INFO)
     }
 
     fn on_new_span(
@@ -97,7 +66,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
             request,
             others,
         } = fields;
-        self.log.notice(&Notice {
+        self.0.notice(&Notice {
             level: *event.metadata().level(),
             message,
             connection,

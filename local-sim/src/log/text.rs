@@ -14,7 +14,7 @@ use local_sim_lambda::Origin;
 
 use super::{
     answer::Answer,
-    layer::Notice,
+    notice::Notice,
     style::{BAD, DIM, GOOD, REMARKABLE, Style},
     summary::Summary,
 };

@@ -1,4 +1,4 @@
-//! Where records go, and where those that are pushed come from.
+//! The Kafka cluster: the embedded broker, or that of `--kafka`.
 
 use local_sim_broker::{self as broker, Broker};
 use local_sim_mapping::Mapping;
@@ -8,7 +8,7 @@ use sluice_kafka::Settings;
 use super::error::StartError;
 use crate::{cli::Options, topics, variables::Variables};
 
-/// Where records go.
+/// The Kafka cluster that functions write to.
 pub(super) struct Cluster {
     pub(super) brokers: String,
     pub(super) variables: Variables,
@@ -81,7 +81,7 @@ pub(super) async fn bind(options: &Options) -> Result<Broker, StartError> {
         })
 }
 
-/// What the event source mapping reads, and as whom.
+/// What the event source mapping reads, and with which settings.
 pub(super) struct Subscription {
     push: Push,
     group: String,
@@ -89,7 +89,7 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    /// That of the contract, if it has one. The cluster is connected with as functions do.
+    /// The subscription of the contract's `push`, if there is one. It connects with the functions' settings.
     pub(super) fn find(
         options: &Options,
         contract: &Contract,
@@ -107,11 +107,11 @@ impl Subscription {
         }))
     }
 
-    /// Joins the consumer group.
+    /// Starts the mapping.
     pub(super) async fn start(self) -> Result<Mapping, local_sim_mapping::StartError> {
         Mapping::start(&self.push, &self.group, self.settings).await
     }
 }
 
-/// Where Kafka usually is.
+/// Kafka's default port.
 const KAFKA_PORT: u16 = 9092;

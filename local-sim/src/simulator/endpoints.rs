@@ -1,4 +1,4 @@
-//! Where everything is, and how that is said.
+//! The endpoints that a user connects to.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::cluster::Cluster;
 
-/// What a user connects to.
+/// The endpoints of a simulator.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
     /// The URL of the stage, for WebSocket clients.

@@ -1,4 +1,4 @@
-//! What keeps the simulator from starting.
+//! Why the simulator does not start.
 
 use std::{error::Error, io, net::SocketAddr};
 
@@ -12,10 +12,10 @@ use crate::{executables::ExecutableError, topics::TopicsError, variables::NotTex
 /// Why the simulator does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The contract is wrong.
+    /// The contract is invalid.
     #[error(transparent)]
     Contract(#[from] FileError),
-    /// The faults to start with are wrong.
+    /// The file of `--faults` is invalid.
     #[error(transparent)]
     Faults(FileError),
     /// A function has no program.
@@ -24,38 +24,38 @@ pub enum StartError {
     /// The access log cannot be written.
     #[error(transparent)]
     AccessLog(#[from] AccessLogError),
-    /// A port cannot be had.
-    #[error("cannot listen on {address}: {flag} takes another address{hint}")]
+    /// An address is taken, or cannot be bound.
+    #[error("cannot listen on {address} ({flag} sets another address{hint})")]
     Listen {
-        /// The option that takes another address.
+        /// The option that sets the address.
         flag: &'static str,
-        /// The address that was asked for.
+        /// The address.
         address: SocketAddr,
-        /// What else may help, or nothing.
+        /// A further hint, or empty.
         hint: &'static str,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A variable cannot be handed on.
+    /// A variable cannot be passed to functions.
     #[error(transparent)]
     Variable(#[from] NotText),
-    /// The cluster is not as the contract needs it.
+    /// The cluster is not reachable, or lacks topics.
     #[error(transparent)]
     Topics(#[from] TopicsError),
-    /// The embedded broker does not take a topic.
+    /// The embedded broker refuses a topic.
     #[error("cannot create a topic of the contract")]
     Topic(#[source] Box<dyn Error + Send + Sync>),
-    /// The event source mapping has nowhere to begin.
+    /// The event source mapping cannot read its topics.
     #[error(transparent)]
     Mapping(#[from] local_sim_mapping::StartError),
-    /// The event source mapping cannot connect as functions do.
+    /// The settings of the event source mapping are invalid.
     #[error("push")]
     Settings(#[source] SettingsError),
-    /// There is no place for the functions to run in.
-    #[error("cannot make a folder for the functions")]
+    /// The folder of the functions cannot be created.
+    #[error("cannot create a folder for the functions")]
     TaskRoot(#[source] io::Error),
-    /// Lambda does not start.
+    /// Lambda cannot be started.
     #[error("cannot start Lambda")]
     Lambda(#[source] io::Error),
 }

@@ -1,4 +1,4 @@
-//! How the functions of the contract run in Lambda.
+//! The configuration of the contract's functions in Lambda.
 
 use std::{
     io,
@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use super::error::StartError;
 use crate::{cli::Options, executables::Executables, variables::Variables, watch::Programs};
 
-/// The folder that functions run below, with the package that each gets unpacked: the contract.
+/// Creates the folder that functions run in, with their package: a copy of the contract.
 ///
-/// It is a copy, so that all processes see the same contract for as long as the simulator runs.
+/// With a copy, all processes see the same contract while the simulator runs.
 pub(super) fn task_root(contract: &Path) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("local-sim-").tempdir()?;
     let package = folder.path().join(lambda::PACKAGE);
@@ -24,7 +24,7 @@ pub(super) fn task_root(contract: &Path) -> io::Result<TempDir> {
     Ok(folder)
 }
 
-/// The program of each function: where it lies, or a copy of it, where it may be replaced while functions run.
+/// The path of each function's program, or of a copy if the program may be replaced while functions run.
 pub(super) fn paths(
     executables: &Executables,
     mut programs: Option<&mut Programs>,
@@ -48,7 +48,7 @@ pub(super) fn configurations(
     variables: &Variables,
     stage: &str,
 ) -> Vec<lambda::Configuration> {
-    // It is told where the connections are, as a deployment tells it.
+    // A deployment sets this variable too.
     let callback_url = |name: &str| {
         let push = contract.push.as_ref().filter(|push| push.function == name);
         push.map(|_| (CALLBACK_URL.to_owned(), stage.to_owned()))
@@ -82,5 +82,5 @@ pub(super) fn settings(options: &Options) -> lambda::Settings {
     }
 }
 
-/// The variable with the URL of the stage, for the function of `push`.
+/// The variable with the URL of the stage, for `push`.
 const CALLBACK_URL: &str = "CALLBACK_URL";

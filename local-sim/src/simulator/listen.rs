@@ -1,4 +1,4 @@
-//! Ports that are asked for by a flag.
+//! Listening at the addresses of options.
 
 use std::{
     io,
@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::error::StartError;
 
-/// Listens at an address that `flag` can change.
+/// Listens at the address of an option, `flag`.
 pub(super) async fn listen(
     flag: &'static str,
     address: SocketAddr,
@@ -28,8 +28,8 @@ pub(super) async fn listen(
     })
 }
 
-/// Listens where the console was asked for, else at its usual place, else at any free port: a second simulator
-/// is no reason to refuse the start.
+/// Listens at the address of `--console`, else at the default, else at any free port, so that a second simulator can
+/// start.
 pub(super) async fn listen_console(
     asked: Option<SocketAddr>,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -40,7 +40,7 @@ pub(super) async fn listen_console(
         {
             let free = listen("--console", SocketAddr::new(usual.ip(), 0)).await?;
             warn!(
-                "{usual} is taken, maybe by another local-sim: the console is at {}",
+                "{usual} is taken, maybe by another local-sim: the console listens on {}",
                 free.1
             );
             Ok(free)
@@ -49,5 +49,5 @@ pub(super) async fn listen_console(
     }
 }
 
-/// Where the console usually is.
+/// The default address of the console.
 const CONSOLE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3002);

@@ -24,19 +24,19 @@ use crate::{
     watch::{Programs, Watch},
 };
 
-/// The parts of the simulator: made, but not served.
+/// The parts of the simulator, not served yet.
 pub(super) struct Parts {
     pub(super) lambda: Arc<Lambda>,
     pub(super) gateway: Arc<Gateway>,
-    /// Those of the start.
+    /// The faults of `--faults`.
     pub(super) faults: Faults,
     pub(super) subscription: Option<Subscription>,
     pub(super) listener: TcpListener,
     pub(super) console: TcpListener,
     pub(super) cluster: Cluster,
-    /// With `--watch`.
+    /// `None` without `--watch`.
     pub(super) watch: Option<Watch>,
-    /// Removed when it is dropped.
+    /// Removes the folder when dropped.
     pub(super) task_root: TempDir,
 }
 
@@ -46,7 +46,7 @@ impl Parts {
     /// Nothing listens while the functions are built, so that no client waits for minutes.
     ///
     /// # Errors
-    /// Where one of these cannot be done.
+    /// One of these fails.
     pub(super) async fn prepare(
         options: &Options,
         log: Log,
@@ -63,7 +63,7 @@ impl Parts {
             info!("building the functions (first time: a few minutes)");
             // Before cargo's own output.
             log.flush();
-            // A build's progress is no JSON.
+            // Cargo's progress is not JSON.
             let is_quiet = options.quiet || options.log == LogFormat::Json;
             executables.build(is_quiet).await?;
         }
@@ -139,7 +139,7 @@ async fn check_addresses(options: &Options) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The faults of the start.
+/// Reads the faults of `--faults`.
 fn faults(options: &Options, contract: &Contract) -> Result<Faults, StartError> {
     let Some(path) = &options.faults else {
         return Ok(Faults::default());

@@ -1,4 +1,4 @@
-//! The parts of the simulator as they run, and their end.
+//! The running parts of the simulator, and their end.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use tracing::warn;
 use super::{error::StartError, parts::Parts};
 use crate::faults::Switchboard;
 
-/// Everything that runs.
+/// All running parts.
 pub(super) struct Running {
     lambda: Arc<Lambda>,
     gateway: Service,
@@ -27,10 +27,10 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Serves every part, the gateway last.
+    /// Serves all parts, the gateway last.
     ///
     /// # Errors
-    /// Where the event source mapping cannot read its topics.
+    /// The event source mapping cannot read its topics.
     pub(super) async fn start(parts: Parts) -> Result<Self, StartError> {
         let control = parts.cluster.embedded.as_ref().map(|it| it.control());
         let mut broker = Service::default();
@@ -53,7 +53,7 @@ impl Running {
             control.clone(),
             parts.faults,
         );
-        // The faults are in force before the first client comes, but do not hold up the start itself.
+        // The faults are in force before the first client connects, and do not delay the start.
         switchboard.reset();
         let controls = Console::new(
             Arc::clone(&parts.gateway),
@@ -76,14 +76,14 @@ impl Running {
         })
     }
 
-    /// Ends in order: what invokes functions, the functions, what these write to, and the console.
+    /// Ends in order: the gateway and the mapping, which invoke functions, then Lambda, the broker and the console.
     pub(super) async fn end(mut self) {
         drop(self.watch);
         let deadline = Instant::now() + SHUTDOWN_MAX;
         let (disconnected, pushed) =
             tokio::join!(self.gateway.end_by(deadline), self.mapping.end_by(deadline));
         if !disconnected {
-            warn!("not every $disconnect has run in time");
+            warn!("shutdown timed out: some $disconnect functions did not run");
         }
         if !pushed {
             warn!("shutdown timed out: unfinished batches will be redelivered");
@@ -94,7 +94,7 @@ impl Running {
     }
 }
 
-/// A part that is served, or none.
+/// A part that is served, or nothing.
 #[derive(Default)]
 struct Service {
     stop: CancellationToken,
@@ -115,11 +115,11 @@ impl Service {
         self.serving.join_next().await;
     }
 
-    /// Whether it has ended by then.
+    /// Ends it, and returns whether it ended by the deadline.
     async fn end_by(&mut self, deadline: Instant) -> bool {
         timeout_at(deadline, self.end()).await.is_ok()
     }
 }
 
-/// Connections are closed and `$disconnect`s run for this long; then functions are killed.
+/// How long connections may take to close and `$disconnect` to run, before functions are killed.
 const SHUTDOWN_MAX: Duration = Duration::from_millis(2200);

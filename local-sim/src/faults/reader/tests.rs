@@ -48,9 +48,9 @@ fn what_is_read_is_shown_the_same() {
 fn a_fault_is_in_force_or_over_or_not_spoken_of() {
     let faults = parse(r#"{"functions":{"message":{"throttle":null,"coldStart":{}}}}"#);
     let expected = OfFunction {
-        throttle: Said::Over,
-        cold_start: Said::InForce(Trigger::Always),
-        latency: Said::Nothing,
+        throttle: Change::End,
+        cold_start: Change::Set(Trigger::Always),
+        latency: Change::None,
     };
     assert_eq!(faults.unwrap().functions["message"], expected);
 }
@@ -127,7 +127,7 @@ fn what_cannot_be_is_refused_by_its_path() {
     }
     for text in ["", "seed: 7", "{", "\u{feff}{}"] {
         let message = parse(text).unwrap_err();
-        assert!(message.starts_with("the body is no JSON ("), "{message}");
+        assert!(message.starts_with("the body is not JSON: "), "{message}");
     }
 }
 
