@@ -37,7 +37,7 @@ impl Simulator {
     /// The contract or an option is invalid, an address is taken, a function cannot be built or run, or the cluster
     /// of `--kafka` is not usable.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let log = Log::start(options.log, options.quiet).map_err(StartError::Lambda)?;
+        let log = Log::start(options.log, options.quiet).map_err(StartError::Log)?;
         Self::start_with(options, log).await
     }
 

@@ -10,8 +10,6 @@ const EDGES: &[(&str, &[&str])] = &[
         "clap",
         &["src/cli.rs", "src/cli/", "src/log/", "src/main.rs"],
     ),
-    ("crc32c", &["records/"]),
-    ("flate2", &["records/"]),
     (
         "form_urlencoded",
         &["console/src/invocations.rs", "gateway/"],
@@ -26,7 +24,6 @@ const EDGES: &[(&str, &[&str])] = &[
         "kafka_protocol",
         &["broker/", "mapping/", "records/", "src/topics/tests.rs"],
     ),
-    ("lz4", &["records/"]),
     (
         "percent_encoding",
         &[
@@ -37,7 +34,6 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("rskafka", &["broker/src/tests"]),
     ("rustix", &["lambda/src/output.rs", "lambda/src/process"]),
-    ("snap", &["records/"]),
     (
         "sluice_kafka",
         &[
@@ -55,9 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "gateway/src/signature",
         ],
     ),
-    ("tokio_tungstenite", &["gateway/"]),
     ("tracing_subscriber", &["src/log/", "src/main.rs"]),
-    ("zstd", &["records/"]),
 ];
 
 /// Our crates that each crate of the simulator may depend on: the compiler holds the rest.

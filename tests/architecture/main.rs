@@ -11,7 +11,9 @@ use std::{
 
 use self::{circles::Graph, modules::Modules};
 
-/// Every root of a crate's modules below a folder of the workspace: libraries and programs, not tests.
+/// The roots of all module trees in the workspace: libraries, programs and integration tests.
+///
+/// Circles through methods alone are not found, such as an `impl` of a parent's type in its child.
 fn roots() -> Vec<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut roots = Vec::new();
@@ -23,7 +25,7 @@ fn roots() -> Vec<PathBuf> {
             if path.is_dir() {
                 let is_source = name != "target" && !name.as_encoded_bytes().starts_with(b".");
                 folders.extend(is_source.then_some(path));
-            } else if folder.ends_with("src") && (name == "lib.rs" || name == "main.rs") {
+            } else if name == "main.rs" || folder.ends_with("src") && name == "lib.rs" {
                 roots.push(path);
             }
         }

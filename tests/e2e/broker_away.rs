@@ -76,12 +76,13 @@ async fn a_handshake_whose_function_starts_without_its_broker_is_refused() {
     simulator.stop().await;
 }
 
-/// More may have been started: a busy machine is slow to be idle again.
+/// One more may have been started: on a busy machine, a function is not idle again at once.
 #[track_caller]
 fn assert_none_has_ended(before: &[String], simulator: &Simulator) {
     let now = functions(simulator);
+    let all_run = before.iter().all(|process| now.contains(process));
     assert!(
-        before.iter().all(|process| now.contains(process)),
+        all_run && now.len() <= before.len() + 1,
         "{before:?} {now:?}"
     );
 }

@@ -102,7 +102,7 @@ impl Settings {
 /// The error if a broker rejected the credentials.
 ///
 /// It takes precedence over a timeout or the connect errors of other brokers, since it says more.
-fn rejected(relay: &Relay) -> Option<ConnectError> {
+pub(crate) fn rejected(relay: &Relay) -> Option<ConnectError> {
     relay.state.refusal().map(ConnectError::Refused)
 }
 

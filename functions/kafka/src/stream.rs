@@ -6,8 +6,8 @@ use rskafka::client::ClientBuilder;
 use tokio::time::timeout;
 
 use crate::{
-    client::{ConnectError, backoff},
-    relay::{BrokerErrors, BrokerStream, FRAME_BYTES_MAX, Relay, encode_host, open},
+    client::{ConnectError, backoff, rejected},
+    relay::{BrokerStream, FRAME_BYTES_MAX, Relay, encode_host, open},
     settings::Settings,
 };
 
@@ -25,43 +25,47 @@ impl Settings {
         client_id: &str,
         within: Duration,
     ) -> Result<BrokerStream, ConnectError> {
-        let opened = timeout(within, self.open_stream(broker, client_id)).await;
+        let mut relay = None;
+        let opened = timeout(within, self.open_stream(broker, client_id, &mut relay)).await;
         opened.unwrap_or_else(|_| {
-            Err(ConnectError::Timeout {
-                within,
-                brokers: BrokerErrors::default(),
-            })
+            let brokers = relay.as_ref().map(|relay| relay.state.broker_errors());
+            let brokers = brokers.unwrap_or_default();
+            let rejected = relay.as_ref().and_then(rejected);
+            Err(rejected.unwrap_or(ConnectError::Timeout { within, brokers }))
         })
     }
 
+    /// Leaves the relay in `relay` if it is cancelled, for the reason why a broker did not respond.
     async fn open_stream(
         &self,
         broker: &str,
         client_id: &str,
+        relay: &mut Option<Relay>,
     ) -> Result<BrokerStream, ConnectError> {
         let tls = self.security.tls();
         let Some(sasl) = self.security.sasl().await? else {
             return open(tls, broker).await.map_err(ConnectError::Unreachable);
         };
-        let relay = Relay::start_single(tls)
-            .await
-            .map_err(ConnectError::Relay)?;
+        let started = Relay::start_single(tls).await;
+        let started = relay.insert(started.map_err(ConnectError::Relay)?);
         let client = ClientBuilder::new(vec![encode_host(broker)])
             .client_id(client_id)
             .max_message_size(FRAME_BYTES_MAX)
             .backoff_config(backoff(Duration::ZERO))
-            .socks5_proxy(relay.address.to_string())
+            .socks5_proxy(started.address.to_string())
             .sasl_config(sasl)
             .build()
             .await;
         let client = client.map_err(|error| {
-            let brokers = relay.state.broker_errors();
-            let refusal = relay.state.refusal().map(ConnectError::Refused);
-            refusal.unwrap_or(ConnectError::Failed { brokers, error })
+            let brokers = started.state.broker_errors();
+            rejected(started).unwrap_or(ConnectError::Failed { brokers, error })
         })?;
         drop(client);
-        let brokers = relay.state.broker_errors();
-        let stream = relay.into_stream().await;
+        let brokers = started.state.broker_errors();
+        let stream = match relay.take() {
+            Some(relay) => relay.into_stream().await,
+            None => None,
+        };
         stream.ok_or(ConnectError::Unreachable(brokers))
     }
 }

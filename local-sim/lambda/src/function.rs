@@ -170,17 +170,12 @@ impl Turn {
     pub(super) async fn come(&mut self) -> Option<Invocation> {
         (&mut self.receiver).await.ok()
     }
-
-    /// Waits no longer; gives the invocation that was sent before.
-    pub(super) fn end(&mut self) -> Option<Invocation> {
-        self.receiver.close();
-        self.receiver.try_recv().ok()
-    }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(invocation) = self.end()
+        self.receiver.close();
+        if let Ok(invocation) = self.receiver.try_recv()
             && !self.function.host.shutdown.is_cancelled()
         {
             self.function.hand_on(invocation);
@@ -190,8 +185,11 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
     use tempfile::TempDir;
+    use tokio::time::timeout;
     use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
     use super::*;
@@ -228,7 +226,8 @@ mod tests {
     }
 
     async fn event(turn: &mut Turn) -> Bytes {
-        turn.come().await.expect("an invocation").event
+        let invocation = timeout(Duration::from_secs(30), turn.come()).await;
+        invocation.expect("no wait").expect("an invocation").event
     }
 
     #[tokio::test]

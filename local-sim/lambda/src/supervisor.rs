@@ -221,10 +221,8 @@ async fn revived(environment: &Environment) -> bool {
         tokio::select! {
             biased;
             invocation = turn.come() => return give(environment, invocation),
-            () = environment.ended() => {
-                // What it was sent by now ends with the environment.
-                return give(environment, turn.end());
-            }
+            // An invocation that it was sent goes to another environment.
+            () = environment.ended() => return false,
             () = sleep_until(reap_at) => environment.retire(),
         }
     }

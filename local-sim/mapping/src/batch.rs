@@ -34,7 +34,15 @@ pub(super) fn decode(mut log: Bytes, from: i64, high_watermark: i64) -> Fetched 
         ..Fetched::default()
     };
     while let Some(frame) = Frame::split_off(&mut log) {
-        match records(&frame.bytes) {
+        let read = records(&frame.bytes).and_then(|(records, end)| {
+            // No checksum covers the base offset.
+            let is_stored = end <= high_watermark;
+            is_stored.then_some((records, end)).ok_or_else(|| {
+                let problem = "beyond the high watermark";
+                format!("the batch ends at offset {end}, {problem} {high_watermark}").into()
+            })
+        });
+        match read {
             Ok((records, end)) => fetched.add(records, end),
             Err(error) => {
                 let end = fetched.end_of_unreadable(&frame, high_watermark);
@@ -55,7 +63,10 @@ impl Fetched {
 
     /// The offset after an unreadable frame: the frame's own if plausible, or else the next one.
     fn end_of_unreadable(&self, frame: &Frame, high_watermark: i64) -> i64 {
-        let after_next = self.next.saturating_add(1);
+        let after_next = self
+            .next
+            .saturating_add(1)
+            .min(high_watermark.max(self.next));
         // Messages before the requested offset do not advance it.
         let least = if frame.is_message() {
             self.next
@@ -303,8 +314,21 @@ mod tests {
             let found = check(damaged(base_offset, last_offset_delta), 5);
             assert_eq!(found, (vec![], 6, 1), "{base_offset} {last_offset_delta}");
         }
-        let sound = with_header(&plain(0, 1), |header| header.base_offset = i64::MAX);
-        assert_eq!(check(sound, 5), (vec![], 6, 1));
+        for base_offset in [HIGH_WATERMARK, 500_000, i64::MAX] {
+            // No checksum covers the base offset.
+            let sound = with_header(&plain(0, 1), |header| header.base_offset = base_offset);
+            assert_eq!(check(sound, 5), (vec![], 6, 1), "{base_offset}");
+            let control = with_header(&plain(0, 1), |header| {
+                header.base_offset = base_offset;
+                header.attributes = 0b11_0000;
+            });
+            assert_eq!(check(control, 5), (vec![], 6, 1), "{base_offset}");
+        }
+        let zeros = vec![0; 1 << 20];
+        assert_eq!(
+            decode(zeros.into(), 998, HIGH_WATERMARK).next,
+            HIGH_WATERMARK
+        );
         assert_eq!(check(message(1, i64::MAX, 1), 5), (vec![], 6, 1));
         assert_eq!(check(message(1, -7, 1), 5), (vec![], 6, 1));
         assert_eq!(check(damaged(5, 2), i64::MAX), (vec![], i64::MAX, 0));

@@ -178,6 +178,19 @@ pub(super) enum ClusterError {
     Connection(#[from] BrokerConnError),
 }
 
+impl ClusterError {
+    /// Whether a retry cannot succeed because Kafka calls the error not retriable.
+    ///
+    /// Examples are a record that is too large and a missing permission.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Code { error, .. } => !error.is_retriable(),
+            Self::Connection(BrokerConnError::Encode(_)) => true,
+            Self::Missing(_) | Self::Connection(_) => false,
+        }
+    }
+}
+
 /// Converts an error code; 0 is success.
 pub(super) fn check<T: Display>(code: i16, what: impl FnOnce() -> T) -> Result<(), ClusterError> {
     if code == 0 {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
-    broker_conn::{BrokerConn, BrokerConnError},
+    broker_conn::BrokerConn,
     cluster::{Cluster, ClusterError, check, str_bytes},
 };
 
@@ -77,7 +77,7 @@ impl DeadLetter {
         let mut failures = 0_u32;
         while let Err(error) = self.produce(connection, partition, batch).await {
             *connection = None;
-            if is_final(&error) || Instant::now() >= end {
+            if error.is_final() || Instant::now() >= end {
                 return Err(error.to_string());
             }
             failures += 1;
@@ -159,17 +159,6 @@ fn with_failure(mut record: Record, failure: &Failure) -> Record {
         }
     }
     record
-}
-
-/// Whether a retry cannot succeed because Kafka calls the error not retriable.
-///
-/// Examples are a record that is too large and a missing write permission.
-fn is_final(error: &ClusterError) -> bool {
-    match error {
-        ClusterError::Code { error, .. } => !error.is_retriable(),
-        ClusterError::Connection(BrokerConnError::Encode(_)) => true,
-        ClusterError::Missing(_) | ClusterError::Connection(_) => false,
-    }
 }
 
 /// A version that Kafka 0.11 to 4 support.
@@ -258,7 +247,7 @@ mod tests {
             let dead_letter = DeadLetter::new(Arc::new(broker.cluster()), "dead".to_owned(), 2);
             let batch = bare(0, 0).to_batch().unwrap();
             let produced = dead_letter.produce(&mut None, 1, &batch).await;
-            produced.map_err(|error| (is_final(&error), error.to_string()))
+            produced.map_err(|error| (error.is_final(), error.to_string()))
         };
         assert_eq!(check(&[("dead", 1, 0)]).await, Ok(()));
         let too_large = ResponseError::MessageTooLarge;
@@ -276,10 +265,11 @@ mod tests {
     #[test]
     fn an_error_that_is_not_retriable_is_final() {
         let check = |error| {
-            is_final(&ClusterError::Code {
+            ClusterError::Code {
                 what: String::new(),
                 error,
-            })
+            }
+            .is_final()
         };
         for error in [
             ResponseError::MessageTooLarge,

@@ -88,7 +88,7 @@ impl Group {
     /// Commits offsets, and returns those that need not be committed again.
     ///
     /// If some must be retried, returns after a delay. Unknown partitions, such as those of a
-    /// deleted topic, are not retried.
+    /// deleted topic, and errors that Kafka calls not retriable are not retried.
     pub(super) async fn commit(&mut self, mut offsets: Offsets) -> Offsets {
         let unknown = ResponseError::UnknownTopicOrPartition;
         let mut failed = match self.try_commit(&offsets).await {
@@ -99,9 +99,18 @@ impl Group {
                 return offsets;
             }
         };
-        failed.retain(
-            |_, error| !matches!(error, ClusterError::Code { error, .. } if *error == unknown),
-        );
+        failed.retain(|_, error| match error {
+            ClusterError::Code { error, .. } if *error == unknown => false,
+            error if error.is_final() => {
+                let error = error as &dyn Error;
+                warn!(
+                    error,
+                    "cannot commit an offset: its records will be redelivered"
+                );
+                false
+            }
+            _ => true,
+        });
         offsets.retain(|partition, _| !failed.contains_key(partition));
         match failed.values().next() {
             Some(error) => self.back_off(error).await,
@@ -297,13 +306,14 @@ mod tests {
     async fn a_failed_offset_does_not_affect_the_others() {
         let unknown = ResponseError::UnknownTopicOrPartition.code();
         let forbidden = ResponseError::TopicAuthorizationFailed.code();
-        assert_eq!(
-            check_commit(committed(&[(0, 0), (1, forbidden)])).await,
-            (vec![0], false)
-        );
-        assert_eq!(
-            check_commit(committed(&[(0, unknown), (1, 0)])).await,
-            (vec![0, 1], false)
-        );
+        let retriable = ResponseError::CoordinatorLoadInProgress.code();
+        for (code, done) in [
+            (unknown, vec![0, 1]),
+            (forbidden, vec![0, 1]),
+            (retriable, vec![0]),
+        ] {
+            let response = committed(&[(0, 0), (1, code)]);
+            assert_eq!(check_commit(response).await, (done, false), "{code}");
+        }
     }
 }

@@ -312,6 +312,7 @@ mod tests {
         let records = |records: &Bytes| {
             let partition = PartitionData::default()
                 .with_partition_index(1)
+                .with_high_watermark(1)
                 .with_records(Some(records.clone()));
             fetched("t", partition)
         };

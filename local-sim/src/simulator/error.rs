@@ -55,6 +55,9 @@ pub enum StartError {
     /// The folder of the functions cannot be created.
     #[error("cannot create a folder for the functions")]
     TaskRoot(#[source] io::Error),
+    /// The thread that writes the log cannot be started.
+    #[error("cannot start the log")]
+    Log(#[source] io::Error),
     /// Lambda cannot be started.
     #[error("cannot start Lambda")]
     Lambda(#[source] io::Error),

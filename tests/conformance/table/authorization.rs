@@ -1,8 +1,8 @@
 //! Section 3: authorization.
 
-use super::Held::{Chosen, Outside, Tested};
-use super::Sure::{Documented, Inferred, Observed};
-use super::{Row, row};
+use super::row::Held::{Chosen, Outside, Tested};
+use super::row::Sure::{Documented, Inferred, Observed};
+use super::row::{Row, row};
 
 pub(super) const ROWS: &[Row] = &[
     row(

@@ -1,8 +1,8 @@
 //! Section 7: connection life.
 
-use super::Held::{As, Chosen, Outside, Tested};
-use super::Sure::{Documented, Inferred, Observed, Unknown};
-use super::{Row, row};
+use super::row::Held::{As, Chosen, Outside, Tested};
+use super::row::Sure::{Documented, Inferred, Observed, Unknown};
+use super::row::{Row, row};
 
 const LIMITS: &str = "dg:apigateway-execution-service-websocket-limits-table";
 const OVERVIEW: &str = "dg:apigateway-websocket-api-overview";

@@ -1,8 +1,8 @@
 //! Section 6: events and ids.
 
-use super::Held::{Outside, Tested};
-use super::Sure::{Documented, Inferred, Observed};
-use super::{Row, row};
+use super::row::Held::{Outside, Tested};
+use super::row::Sure::{Documented, Inferred, Observed};
+use super::row::{Row, row};
 
 /// A recorded DISCONNECT, MESSAGE and CONNECT.
 const GO_DISCONNECT: &str = "https://github.com/aws/aws-lambda-go/blob/main/events/testdata/apigw-websocket-request-disconnect.json";

@@ -1,8 +1,8 @@
 //! Section 5: integration.
 
-use super::Held::{Chosen, Outside, Tested};
-use super::Sure::{Documented, Inferred, Observed, Unknown};
-use super::{Row, row};
+use super::row::Held::{Chosen, Outside, Tested};
+use super::row::Sure::{Documented, Inferred, Observed, Unknown};
+use super::row::{Row, row};
 
 pub(super) const ROWS: &[Row] = &[
     row(

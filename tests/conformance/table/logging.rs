@@ -1,8 +1,8 @@
 //! Section 9: logging and metrics.
 
-use super::Held::{Outside, Tested};
-use super::Sure::{Documented, Observed};
-use super::{Row, row};
+use super::row::Held::{Outside, Tested};
+use super::row::Sure::{Documented, Observed};
+use super::row::{Row, row};
 
 const LOGGING: &str = "dg:websocket-api-logging";
 const CLOUDWATCH: &str =

@@ -1,8 +1,8 @@
 //! Section 8: `@connections`.
 
-use super::Held::{Chosen, Outside, Tested};
-use super::Sure::{Documented, Inferred, Observed, Unknown};
-use super::{Row, row};
+use super::row::Held::{Chosen, Outside, Tested};
+use super::row::Sure::{Documented, Inferred, Observed, Unknown};
+use super::row::{Row, row};
 
 const CONNECTIONS: &str = "dg:apigateway-how-to-call-websocket-api-connections";
 const MODEL: &str = "https://github.com/boto/botocore/blob/develop/botocore/data/apigatewaymanagementapi/2018-11-29/service-2.json";

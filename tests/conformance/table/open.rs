@@ -1,8 +1,8 @@
 //! Section 12: what nobody has told yet, and where it was decided.
 
-use super::Held::{As, Chosen};
-use super::Sure::Unknown;
-use super::{Row, row};
+use super::row::Held::{As, Chosen};
+use super::row::Sure::Unknown;
+use super::row::{Row, row};
 
 pub(super) const ROWS: &[Row] = &[
     row(

@@ -4,7 +4,11 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use super::{Held, Names, Row, SECTIONS, Sure};
+use super::{
+    check::Names,
+    row::{Held, Row, Sure},
+    sections::SECTIONS,
+};
 
 /// Checks that `README.md` has the table as it is, and writes it there where `UPDATE` is set.
 ///

@@ -1,8 +1,8 @@
 //! Section 4: routing.
 
-use super::Held::{Chosen, Outside, Tested};
-use super::Sure::{Documented, Observed, Unknown};
-use super::{Row, row};
+use super::row::Held::{Chosen, Outside, Tested};
+use super::row::Sure::{Documented, Observed, Unknown};
+use super::row::{Row, row};
 
 pub(super) const ROWS: &[Row] = &[
     row(
