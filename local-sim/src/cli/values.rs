@@ -108,10 +108,14 @@ pub(super) fn kafka_listen(text: &str) -> Result<SocketAddr, String> {
     address.map(Into::into).ok_or_else(|| expected.to_owned())
 }
 
-/// Bootstrap brokers: addresses as in [`address`], where any host name is allowed too.
+/// Bootstrap brokers: `HOST:PORT`, and for loopback `:PORT` or `PORT`. A host name stays as it is, since certificates
+/// are for names.
 pub(super) fn brokers(text: &str) -> Result<String, String> {
-    let brokers: Vec<_> = text.split(',').map(|it| with_loopback(it.trim())).collect();
-    Ok(brokers.join(","))
+    let broker = |it: &str| match it.trim() {
+        name if name.starts_with("localhost:") => name.to_owned(),
+        other => with_loopback(other).into_owned(),
+    };
+    Ok(text.split(',').map(broker).collect::<Vec<_>>().join(","))
 }
 
 /// Puts the loopback address before a port that stands alone, and in the place of `localhost`.
@@ -160,7 +164,6 @@ mod tests {
         for text in ["127.0.0.1:3001", "localhost:3001", ":3001", "3001"] {
             assert_eq!(address(text), loopback, "{text}");
             assert_eq!(kafka_listen(text), loopback, "{text}");
-            assert_eq!(brokers(text), Ok("127.0.0.1:3001".to_owned()), "{text}");
         }
         let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 3001));
         assert_eq!(address("[::1]:3001"), Ok(v6));
@@ -185,6 +188,7 @@ mod tests {
             check("a.example:9092, :9093"),
             "a.example:9092,127.0.0.1:9093"
         );
-        assert_eq!(check("localhost:1,[::1]:2"), "127.0.0.1:1,[::1]:2");
+        assert_eq!(check("localhost:1,[::1]:2"), "localhost:1,[::1]:2");
+        assert_eq!(check("9092"), "127.0.0.1:9092");
     }
 }
