@@ -1,4 +1,4 @@
-//! An invocation on its way to a process, and the way back.
+//! An invocation and the channel for its outcome.
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -6,21 +6,21 @@ use uuid::{Builder, Uuid};
 
 use super::{concurrency::Permit, error::InvokeError};
 
-/// What an invocation ends with.
+/// The result of an invocation: the reply, or the error.
 pub(super) type Outcome = Result<Bytes, InvokeError>;
 
-/// One event, and who waits for what becomes of it.
+/// An event, with the channel to the caller that waits for the outcome.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) request_id: Uuid,
     pub(super) event: Bytes,
     reply: oneshot::Sender<Outcome>,
-    /// Given back when the function is done, whether or not somebody still waits for it.
+    /// Released when the function finishes, even if the caller no longer waits.
     permit: Permit,
 }
 
 impl Invocation {
-    /// Makes an invocation, and what its outcome comes by.
+    /// Creates an invocation and the receiver for its outcome.
     pub(super) fn new(event: Bytes, permit: Permit) -> (Self, oneshot::Receiver<Outcome>) {
         let (reply, replied) = oneshot::channel();
         let invocation = Self {
@@ -32,14 +32,14 @@ impl Invocation {
         (invocation, replied)
     }
 
-    /// Gives the outcome to who invoked, if it is still there.
+    /// Sends the outcome to the caller, if it still waits.
     pub(super) fn answer(self, outcome: Outcome) {
         drop(self.permit);
         let _ = self.reply.send(outcome);
     }
 }
 
-/// A random UUID. It is no secret, so that the system need not be asked for each.
+/// A random UUID. It is not secret, so a fast generator is sufficient.
 fn request_id() -> Uuid {
     Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
 }
