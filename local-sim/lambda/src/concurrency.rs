@@ -1,4 +1,4 @@
-//! Concurrency limits: a function's reserved part, or the unreserved rest shared by all others.
+//! Concurrency limits: reserved for one function, or shared by those without a reservation.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
 
@@ -26,8 +26,8 @@ impl Concurrency {
     /// Returns what the reservations of these functions leave for the others.
     ///
     /// # Errors
-    /// If they reserve more than the account has, or all of it while a function without a reservation
-    /// needs some.
+    /// If they reserve more than the account has, or all of it while a function without a
+    /// reservation needs some.
     pub(super) fn unreserved(configurations: &[Configuration], account: usize) -> io::Result<Self> {
         let reservations = configurations.iter().filter_map(reservation);
         let reserved: usize = reservations.sum();

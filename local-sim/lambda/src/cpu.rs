@@ -40,7 +40,9 @@ fn is_room(before: Option<Ticks>, now: Option<Ticks>) -> bool {
 ///
 /// A little is always idle, while work passes between processes.
 const IDLE_DIVISOR: u64 = 3;
-/// Time between samples: several kernel ticks (mostly 10 ms), and enough for the last start to show.
+/// Time between samples.
+///
+/// Several kernel ticks of mostly 10 ms, and enough for newly started processes to show.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 /// Older samples are ignored.
 const SAMPLE_AGE_MAX: Duration = Duration::from_millis(500);

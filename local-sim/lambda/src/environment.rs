@@ -4,8 +4,8 @@
 //! init ─poll▶ idle ⇄ busy ─▶ gone
 //!               └─ frozen after a while
 //! ```
-//! The console can hold an environment in any phase: its process stays stopped until it is released or
-//! ended. If a process ends, the next one runs in the same environment and directory.
+//! The console can hold an environment in any phase: its process stays stopped until it is released
+//! or ended. If a process ends, the next one runs in the same environment and directory.
 
 pub(super) mod due;
 pub(super) mod end_reason;
@@ -132,7 +132,9 @@ impl Environment {
         response
     }
 
-    /// Sends an outcome to the caller. Returns `false` if no invocation with this id is in progress.
+    /// Sends an outcome to the caller.
+    ///
+    /// Returns `false` if no invocation with this id is in progress.
     pub(super) fn answer(&self, request_id: &str, outcome: Outcome) -> bool {
         let Ok(request_id) = Uuid::try_parse(request_id) else {
             return false;
@@ -356,5 +358,6 @@ impl Drop for Polling<'_> {
 
 /// An idle process is frozen after this time.
 ///
-/// Lambda freezes at once. Under load, the next invocation comes within this delay, which saves the signals.
+/// Lambda freezes at once. Under load, the next invocation comes within this delay, which saves the
+/// signals.
 const FREEZE_AFTER: Duration = Duration::from_millis(20);

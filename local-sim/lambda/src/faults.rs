@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The faults of one function; none at first.
 ///
-/// A throttled invocation, whether by a fault or by a limit, does not count towards the other faults.
+/// A throttled invocation, whether by a fault or by a limit, does not count towards the other
+/// faults.
 #[derive(Debug, Default)]
 pub struct Faults {
     /// Whether a fault is set. Without one, an invocation reads only this flag.
@@ -47,20 +48,22 @@ pub(super) struct InjectedFaults {
 }
 
 impl Faults {
-    /// Sets the throttling of invocations, as if the concurrency limit were reached; `None` removes it.
+    /// Throttles invocations as if the concurrency limit were reached; `None` ends this.
     pub fn set_throttle(&self, throttle: Option<Striking>) {
         self.change(|set| set.throttle = throttle);
     }
 
-    /// Sets cold starts: each invocation gets a new environment, which replaces an idle one; `None` removes them.
+    /// Makes each invocation a cold start; `None` ends this.
+    ///
+    /// The new environment replaces an idle one, if there is one.
     pub fn set_cold_start(&self, cold_start: Option<Striking>) {
         self.change(|set| set.cold_start = cold_start);
     }
 
-    /// Sets the delay of invocations before an environment gets them; `None` removes it.
+    /// Delays invocations before an environment gets them; `None` ends this.
     ///
-    /// The delay is capped at [`LATENCY_MAX`]. It counts towards concurrency, but not towards the reported
-    /// duration. Invocations that wait already continue at once.
+    /// The delay is capped at [`LATENCY_MAX`]. It counts towards concurrency, but not towards the
+    /// reported duration. Invocations that wait already continue at once.
     pub fn set_latency(&self, latency: Option<(Duration, Striking)>) {
         let latency = latency.map(|(pause, striking)| (pause.min(LATENCY_MAX), striking));
         let ended = self.change(|set| {

@@ -163,8 +163,8 @@ impl Function {
 
 /// A poll that waits for its invocation.
 ///
-/// If it is dropped after an invocation was sent and before it was received, the invocation, which has
-/// not run, goes to another environment, unless the simulator shuts down.
+/// If it is dropped after an invocation was sent and before it was received, the invocation, which
+/// has not run, goes to another environment, unless the simulator shuts down.
 #[derive(Debug)]
 pub(super) struct PendingPoll {
     receiver: oneshot::Receiver<Invocation>,

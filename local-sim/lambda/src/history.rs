@@ -64,7 +64,9 @@ impl Record {
 pub enum Change {
     /// The state of an environment changed.
     Environment(View),
-    /// An invocation ended. A weak reference, so that a receiver that does not read keeps no records alive.
+    /// An invocation ended.
+    ///
+    /// A weak reference, so that a receiver that does not read keeps no records alive.
     Invocation(Weak<Record>),
 }
 

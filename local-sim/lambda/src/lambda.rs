@@ -38,8 +38,8 @@ impl Lambda {
     /// [`PACKAGE`](super::PACKAGE).
     ///
     /// # Errors
-    /// If the functions reserve more concurrency than the account has, or the guardian process cannot
-    /// be started.
+    /// If the functions reserve more concurrency than the account has, or the guardian process
+    /// cannot be started.
     pub fn start(
         configurations: Vec<Configuration>,
         settings: Settings,
@@ -72,7 +72,9 @@ impl Lambda {
         })
     }
 
-    /// Invokes a function and waits for its result. Dropping the future does not stop the function.
+    /// Invokes a function and waits for its result.
+    ///
+    /// Dropping the future does not stop the function.
     ///
     /// # Errors
     /// If the function fails or is not run at all.
@@ -147,18 +149,19 @@ impl Lambda {
 
     /// Stops all processes of an environment, even during an invocation.
     ///
-    /// They stay stopped until [`Self::thaw_environment`], or until a current or new invocation times
-    /// out, which kills the process; its successor runs. Returns the environment, or `None` if no
-    /// environment has this name.
+    /// They stay stopped until [`Self::thaw_environment`], or until a current or new invocation
+    /// times out, which kills the process; its successor runs. Returns the environment, or `None`
+    /// if no environment has this name.
     pub fn freeze_environment(&self, name: &str) -> Option<View> {
         let environment = self.environment(name)?;
         environment.hold();
         Some(environment.view())
     }
 
-    /// Undoes [`Self::freeze_environment`]: the environment is frozen only between invocations again.
+    /// Undoes [`Self::freeze_environment`].
     ///
-    /// Returns the environment, or `None` if no environment has this name.
+    /// Lambda's own freezing between invocations stays in effect. Returns the environment, or
+    /// `None` if no environment has this name.
     pub fn thaw_environment(&self, name: &str) -> Option<View> {
         let environment = self.environment(name)?;
         environment.release();

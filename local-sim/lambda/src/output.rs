@@ -1,7 +1,7 @@
 //! An environment's log: the output of its processes and Lambda's own lines, in order.
 //!
-//! Every line on standard error starts with `function environment request-id | `; without a request,
-//! the id is `-`.
+//! Every line on standard error starts with `function environment request-id | `; without a
+//! request, the id is `-`.
 
 use std::{mem, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Assigns invocations to idle environments, queues the others, and decides when to start more.
+//! Assigns invocations to idle environments, or queues them and decides when to start more.
 
 mod rate;
 
@@ -40,8 +40,9 @@ pub(super) struct Pool {
 /// Limits on the environments of a function.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Below this number of environments, an invocation starts one without waiting for another to
-    /// finish. Also the maximum number that start at the same time.
+    /// Below this number of environments, an invocation starts one without waiting.
+    ///
+    /// Also the maximum number of environments that start at the same time.
     pub(super) at_once: usize,
     /// Maximum number of environments: no more than concurrent invocations need.
     pub(super) environments_max: usize,
@@ -156,7 +157,9 @@ impl Pool {
         }
     }
 
-    /// Assigns an invocation to the most recently used idle environment; returns it if none is idle.
+    /// Assigns an invocation to the most recently used idle environment.
+    ///
+    /// Returns the invocation if none is idle.
     fn assign(&mut self, mut invocation: Invocation) -> Option<Invocation> {
         while let Some(idle) = self.idle.pop_back() {
             match idle.sender.send(invocation) {
@@ -178,9 +181,10 @@ impl Pool {
         Dispatched::Start(self.reserve_starts())
     }
 
-    /// Queues an invocation for a new environment, which replaces the least recently used idle one.
+    /// Queues an invocation for a new environment.
     ///
-    /// Returns how many environments to start now.
+    /// The new one replaces the least recently used idle environment, if there is one. Returns how
+    /// many environments to start now.
     pub(super) fn dispatch_cold(&mut self, invocation: Invocation) -> usize {
         self.cold.push_back(Waiting::new(invocation));
         self.idle.retain(|idle| !idle.sender.is_closed());
@@ -201,7 +205,9 @@ impl Pool {
         })
     }
 
-    /// Returns how many environments to start for the invocations that have waited for `scale_after`.
+    /// Returns how many environments to start for waiting invocations.
+    ///
+    /// Considers only those that have waited for `scale_after`.
     ///
     /// Invocations that will probably be assigned soon get none, because processes that share the
     /// processors slow each other down. If the machine has idle CPU time, a few start anyway.
@@ -278,9 +284,9 @@ impl Pool {
         Some(waiting.invocation)
     }
 
-    /// Retires an environment if at least `slots` of its polls wait, so that it has no invocation.
+    /// Retires an environment if at least `slots` of its polls wait.
     ///
-    /// Its polls end without an invocation.
+    /// It has no invocation then. Its polls end without an invocation.
     pub(super) fn retire(&mut self, id: u64, slots: usize) {
         let free = |idle: &&Idle| idle.member.id == id && !idle.sender.is_closed();
         if self.idle.iter().filter(free).count() >= slots {
@@ -317,7 +323,7 @@ impl Pool {
         self.idle.retain(|idle| idle.member.id != id);
     }
 
-    /// Whether a cold start waits and neither a starting nor a replaced environment makes room for it.
+    /// Whether an environment must be replaced to make room for a waiting cold start.
     fn lacks_room_for_cold(&self) -> bool {
         self.room() == 0 && self.cold.len() > self.starting + self.replaced.len()
     }
@@ -343,7 +349,7 @@ impl Pool {
 
 /// Environments per core that start without a wait.
 const ENVIRONMENTS_PER_CORE: usize = 2;
-/// Invocations that will be assigned within this time, at the current rate, start no environment.
+/// Invocations that will probably be assigned within this time start no environment.
 const SOON: Duration = Duration::from_secs(1);
 /// Maximum wait of an invocation: longer than any integration timeout and any init.
 const WAIT_MAX: Duration = Duration::from_mins(3);

@@ -15,7 +15,8 @@ use self::group::Group;
 
 /// Starts a process in its own group and returns it with the pipe that receives its output.
 ///
-/// Retries `ETXTBSY`: a concurrent fork may briefly keep a just written executable open for writing.
+/// Retries `ETXTBSY`: a concurrent fork may briefly keep a just written executable open for
+/// writing.
 pub(super) async fn spawn(
     executable: &Path,
     directory: &Path,

@@ -60,7 +60,9 @@ impl Api {
         self.listener.local_addr()
     }
 
-    /// Serves connections until the future is dropped. Beyond a limit, connections wait for others to close.
+    /// Serves connections until the future is dropped.
+    ///
+    /// Beyond a limit, connections wait for others to close.
     pub(super) async fn serve(&mut self, environment: &Arc<Environment>) -> Infallible {
         let slots = environment.function.configuration.slots();
         let max = slots * CONNECTIONS_PER_SLOT + CONNECTIONS_BESIDE;

@@ -43,7 +43,9 @@ impl Lines {
         Ok(Self(shared))
     }
 
-    /// Adds the whole lines that `write` appends. Drops them if standard error is read too slowly.
+    /// Adds the whole lines that `write` appends.
+    ///
+    /// Drops them if standard error is read too slowly.
     pub fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut buffer = self.0.buffer.lock();
         if buffer.bytes.len() >= UNWRITTEN_BYTES_MAX {

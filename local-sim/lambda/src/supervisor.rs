@@ -131,7 +131,7 @@ async fn run_process(environment: &Arc<Environment>, process: Process) -> Ending
     ending
 }
 
-/// Serves the Runtime API and reads the process's output until the process must end or has ended.
+/// Serves the Runtime API and reads the output until the process has ended or must end.
 async fn serve(
     environment: &Arc<Environment>,
     child: &mut Child,
@@ -212,7 +212,9 @@ fn report_init(environment: &Environment, reason: &EndReason) {
     });
 }
 
-/// Waits without a process for the next invocation. Returns `false` if the environment ends first.
+/// Waits without a process for the next invocation.
+///
+/// Returns `false` if the environment ends first.
 async fn wait_for_invocation(environment: &Environment) -> bool {
     let function = &environment.function;
     let is_first = environment.take_starting();
@@ -233,7 +235,9 @@ async fn wait_for_invocation(environment: &Environment) -> bool {
     }
 }
 
-/// Assigns an invocation, if there is one, to the next process. Returns whether there was one.
+/// Assigns an invocation, if there is one, to the next process.
+///
+/// Returns whether there was one.
 fn assign(environment: &Environment, invocation: Option<Invocation>) -> bool {
     let is_assigned = invocation.is_some();
     if let Some(invocation) = invocation {

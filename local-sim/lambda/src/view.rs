@@ -23,7 +23,7 @@ pub struct View {
     pub(crate) id: u64,
     pub(crate) phase: Phase,
     pub(crate) is_frozen: bool,
-    /// Its process is stopped by [`Lambda::freeze_environment`](crate::Lambda::freeze_environment).
+    /// Its process is stopped by [`freeze_environment`](crate::Lambda::freeze_environment).
     pub is_held: bool,
     /// The process id, if a process runs.
     pub process: Option<i32>,

@@ -130,7 +130,9 @@ impl State {
         was_frozen
     }
 
-    /// Stops the current or next process even if it is busy. Returns whether it was not held before.
+    /// Stops the current or next process even if it is busy.
+    ///
+    /// Returns whether it was not held before.
     pub(super) fn hold(&mut self) -> bool {
         if let Some(running) = &self.running {
             running.group.stop();
@@ -155,7 +157,8 @@ impl State {
 
     /// Sends SIGTERM, after resuming the process.
     ///
-    /// The kernel may deliver a signal sent to a stopped process to a thread that does not handle it.
+    /// The kernel may deliver a signal sent to a stopped process to a thread that does not handle
+    /// it.
     pub(super) fn terminate(&mut self) {
         self.thaw();
         self.release();

@@ -23,8 +23,8 @@ impl Rate {
 
     /// Measures the rate, and estimates how many assignments follow within `period`.
     ///
-    /// A measurement begins at the previous one, or at `waiting_since` if that is later. The average
-    /// bridges a moment in which nothing could run.
+    /// A measurement begins at the previous one, or at `waiting_since` if that is later. The
+    /// average bridges a moment in which nothing could run.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -59,7 +59,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// The estimate for one second after these measurements: milliseconds, and assignments in them.
+    /// The estimate for one second after measurements of (milliseconds, assignments).
     fn check(measurements: &[(u64, u32)]) -> usize {
         let mut rate = Rate::default();
         let mut now = Instant::now();

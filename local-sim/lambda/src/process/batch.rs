@@ -4,8 +4,8 @@ use super::group::Group;
 
 /// Sets Linux's `SCHED_BATCH` policy (`sched(7)`) for a function's process.
 ///
-/// Such a process does not preempt the simulator when it wakes up; its share of CPU time is unchanged.
-/// Threads and children that it starts later inherit the policy.
+/// Such a process does not preempt the simulator when it wakes up; its share of CPU time is
+/// unchanged. Threads and children that it starts later inherit the policy.
 #[cfg(target_os = "linux")]
 #[expect(
     unsafe_code,

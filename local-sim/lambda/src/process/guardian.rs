@@ -14,9 +14,10 @@ use super::group::Group;
 
 /// Kills the functions if the simulator dies without cleaning up, for example by SIGKILL.
 ///
-/// It is a shell that reads a pipe whose other end only the simulator holds. `+ID` registers a process
-/// group and `-ID` removes it. When the pipe closes, the shell kills the remaining groups and removes
-/// the simulator's directory. This reaches stopped processes and grandchildren, and works on every Unix.
+/// It is a shell that reads a pipe whose other end only the simulator holds. `+ID` registers a
+/// process group and `-ID` removes it. When the pipe closes, the shell kills the remaining groups
+/// and removes the simulator's directory. This reaches stopped processes and grandchildren, and
+/// works on every Unix.
 #[derive(Debug)]
 pub(crate) struct Guardian {
     pipe: Mutex<ChildStdin>,

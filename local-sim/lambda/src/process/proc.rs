@@ -17,7 +17,9 @@ impl Ticks {
         Self::read(&fs::read_to_string("/proc/stat").ok()?)
     }
 
-    /// Parses the first line: user, nice, system, idle, iowait, irq, softirq, steal, of all processors.
+    /// Parses the first line, which is the sum over all processors.
+    ///
+    /// Its fields are user, nice, system, idle, iowait, irq, softirq and steal.
     fn read(stat: &str) -> Option<Self> {
         let line = stat.lines().next()?.strip_prefix("cpu ")?;
         let times: Vec<u64> = line

@@ -6,9 +6,10 @@ use parking_lot::Mutex;
 
 use super::*;
 
-/// Runs each event as a shell command, which may `reply TEXT` or `call METHOD PATH [BODY [HEADER]]`.
+/// Runs each event as a shell command.
 ///
-/// The variables `id`, `deadline`, `trace`, `status` and `body` have the data of the last response.
+/// Commands may use `reply TEXT` and `call METHOD PATH [BODY [HEADER]]`. The variables `id`,
+/// `deadline`, `trace`, `status` and `body` have the data of the last response.
 const SCRIPT: &str = r#"#!/bin/bash
 LC_ALL=C
 trap '' PIPE
