@@ -74,7 +74,8 @@ impl Api {
                     }
                     Err(error) => {
                         // Most likely out of file descriptors: wait for some to be freed.
-                        warn!("{}: cannot accept a connection to the Runtime API: {error}", environment.function.name());
+                        let name = environment.function.name();
+                        warn!("{name}: cannot accept a connection to the Runtime API: {error}");
                         sleep(ACCEPT_PAUSE).await;
                     }
                 },
