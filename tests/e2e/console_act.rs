@@ -90,7 +90,7 @@ async fn what_may_not_be_done_to_a_connection_is_refused_by_name() {
             "reason",
         ),
         (json!({"action": "unplug", "code": 1000}), "code"),
-        (json!([]), "the body is no object"),
+        (json!([]), "the body is not a JSON object"),
     ] {
         let (status, message) = simulator.refused(&path(&id), body).await;
         assert_eq!(status, 400, "{message}");
@@ -288,7 +288,7 @@ async fn a_reset_has_environments_go_on_and_forgets_invocations() {
     let (status, message) = simulator.refused("/api/reset", json!({"all": true})).await;
     assert_eq!(
         (status, message.as_str()),
-        (400, "all: an unknown field, expected none")
+        (400, "all: unknown field (expected an empty object)")
     );
     simulator.stop().await;
 }

@@ -425,14 +425,14 @@ async fn check_throttled(launch: Launch, cap: &str) {
 #[tokio::test]
 async fn the_accounts_concurrency_is_a_bound_and_is_named() {
     let launch = small("{}").option("--account-concurrency", "1");
-    let cap = "small: throttled: all 1 are under way that --account-concurrency leaves";
+    let cap = "small: throttled: all 1 unreserved executions of --account-concurrency are in use";
     check_throttled(launch, cap).await;
 }
 
 #[tokio::test]
 async fn a_functions_concurrency_is_a_bound_and_is_named() {
     let launch = small("{ reservedConcurrentExecutions: 1 }");
-    let cap = "small: throttled: all 1 of its reservedConcurrentExecutions are under way";
+    let cap = "small: throttled: all 1 of its reservedConcurrentExecutions are in use";
     check_throttled(launch, cap).await;
 }
 
@@ -443,7 +443,7 @@ async fn more_cannot_be_reserved_than_the_account_has() {
     assert_eq!(refusal.status.code(), Some(1));
     let said = &refusal.stderr;
     assert!(
-        said.contains("together are 5") && said.contains("--account-concurrency"),
+        said.contains("add up to 5") && said.contains("--account-concurrency"),
         "{said}"
     );
 }

@@ -1,4 +1,4 @@
-//! `/api/connections`: who is connected, and what becomes of them.
+//! `/api/connections`: lists, closes and unplugs connections.
 
 use hyper::StatusCode;
 use local_sim_gateway::{ConnectionChange, Gateway, View};
@@ -6,17 +6,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    answer::{self, Answer, Refusal},
     body::{Body, bad},
+    response::{self, ApiError, ApiResponse},
 };
 
-/// The open connections.
+/// The response with the open connections.
 #[derive(Serialize)]
 struct Connections {
     connections: Vec<Connection>,
 }
 
-/// A connection, as JSON; on the stream, with what became of it.
+/// A connection as JSON; on the stream also with its change of state.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Connection {
@@ -80,46 +80,46 @@ impl From<ConnectionChange> for Connection {
     }
 }
 
-/// Shows the open connections.
-pub(super) fn show(gateway: &Gateway) -> Answer {
+/// Lists the open connections.
+pub(super) fn show(gateway: &Gateway) -> ApiResponse {
     let connections = gateway.connections().into_iter();
-    answer::ok(&Connections {
+    response::ok(&Connections {
         connections: connections.map(Connection::from).collect(),
     })
 }
 
-/// Does to a connection what the body says, and shows it as it was then.
+/// Closes or unplugs a connection, and returns its state at that moment.
 ///
 /// # Errors
-/// 400 where the body says something else, 404 where no connection of this id is open, 409 where too many are
+/// 400 if the body is invalid, 404 if no open connection has this id, 409 if too many are
 /// unplugged.
-pub(super) async fn act(gateway: &Gateway, id: &str, body: &[u8]) -> Result<Answer, Refusal> {
-    let acted = match parse(body)? {
+pub(super) async fn act(gateway: &Gateway, id: &str, body: &[u8]) -> Result<ApiResponse, ApiError> {
+    let view = match parse(body)? {
         Action::Close { code, reason } => gateway.close(id, code, reason),
         Action::Unplug => gateway.unplug(id).await.transpose().map_err(|error| {
-            let message = format!("unplug: {error}; POST /api/reset gives them up");
-            Refusal::new(StatusCode::CONFLICT, message)
+            let message = format!("unplug: {error} (POST /api/reset closes them)");
+            ApiError::new(StatusCode::CONFLICT, message)
         })?,
     };
-    let none = || {
-        Refusal::new(
+    let not_found = || {
+        ApiError::new(
             StatusCode::NOT_FOUND,
-            format!("no connection {id:?} is open"),
+            format!("no open connection has the id {id:?}"),
         )
     };
-    let view = acted.ok_or_else(none)?;
-    Ok(answer::ok(&Connection::from(view)))
+    let view = view.ok_or_else(not_found)?;
+    Ok(response::ok(&Connection::from(view)))
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Action {
-    /// With a close frame.
+    /// Sends a close frame.
     Close { code: u16, reason: String },
-    /// Without a word.
+    /// Stops all traffic without a close frame or FIN.
     Unplug,
 }
 
-fn parse(body: &[u8]) -> Result<Action, Refusal> {
+fn parse(body: &[u8]) -> Result<Action, ApiError> {
     let body = Body::read(body, r#"{"action": "close" or "unplug", …}"#)?;
     match body.required("action", Value::as_str, ACTION)? {
         "close" => {
@@ -134,11 +134,13 @@ fn parse(body: &[u8]) -> Result<Action, Refusal> {
             body.only(&["action"])?;
             Ok(Action::Unplug)
         }
-        other => Err(bad(format!("action: found {other:?}, expected {ACTION}"))),
+        other => Err(bad(format!(
+            "action: invalid value {other:?} (expected {ACTION})"
+        ))),
     }
 }
 
-/// A code that a close frame may have (RFC 6455, section 7.4, and IANA's registry).
+/// A code that is valid in a close frame (RFC 6455, section 7.4, and IANA's registry).
 fn code(value: &Value) -> Option<u16> {
     let code = u16::try_from(value.as_u64()?).ok()?;
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999).then_some(code)
@@ -149,21 +151,21 @@ fn reason(value: &Value) -> Option<&str> {
 }
 
 const ACTION: &str = r#""close" or "unplug""#;
-const CODE: &str = "the code of a close frame: 1000 to 1003, 1007 to 1014, or 3000 to 4999";
-const REASON: &str = "a text of at most 123 bytes";
-/// A control frame has 125 bytes, of which the code takes two.
+const CODE: &str = "a close code: 1000 to 1003, 1007 to 1014, or 3000 to 4999";
+const REASON: &str = "a string of at most 123 bytes";
+/// A control frame carries 125 bytes, of which the code takes two.
 const REASON_BYTES_MAX: usize = 123;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(body: &str) -> Result<Action, Refusal> {
+    fn check(body: &str) -> Result<Action, ApiError> {
         parse(body.as_bytes())
     }
 
     #[test]
-    fn a_connection_is_closed_with_a_code_or_unplugged() {
+    fn close_and_unplug_are_parsed() {
         assert_eq!(check(r#"{"action":"unplug"}"#), Ok(Action::Unplug));
         let close = |code, reason: &str| Action::Close {
             code,
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_by_name() {
+    fn an_invalid_body_is_refused_with_the_name_of_the_field() {
         for code in [
             "0",
             "999",
@@ -195,36 +197,36 @@ mod tests {
             r#""1000""#,
         ] {
             let body = format!(r#"{{"action":"close","code":{code}}}"#);
-            let message = format!("code: found {code}, expected {CODE}");
+            let message = format!("code: invalid value {code} (expected {CODE})");
             assert_eq!(check(&body), Err(bad(message)));
         }
         let long = format!(
             r#"{{"action":"close","code":1000,"reason":"{}é"}}"#,
             "x".repeat(122)
         );
-        let refusal = format!("{:?}", check(&long).unwrap_err());
-        assert!(refusal.contains("a text of at most 123 bytes"), "{refusal}");
+        let error = format!("{:?}", check(&long).unwrap_err());
+        assert!(error.contains("a string of at most 123 bytes"), "{error}");
         for (body, message) in [
-            ("{}", r#"action: missing, expected "close" or "unplug""#),
+            ("{}", r#"action: missing (expected "close" or "unplug")"#),
             (
                 r#"{"action":"end"}"#,
-                r#"action: found "end", expected "close" or "unplug""#,
+                r#"action: invalid value "end" (expected "close" or "unplug")"#,
             ),
             (
                 r#"{"action":1}"#,
-                r#"action: found 1, expected "close" or "unplug""#,
+                r#"action: invalid value 1 (expected "close" or "unplug")"#,
             ),
             (
                 r#"{"action":"unplug","code":1000}"#,
-                "code: an unknown field, expected action",
+                "code: unknown field (expected action)",
             ),
             (
                 r#"{"action":"close","why":1}"#,
-                "why: an unknown field, expected action, code, reason",
+                "why: unknown field (expected action, code, reason)",
             ),
             (
                 "[]",
-                r#"the body is no object, expected {"action": "close" or "unplug", …}"#,
+                r#"the body is not a JSON object (expected {"action": "close" or "unplug", …})"#,
             ),
         ] {
             assert_eq!(check(body), Err(bad(message.to_owned())), "{body}");

@@ -1,4 +1,4 @@
-//! The parts of the running simulator that the console inspects and controls.
+//! The console's handles to the running simulator.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use tokio::sync::Semaphore;
 
 use crate::{faults::FaultControl, limits::STREAMS_MAX};
 
-/// The parts that the console inspects and controls.
+/// The parts of the simulator that the console inspects and controls.
 #[derive(Debug)]
 pub struct Console {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) broker: Option<Control>,
     pub(crate) faults: Box<dyn FaultControl>,
-    /// One permit for each reader of the stream.
+    /// One permit per client of `/api/stream`.
     pub(crate) streams: Arc<Semaphore>,
 }
 
 impl Console {
-    /// A console for these parts; `broker` is the embedded one, if there is one.
+    /// Creates a console; `broker` is the embedded broker, if it runs.
     pub fn new(
         gateway: Arc<Gateway>,
         lambda: Arc<Lambda>,

@@ -1,4 +1,4 @@
-//! `/api/environments`: what runs functions, and what becomes of it.
+//! `/api/environments`: lists, ends, freezes and thaws execution environments.
 
 use hyper::StatusCode;
 use local_sim_lambda::{Lambda, View};
@@ -6,24 +6,24 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    answer::{self, Answer, Refusal},
     body::{Body, bad},
+    response::{self, ApiError, ApiResponse},
 };
 
-/// The environments that there are.
+/// The response with all environments.
 #[derive(Serialize)]
 struct Environments {
     environments: Vec<Environment>,
 }
 
-/// An environment, as JSON.
+/// An environment as JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Environment {
     id: String,
     function: String,
     state: &'static str,
-    /// On demand.
+    /// Stopped by `freeze`.
     stopped: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     process_id: Option<i32>,
@@ -43,47 +43,56 @@ impl From<View> for Environment {
     }
 }
 
-/// Shows the environments that there are.
-pub(super) fn show(lambda: &Lambda) -> Answer {
+/// Lists all environments.
+pub(super) fn show(lambda: &Lambda) -> ApiResponse {
     let environments = lambda.environments().into_iter();
-    answer::ok(&Environments {
+    response::ok(&Environments {
         environments: environments.map(Environment::from).collect(),
     })
 }
 
-/// Does to an environment what the body says, and shows what is then to be seen of it.
+/// Ends, freezes or thaws an environment, and returns its new state.
 ///
 /// # Errors
-/// 400 where the body says something else, 404 where there is no such environment.
-pub(super) fn act(lambda: &Lambda, id: &str, body: &[u8]) -> Result<Answer, Refusal> {
+/// 400 if the body is invalid, 404 if no environment has this name.
+pub(super) fn act(lambda: &Lambda, id: &str, body: &[u8]) -> Result<ApiResponse, ApiError> {
     let action = parse(body)?;
-    let none = || Refusal::new(StatusCode::NOT_FOUND, format!("no environment {id:?}"));
+    let not_found = || {
+        ApiError::new(
+            StatusCode::NOT_FOUND,
+            format!("no environment is named {id:?}"),
+        )
+    };
     let view = match action {
         Action::End => lambda.end_environment(id),
         Action::Freeze => lambda.freeze_environment(id),
         Action::Thaw => lambda.thaw_environment(id),
     };
-    Ok(answer::ok(&Environment::from(view.ok_or_else(none)?)))
+    Ok(response::ok(&Environment::from(
+        view.ok_or_else(not_found)?,
+    )))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
-    /// What it does is lost.
+    /// Kills its processes; its invocations fail.
     End,
-    /// It gets no time, whatever it does.
+    /// Stops its processes, even during an invocation.
     Freeze,
-    /// It goes on.
+    /// Undoes `Freeze`.
     Thaw,
 }
 
-fn parse(body: &[u8]) -> Result<Action, Refusal> {
+fn parse(body: &[u8]) -> Result<Action, ApiError> {
     let body = Body::read(body, r#"{"action": "end", "freeze" or "thaw"}"#)?;
     body.only(&["action"])?;
     match body.required("action", Value::as_str, ACTION)? {
         "end" => Ok(Action::End),
         "freeze" => Ok(Action::Freeze),
         "thaw" => Ok(Action::Thaw),
-        other => Err(bad(format!("action: found {other:?}, expected {ACTION}"))),
+        other => Err(bad(format!(
+            "action: invalid value {other:?} (expected {ACTION})"
+        ))),
     }
 }
 
@@ -93,31 +102,31 @@ const ACTION: &str = r#""end", "freeze" or "thaw""#;
 mod tests {
     use super::*;
 
-    fn check(body: &str) -> Result<Action, Refusal> {
+    fn check(body: &str) -> Result<Action, ApiError> {
         parse(body.as_bytes())
     }
 
     #[test]
-    fn an_environment_is_ended_frozen_or_thawed() {
+    fn end_freeze_and_thaw_are_parsed() {
         assert_eq!(check(r#"{"action":"end"}"#), Ok(Action::End));
         assert_eq!(check(r#"{"action":"freeze"}"#), Ok(Action::Freeze));
         assert_eq!(check(r#"{"action":"thaw"}"#), Ok(Action::Thaw));
     }
 
     #[test]
-    fn anything_else_is_refused_by_name() {
+    fn an_invalid_body_is_refused_with_the_name_of_the_field() {
         for (body, message) in [
             (
                 "{}",
-                r#"action: missing, expected "end", "freeze" or "thaw""#,
+                r#"action: missing (expected "end", "freeze" or "thaw")"#,
             ),
             (
                 r#"{"action":"stop"}"#,
-                r#"action: found "stop", expected "end", "freeze" or "thaw""#,
+                r#"action: invalid value "stop" (expected "end", "freeze" or "thaw")"#,
             ),
             (
                 r#"{"action":"end","now":true}"#,
-                "now: an unknown field, expected action",
+                "now: unknown field (expected action)",
             ),
         ] {
             assert_eq!(check(body), Err(bad(message.to_owned())), "{body}");

@@ -1,39 +1,39 @@
-//! `/api/faults`: faults on demand.
+//! `/api/faults`: shows and sets the injected faults.
 
 use std::fmt::Debug;
 
 use serde_json::value::RawValue;
 
 use super::{
-    answer::{self, Answer, Refusal},
     body::bad,
+    response::{self, ApiError, ApiResponse},
 };
 
-/// The faults of the whole simulator, kept by the program that starts it.
+/// The faults of the whole simulator, implemented by the program that starts it.
 pub trait FaultControl: Debug + Send + Sync {
-    /// The faults in force, with what is left of each.
+    /// Returns the active faults, each with its remaining trigger.
     fn in_force(&self) -> Box<RawValue>;
 
-    /// Changes the faults that `body`, a JSON document, names; the others stay.
+    /// Changes the faults named in `body`, a JSON document, and keeps the others.
     ///
     /// # Errors
-    /// The message for the client, where the document is wrong; nothing is changed then.
+    /// A message for the client if the document is invalid; then nothing is changed.
     fn change(&self, body: &[u8]) -> Result<(), String>;
 
-    /// Puts the faults of the start back in force, and no others.
+    /// Restores the faults that were set at startup and removes all others.
     fn reset(&self);
 }
 
-/// Shows the faults in force, with what is left of each.
-pub(super) fn show(faults: &dyn FaultControl) -> Answer {
-    answer::ok(&faults.in_force())
+/// Shows the active faults, each with its remaining trigger.
+pub(super) fn show(faults: &dyn FaultControl) -> ApiResponse {
+    response::ok(&faults.in_force())
 }
 
-/// Changes the faults that the body names, and shows those in force then.
+/// Changes the faults named in the body, and shows the active ones.
 ///
 /// # Errors
-/// 400 where the body is wrong; nothing is changed.
-pub(super) fn change(faults: &dyn FaultControl, body: &[u8]) -> Result<Answer, Refusal> {
+/// 400 if the body is invalid; then nothing is changed.
+pub(super) fn change(faults: &dyn FaultControl, body: &[u8]) -> Result<ApiResponse, ApiError> {
     faults.change(body).map_err(bad)?;
     Ok(show(faults))
 }

@@ -1,7 +1,7 @@
-//! Keeps other sites' pages out: a browser would send their requests here, too.
+//! Refuses requests that a browser sends on behalf of pages from other origins.
 //!
-//! A page of another origin is told by its `Origin`, a name that was made to point here (DNS rebinding) by
-//! `Host`, and a form that a page sends without asking by its content type.
+//! `Origin` reveals a page of another origin, and `Host` reveals DNS rebinding. The content type
+//! reveals a form, which a page can send without a preflight request.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,48 +10,51 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN},
 };
 
-use super::answer::Refusal;
+use super::response::ApiError;
 
-/// Checks who asks, at the address `own`.
+/// Checks the headers of a request that arrived at the address `own`.
 ///
 /// # Errors
-/// 403 for a foreign `Host` or `Origin`, 415 for a change whose body is not said to be JSON.
-pub(super) fn check(own: IpAddr, method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+/// 403 for a foreign `Host` or `Origin`, 415 for a change whose content type is not JSON.
+pub(super) fn check(own: IpAddr, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
     let host = single(headers, &HOST)?.unwrap_or_default();
     if !is_own(own, host) {
-        return Err(foreign("Host", host, "this machine's"));
+        return Err(foreign("Host", host, "this machine"));
     }
     if let Some(origin) = single(headers, &ORIGIN)?
         && origin.strip_prefix("http://") != Some(host)
     {
-        return Err(foreign("Origin", origin, "the console's own"));
+        return Err(foreign("Origin", origin, "the console's origin"));
     }
     let is_change = !matches!(*method, Method::GET | Method::HEAD);
     let content_type = single(headers, &CONTENT_TYPE)?;
     if is_change && !content_type.is_some_and(is_json) {
-        let found = content_type.map_or_else(|| "none".to_owned(), |it| format!("{it:?}"));
-        return Err(Refusal::new(
+        let found = content_type.map_or_else(
+            || "missing".to_owned(),
+            |it| format!("invalid value {it:?}"),
+        );
+        return Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("Content-Type: found {found}, expected application/json"),
+            format!("Content-Type: {found} (expected application/json)"),
         ));
     }
     Ok(())
 }
 
-/// The value of a header that may be there once.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
+/// The value of a header that may occur at most once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().map(|value| value.to_str());
     match (value.transpose(), values.next()) {
         (Ok(value), None) => Ok(value),
-        _ => Err(Refusal::new(
+        _ => Err(ApiError::new(
             StatusCode::FORBIDDEN,
-            format!("{name}: expected one text"),
+            format!("{name}: occurs more than once or is not visible ASCII"),
         )),
     }
 }
 
-/// Whether a host is this machine as the client must have reached it; the port may have been mapped.
+/// Whether `host` names this machine, with any port, since ports can be forwarded.
 fn is_own(own: IpAddr, host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
@@ -64,7 +67,7 @@ fn is_own(own: IpAddr, host: &str) -> bool {
     match address {
         Some(address) => {
             let address = address.to_canonical();
-            // Of a socket that listens on `[::]`, an IPv4 address is mapped to one of IPv6.
+            // A socket bound to `[::]` reports IPv4 addresses as IPv4-mapped IPv6 addresses.
             address == own.to_canonical() || address.is_loopback()
         }
         None => name.eq_ignore_ascii_case("localhost"),
@@ -76,10 +79,10 @@ fn is_json(content_type: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-fn foreign(name: &str, found: &str, expected: &str) -> Refusal {
-    Refusal::new(
+fn foreign(name: &str, value: &str, own: &str) -> ApiError {
+    ApiError::new(
         StatusCode::FORBIDDEN,
-        format!("{name}: found {found:?}, expected {expected}"),
+        format!("{name}: {value:?} is not {own}"),
     )
 }
 
@@ -91,26 +94,25 @@ mod tests {
 
     use super::*;
 
-    /// What a request with these headers is told.
+    /// Checks a request with these headers; returns the error as text.
     fn check(method: &Method, given: &[(HeaderName, &'static str)]) -> Result<(), String> {
         let headers = given
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-        // `append`, unlike `collect`, keeps both of two.
+        // Unlike `collect`, `append` keeps both values of a repeated header.
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(name, value);
         }
-        super::check(Ipv4Addr::LOCALHOST.into(), method, &map)
-            .map_err(|refusal| format!("{refusal:?}"))
+        super::check(Ipv4Addr::LOCALHOST.into(), method, &map).map_err(|error| format!("{error:?}"))
     }
 
-    fn is_let_in(given: &[(HeaderName, &'static str)]) -> bool {
+    fn is_allowed(given: &[(HeaderName, &'static str)]) -> bool {
         check(&Method::GET, given).is_ok()
     }
 
     #[test]
-    fn the_machines_own_names_are_let_in() {
+    fn the_machines_own_names_are_allowed() {
         for host in [
             "127.0.0.1:3002",
             "localhost:3002",
@@ -119,12 +121,12 @@ mod tests {
             "[::1]",
             "127.0.0.1",
         ] {
-            assert!(is_let_in(&[(HOST, host)]), "{host}");
+            assert!(is_allowed(&[(HOST, host)]), "{host}");
         }
     }
 
     #[test]
-    fn other_names_are_not() {
+    fn other_hosts_are_refused() {
         for host in [
             "",
             "evil.example",
@@ -134,14 +136,14 @@ mod tests {
             "192.0.2.1:3002",
             "127.0.0.1.evil.example",
         ] {
-            assert!(!is_let_in(&[(HOST, host)]), "{host}");
+            assert!(!is_allowed(&[(HOST, host)]), "{host}");
         }
-        assert!(!is_let_in(&[]));
-        assert!(!is_let_in(&[(HOST, "localhost"), (HOST, "evil.example")]));
+        assert!(!is_allowed(&[]));
+        assert!(!is_allowed(&[(HOST, "localhost"), (HOST, "evil.example")]));
     }
 
     #[test]
-    fn an_address_that_is_listened_on_is_its_own() {
+    fn the_local_address_of_the_socket_is_allowed() {
         let v4 = Ipv4Addr::new(192, 0, 2, 1);
         let check = |own: IpAddr, host| {
             let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
@@ -159,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_consoles_own_pages_may_ask() {
+    fn only_pages_of_the_consoles_origin_are_allowed() {
         let host = (HOST, "localhost:3002");
-        assert!(is_let_in(&[
+        assert!(is_allowed(&[
             host.clone(),
             (ORIGIN, "http://localhost:3002")
         ]));
@@ -172,12 +174,12 @@ mod tests {
             "https://localhost:3002",
             "http://127.0.0.1:3002",
         ] {
-            assert!(!is_let_in(&[host.clone(), (ORIGIN, origin)]), "{origin}");
+            assert!(!is_allowed(&[host.clone(), (ORIGIN, origin)]), "{origin}");
         }
     }
 
     #[test]
-    fn a_change_is_json() {
+    fn a_change_requires_a_json_content_type() {
         let host = (HOST, "localhost");
         for json in ["application/json", "Application/JSON; charset=utf-8"] {
             let given = [host.clone(), (CONTENT_TYPE, json)];
@@ -185,16 +187,16 @@ mod tests {
         }
         for other in ["text/plain", "application/x-www-form-urlencoded", ""] {
             let given = [host.clone(), (CONTENT_TYPE, other)];
-            let refusal = check(&Method::POST, &given).unwrap_err();
-            let found = format!("found {other:?}, expected")
+            let error = check(&Method::POST, &given).unwrap_err();
+            let found = format!("invalid value {other:?} (expected")
                 .escape_debug()
                 .to_string();
-            assert!(refusal.contains(&found), "{refusal}");
+            assert!(error.contains(&found), "{error}");
         }
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            let refusal = check(&method, &[(HOST, "localhost")]).unwrap_err();
-            assert!(refusal.contains("415"), "{refusal}");
-            assert!(refusal.contains("found none, expected"), "{refusal}");
+            let error = check(&method, &[(HOST, "localhost")]).unwrap_err();
+            assert!(error.contains("415"), "{error}");
+            assert!(error.contains("missing (expected"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/api/invocations`: what functions were asked, and what they replied.
+//! `/api/invocations`: lists the last invocations with their events and replies.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -9,18 +9,18 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::{
-    answer::{self, Answer, Refusal},
     body::bad,
     produced::Produced,
+    response::{self, ApiError, ApiResponse},
 };
 
-/// The last invocations.
+/// The response with the last invocations.
 #[derive(Serialize)]
 struct Invocations<'a> {
     invocations: Vec<Invocation<'a>>,
 }
 
-/// An invocation that is over, as JSON.
+/// An ended invocation as JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Invocation<'a> {
@@ -38,10 +38,10 @@ pub(super) struct Invocation<'a> {
     error: Option<Error<'a>>,
     log: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    record: Option<Place<'a>>,
+    record: Option<RecordPosition<'a>>,
 }
 
-/// Why there is no reply.
+/// The error of an invocation.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Error<'a> {
@@ -49,15 +49,15 @@ struct Error<'a> {
     error_message: String,
 }
 
-/// Where the record is that an invocation led to.
+/// The position of the record that an invocation produced.
 #[derive(Serialize)]
-struct Place<'a> {
+struct RecordPosition<'a> {
     topic: &'a str,
     partition: i32,
     offset: i64,
 }
 
-/// What was sent: as it is where that is JSON, else as a text.
+/// An event or reply: unchanged if it is JSON, otherwise as a string.
 struct Payload<'a>(&'a [u8]);
 
 impl Serialize for Payload<'_> {
@@ -70,7 +70,7 @@ impl Serialize for Payload<'_> {
 }
 
 impl<'a> Invocation<'a> {
-    /// An invocation, with the record that it led to, where that is among those that were found.
+    /// Converts an invocation; adds the record that it produced if `produced` has it.
     pub(super) fn new(record: &'a Record, produced: &'a Produced) -> Self {
         let (reply, error) = match &record.outcome {
             Ok(reply) => (Some(Payload(reply)), None),
@@ -95,7 +95,7 @@ impl<'a> Invocation<'a> {
             reply,
             error,
             log: &record.log,
-            record: place.map(|place| Place {
+            record: place.map(|place| RecordPosition {
                 topic: &place.topic,
                 partition: place.partition,
                 offset: place.offset,
@@ -104,32 +104,32 @@ impl<'a> Invocation<'a> {
     }
 }
 
-/// To hundredths, as a `REPORT` line has it.
+/// Milliseconds, rounded to two decimals as in `REPORT` lines.
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 100_000.0).round() / 100.0
 }
 
-/// Shows the last invocations that the query asks for, the newest first.
+/// Lists the invocations that match the query, the newest first.
 ///
 /// # Errors
-/// 400 where the query asks for something else.
+/// 400 if the query is invalid.
 pub(super) async fn show(
     lambda: &Lambda,
     broker: Option<&Control>,
     query: Option<&str>,
-) -> Result<Answer, Refusal> {
+) -> Result<ApiResponse, ApiError> {
     let functions: BTreeSet<&str> = lambda.functions().collect();
     let query = Query::parse(query.unwrap_or_default(), &functions)?;
     let records = lambda.invocations(query.function.as_deref(), query.limit);
     Ok(render(records, broker.cloned()).await)
 }
 
-/// All of it may be some megabytes, which nobody else is to wait for.
-async fn render(records: Vec<Arc<Record>>, broker: Option<Control>) -> Answer {
+/// Builds the response on a blocking thread, since it can have several megabytes.
+async fn render(records: Vec<Arc<Record>>, broker: Option<Control>) -> ApiResponse {
     let rendering = move || {
         let produced = Produced::find(&records, broker.as_ref());
         let invocations = records.iter().map(|it| Invocation::new(it, &produced));
-        answer::ok(&Invocations {
+        response::ok(&Invocations {
             invocations: invocations.collect(),
         })
     };
@@ -138,7 +138,7 @@ async fn render(records: Vec<Arc<Record>>, broker: Option<Control>) -> Answer {
         .expect("rendering does not panic")
 }
 
-/// What is asked for.
+/// The parsed query string.
 #[derive(Debug, PartialEq, Eq)]
 struct Query {
     function: Option<String>,
@@ -146,7 +146,7 @@ struct Query {
 }
 
 impl Query {
-    fn parse(query: &str, functions: &BTreeSet<&str>) -> Result<Self, Refusal> {
+    fn parse(query: &str, functions: &BTreeSet<&str>) -> Result<Self, ApiError> {
         let mut function = None;
         let mut limit = None;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -155,15 +155,15 @@ impl Query {
                 "limit" => limit.replace(value.into_owned()).is_none(),
                 name => {
                     return Err(bad(format!(
-                        "{name}: an unknown parameter, expected function, limit"
+                        "{name}: unknown parameter (expected function or limit)"
                     )));
                 }
             };
             if !is_first {
-                return Err(bad(format!("{name}: given twice, expected once")));
+                return Err(bad(format!("{name}: given twice")));
             }
         }
-        // One that is left empty is not given.
+        // An empty value means the default.
         function = function.filter(|it| !it.is_empty());
         limit = limit.filter(|it| !it.is_empty());
         if let Some(name) = &function
@@ -171,7 +171,7 @@ impl Query {
         {
             let expected = Vec::from_iter(functions.iter().copied()).join(", ");
             return Err(bad(format!(
-                "function: found {name:?}, expected one of {expected}"
+                "function: invalid value {name:?} (expected one of {expected})"
             )));
         }
         Ok(Self {
@@ -181,30 +181,30 @@ impl Query {
     }
 }
 
-fn parse_limit(text: &str) -> Result<usize, Refusal> {
+fn parse_limit(text: &str) -> Result<usize, ApiError> {
     let limit = text.parse().ok().filter(|it| (1..=LIMIT_MAX).contains(it));
     limit.ok_or_else(|| {
         bad(format!(
-            "limit: found {text:?}, expected a whole number from 1 to {LIMIT_MAX}"
+            "limit: invalid value {text:?} (expected an integer from 1 to {LIMIT_MAX})"
         ))
     })
 }
 
-/// How many are shown unless the query says so.
+/// Number of invocations unless the query sets another.
 const LIMIT_DEFAULT: usize = 50;
-/// As many as are kept.
+/// Maximum number: as many as the history keeps.
 const LIMIT_MAX: usize = 1000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(query: &str) -> Result<Query, Refusal> {
+    fn check(query: &str) -> Result<Query, ApiError> {
         Query::parse(query, &BTreeSet::from(["connect", "message"]))
     }
 
     #[test]
-    fn a_query_may_name_a_function_and_a_limit() {
+    fn function_and_limit_are_optional() {
         let query = |function: Option<&str>, limit| Query {
             function: function.map(str::to_owned),
             limit,
@@ -219,32 +219,32 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_by_name() {
+    fn an_invalid_query_is_refused_with_the_name_of_the_parameter() {
         for (query, message) in [
             (
                 "limit=0",
-                r#"limit: found "0", expected a whole number from 1 to 1000"#,
+                r#"limit: invalid value "0" (expected an integer from 1 to 1000)"#,
             ),
             (
                 "limit=1001",
-                r#"limit: found "1001", expected a whole number from 1 to 1000"#,
+                r#"limit: invalid value "1001" (expected an integer from 1 to 1000)"#,
             ),
             (
                 "limit=-1",
-                r#"limit: found "-1", expected a whole number from 1 to 1000"#,
+                r#"limit: invalid value "-1" (expected an integer from 1 to 1000)"#,
             ),
             (
                 "limit=all",
-                r#"limit: found "all", expected a whole number from 1 to 1000"#,
+                r#"limit: invalid value "all" (expected an integer from 1 to 1000)"#,
             ),
-            ("limit=1&limit=2", "limit: given twice, expected once"),
+            ("limit=1&limit=2", "limit: given twice"),
             (
                 "function=x",
-                r#"function: found "x", expected one of connect, message"#,
+                r#"function: invalid value "x" (expected one of connect, message)"#,
             ),
             (
                 "Function=message",
-                "Function: an unknown parameter, expected function, limit",
+                "Function: unknown parameter (expected function or limit)",
             ),
         ] {
             assert_eq!(check(query), Err(bad(message.to_owned())), "{query}");
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_json_or_a_text() {
+    fn a_payload_is_json_or_a_string() {
         let check = |payload: &[u8]| serde_json::to_string(&Payload(payload)).unwrap();
         assert_eq!(check(br#"{"b":1,"a":2.50}"#), r#"{"b":1,"a":2.50}"#);
         assert_eq!(check(b"{"), r#""{""#);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_told_to_hundredths_of_a_millisecond() {
+    fn durations_have_two_decimals() {
         assert_eq!(millis(Duration::from_micros(1_526)), 1.53);
         assert_eq!(millis(Duration::from_secs(900)), 900_000.0);
     }

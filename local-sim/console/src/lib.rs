@@ -1,13 +1,12 @@
-//! The console: how a developer, or a test, takes hold of the running simulator.
+//! The console: an HTTP API to inspect and control the running simulator.
 //!
 //! ```text
-//! socket ─▶ guard (whose page asks?) ─▶ router ─▶ connections, environments, invocations, stream: look, and act
-//!                                             └─▶ faults, time, reset: change what happens
+//! socket ─▶ guard (foreign origin?) ─▶ router ─▶ connections, environments, invocations, stream
+//!                                           └─▶ faults, time, reset
 //! ```
 //!
-//! It is no part of AWS, so it listens at an address of its own.
+//! AWS has no such API, so it has a separate address.
 
-mod answer;
 mod body;
 mod connections;
 mod controls;
@@ -18,6 +17,7 @@ mod invocations;
 mod limits;
 mod produced;
 mod reset;
+mod response;
 mod router;
 mod serve;
 mod stream;

@@ -1,24 +1,24 @@
-//! The console's bounds.
+//! The console's limits.
 
 use std::time::Duration;
 
-/// Connections at once: a page, a script, a test and many more.
+/// Maximum number of open connections.
 pub(super) const CONNECTIONS_MAX: usize = 256;
-/// Readers of the stream at once, so that they leave connections to others.
+/// Maximum number of clients of the stream; the remaining connections serve other requests.
 pub(super) const STREAMS_MAX: usize = 64;
-/// The head of a request may be this long, in bytes.
+/// Maximum size of a request head, in bytes.
 pub(super) const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// A client has this long to send the head of its next request.
-pub(super) const HEAD_WAIT: Duration = Duration::from_secs(30);
-/// The body of a request may be this long, in bytes.
+/// Timeout for the head of the next request.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum size of a request body, in bytes.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
-/// A client has this long to send it.
-pub(super) const BODY_WAIT: Duration = Duration::from_secs(10);
-/// A client has this long to take the next piece of an answer, or of the stream.
-pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(60);
-/// A client of the stream is sent so many events at once, at most.
+/// Timeout for the body of a request.
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for a client to accept the next part of a response or of the stream.
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Maximum number of events sent to a client of the stream at once.
 pub(super) const EVENTS_AT_ONCE_MAX: usize = 64;
-/// It hears something at least so often, so that nobody in between takes it for dead.
+/// Interval of comments on an idle stream, which keep proxies from closing it.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long the listener waits after it could not accept, most likely for want of descriptors.
+/// Pause after a failed accept, most likely because file descriptors ran out.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

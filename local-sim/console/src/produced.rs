@@ -1,4 +1,4 @@
-//! The records that invocations led to: found by the id that our functions give them.
+//! Finds the records that invocations produced, by the id that Sluice's functions give them.
 
 use std::{
     borrow::Cow,
@@ -10,12 +10,12 @@ use local_sim_broker::{Control, Place};
 use local_sim_lambda::Record;
 use serde::Deserialize;
 
-/// Where the records of some invocations are.
+/// The positions of the records that some invocations produced, by record id.
 #[derive(Debug, Default)]
 pub(super) struct Produced(BTreeMap<String, Place>);
 
 impl Produced {
-    /// Looks for the records of these invocations in the embedded broker, where there is one. That takes a while.
+    /// Searches the embedded broker, if it runs, for the records of these invocations. Blocking.
     pub(super) fn find(invocations: &[Arc<Record>], broker: Option<&Control>) -> Self {
         let Some(broker) = broker else {
             return Self::default();
@@ -29,7 +29,7 @@ impl Produced {
         })
     }
 
-    /// The record of this invocation.
+    /// The position of the record of this invocation.
     pub(super) fn of(&self, invocation: &Record) -> Option<&Place> {
         if self.0.is_empty() {
             return None;
@@ -38,13 +38,13 @@ impl Produced {
     }
 }
 
-/// The `ce_id` of the record that our functions make of an event; `None` where they make none.
+/// The `ce_id` of the record that Sluice's functions produce; `None` if they produce none.
 fn id(invocation: &Record) -> Option<String> {
-    of_event(&invocation.event)
+    id_of_event(&invocation.event)
 }
 
-fn of_event(event: &[u8]) -> Option<String> {
-    let event: Event<'_> = serde_json::from_slice(event).ok()?;
+fn id_of_event(event: &[u8]) -> Option<String> {
+    let event: GatewayEvent<'_> = serde_json::from_slice(event).ok()?;
     let context = event.request_context;
     let connection_id = context.connection_id;
     match &*context.event_type {
@@ -55,17 +55,17 @@ fn of_event(event: &[u8]) -> Option<String> {
     }
 }
 
-/// As much of an event as it takes.
+/// The part of API Gateway's event that determines the id.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct GatewayEvent<'a> {
     #[serde(borrow)]
-    request_context: Context<'a>,
+    request_context: RequestContext<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Context<'a> {
+struct RequestContext<'a> {
     #[serde(borrow)]
     event_type: Cow<'a, str>,
     #[serde(borrow)]
@@ -79,11 +79,11 @@ mod tests {
     use super::*;
 
     fn check(event: &str) -> Option<String> {
-        of_event(event.as_bytes())
+        id_of_event(event.as_bytes())
     }
 
     #[test]
-    fn an_id_is_what_our_functions_give_a_record() {
+    fn the_id_matches_the_one_that_the_functions_set() {
         let event = |kind: &str| {
             format!(
                 r#"{{"requestContext":{{"eventType":"{kind}","connectionId":"c=","messageId":"m=","x":1}},"body":""}}"#
@@ -97,6 +97,6 @@ mod tests {
         );
         assert_eq!(check(&event("OTHER")), None);
         assert_eq!(check(r#"{"eventSource":"SelfManagedKafka"}"#), None);
-        assert_eq!(check("no JSON"), None);
+        assert_eq!(check("not JSON"), None);
     }
 }

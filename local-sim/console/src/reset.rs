@@ -1,18 +1,19 @@
-//! `/api/reset`: all is well again, or as bad as at the start.
+//! `/api/reset`: restores the state of the start.
 
 use super::{
-    answer::{Answer, Refusal},
     body::Body,
     controls::Console,
     faults,
+    response::{ApiError, ApiResponse},
 };
 
-/// Puts in force what was so at the start, and nothing else; has what was stopped on demand go on, gives up what
-/// was unplugged, and forgets the invocations so far. Shows the faults that are in force then.
+/// Restores the faults that were set at startup, and shows them.
+///
+/// Also thaws frozen environments, drops unplugged connections, and clears the list of invocations.
 ///
 /// # Errors
-/// 400 where the body is no empty object.
-pub(super) fn reset(console: &Console, body: &[u8]) -> Result<Answer, Refusal> {
+/// 400 if the body is not an empty object.
+pub(super) fn reset(console: &Console, body: &[u8]) -> Result<ApiResponse, ApiError> {
     Body::read(body, "{}")?.only(&[])?;
     console.faults.reset();
     console.lambda.reset();

@@ -1,4 +1,4 @@
-//! Which request does what.
+//! Routes requests to their handlers.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -9,28 +9,32 @@ use percent_encoding::percent_decode_str;
 use tokio::time::timeout;
 
 use super::{
-    answer::{self, Answer, Refusal},
     connections,
     controls::Console,
     environments, faults, guard, invocations,
-    limits::{BODY_BYTES_MAX, BODY_WAIT},
+    limits::{BODY_BYTES_MAX, BODY_TIMEOUT},
     reset,
+    response::{self, ApiError, ApiResponse},
     stream::Stream,
     time,
 };
 
-/// Answers a request that came in at the address `own`.
-pub(super) async fn answer(console: &Console, own: IpAddr, request: Request<Incoming>) -> Answer {
+/// Handles a request that arrived at the address `own`.
+pub(super) async fn handle(
+    console: &Console,
+    own: IpAddr,
+    request: Request<Incoming>,
+) -> ApiResponse {
     route(console, own, request)
         .await
-        .unwrap_or_else(|refusal| refusal.answer())
+        .unwrap_or_else(|error| error.response())
 }
 
 async fn route(
     console: &Console,
     own: IpAddr,
     request: Request<Incoming>,
-) -> Result<Answer, Refusal> {
+) -> Result<ApiResponse, ApiError> {
     let (head, body) = request.into_parts();
     guard::check(own, &head.method, &head.headers)?;
     let Console {
@@ -54,7 +58,7 @@ async fn route(
         (["api", "invocations"], Method::GET) => {
             invocations::show(lambda, broker.as_ref(), head.uri.query()).await
         }
-        (["api", "stream"], Method::GET) => Stream::open(console).map(answer::events),
+        (["api", "stream"], Method::GET) => Stream::open(console).map(response::events),
         (["api", "faults"], Method::GET) => Ok(faults::show(faults.as_ref())),
         (["api", "faults"], Method::POST) => faults::change(faults.as_ref(), &read(body).await?),
         (["api", "time"], Method::GET) => Ok(time::show(gateway.clock())),
@@ -66,40 +70,40 @@ async fn route(
                 "connections" | "environments" | "invocations" | "stream",
             ],
             _,
-        ) => Err(Refusal::method("GET")),
+        ) => Err(ApiError::method("GET")),
         (["api", "connections" | "environments", _] | ["api", "reset"], _) => {
-            Err(Refusal::method("POST"))
+            Err(ApiError::method("POST"))
         }
-        (["api", "faults" | "time"], _) => Err(Refusal::method("GET, POST")),
-        _ => Err(Refusal::new(
+        (["api", "faults" | "time"], _) => Err(ApiError::method("GET, POST")),
+        _ => Err(ApiError::new(
             StatusCode::NOT_FOUND,
-            format!("{path}: no such path, expected {PATHS}"),
+            format!("{path}: no such path (expected {PATHS})"),
         )),
     }
 }
 
-/// A part of a path, whose `=` may be escaped.
+/// Percent-decodes a path segment: clients may escape the `=` of an id.
 fn decoded(part: &str) -> Cow<'_, str> {
     percent_decode_str(part).decode_utf8_lossy()
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+async fn read(body: Incoming) -> Result<Bytes, ApiError> {
     let reading = Limited::new(body, BODY_BYTES_MAX).collect();
-    match timeout(BODY_WAIT, reading).await {
+    match timeout(BODY_TIMEOUT, reading).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(cause)) if cause.is::<LengthLimitError>() => Err(Refusal::new(
+        Ok(Err(cause)) if cause.is::<LengthLimitError>() => Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is longer than {BODY_BYTES_MAX} bytes"),
         )),
-        Ok(Err(cause)) => Err(Refusal::new(
+        Ok(Err(cause)) => Err(ApiError::new(
             StatusCode::BAD_REQUEST,
-            format!("the body cannot be read: {cause}"),
+            format!("cannot read the body: {cause}"),
         )),
-        Err(_) => Err(Refusal::new(
+        Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             format!(
-                "the body did not come within {} seconds",
-                BODY_WAIT.as_secs()
+                "reading the body timed out after {} s",
+                BODY_TIMEOUT.as_secs()
             ),
         )),
     }

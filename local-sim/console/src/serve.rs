@@ -1,4 +1,4 @@
-//! Accepts connections, and answers their requests.
+//! Accepts connections and serves their requests.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
@@ -16,17 +16,17 @@ use tracing::{debug, warn};
 
 use crate::{
     controls::Console,
-    limits::{ACCEPT_PAUSE, ANSWER_WAIT, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WAIT},
+    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, WRITE_TIMEOUT},
     router,
 };
 
-/// Serves requests until `shutdown` is cancelled; those under way are dropped then.
+/// Serves requests until `shutdown` is cancelled, then drops those in progress.
 pub async fn serve(console: Console, listener: TcpListener, shutdown: CancellationToken) {
     let console = Arc::new(console);
     let tasks = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    while let Some(Ok(place)) = shutdown
-        .run_until_cancelled(Arc::clone(&places).acquire_owned())
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    while let Some(Ok(permit)) = shutdown
+        .run_until_cancelled(Arc::clone(&permits).acquire_owned())
         .await
     {
         let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await else {
@@ -36,8 +36,10 @@ pub async fn serve(console: Console, listener: TcpListener, shutdown: Cancellati
             Ok((socket, _)) => {
                 let (console, shutdown) = (Arc::clone(&console), shutdown.clone());
                 tasks.spawn(async move {
-                    shutdown.run_until_cancelled(talk(&console, socket)).await;
-                    drop(place);
+                    shutdown
+                        .run_until_cancelled(serve_connection(&console, socket))
+                        .await;
+                    drop(permit);
                 });
             }
             Err(error) => {
@@ -50,17 +52,17 @@ pub async fn serve(console: Console, listener: TcpListener, shutdown: Cancellati
     tasks.wait().await;
 }
 
-async fn talk(console: &Console, socket: TcpStream) {
+async fn serve_connection(console: &Console, socket: TcpStream) {
     let served = async {
         let own: SocketAddr = socket.local_addr()?;
         let (read, write) = socket.into_split();
-        let write = Patience::new(write, ANSWER_WAIT);
+        let write = Patience::new(write, WRITE_TIMEOUT);
         let service = service_fn(|request| async move {
-            Ok::<_, Infallible>(router::answer(console, own.ip(), request).await)
+            Ok::<_, Infallible>(router::handle(console, own.ip(), request).await)
         });
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_WAIT)
+            .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(join(read, write)), service)
             .await?;

@@ -1,9 +1,10 @@
-//! `/api/stream`: everything that happens, as it happens, by server-sent events.
+//! `/api/stream`: all changes as server-sent events.
 //!
 //! ```text
-//! gateway, lambda ─▶ feed (what has come, a bounded part of it) ─▶ events ─▶ the client, as fast as it reads
+//! gateway, lambda ─▶ feed (bounded queues of changes) ─▶ events ─▶ client
 //! ```
-//! Who reads too slowly misses some, and is told how many.
+//!
+//! A client that reads too slowly misses events, and gets their number in a `missed` event.
 //!
 //! <https://html.spec.whatwg.org/multipage/server-sent-events.html>
 
@@ -39,38 +40,38 @@ use tokio::{
 };
 
 use super::{
-    answer::Refusal,
     connections::Connection,
     controls::Console,
     environments::Environment,
     invocations::Invocation,
     limits::{EVENTS_AT_ONCE_MAX, HEARTBEAT, STREAMS_MAX},
     produced::Produced,
+    response::ApiError,
 };
 
-/// The body of an answer that goes on until the client leaves.
+/// A response body that continues until the client disconnects.
 pub(super) struct Stream {
-    /// `None` at the end.
-    next: Pin<Box<dyn Future<Output = Option<Told>> + Send>>,
+    /// The next chunk; `None` at the end.
+    next: Pin<Box<dyn Future<Output = Option<Chunk>> + Send>>,
 }
 
-/// What is sent next.
-struct Told {
+/// The bytes to send next, and the feed to continue with.
+struct Chunk {
     bytes: Bytes,
-    /// What goes on from there.
     feed: Feed,
 }
 
 impl Stream {
-    /// Everything that happens from now on.
+    /// Opens a stream of all changes from now on.
     ///
     /// # Errors
-    /// 503 where as many read it as may.
-    pub(super) fn open(console: &Console) -> Result<Self, Refusal> {
-        let place = Arc::clone(&console.streams).try_acquire_owned();
-        let place = place.map_err(|_| {
-            let message = format!("as many as {STREAMS_MAX} read the stream already");
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    /// 503 if there are [`STREAMS_MAX`] streams already.
+    pub(super) fn open(console: &Console) -> Result<Self, ApiError> {
+        let permit = Arc::clone(&console.streams).try_acquire_owned();
+        let permit = permit.map_err(|_| {
+            let message =
+                format!("{STREAMS_MAX} clients read the stream already (disconnect one of them)");
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message)
         })?;
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -79,12 +80,12 @@ impl Stream {
             gateway: console.gateway.watch(),
             broker: console.broker.clone(),
             heartbeat,
-            _place: place,
+            _permit: permit,
         };
-        // So that a client knows when it has begun.
-        let begun = feed.told(Bytes::from_static(COMMENT));
+        // Sent at once, so that the client knows that the subscription is active.
+        let first = feed.chunk(Bytes::from_static(COMMENT));
         Ok(Self {
-            next: Box::pin(ready(Some(begun))),
+            next: Box::pin(ready(Some(first))),
         })
     }
 }
@@ -97,7 +98,7 @@ impl Body for Stream {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(Told { bytes, feed }) = task::ready!(self.next.as_mut().poll(cx)) else {
+        let Some(Chunk { bytes, feed }) = task::ready!(self.next.as_mut().poll(cx)) else {
             return Poll::Ready(None);
         };
         self.next = Box::pin(feed.next());
@@ -111,51 +112,51 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// Where events come from.
+/// The sources of events.
 struct Feed {
     lambda: Receiver<Change>,
     gateway: Receiver<ConnectionChange>,
     broker: Option<Control>,
     heartbeat: Interval,
-    /// Among those who read.
-    _place: OwnedSemaphorePermit,
+    /// Counts this client of the stream.
+    _permit: OwnedSemaphorePermit,
 }
 
-/// Something to tell.
+/// An event to send.
 enum Event {
     Connection(ConnectionChange),
     Environment(View),
     Invocation(Arc<Record>),
-    /// So much could not be told.
+    /// This many events were lost.
     Missed(u64),
 }
 
 impl Feed {
-    /// Waits for something to tell.
-    async fn next(mut self) -> Option<Told> {
+    /// Waits for the next events, or for the heartbeat.
+    async fn next(mut self) -> Option<Chunk> {
         let first = tokio::select! {
             change = self.lambda.recv() => received(change)?,
             change = self.gateway.recv() => received(change)?,
-            _ = self.heartbeat.tick() => return Some(self.told(Bytes::from_static(COMMENT))),
+            _ = self.heartbeat.tick() => return Some(self.chunk(Bytes::from_static(COMMENT))),
         };
         let mut events = vec![first];
         while events.len() < EVENTS_AT_ONCE_MAX
-            && let Some(event) = self.ready()
+            && let Some(event) = self.try_next()
         {
             events.push(event);
         }
         let broker = self.broker.clone();
-        // It takes a while to find their records.
+        // Blocking: rendering searches the broker for their records.
         let text = spawn_blocking(move || render(events, broker.as_ref()));
-        Some(self.told(text.await.ok()?))
+        Some(self.chunk(text.await.ok()?))
     }
 
-    fn told(self, bytes: Bytes) -> Told {
-        Told { bytes, feed: self }
+    fn chunk(self, bytes: Bytes) -> Chunk {
+        Chunk { bytes, feed: self }
     }
 
-    /// What has come already.
-    fn ready(&mut self) -> Option<Event> {
+    /// The next event that is available without waiting.
+    fn try_next(&mut self) -> Option<Event> {
         match self.gateway.try_recv() {
             Err(TryRecvError::Empty | TryRecvError::Closed) => {}
             Err(TryRecvError::Lagged(count)) => return Some(Event::Missed(count)),
@@ -169,7 +170,7 @@ impl Feed {
     }
 }
 
-/// `None` where nothing will come any more.
+/// Converts a received change; `None` if the channel is closed.
 fn received<T: Into<Event>>(change: Result<T, RecvError>) -> Option<Event> {
     match change {
         Ok(change) => Some(change.into()),
@@ -188,7 +189,7 @@ impl From<Change> for Event {
     fn from(change: Change) -> Self {
         match change {
             Change::Environment(view) => Self::Environment(view),
-            // One that is kept no more is missed, too.
+            // A record that the history has evicted counts as missed.
             Change::Invocation(record) => {
                 record.upgrade().map_or(Self::Missed(1), Self::Invocation)
             }
@@ -220,9 +221,11 @@ fn render(events: Vec<Event>, broker: Option<&Control>) -> Bytes {
     text.into()
 }
 
-/// Adds an event. What was JSON already may have line breaks, each of which takes a line of its own.
+/// Appends an event.
+///
+/// Embedded JSON may have line breaks, so each line gets its own `data:` field.
 fn add(text: &mut String, name: &str, value: &impl Serialize) {
-    let json = serde_json::to_string(value).expect("texts and numbers are always JSON");
+    let json = serde_json::to_string(value).expect("strings and numbers serialize to JSON");
     text.push_str(&format!("event: {name}\n"));
     for line in json.split(['\n', '\r']) {
         text.push_str(&format!("data: {line}\n"));
@@ -239,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_has_a_line_for_each_of_its_json() {
+    fn each_line_of_the_json_gets_a_data_field() {
         let mut text = String::new();
         add(&mut text, "missed", &json!({ "count": 2 }));
         let pretty: &RawValue = serde_json::from_str("{\n\"a\":\r\n1}").unwrap();

@@ -1,4 +1,4 @@
-//! `/api/time`: the clock of the gateway's timers.
+//! `/api/time`: shows and advances the clock of the gateway's timers.
 
 use std::time::Duration;
 
@@ -7,44 +7,44 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    answer::{self, Answer, Refusal},
     body::{Body, bad},
+    response::{self, ApiError, ApiResponse},
 };
 
-/// How far the clock has been moved, as JSON.
+/// How far the clock has been advanced, as JSON.
 #[derive(Serialize)]
 struct Time {
     /// Seconds.
     advanced: f64,
 }
 
-/// Says how far the clock has been moved in all.
-pub(super) fn show(clock: &Clock) -> Answer {
-    told(clock.advanced())
+/// Shows how far the clock has been advanced in total.
+pub(super) fn show(clock: &Clock) -> ApiResponse {
+    response(clock.advanced())
 }
 
-/// Moves the clock by as many seconds as `{"advance": …}` says.
+/// Advances the clock by the seconds in `{"advance": …}`.
 ///
 /// # Errors
-/// 400 where the body says something else.
-pub(super) fn advance(clock: &Clock, body: &[u8]) -> Result<Answer, Refusal> {
+/// 400 if the body is invalid or the clock cannot be advanced so far.
+pub(super) fn advance(clock: &Clock, body: &[u8]) -> Result<ApiResponse, ApiError> {
     let by = parse(body)?;
     clock
         .advance(by)
-        .map(told)
+        .map(response)
         .map_err(|error| bad(format!("advance: {error}")))
 }
 
-fn told(advanced: Duration) -> Answer {
-    answer::ok(&Time {
+fn response(advanced: Duration) -> ApiResponse {
+    response::ok(&Time {
         advanced: advanced.as_secs_f64(),
     })
 }
 
-fn parse(body: &[u8]) -> Result<Duration, Refusal> {
+fn parse(body: &[u8]) -> Result<Duration, ApiError> {
     let body = Body::read(body, r#"{"advance": seconds}"#)?;
     body.only(&["advance"])?;
-    let expected = "a number of seconds, not less than 0";
+    let expected = "a number of seconds, 0 or more";
     body.required("advance", seconds, expected)
 }
 
@@ -56,7 +56,7 @@ fn seconds(value: &Value) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn check(body: &str) -> Result<Duration, Refusal> {
+    fn check(body: &str) -> Result<Duration, ApiError> {
         parse(body.as_bytes())
     }
 
@@ -68,46 +68,46 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_by_name() {
+    fn an_invalid_body_is_refused_with_the_name_of_the_field() {
         for (body, message) in [
             (
                 r#"{"advance":-1}"#,
-                "advance: found -1, expected a number of seconds, not less than 0",
+                "advance: invalid value -1 (expected a number of seconds, 0 or more)",
             ),
             (
                 r#"{"advance":"1"}"#,
-                r#"advance: found "1", expected a number of seconds, not less than 0"#,
+                r#"advance: invalid value "1" (expected a number of seconds, 0 or more)"#,
             ),
             (
                 r#"{"advance":1e300}"#,
-                "advance: found 1e+300, expected a number of seconds, not less than 0",
+                "advance: invalid value 1e+300 (expected a number of seconds, 0 or more)",
             ),
             (
                 "{}",
-                "advance: missing, expected a number of seconds, not less than 0",
+                "advance: missing (expected a number of seconds, 0 or more)",
             ),
             (
                 r#"{"advance":1,"by":2}"#,
-                "by: an unknown field, expected advance",
+                "by: unknown field (expected advance)",
             ),
             (
                 "[1]",
-                r#"the body is no object, expected {"advance": seconds}"#,
+                r#"the body is not a JSON object (expected {"advance": seconds})"#,
             ),
         ] {
             assert_eq!(check(body), Err(bad(message.to_owned())), "{body}");
         }
-        let refusal = format!("{:?}", check("advance").unwrap_err());
-        assert!(refusal.contains("the body is no JSON"), "{refusal}");
+        let error = format!("{:?}", check("advance").unwrap_err());
+        assert!(error.contains("the body is not valid JSON"), "{error}");
     }
 
     #[test]
-    fn a_clock_is_moved_no_further_than_it_goes() {
+    fn advancing_beyond_the_limit_is_refused() {
         let clock = Clock::default();
-        let refusal = format!("{:?}", advance(&clock, br#"{"advance":1e12}"#).unwrap_err());
+        let error = format!("{:?}", advance(&clock, br#"{"advance":1e12}"#).unwrap_err());
         assert!(
-            refusal.contains("advance: the clock can be moved by 366 days in all"),
-            "{refusal}"
+            error.contains("advance: the clock can be moved by 366 days in all"),
+            "{error}"
         );
         assert_eq!(clock.advanced(), Duration::ZERO);
     }

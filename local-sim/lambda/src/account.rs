@@ -1,10 +1,10 @@
-//! Whose cloud this is: constants, so that every run names the same things.
+//! The simulated account, region and credentials: constants, so that all runs are alike.
 
-/// Where everything happens, as far as a function can tell.
+/// The simulated AWS region.
 pub const REGION: &str = "us-east-1";
-/// Whose it all is: the account of AWS's own examples.
+/// The simulated AWS account: the one of AWS's own examples.
 pub const ACCOUNT_ID: &str = "123456789012";
-/// The simulator's own key, which the functions get and the documentation shows.
+/// The simulator's access key id, given to functions and shown in the documentation.
 pub const ACCESS_KEY_ID: &str = "sluice";
-/// The secret that goes with [`ACCESS_KEY_ID`].
+/// The secret access key for [`ACCESS_KEY_ID`].
 pub const SECRET_ACCESS_KEY: &str = "sluice";

@@ -1,4 +1,4 @@
-//! How many invocations may be under way: a function's own share of the account's, or what is left for all others.
+//! Concurrency limits: reserved for one function, or shared by those without a reservation.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
 
@@ -8,40 +8,41 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::configuration::Configuration;
 
-/// A share of the account's concurrency.
+/// A function's reserved concurrency, or the unreserved concurrency of the account.
 #[derive(Debug, Clone)]
 pub(super) struct Concurrency {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     max: usize,
     is_reserved: bool,
 }
 
-/// The right to be one of the invocations under way.
+/// Counts one concurrent invocation until it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Concurrency {
-    /// What these functions leave of the account's for those of them that reserve nothing.
+    /// Returns what the reservations of these functions leave for the others.
     ///
     /// # Errors
-    /// They reserve more than there is, or all of it, and there is one that needs some.
+    /// If they reserve more than the account has, or all of it while a function without a
+    /// reservation needs some.
     pub(super) fn unreserved(configurations: &[Configuration], account: usize) -> io::Result<Self> {
         let reservations = configurations.iter().filter_map(reservation);
         let reserved: usize = reservations.sum();
         let needs = configurations.iter().any(|it| reservation(it).is_none());
         if reserved > account || (needs && reserved > 0 && reserved == account) {
-            let more = if needs { "more than" } else { "at least" };
+            let min = if needs { reserved + 1 } else { reserved };
             return Err(io::Error::other(format!(
-                "all reservedConcurrentExecutions together are {reserved}: \
-                 expected --account-concurrency to be {more} that, not {account}"
+                "reservedConcurrentExecutions add up to {reserved}, but --account-concurrency is {account} \
+                 (raise it to at least {min})"
             )));
         }
         Ok(Self::new(account - reserved, false))
     }
 
-    /// That of one function: what it reserves, else its part in what is unreserved.
+    /// Returns the limit of one function: its reservation, or the shared `unreserved`.
     pub(super) fn of(unreserved: &Self, configuration: &Configuration) -> Self {
         match reservation(configuration) {
             Some(max) => Self::new(max, true),
@@ -51,37 +52,37 @@ impl Concurrency {
 
     fn new(max: usize, is_reserved: bool) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(max)),
+            permits: Arc::new(Semaphore::new(max)),
             max,
             is_reserved,
         }
     }
 
-    /// How many invocations may be under way.
+    /// Maximum concurrent invocations.
     pub(super) fn max(&self) -> usize {
         self.max
     }
 
-    /// Takes a place; `None` where there is none left.
+    /// Takes a permit; `None` if the limit is reached.
     pub(super) fn acquire(&self) -> Option<Permit> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Permit { _place: place })
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        Some(Permit { _permit: permit })
     }
 }
 
 impl fmt::Display for Concurrency {
-    /// Says that it is used up.
+    /// Says that the limit is reached.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let max = self.max;
         if self.is_reserved {
             write!(
                 f,
-                "all {max} of its reservedConcurrentExecutions are under way"
+                "all {max} of its reservedConcurrentExecutions are in use"
             )
         } else {
             write!(
                 f,
-                "all {max} are under way that --account-concurrency leaves to functions without a reservation"
+                "all {max} unreserved executions of --account-concurrency are in use"
             )
         }
     }
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reserved_is_taken_from_all_others() {
+    fn a_reservation_reduces_what_the_other_functions_share() {
         let functions = [function(Some(2)), function(None), function(None)];
         let unreserved = Concurrency::unreserved(&functions, 5).unwrap();
         let shares = functions
@@ -114,7 +115,10 @@ mod tests {
         let [own, one, other] = shares;
         let held: Vec<Permit> = (0..3).filter_map(|_| one.acquire()).collect();
         assert_eq!(held.len(), 3);
-        assert!(other.acquire().is_none(), "the others share what is left");
+        assert!(
+            other.acquire().is_none(),
+            "the others share the unreserved concurrency"
+        );
         let own_held = [own.acquire(), own.acquire()];
         assert!(own_held.iter().all(Option::is_some));
         assert!(own.acquire().is_none());
@@ -123,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_throttled_learns_of_the_cap() {
+    fn the_display_names_the_limit() {
         let check = |reserved| {
             let function = function(reserved);
             let unreserved = Concurrency::unreserved(&[], 7).unwrap();
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn more_cannot_be_reserved_than_there_is() {
+    fn reservations_beyond_the_account_are_refused() {
         let check = |reservations: &[Option<u32>], account| {
             let functions: Vec<Configuration> =
                 reservations.iter().copied().map(function).collect();
@@ -145,9 +149,9 @@ mod tests {
         assert_eq!(check(&[Some(3), Some(2)], 5), "");
         assert_eq!(check(&[None], 0), "");
         assert_eq!(check(&[Some(0), None], 0), "");
-        let expected = "all reservedConcurrentExecutions together are 5: \
-                        expected --account-concurrency to be at least that, not 4";
+        let expected = "reservedConcurrentExecutions add up to 5, but --account-concurrency is 4 \
+                        (raise it to at least 5)";
         assert_eq!(check(&[Some(3), Some(2)], 4), expected);
-        assert!(check(&[Some(3), Some(2), None], 5).contains("more than that"));
+        assert!(check(&[Some(3), Some(2), None], 5).contains("at least 6"));
     }
 }

@@ -1,43 +1,45 @@
-//! What there is to know of functions before they run.
+//! The configuration of functions.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::platform::Format;
 
-/// One function.
+/// The configuration of one function.
 #[derive(Debug)]
 pub struct Configuration {
-    /// As the contract names it.
+    /// The name in the contract.
     pub name: String,
-    /// The program: Lambda's `bootstrap`.
+    /// The executable: `bootstrap` on Lambda.
     pub executable: PathBuf,
-    /// How long an invocation may take.
+    /// The timeout of an invocation.
     pub timeout: Duration,
-    /// Megabytes. The function is told; nothing is enforced.
+    /// Memory in megabytes. Passed to the function, but not enforced.
     pub memory_size: u32,
-    /// How many invocations may be under way.
+    /// Maximum concurrent invocations, reserved for this function.
     pub reserved_concurrent_executions: Option<u32>,
-    /// How many of them one process takes at once, on a Managed Instance.
+    /// Concurrent invocations per process; set only for a Managed Instance.
     pub max_concurrency: Option<u32>,
-    /// The user's variables, which win over Lambda's own.
+    /// The user's environment variables, which override Lambda's.
     pub environment: Vec<(String, String)>,
 }
 
-/// What holds for all functions.
+/// Settings for all functions.
 #[derive(Debug)]
 pub struct Settings {
-    /// Invocations that may be under way.
+    /// Maximum concurrent invocations of all functions together.
     pub account_concurrency: usize,
-    /// How long an invocation waits for another to be done before an environment is started for it, where there
-    /// are some already: many busy processes make a small machine slow.
+    /// How long an invocation waits for another one to finish before it starts an environment.
+    ///
+    /// Applies only if there are some environments already: many busy processes slow down a small
+    /// machine.
     pub scale_after: Duration,
-    /// An environment that is idle for so long is ended.
+    /// An environment that is idle for this long is ended.
     pub reap_after: Duration,
 }
 
 #[cfg(test)]
 impl Settings {
-    /// For tests: one invocation at a time.
+    /// Settings for tests: one invocation at a time.
     pub(super) fn sample() -> Self {
         Self {
             account_concurrency: 1,
@@ -48,12 +50,12 @@ impl Settings {
 }
 
 impl Configuration {
-    /// Invocations that one environment takes at once.
+    /// Concurrent invocations per environment.
     pub(super) fn slots(&self) -> usize {
         self.max_concurrency.map_or(1, |count| count as usize)
     }
 
-    /// `AWS_LAMBDA_INITIALIZATION_TYPE`.
+    /// The value of `AWS_LAMBDA_INITIALIZATION_TYPE`.
     pub(super) fn initialization_type(&self) -> &'static str {
         match self.max_concurrency {
             Some(_) => "lambda-managed-instances",
@@ -61,7 +63,7 @@ impl Configuration {
         }
     }
 
-    /// A process has this long to poll for the first time.
+    /// Timeout for the first poll of a process.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
     pub(super) fn init_max(&self) -> Duration {
         match self.max_concurrency {
@@ -70,7 +72,7 @@ impl Configuration {
         }
     }
 
-    /// What the user's `AWS_LAMBDA_LOG_FORMAT` says; text where it does not.
+    /// The format that the user's `AWS_LAMBDA_LOG_FORMAT` sets; text by default.
     pub(super) fn log_format(&self) -> Format {
         let mut variables = self.environment.iter().rev();
         match variables.find(|(name, _)| name == "AWS_LAMBDA_LOG_FORMAT") {
@@ -82,7 +84,7 @@ impl Configuration {
 
 #[cfg(test)]
 impl Configuration {
-    /// A function for tests.
+    /// A configuration for tests.
     pub(super) fn example() -> Self {
         Self {
             name: "message".to_owned(),
@@ -96,9 +98,9 @@ impl Configuration {
     }
 }
 
-/// Init, before the first invocation.
+/// Init timeout.
 const INIT_MAX: Duration = Duration::from_secs(10);
-/// The same on Managed Instances.
+/// Init timeout on Managed Instances, unless the function's timeout is longer.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>
 const MANAGED_INIT_MAX: Duration = Duration::from_secs(130);
 
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_format_is_that_of_the_last_variable() {
+    fn the_last_log_format_variable_wins() {
         let check = |formats: &[&str]| {
             let variable =
                 |format: &&str| ("AWS_LAMBDA_LOG_FORMAT".to_owned(), (*format).to_owned());

@@ -1,27 +1,29 @@
-//! Whether the machine has room for more processes.
+//! Estimates whether the machine has idle CPU time for more processes.
 
 use std::time::{Duration, Instant};
 
 use super::process::proc::Ticks;
 
-/// How busy the processors are, as the system tells.
+/// Tracks the CPU usage of the machine.
 #[derive(Debug, Default)]
 pub(super) struct Cpu {
+    /// The last sample; without ticks if the system provides none.
     last: Option<(Instant, Option<Ticks>)>,
 }
 
 impl Cpu {
-    /// Whether a look shows that much of the processors' time was left since the last one; where the system does not
-    /// tell, it was. Between looks nothing is known, nor at the first one after a while: what was long ago says
-    /// nothing of now.
+    /// Samples the CPU usage. Returns whether much time was idle since the previous sample.
+    ///
+    /// Returns `false` between samples, and if the previous sample is missing or too old. Without
+    /// system statistics, assumes idle time.
     pub(super) fn has_room(&mut self, now: Instant) -> bool {
         let since_last = self.last.map(|(at, _)| now.saturating_duration_since(at));
-        if since_last.is_some_and(|it| it < LOOK_AGAIN_AFTER) {
+        if since_last.is_some_and(|it| it < SAMPLE_INTERVAL) {
             return false;
         }
         let ticks = Ticks::now();
         let before = self.last.replace((now, ticks));
-        before.is_some_and(|(at, before)| now < at + FORGOTTEN_AFTER && is_room(before, ticks))
+        before.is_some_and(|(at, before)| now < at + SAMPLE_AGE_MAX && is_room(before, ticks))
     }
 }
 
@@ -31,41 +33,44 @@ fn is_room(before: Option<Ticks>, now: Option<Ticks>) -> bool {
     };
     let all = now.all.saturating_sub(before.all);
     let idle = now.idle.saturating_sub(before.idle);
-    all > 0 && idle * ROOM_PARTS >= all
+    all > 0 && idle * IDLE_DIVISOR >= all
 }
 
-/// There is room where one part in so many of the time is idle. Some always is, while work is handed over.
-const ROOM_PARTS: u64 = 3;
-/// Some of the kernel's ticks, which last 10 ms on most machines; and as long as what was started last takes to
-/// show.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// A look that is older is of another time.
-const FORGOTTEN_AFTER: Duration = Duration::from_millis(500);
+/// There is room if at least a third of the time is idle.
+///
+/// A little is always idle, while work passes between processes.
+const IDLE_DIVISOR: u64 = 3;
+/// Time between samples.
+///
+/// Several kernel ticks of mostly 10 ms, and enough for newly started processes to show.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+/// Older samples are ignored.
+const SAMPLE_AGE_MAX: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn room_is_known_from_the_second_look_on_and_once_for_each() {
+    fn room_is_reported_once_per_sample_from_the_second_one_on() {
         let start = Instant::now();
         let mut cpu = Cpu::default();
         assert!(!cpu.has_room(start));
-        // As if nothing had been done since the system started.
+        // As if the machine had been idle since boot.
         let idle = Ticks::now().map(|now| Ticks {
             idle: 0,
             all: now.all - now.idle,
         });
         cpu.last = Some((start, idle));
-        assert!(!cpu.has_room(start + LOOK_AGAIN_AFTER / 2));
-        assert!(cpu.has_room(start + LOOK_AGAIN_AFTER));
-        assert!(!cpu.has_room(start + LOOK_AGAIN_AFTER));
+        assert!(!cpu.has_room(start + SAMPLE_INTERVAL / 2));
+        assert!(cpu.has_room(start + SAMPLE_INTERVAL));
+        assert!(!cpu.has_room(start + SAMPLE_INTERVAL));
         cpu.last = Some((start, idle));
-        assert!(!cpu.has_room(start + FORGOTTEN_AFTER));
+        assert!(!cpu.has_room(start + SAMPLE_AGE_MAX));
     }
 
     #[test]
-    fn there_is_room_where_much_of_the_time_is_left() {
+    fn there_is_room_if_a_third_of_the_time_is_idle() {
         let check = |before: (u64, u64), after: (u64, u64)| {
             let [before, after] = [before, after].map(|(idle, all)| Some(Ticks { idle, all }));
             is_room(before, after)
@@ -74,7 +79,7 @@ mod tests {
         assert!(check((100, 1000), (107, 1020)));
         assert!(!check((100, 1000), (106, 1020)));
         assert!(!check((100, 1000), (100, 1020)));
-        assert!(!check((100, 1000), (100, 1000)), "no time went by");
-        assert!(is_room(None, None), "the system does not tell");
+        assert!(!check((100, 1000), (100, 1000)), "no time has passed");
+        assert!(is_room(None, None), "no system statistics");
     }
 }

@@ -1,14 +1,14 @@
-//! An execution environment as the Runtime API sees it: what it is doing, and what may be asked of it now.
+//! An execution environment: its lifecycle and its side of the Runtime API.
 //!
 //! ```text
 //! init ─poll▶ idle ⇄ busy ─▶ gone
 //!               └─ frozen after a while
 //! ```
-//! On demand it is held in whatever it does: its process is stopped until it is released, or ended.
-//! One process after the other runs in it; its folder stays.
+//! The console can hold an environment in any phase: its process stays stopped until it is released
+//! or ended. If a process ends, the next one runs in the same environment and directory.
 
 pub(super) mod due;
-pub(super) mod over;
+pub(super) mod end_reason;
 mod state;
 mod supervision;
 
@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::{
-    over::Over,
-    state::{State, Taken},
+    end_reason::EndReason,
+    state::{InFlight, State},
 };
 use super::{
     error::InvokeError,
@@ -45,68 +45,68 @@ pub(super) struct Environment {
     pub(super) member: Member,
     pub(super) function: Arc<Function>,
     pub(super) executable: PathBuf,
-    /// Lambda's name for it, the end of its log stream's.
+    /// The instance id, with which the name of its log stream ends.
     pub(super) instance: String,
     pub(super) log: Log,
-    /// Cancelled when it is to end …
-    ending: CancellationToken,
-    /// … and when its process is not even to be asked.
-    ending_at_once: CancellationToken,
+    /// Cancelled when the environment must end.
+    end: CancellationToken,
+    /// Cancelled when its process must be killed without SIGTERM.
+    kill: CancellationToken,
     state: Mutex<State>,
 }
 
 impl Environment {
-    /// An environment in which nothing runs yet.
+    /// Creates an environment without a process.
     pub(super) fn new(function: Arc<Function>, member: Member, executable: PathBuf) -> Self {
         let sink = Arc::clone(&function.host.log);
         let log = Log::new(&function.configuration, member.id, sink);
-        let ending = function.host.shutdown.child_token();
+        let end = function.host.shutdown.child_token();
         Self {
             member,
             function,
             executable,
             instance: Uuid::new_v4().simple().to_string(),
             log,
-            ending,
-            ending_at_once: CancellationToken::new(),
+            end,
+            kill: CancellationToken::new(),
             state: Mutex::new(State::new()),
         }
     }
 
-    /// Waits for the next invocation and takes it; `None` where the process has as many as it may have.
+    /// Waits for the next invocation and takes it; `None` if the process has no free slot.
     ///
-    /// What is sent to the process comes from `tell`, which is given the invocation and its deadline.
+    /// `respond` builds the response for the process from the invocation and its deadline.
     pub(super) async fn next<T>(
         &self,
-        tell: impl FnOnce(&Invocation, SystemTime) -> T,
+        respond: impl FnOnce(&Invocation, SystemTime) -> T,
     ) -> Option<T> {
         let _polling = Polling::begin(self)?;
-        let given = self.state.lock().given.take();
-        if let Some((invocation, started)) = given {
-            return Some(self.begin(invocation, started, tell));
+        let assigned = self.state.lock().assigned.take();
+        if let Some((invocation, started)) = assigned {
+            return Some(self.begin(invocation, started, respond));
         }
         let Some(invocation) = self.receive().await else {
-            self.retire_where_free();
-            // It hears of its end by a signal.
+            self.retire_when_free();
+            // The process gets a signal when the environment ends.
             return pending().await;
         };
         self.log.begin(invocation.request_id);
-        Some(self.begin(invocation, Instant::now(), tell))
+        Some(self.begin(invocation, Instant::now(), respond))
     }
 
-    /// Waits for an invocation; freezes the process where none comes for a while.
+    /// Waits for an invocation, and freezes the process if none arrives for a while.
     async fn receive(&self) -> Option<Invocation> {
-        let is_first = self.has_started();
-        let mut turn = self.function.poll(self.member, Ready::Warm, is_first)?;
+        let is_first = self.take_starting();
+        let mut poll = self.function.poll(self.member, Ready::Warm, is_first)?;
         if self.is_managed() {
-            return turn.come().await;
+            return poll.receive().await;
         }
         tokio::select! {
             biased;
-            invocation = turn.come() => invocation,
+            invocation = poll.receive() => invocation,
             () = sleep(FREEZE_AFTER) => {
                 self.freeze();
-                turn.come().await
+                poll.receive().await
             }
         }
     }
@@ -115,10 +115,10 @@ impl Environment {
         &self,
         invocation: Invocation,
         started: Instant,
-        tell: impl FnOnce(&Invocation, SystemTime) -> T,
+        respond: impl FnOnce(&Invocation, SystemTime) -> T,
     ) -> T {
         let timeout = self.function.configuration.timeout;
-        let told = tell(
+        let response = respond(
             &invocation,
             SystemTime::now() + timeout.saturating_sub(started.elapsed()),
         );
@@ -126,13 +126,15 @@ impl Environment {
         state.thaw();
         let init = state.init.take();
         state
-            .taken
-            .push(Taken::new(invocation, started, timeout, init));
+            .in_flight
+            .push(InFlight::new(invocation, started, timeout, init));
         self.enter(&mut state, Phase::Busy);
-        told
+        response
     }
 
-    /// Gives the outcome of an invocation to who waits for it. Refuses an id that is not of one under way.
+    /// Sends an outcome to the caller.
+    ///
+    /// Returns `false` if no invocation with this id is in progress.
     pub(super) fn answer(&self, request_id: &str, outcome: Outcome) -> bool {
         let Ok(request_id) = Uuid::try_parse(request_id) else {
             return false;
@@ -141,100 +143,101 @@ impl Environment {
         let Some(index) = state.unanswered(request_id) else {
             return false;
         };
-        let answered = state.taken[index].answer(outcome.clone());
-        let Some(invocation) = answered else {
+        let first = state.in_flight[index].answer(outcome.clone());
+        let Some(invocation) = first else {
             return false;
         };
-        // With many at once, no poll belongs to this one: it is over now.
-        let over = self.is_managed().then(|| state.taken.remove(index));
+        // With concurrent invocations no poll marks the end of this one, so it ends here.
+        let ended = self.is_managed().then(|| state.in_flight.remove(index));
         self.settle(&mut state);
         drop(state);
         invocation.answer(outcome);
-        if let Some(taken) = over {
-            self.report(taken, &Over::Answered);
+        if let Some(in_flight) = ended {
+            self.report(in_flight, &EndReason::Answered);
         }
         true
     }
 
-    /// Whether an invocation of this id is under way.
-    pub(super) fn is_under_way(&self, request_id: &str) -> bool {
+    /// Whether an unanswered invocation has this id.
+    pub(super) fn is_in_progress(&self, request_id: &str) -> bool {
         Uuid::try_parse(request_id).is_ok_and(|id| self.state.lock().unanswered(id).is_some())
     }
 
-    /// Takes note that the process has registered an extension: it will get SIGTERM before SIGKILL.
+    /// Records that the process has an extension, so it gets SIGTERM before SIGKILL.
     pub(super) fn register_extension(&self) {
         if let Some(running) = &mut self.state.lock().running {
             running.has_extension = true;
         }
     }
 
-    /// Takes note of what the process says of its failed init.
+    /// Stores the init error that the process reports.
     pub(super) fn init_failed(&self, error: InvokeError) {
         if let Some(running) = &mut self.state.lock().running {
             running.init_error = Some(error);
         }
     }
 
-    /// What it is called.
+    /// The environment's name, for example `message-0`.
     pub(super) fn name(&self) -> String {
         name(self.function.name(), self.member.id)
     }
 
-    /// Stops its process, whatever it does, until [`Self::release`] or the process's end: invocations that it has,
-    /// or gets, wait.
+    /// Stops the process, even a busy one, until [`Self::release`] or the process's end.
+    ///
+    /// Its current and new invocations wait.
     pub(super) fn hold(&self) {
         let mut state = self.state.lock();
         if state.hold() {
-            self.tell(&state);
+            self.publish(&state);
         }
     }
 
-    /// Has its process go on, unless it is frozen too.
+    /// Undoes [`Self::hold`]; the process resumes unless it is also frozen.
     pub(super) fn release(&self) {
         let mut state = self.state.lock();
         if state.release() {
-            self.tell(&state);
+            self.publish(&state);
         }
     }
 
-    /// Has it end now, whatever wants to be told before. What it does is lost.
-    pub(super) fn end_at_once(&self) {
-        self.ending_at_once.cancel();
-        self.ending.cancel();
+    /// Ends the environment at once, without SIGTERM. Its invocations fail.
+    pub(super) fn kill(&self) {
+        self.kill.cancel();
+        self.end.cancel();
     }
 
-    /// Has it end once no invocation is under way any more.
-    fn retire_where_free(&self) {
+    /// Ends the environment as soon as it has no unanswered invocation.
+    fn retire_when_free(&self) {
         let mut state = self.state.lock();
         state.is_retired = true;
         self.settle(&mut state);
     }
 
-    /// Takes note that the process may have nothing to do any more.
+    /// Updates the state after the process may have become free.
     fn settle(&self, state: &mut State) {
-        state.listen();
+        state.update_silence();
         if state.is_retired && state.is_free() {
-            self.ending.cancel();
+            self.end.cancel();
         }
     }
 
-    /// Whether it takes many invocations at once, and is never frozen.
+    /// Whether it runs on a Managed Instance: with concurrent invocations, and never frozen.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html>
     fn is_managed(&self) -> bool {
         self.function.configuration.max_concurrency.is_some()
     }
 
-    /// Completes when it is to end.
-    pub(super) async fn ended(&self) {
-        self.ending.cancelled().await;
+    /// Completes when the environment must end.
+    pub(super) async fn end_requested(&self) {
+        self.end.cancelled().await;
     }
 
-    /// Completes when its process is not, or no longer, to be given time to end.
-    pub(super) async fn ended_at_once(&self) {
-        self.ending_at_once.cancelled().await;
+    /// Completes when the process must be killed without waiting for its exit.
+    pub(super) async fn kill_requested(&self) {
+        self.kill.cancelled().await;
     }
 
-    /// What is to be seen of it.
+    /// Returns a snapshot for the console.
     pub(super) fn view(&self) -> View {
         self.view_of(&self.state.lock())
     }
@@ -243,34 +246,35 @@ impl Environment {
         state.view(self.function.name(), self.member.id)
     }
 
-    /// Stops the process between two invocations, as Lambda does.
+    /// Stops the process between invocations, as Lambda does.
     fn freeze(&self) {
         let mut state = self.state.lock();
         if state.freeze() {
-            self.tell(&state);
+            self.publish(&state);
         }
     }
 
     fn enter(&self, state: &mut MutexGuard<'_, State>, phase: Phase) {
         if state.enter(phase) {
-            self.tell(state);
+            self.publish(state);
         }
     }
 
-    fn tell(&self, state: &State) {
+    /// Publishes the new state to the subscribers of the history.
+    fn publish(&self, state: &State) {
         let history = &self.function.host.history;
-        history.tell(|| Change::Environment(self.view_of(state)));
+        history.publish(|| Change::Environment(self.view_of(state)));
     }
 
-    /// Logs an invocation that is over, and keeps it in the history.
-    fn report(&self, taken: Taken, over: &Over) {
+    /// Logs the report of an ended invocation and adds it to the history.
+    fn report(&self, in_flight: InFlight, reason: &EndReason) {
         let configuration = &self.function.configuration;
-        let elapsed = taken.started.elapsed();
-        let duration = match over {
-            Over::TimedOut => elapsed.min(configuration.timeout),
-            Over::Answered | Over::Exited(_) | Over::Failed(_) => elapsed,
+        let elapsed = in_flight.started.elapsed();
+        let duration = match reason {
+            EndReason::TimedOut => elapsed.min(configuration.timeout),
+            EndReason::Answered | EndReason::Exited(_) | EndReason::Failed(_) => elapsed,
         };
-        let status = taken.status(over);
+        let status = in_flight.status(reason);
         let memory_used = {
             let mut state = self.state.lock();
             if !matches!(status, Status::Success) {
@@ -279,58 +283,62 @@ impl Environment {
             state.memory_used()
         };
         let log = self.log.report(&Report {
-            request_id: taken.request_id,
+            request_id: in_flight.request_id,
             duration,
-            init: taken.init,
+            init: in_flight.init,
             memory_size: configuration.memory_size,
             memory_used,
             status,
         });
-        let outcome = taken
+        let outcome = in_flight
             .outcome
-            .unwrap_or_else(|| Err(over.error(taken.request_id, configuration.timeout)));
+            .unwrap_or_else(|| Err(reason.error(in_flight.request_id, configuration.timeout)));
         self.function.host.history.add(Record {
             function: configuration.name.clone(),
             environment: self.member.id,
-            request_id: taken.request_id,
-            event: taken.event,
+            request_id: in_flight.request_id,
+            event: in_flight.event,
             outcome,
             log,
-            started: taken.started_at,
+            started: in_flight.started_at,
             duration,
-            init: taken.init,
+            init: in_flight.init,
         });
     }
 }
 
-/// A process that waits for an invocation, for as long as its connection is there.
+/// A waiting poll. Dropped when it gets an invocation or its connection closes.
 struct Polling<'a>(&'a Environment);
 
 impl<'a> Polling<'a> {
-    /// The invocation before is over now. `None` where the process may not have another one.
+    /// Ends the answered invocations; `None` if the process has no free slot.
     fn begin(environment: &'a Environment) -> Option<Self> {
         let configuration = &environment.function.configuration;
         let mut state = environment.state.lock();
-        let unanswered = state.taken.iter().filter(|it| it.is_unanswered()).count();
+        let unanswered = state
+            .in_flight
+            .iter()
+            .filter(|it| it.is_unanswered())
+            .count();
         if state.polling + unanswered >= configuration.slots() {
             return None;
         }
         state.polling += 1;
-        state.listen();
-        let over: Vec<Taken> = state
-            .taken
+        state.update_silence();
+        let ended: Vec<InFlight> = state
+            .in_flight
             .extract_if(.., |it| !it.is_unanswered())
             .collect();
         if state.phase == Phase::Init {
             state.init = state.running.as_ref().map(|it| it.started.elapsed());
             state.memory_used();
         }
-        if state.taken.is_empty() && state.given.is_none() {
+        if state.in_flight.is_empty() && state.assigned.is_none() {
             environment.enter(&mut state, Phase::Idle);
         }
         drop(state);
-        for taken in over {
-            environment.report(taken, &Over::Answered);
+        for in_flight in ended {
+            environment.report(in_flight, &EndReason::Answered);
         }
         Some(Self(environment))
     }
@@ -340,14 +348,16 @@ impl Drop for Polling<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state.lock();
         state.polling -= 1;
-        // Nothing waits any more: that is no process between two invocations.
+        // A process without a waiting poll must not stay frozen.
         if state.thaw() {
-            self.0.tell(&state);
+            self.0.publish(&state);
         }
         self.0.settle(&mut state);
     }
 }
 
-/// A process that waits for so long, with its reply given, is frozen. Short, since Lambda does it at once; but
-/// under load the next invocation comes sooner, and then nothing is to be done.
+/// An idle process is frozen after this time.
+///
+/// Lambda freezes at once. Under load, the next invocation comes within this delay, which saves the
+/// signals.
 const FREEZE_AFTER: Duration = Duration::from_millis(20);

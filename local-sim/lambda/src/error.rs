@@ -1,4 +1,4 @@
-//! Why an invocation has no payload.
+//! Errors of an invocation.
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use thiserror::Error;
 
 use super::limits::EVENT_BYTES_MAX;
 
-/// Why an invocation has no payload.
+/// An invocation failed or was not run.
 #[derive(Debug, Clone, Error)]
 pub enum InvokeError {
-    /// The function threw, ended or took too long, in the words that Lambda reports.
-    #[error("{error_type}: {}", Cut(message))]
+    /// The function returned an error, exited or timed out.
+    #[error("{error_type}: {}", Truncated(message))]
     Function {
-        /// Lambda's or the function's word, for example `Runtime.ExitError`.
+        /// Set by Lambda or the function, for example `Runtime.ExitError`.
         error_type: String,
-        /// For people.
+        /// A human-readable message.
         message: String,
     },
-    /// As many invocations are under way as there may be.
+    /// The concurrency limit is reached.
     #[error("TooManyRequestsException: Rate Exceeded.")]
     Throttled,
     /// No function has this name.
     #[error("ResourceNotFoundException: Function not found")]
     NotFound,
-    /// No function takes an event of this size.
+    /// The event exceeds Lambda's size limit.
     #[error(
-        "RequestTooLargeException: an event of {bytes} bytes, expected at most {EVENT_BYTES_MAX}"
+        "RequestTooLargeException: event of {bytes} bytes exceeds the limit of {EVENT_BYTES_MAX} bytes"
     )]
     TooLarge {
-        /// Of the event.
+        /// The size of the event.
         bytes: usize,
     },
 }
@@ -41,7 +41,7 @@ impl InvokeError {
         }
     }
 
-    /// Lambda's or the function's word for it.
+    /// The error type, set by Lambda or the function.
     pub fn error_type(&self) -> &str {
         match self {
             Self::Function { error_type, .. } => error_type,
@@ -51,7 +51,7 @@ impl InvokeError {
         }
     }
 
-    /// What it says for people, without its type.
+    /// The human-readable message, without the type.
     pub fn message(&self) -> String {
         if let Self::Function { message, .. } = self {
             return message.clone();
@@ -63,10 +63,10 @@ impl InvokeError {
     }
 }
 
-/// A message of a function, which may be as long as a reply, in a line of the log.
-struct Cut<'a>(&'a str);
+/// A function's error message, truncated for a log line.
+struct Truncated<'a>(&'a str);
 
-impl fmt::Display for Cut<'_> {
+impl fmt::Display for Truncated<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(message) = self;
         if message.len() <= MESSAGE_LOGGED_BYTES_MAX {
@@ -77,5 +77,5 @@ impl fmt::Display for Cut<'_> {
     }
 }
 
-/// So much is logged of what a function says of its failure.
+/// Longer error messages of functions are truncated in the log.
 const MESSAGE_LOGGED_BYTES_MAX: usize = 1024;

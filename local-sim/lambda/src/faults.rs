@@ -1,4 +1,4 @@
-//! Faults on demand: what is to go wrong with a function's invocations on their way to an environment.
+//! Fault injection: throttling, cold starts and latency for a function's invocations.
 
 use std::{
     mem,
@@ -10,12 +10,13 @@ use local_sim_faults::{Pause, Striking, Trigger};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-/// What is to go wrong with the invocations of one function; nothing, at first.
+/// The faults of one function; none at first.
 ///
-/// An invocation that is throttled, on demand or for real, is not asked about what would come after.
+/// A throttled invocation, whether by a fault or by a limit, does not count towards the other
+/// faults.
 #[derive(Debug, Default)]
 pub struct Faults {
-    /// So that an invocation without trouble costs no more than this look.
+    /// Whether a fault is set. Without one, an invocation reads only this flag.
     is_any: AtomicBool,
     set: Mutex<FaultSet>,
 }
@@ -25,11 +26,11 @@ struct FaultSet {
     throttle: Option<Striking>,
     cold_start: Option<Striking>,
     latency: Option<(Duration, Striking)>,
-    /// For those that wait because of a latency, which may have struck its last time.
+    /// Cancelled to release invocations that wait because of the latency.
     latency_ended: CancellationToken,
 }
 
-/// The faults in force, each with what is left of it.
+/// The active faults, each with its remaining trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct InForce {
     pub throttle: Option<Trigger>,
@@ -37,28 +38,32 @@ pub struct InForce {
     pub latency: Option<(Duration, Trigger)>,
 }
 
-/// What comes in the way of one invocation that is not throttled.
+/// The faults that hit one invocation which is not throttled.
 #[derive(Debug, Default)]
-pub(super) struct Struck {
-    /// It starts an environment of its own.
+pub(super) struct InjectedFaults {
+    /// It starts a new environment.
     pub(super) is_cold: bool,
-    /// It waits before an environment gets it.
+    /// It waits before it is dispatched.
     pub(super) latency: Option<Pause>,
 }
 
 impl Faults {
-    /// Has invocations throttled, as if too many were under way; `None` ends that.
+    /// Throttles invocations as if the concurrency limit were reached; `None` ends this.
     pub fn set_throttle(&self, throttle: Option<Striking>) {
         self.change(|set| set.throttle = throttle);
     }
 
-    /// Has invocations start an environment each, in the place of one that is free; `None` ends that.
+    /// Makes each invocation a cold start; `None` ends this.
+    ///
+    /// The new environment replaces an idle one, if there is one.
     pub fn set_cold_start(&self, cold_start: Option<Striking>) {
         self.change(|set| set.cold_start = cold_start);
     }
 
-    /// Has invocations wait for so long, [`LATENCY_MAX`] at most, before an environment gets them; `None` ends that.
-    /// Those that wait already go on at once. They count as under way meanwhile, but their duration does not have it.
+    /// Delays invocations before an environment gets them; `None` ends this.
+    ///
+    /// The delay is capped at [`LATENCY_MAX`]. It counts towards concurrency, but not towards the
+    /// reported duration. Invocations that wait already continue at once.
     pub fn set_latency(&self, latency: Option<(Duration, Striking)>) {
         let latency = latency.map(|(pause, striking)| (pause.min(LATENCY_MAX), striking));
         let ended = self.change(|set| {
@@ -68,7 +73,7 @@ impl Faults {
         ended.cancel();
     }
 
-    /// Begins every choice by chance anew.
+    /// Restarts all random triggers with this seed.
     pub fn restart(&self, seed: u64) {
         self.change(|set| {
             let latency = set.latency.as_mut().map(|(_, striking)| striking);
@@ -77,7 +82,7 @@ impl Faults {
         });
     }
 
-    /// What is in force now.
+    /// Returns the active faults.
     pub fn in_force(&self) -> InForce {
         let set = self.set.lock();
         InForce {
@@ -90,32 +95,32 @@ impl Faults {
         }
     }
 
-    /// These, if there is one among them that can strike.
+    /// Returns `self` if any fault is active.
     pub(super) fn any(&self) -> Option<&Self> {
         self.is_any.load(Ordering::Relaxed).then_some(self)
     }
 
-    /// Whether this invocation is throttled.
+    /// Decides whether to throttle this invocation.
     pub(super) fn throttle(&self) -> bool {
         self.change(|set| set.throttle.as_mut().is_some_and(Striking::strikes))
     }
 
-    /// What else comes in its way.
-    pub(super) fn strike(&self) -> Struck {
+    /// Decides which other faults hit this invocation.
+    pub(super) fn inject(&self) -> InjectedFaults {
         self.change(|set| {
             let ended = &set.latency_ended;
             let pause = |(length, striking): &mut (Duration, Striking)| {
                 let strikes = striking.strikes();
                 strikes.then(|| Pause::new(*length, ended.clone()))
             };
-            Struck {
+            InjectedFaults {
                 is_cold: set.cold_start.as_mut().is_some_and(Striking::strikes),
                 latency: set.latency.as_mut().and_then(pause),
             }
         })
     }
 
-    /// Changes them, and forgets those that are over.
+    /// Applies a change, then removes exhausted faults.
     fn change<T>(&self, change: impl FnOnce(&mut FaultSet) -> T) -> T {
         let mut set = self.set.lock();
         let changed = change(&mut set);
@@ -134,7 +139,7 @@ impl Faults {
     }
 }
 
-/// No invocation is made to wait for longer: no function of Lambda's runs for longer.
+/// Maximum latency: the longest timeout of a Lambda function.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const LATENCY_MAX: Duration = Duration::from_mins(15);
 
@@ -150,59 +155,62 @@ mod tests {
         Striking::new(trigger, 7, "message")
     }
 
-    /// Whether the next invocation is cold, and how long it waits.
-    fn strike(faults: &Faults) -> (bool, Option<Duration>) {
-        let struck = faults.strike();
-        (struck.is_cold, struck.latency.as_ref().map(Pause::length))
+    /// Whether the next invocation is a cold start, and its delay.
+    fn inject(faults: &Faults) -> (bool, Option<Duration>) {
+        let injected = faults.inject();
+        (
+            injected.is_cold,
+            injected.latency.as_ref().map(Pause::length),
+        )
     }
 
     #[test]
-    fn without_trouble_there_is_nothing_to_look_at() {
+    fn without_faults_nothing_is_injected() {
         let faults = Faults::default();
         assert!(faults.any().is_none());
         assert_eq!(faults.in_force(), InForce::default());
         assert!(!faults.throttle());
-        assert_eq!(strike(&faults), (false, None));
+        assert_eq!(inject(&faults), (false, None));
     }
 
     #[test]
-    fn each_trouble_is_set_and_ended_by_itself() {
+    fn each_fault_is_set_and_removed_independently() {
         let faults = Faults::default();
         let pause = Duration::from_millis(800);
         faults.set_throttle(Some(striking(Trigger::Always)));
         faults.set_cold_start(Some(striking(Trigger::Always)));
         faults.set_latency(Some((pause, striking(Trigger::Share(1.0)))));
         assert!(faults.throttle());
-        assert_eq!(strike(&faults), (true, Some(pause)));
+        assert_eq!(inject(&faults), (true, Some(pause)));
         faults.set_throttle(None);
         assert!(!faults.throttle());
         faults.set_cold_start(None);
-        assert_eq!(strike(&faults), (false, Some(pause)));
+        assert_eq!(inject(&faults), (false, Some(pause)));
         assert!(faults.any().is_some());
         faults.set_latency(None);
         assert!(faults.any().is_none());
     }
 
     #[test]
-    fn what_is_left_can_be_seen_and_what_is_over_is_gone() {
+    fn remaining_counts_are_shown_and_exhausted_faults_removed() {
         let faults = Faults::default();
         faults.set_throttle(Some(striking(Trigger::Next(1))));
         faults.set_cold_start(Some(striking(Trigger::Next(2))));
         assert!(faults.throttle());
-        assert!(faults.strike().is_cold);
+        assert!(faults.inject().is_cold);
         let left = InForce {
             cold_start: Some(Trigger::Next(1)),
             ..InForce::default()
         };
         assert_eq!(faults.in_force(), left);
-        assert!(faults.strike().is_cold);
+        assert!(faults.inject().is_cold);
         assert_eq!(faults.in_force(), InForce::default());
         assert!(faults.any().is_none());
-        assert!(!faults.throttle() && !faults.strike().is_cold);
+        assert!(!faults.throttle() && !faults.inject().is_cold);
     }
 
     #[test]
-    fn what_is_thrown_for_one_trouble_is_not_for_another() {
+    fn each_fault_has_its_own_random_sequence() {
         let check = |is_throttled: bool| {
             let faults = Faults::default();
             let half = Trigger::Share(0.5);
@@ -210,23 +218,23 @@ mod tests {
             if is_throttled {
                 faults.set_throttle(Some(striking(half)));
             }
-            let struck = (0..64).map(|_| {
+            let injected = (0..64).map(|_| {
                 faults.throttle();
-                faults.strike().is_cold
+                faults.inject().is_cold
             });
-            struck.collect::<Vec<bool>>()
+            injected.collect::<Vec<bool>>()
         };
         assert_eq!(check(false), check(true));
     }
 
     #[tokio::test]
-    async fn who_waits_goes_on_when_the_latency_ends_or_is_another() {
+    async fn a_waiting_invocation_continues_when_the_latency_is_removed_or_changed() {
         let faults = Faults::default();
         let start = Instant::now();
         for trigger in [Trigger::Next(1), Trigger::Always] {
             for next in [None, Some((LATENCY_MAX, striking(trigger)))] {
                 faults.set_latency(Some((LATENCY_MAX, striking(trigger))));
-                let pause = faults.strike().latency.unwrap();
+                let pause = faults.inject().latency.unwrap();
                 tokio::join!(pause.pass(), async { faults.set_latency(next) });
             }
         }
@@ -234,27 +242,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_begins_anew_has_nobody_go_on() {
+    async fn a_restart_repeats_random_choices_but_releases_no_waiting_invocation() {
         let faults = Faults::default();
         let half = Trigger::Share(0.5);
         faults.set_throttle(Some(striking(half)));
         faults.set_latency(Some((LATENCY_MAX, striking(Trigger::Next(2)))));
         let choices = || Vec::from_iter((0..64).map(|_| faults.throttle()));
         let first = choices();
-        let pause = faults.strike().latency.unwrap();
+        let pause = faults.inject().latency.unwrap();
         faults.restart(7);
         assert_eq!(choices(), first);
         let left = (LATENCY_MAX, Trigger::Next(1));
         assert_eq!(faults.in_force().latency, Some(left));
         let waits = timeout(Duration::from_millis(20), pause.pass()).await;
-        assert!(waits.is_err(), "it has gone on");
+        assert!(waits.is_err(), "the invocation was released");
     }
 
     #[test]
-    fn no_pause_is_longer_than_an_invocation_may_be() {
+    fn the_latency_is_capped() {
         let faults = Faults::default();
         faults.set_latency(Some((Duration::MAX, striking(Trigger::Always))));
-        assert_eq!(strike(&faults), (false, Some(LATENCY_MAX)));
+        assert_eq!(inject(&faults), (false, Some(LATENCY_MAX)));
         let shown = faults.in_force().latency;
         assert_eq!(shown, Some((LATENCY_MAX, Trigger::Always)));
     }

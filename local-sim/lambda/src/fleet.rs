@@ -1,4 +1,4 @@
-//! The environments of a function: when they are started, and what invokes them.
+//! Starts and tracks the environments of a function, and dispatches invocations to them.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use super::{
     cpu::Cpu,
     environment::Environment,
     error::InvokeError,
-    faults::Struck,
+    faults::InjectedFaults,
     function::Function,
     invocation::{Invocation, Invoked},
     pool::Member,
@@ -33,13 +33,13 @@ use super::{
 pub(super) struct Fleet {
     pub(super) function: Arc<Function>,
     next_environment: AtomicU64,
-    /// What environments that start now run.
+    /// The executable for environments that start now.
     executable: Mutex<PathBuf>,
     environments: Mutex<BTreeMap<u64, Arc<Environment>>>,
 }
 
 impl Fleet {
-    /// A fleet without an environment: the first invocation starts one.
+    /// Creates a fleet without environments; the first invocation starts one.
     pub(super) fn new(function: Function) -> Self {
         Self {
             next_environment: AtomicU64::new(0),
@@ -49,27 +49,30 @@ impl Fleet {
         }
     }
 
-    /// Runs one invocation in an environment that is free, or becomes free, or is started for it, unless it is
-    /// struck.
+    /// Runs one invocation in an idle or a new environment, and waits for its outcome.
+    ///
+    /// Injected faults delay it or force a cold start.
     pub(super) async fn invoke(
         self: &Arc<Self>,
         event: Bytes,
         permit: Permit,
-        struck: Struck,
+        injected: InjectedFaults,
     ) -> Invoked {
         let (invocation, replied) = Invocation::new(event, permit);
-        match struck.latency {
-            None => self.dispatch(invocation, struck.is_cold),
+        match injected.latency {
+            None => self.dispatch(invocation, injected.is_cold),
             Some(pause) => {
-                // Without the pause, too, it goes on when its invoker no longer waits.
-                let late = Arc::clone(self).dispatch_late(invocation, struck.is_cold, pause);
+                // A separate task: the invocation runs even if its caller stops waiting.
+                let late = Arc::clone(self).dispatch_after(invocation, injected.is_cold, pause);
                 self.function.host.tasks.spawn(late);
             }
         }
-        replied.await.unwrap_or_else(|_| Invoked::refused(lost()))
+        replied
+            .await
+            .unwrap_or_else(|_| Invoked::refused(dropped()))
     }
 
-    async fn dispatch_late(self: Arc<Self>, invocation: Invocation, is_cold: bool, pause: Pause) {
+    async fn dispatch_after(self: Arc<Self>, invocation: Invocation, is_cold: bool, pause: Pause) {
         tokio::select! {
             () = self.function.host.shutdown.cancelled() => {}
             () = pause.pass() => self.dispatch(invocation, is_cold),
@@ -81,21 +84,21 @@ impl Fleet {
         self.start(count);
     }
 
-    /// Looks after invocations that wait for an environment, until the simulator ends.
-    pub(super) async fn look_after(self: Arc<Self>) {
+    /// Serves invocations that wait for an environment, until the simulator shuts down.
+    pub(super) async fn manage(self: Arc<Self>) {
         tokio::select! {
             () = self.function.host.shutdown.cancelled() => {}
             () = self.scale() => {}
-            () = self.start_wanted() => {}
-            () = self.give_up() => {}
+            () = self.start_requested() => {}
+            () = self.throttle_expired() => {}
         }
     }
 
-    /// Starts environments for those that have waited for others.
+    /// Starts environments for invocations that have waited too long for others to finish.
     async fn scale(self: &Arc<Self>) {
         let mut cpu = Cpu::default();
         loop {
-            self.function.waits().await;
+            self.function.invocation_queued().await;
             while let Some(at) = self.function.scale_at() {
                 sleep_until(at.into()).await;
                 let now = Instant::now();
@@ -106,42 +109,42 @@ impl Fleet {
         }
     }
 
-    /// Starts the environments that others make room for.
-    async fn start_wanted(self: &Arc<Self>) {
+    /// Starts the environments that polls of other environments request.
+    async fn start_requested(self: &Arc<Self>) {
         loop {
-            let count = self.function.wanted().await;
+            let count = self.function.requested_starts().await;
             self.start(count);
         }
     }
 
-    /// Throttles those that no environment took for too long.
-    async fn give_up(&self) {
+    /// Throttles invocations that have waited too long for an environment.
+    async fn throttle_expired(&self) {
         loop {
-            sleep(GIVE_UP_AGAIN_AFTER).await;
-            let given_up = self.function.give_up();
-            if !given_up.is_empty() {
-                let (name, count) = (self.function.name(), given_up.len());
-                warn!("{name}: throttled: no environment became free for {count} invocations");
+            sleep(EXPIRY_CHECK_INTERVAL).await;
+            let expired = self.function.take_expired();
+            if !expired.is_empty() {
+                let (name, count) = (self.function.name(), expired.len());
+                warn!("{name}: throttled {count} invocations: no environment became free in time");
             }
-            for invocation in given_up {
+            for invocation in expired {
                 invocation.answer(Err(InvokeError::Throttled));
             }
         }
     }
 
-    /// Uses another program from now on: what runs already is done with its invocations first.
+    /// Replaces the executable. Running environments finish their invocations first.
     pub(super) fn reload(&self, executable: PathBuf) {
-        // In this order: an environment of the new version never runs the old program.
+        // In this order, so that an environment of the new version never runs the old executable.
         *self.executable.lock() = executable;
-        self.function.renew();
+        self.function.retire_all();
     }
 
-    /// The environments that there are.
+    /// Lists all environments.
     pub(super) fn environments(&self) -> Vec<Arc<Environment>> {
         self.environments.lock().values().cloned().collect()
     }
 
-    /// One of the environments that there are.
+    /// Finds an environment by its number.
     pub(super) fn environment(&self, id: u64) -> Option<Arc<Environment>> {
         self.environments.lock().get(&id).cloned()
     }
@@ -163,27 +166,27 @@ impl Fleet {
             self.function
                 .host
                 .tasks
-                .spawn(Arc::clone(self).live(environment));
+                .spawn(Arc::clone(self).run(environment));
         }
     }
 
-    /// Runs an environment until its end, and starts others in its place if they are waited for.
-    async fn live(self: Arc<Self>, environment: Arc<Environment>) {
+    /// Runs an environment until it ends, then starts others if invocations wait.
+    async fn run(self: Arc<Self>, environment: Arc<Environment>) {
         supervisor::run(&environment).await;
         let id = environment.member.id;
         self.environments.lock().remove(&id);
-        let count = self.function.ended(id, environment.has_started());
+        let count = self.function.ended(id, environment.take_starting());
         self.start(count);
     }
 }
 
-/// An invocation was dropped on its way: the simulator ends.
-fn lost() -> InvokeError {
+/// The error if an invocation is dropped, which happens only at shutdown.
+fn dropped() -> InvokeError {
     InvokeError::function(
         "Runtime.ExitError",
         "the environment ended before it could reply".to_owned(),
     )
 }
 
-/// Invocations that wait are looked at this often, whether they have waited too long.
-const GIVE_UP_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// How often waiting invocations are checked for expiry.
+const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(10);

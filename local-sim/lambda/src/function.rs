@@ -1,4 +1,4 @@
-//! A function: its configuration, and the way of an invocation to an environment that asks for one.
+//! A function: its configuration, and the exchange of invocations with its environments.
 
 use std::{sync::Arc, time::Instant};
 
@@ -14,24 +14,24 @@ use super::{
     pool::{Dispatched, Limits, Member, Pool, Ready},
 };
 
-/// A function, as its environments know it.
+/// A function, as seen by its environments.
 #[derive(Debug)]
 pub(super) struct Function {
     pub(super) configuration: Configuration,
     pub(super) host: Arc<Host>,
     pub(super) concurrency: Concurrency,
     pub(super) faults: Faults,
-    /// An invocation waits for another to be done.
-    waits: Notify,
-    /// Environments are to be started: how many, and that there are some.
-    wanted: Mutex<usize>,
-    wants: Notify,
-    /// Held for a push or a pop, never across an await.
+    /// Signals that an invocation waits for another one to finish.
+    queued: Notify,
+    /// Number of environments to start, and the signal that it has grown.
+    starts: Mutex<usize>,
+    starts_added: Notify,
+    /// Locked only briefly, never across an await.
     pool: Mutex<Pool>,
 }
 
 impl Function {
-    /// Makes a function without an environment.
+    /// Creates a function without environments.
     pub(super) fn new(
         configuration: Configuration,
         concurrency: Concurrency,
@@ -42,9 +42,9 @@ impl Function {
         Self {
             concurrency,
             pool: Mutex::new(Pool::new(limits)),
-            waits: Notify::new(),
-            wanted: Mutex::default(),
-            wants: Notify::new(),
+            queued: Notify::new(),
+            starts: Mutex::default(),
+            starts_added: Notify::new(),
             faults: Faults::default(),
             configuration,
             host,
@@ -55,7 +55,9 @@ impl Function {
         &self.configuration.name
     }
 
-    /// Hands an invocation to an environment that is free, or has it wait for one. Says how many to start now.
+    /// Assigns an invocation to an idle environment or queues it.
+    ///
+    /// Returns how many environments to start now.
     pub(super) fn dispatch(&self, invocation: Invocation, is_cold: bool) -> usize {
         let dispatched = {
             let mut pool = self.pool.lock();
@@ -65,120 +67,124 @@ impl Function {
                 pool.dispatch(invocation)
             }
         };
-        self.started_by(&dispatched)
+        self.starts_for(&dispatched)
     }
 
-    /// Hands on an invocation that an environment was sent and did not take. It waits in front of all others.
-    pub(super) fn hand_on(&self, invocation: Invocation) {
-        let dispatched = self.pool.lock().hand_on(invocation);
-        self.want(self.started_by(&dispatched));
+    /// Dispatches an invocation again that its environment did not take. It queues at the front.
+    pub(super) fn requeue(&self, invocation: Invocation) {
+        let dispatched = self.pool.lock().requeue(invocation);
+        self.request_starts(self.starts_for(&dispatched));
     }
 
-    fn started_by(&self, dispatched: &Dispatched) -> usize {
+    fn starts_for(&self, dispatched: &Dispatched) -> usize {
         match dispatched {
             Dispatched::Assigned => 0,
             Dispatched::Start(count) => *count,
             Dispatched::Waits => {
-                self.waits.notify_one();
+                self.queued.notify_one();
                 0
             }
         }
     }
 
-    /// An environment asks for its next invocation, maybe for the first time. `None` where it is to end.
+    /// Registers a poll of an environment; `None` if the environment must end.
     pub(super) fn poll(
         self: &Arc<Self>,
         member: Member,
         ready: Ready,
         is_first: bool,
-    ) -> Option<Turn> {
+    ) -> Option<PendingPoll> {
         let (receiver, count) = self.pool.lock().poll(member, ready, is_first);
-        self.want(count);
+        self.request_starts(count);
         let function = Arc::clone(self);
-        receiver.map(|receiver| Turn { receiver, function })
+        receiver.map(|receiver| PendingPoll { receiver, function })
     }
 
-    /// Takes an environment out of use, where so many of its polls wait.
+    /// Retires an environment if at least `polls` of its polls wait.
     pub(super) fn retire(&self, id: u64, polls: usize) {
         self.pool.lock().retire(id, polls);
     }
 
-    /// An environment has gone, maybe before it asked for an invocation. Says how many to start in its place.
+    /// Removes an environment; `is_first` if it ended before its first poll.
+    ///
+    /// Returns how many to start in its place.
     pub(super) fn ended(&self, id: u64, is_first: bool) -> usize {
         self.pool.lock().ended(id, is_first)
     }
 
-    /// Uses no environment of today again.
-    pub(super) fn renew(&self) {
-        self.pool.lock().renew();
+    /// Retires all current environments.
+    pub(super) fn retire_all(&self) {
+        self.pool.lock().retire_all();
     }
 
-    /// The version that environments started now are of.
+    /// The version for environments that start now.
     pub(super) fn version(&self) -> u64 {
         self.pool.lock().version()
     }
 
-    /// Waits until an invocation waits for another to be done.
-    pub(super) async fn waits(&self) {
-        self.waits.notified().await;
+    /// Completes when an invocation waits for another one to finish.
+    pub(super) async fn invocation_queued(&self) {
+        self.queued.notified().await;
     }
 
-    /// When to look at the invocations that wait; `None` where none does.
+    /// When to call [`Self::scale`] next; `None` if no invocation waits.
     pub(super) fn scale_at(&self) -> Option<Instant> {
         self.pool.lock().scale_at(Instant::now())
     }
 
-    /// Looks at the invocations that wait; says how many environments to start.
+    /// Returns how many environments to start for waiting invocations.
     pub(super) fn scale(&self, now: Instant, has_room: bool) -> usize {
         self.pool.lock().scale(now, has_room)
     }
 
-    /// Takes out the invocations that have waited too long.
-    pub(super) fn give_up(&self) -> Vec<Invocation> {
-        self.pool.lock().give_up(Instant::now())
+    /// Removes and returns the invocations that have waited too long.
+    pub(super) fn take_expired(&self) -> Vec<Invocation> {
+        self.pool.lock().take_expired(Instant::now())
     }
 
-    /// Waits until environments are wanted by the way of an invocation; says how many.
-    pub(super) async fn wanted(&self) -> usize {
+    /// Waits until polls or requeued invocations request environments; returns how many.
+    pub(super) async fn requested_starts(&self) -> usize {
         loop {
-            let count = std::mem::take(&mut *self.wanted.lock());
+            let count = std::mem::take(&mut *self.starts.lock());
             if count > 0 {
                 return count;
             }
-            self.wants.notified().await;
+            self.starts_added.notified().await;
         }
     }
 
-    fn want(&self, count: usize) {
+    fn request_starts(&self, count: usize) {
         if count > 0 {
-            *self.wanted.lock() += count;
-            self.wants.notify_one();
+            *self.starts.lock() += count;
+            self.starts_added.notify_one();
         }
     }
 }
 
-/// A poll that waits for its invocation. If it is dropped after it was sent one and before it took it, the invocation
-/// goes to another environment, unless the simulator ends: it has not run.
+/// A poll that waits for its invocation.
+///
+/// If it is dropped after an invocation was sent and before it was received, the invocation, which
+/// has not run, goes to another environment, unless the simulator shuts down.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct PendingPoll {
     receiver: oneshot::Receiver<Invocation>,
     function: Arc<Function>,
 }
 
-impl Turn {
-    /// Waits for the invocation; `None` where the environment is to end. Can be cancelled and waited for again.
-    pub(super) async fn come(&mut self) -> Option<Invocation> {
+impl PendingPoll {
+    /// Waits for the invocation; `None` if the environment must end. Cancel safe.
+    pub(super) async fn receive(&mut self) -> Option<Invocation> {
         (&mut self.receiver).await.ok()
     }
 }
 
-impl Drop for Turn {
+impl Drop for PendingPoll {
     fn drop(&mut self) {
         self.receiver.close();
         if let Ok(invocation) = self.receiver.try_recv()
             && !self.function.host.shutdown.is_cancelled()
         {
-            self.function.hand_on(invocation);
+            self.function.requeue(invocation);
         }
     }
 }
@@ -225,20 +231,20 @@ mod tests {
         function.dispatch(invocation, false);
     }
 
-    async fn event(turn: &mut Turn) -> Bytes {
-        let invocation = timeout(Duration::from_secs(30), turn.come()).await;
+    async fn event(poll: &mut PendingPoll) -> Bytes {
+        let invocation = timeout(Duration::from_secs(30), poll.receive()).await;
         invocation.expect("no wait").expect("an invocation").event
     }
 
     #[tokio::test]
-    async fn an_invocation_that_was_sent_and_not_taken_goes_to_another_environment() {
+    async fn an_invocation_sent_to_a_broken_connection_goes_to_another_environment() {
         let root = tempfile::tempdir().unwrap();
         let function = function(&root);
-        // One environment is started for the first, the others wait.
+        // No environment polls yet, so both wait.
         dispatch(&function, "first");
         dispatch(&function, "second");
         let member = |id| Member { id, version: 0 };
-        // Its connection breaks after it was sent the invocation, and before it receives it.
+        // The connection breaks after the invocation was sent and before it was received.
         drop(function.poll(member(0), Ready::Warm, true));
         let mut other = function.poll(member(1), Ready::Warm, true).unwrap();
         assert_eq!(event(&mut other).await, "first");
@@ -247,14 +253,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_environment_that_is_free_takes_what_another_did_not() {
+    async fn an_idle_environment_takes_an_invocation_that_another_did_not_receive() {
         let root = tempfile::tempdir().unwrap();
         let function = function(&root);
         dispatch(&function, "first");
         let member = |id| Member { id, version: 0 };
         let broken = function.poll(member(0), Ready::Warm, true);
-        let mut free = function.poll(member(1), Ready::Warm, false).unwrap();
+        let mut idle = function.poll(member(1), Ready::Warm, false).unwrap();
         drop(broken);
-        assert_eq!(event(&mut free).await, "first");
+        assert_eq!(event(&mut idle).await, "first");
     }
 }

@@ -1,4 +1,4 @@
-//! What has happened: the last invocations, and a stream of changes as they come.
+//! The history: the last invocations, and a stream of changes.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +17,7 @@ use super::{
     view::{View, name},
 };
 
-/// An invocation that is over.
+/// An ended invocation.
 #[derive(Debug)]
 pub struct Record {
     /// The function's name.
@@ -25,22 +25,22 @@ pub struct Record {
     pub(super) environment: u64,
     /// The invocation's request id.
     pub request_id: Uuid,
-    /// What the function was given.
+    /// The event.
     pub event: Bytes,
-    /// The reply, or why there is none.
+    /// The reply, or the error.
     pub outcome: Result<Bytes, InvokeError>,
-    /// What the function printed meanwhile.
+    /// The function's output during the invocation.
     pub log: Vec<String>,
-    /// When an environment got it.
+    /// When an environment received the invocation.
     pub started: SystemTime,
-    /// From then on until its outcome.
+    /// From `started` until the outcome.
     pub duration: Duration,
-    /// Of a cold start.
+    /// The duration of the init, if this was a cold start.
     pub init: Option<Duration>,
 }
 
 impl Record {
-    /// What the environment is called that ran it.
+    /// The name of the environment that ran it.
     pub fn environment(&self) -> String {
         name(&self.function, self.environment)
     }
@@ -59,16 +59,18 @@ impl Record {
     }
 }
 
-/// Something that has just happened.
+/// A change of an environment, or an ended invocation.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// An environment is in another state.
+    /// The state of an environment changed.
     Environment(View),
-    /// An invocation is over. It is there as long as it is kept, so that who watches and never looks holds none.
+    /// An invocation ended.
+    ///
+    /// A weak reference, so that a receiver that does not read keeps no records alive.
     Invocation(Weak<Record>),
 }
 
-/// The last invocations of all functions, within a bound.
+/// The last invocations of all functions, bounded in number and size.
 #[derive(Debug)]
 pub(super) struct History {
     kept: Mutex<Kept>,
@@ -89,10 +91,10 @@ impl History {
         }
     }
 
-    /// Adds an invocation, in the place of the oldest where there are too many.
+    /// Adds an invocation, and evicts the oldest ones beyond the bounds.
     pub(super) fn add(&self, record: Record) {
         let record = Arc::new(record);
-        let mut dropped = Vec::new();
+        let mut evicted = Vec::new();
         let mut kept = self.kept.lock();
         kept.bytes += record.bytes();
         kept.records.push_back(Arc::clone(&record));
@@ -101,21 +103,21 @@ impl History {
                 break;
             };
             kept.bytes -= oldest.bytes();
-            dropped.push(oldest);
+            evicted.push(oldest);
         }
         drop(kept);
-        self.tell(|| Change::Invocation(Arc::downgrade(&record)));
+        self.publish(|| Change::Invocation(Arc::downgrade(&record)));
     }
 
-    /// Tells who watches, if anybody does.
-    pub(super) fn tell(&self, change: impl FnOnce() -> Change) {
+    /// Publishes a change; builds it only if there are subscribers.
+    pub(super) fn publish(&self, change: impl FnOnce() -> Change) {
         if self.changes.receiver_count() > 0 {
-            // The last one may have gone in between.
+            // Fails if the last subscriber has just gone.
             let _ = self.changes.send(change());
         }
     }
 
-    /// The last invocations, of one function or of all, the newest first.
+    /// Lists the last invocations of one function or of all, the newest first.
     pub(super) fn last(&self, function: Option<&str>, limit: usize) -> Vec<Arc<Record>> {
         let kept = self.kept.lock();
         let of_function =
@@ -124,26 +126,26 @@ impl History {
         newest.take(limit).cloned().collect()
     }
 
-    /// Forgets every invocation so far.
+    /// Removes all invocations.
     pub(super) fn clear(&self) {
         let kept = mem::take(&mut *self.kept.lock());
-        // Not while others wait to add theirs.
+        // Freed after the lock is released.
         drop(kept);
     }
 
-    /// Everything that happens from now on. Who is too slow misses some of it, and is told so.
+    /// Subscribes to all changes from now on. A slow receiver misses some and gets `Lagged`.
     pub(super) fn watch(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
 }
 
-/// So many invocations are kept …
+/// Number of invocations kept.
 const RECORDS_MAX: usize = 1000;
-/// … with so many bytes of events, replies and lines.
+/// Total size of the events, replies and log lines kept.
 const BYTES_MAX: usize = 16 << 20;
-/// What an invocation counts beside them.
+/// Counted for each invocation in addition to these.
 const OVERHEAD_BYTES: usize = 256;
-/// Who watches may be behind by so many changes.
+/// Changes that a receiver can lag behind before it misses some.
 const CHANGES_MAX: usize = 1024;
 
 #[cfg(test)]
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_come_first_and_only_those_asked_for() {
+    fn the_list_is_newest_first_and_can_be_filtered_by_function() {
         let history = History::new();
         for (function, bytes) in [("a", 1), ("b", 2), ("a", 3)] {
             history.add(record(function, bytes));
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_many_nor_large_ones_fill_the_memory() {
+    fn the_history_is_bounded_in_number_and_size() {
         let history = History::new();
         for _ in 0..RECORDS_MAX + 5 {
             history.add(record("a", 1));
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_functions_say_of_their_failures_counts_too() {
+    fn error_messages_count_towards_the_size() {
         let history = History::new();
         for _ in 0..20 {
             history.add(Record {
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cleared_is_gone_and_counts_no_more() {
+    fn cleared_invocations_no_longer_count_towards_the_size() {
         let history = History::new();
         history.add(record("a", BYTES_MAX / 2));
         history.clear();
@@ -218,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn who_watches_is_told() {
+    fn a_subscriber_gets_only_later_changes() {
         let history = History::new();
         history.add(record("before", 1));
         let mut changes = history.watch();
         history.add(record("after", 1));
         match changes.try_recv() {
             Ok(Change::Invocation(record)) => {
-                let record = record.upgrade().expect("it is kept");
+                let record = record.upgrade().expect("the record is kept");
                 assert_eq!(record.function, "after");
             }
             other => panic!("{other:?}"),

@@ -1,4 +1,4 @@
-//! What all functions share.
+//! State shared by all functions.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -8,7 +8,7 @@ use super::{
     configuration::Settings, history::History, log_sink::LogSink, process::guardian::Guardian,
 };
 
-/// What all functions share.
+/// State shared by all functions.
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) root: PathBuf,

@@ -1,4 +1,4 @@
-//! An invocation on its way to a process, and the way back.
+//! An invocation and the channel for its outcome.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use uuid::{Builder, Uuid};
 
 use super::{concurrency::Permit, error::InvokeError};
 
-/// What an invocation ends with.
+/// The result of an invocation: the reply, or the error.
 pub(super) type Outcome = Result<Bytes, InvokeError>;
 
 /// An invocation that has ended.
@@ -18,12 +18,12 @@ pub struct Invoked {
     pub request_id: Option<Uuid>,
     /// How long the environment took to start, if this was a cold start.
     pub init: Option<Duration>,
-    /// The reply, or why there is none.
+    /// The reply, or the error.
     pub outcome: Result<Bytes, InvokeError>,
 }
 
 impl Invoked {
-    /// An invocation that no environment was to run.
+    /// An invocation that no environment ran.
     pub(super) fn refused(error: InvokeError) -> Self {
         Self {
             request_id: None,
@@ -33,20 +33,20 @@ impl Invoked {
     }
 }
 
-/// One event, and who waits for what becomes of it.
+/// An event, with the channel to the caller that waits for the outcome.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) request_id: Uuid,
     pub(super) event: Bytes,
-    /// Of a cold start; known once an environment has taken the invocation.
+    /// The duration of the cold start, if there was one. Known once an environment has taken the invocation.
     pub(super) init: Option<Duration>,
     reply: oneshot::Sender<Invoked>,
-    /// Given back when the function is done, whether or not somebody still waits for it.
+    /// Released when the function finishes, even if the caller no longer waits.
     permit: Permit,
 }
 
 impl Invocation {
-    /// Makes an invocation, and what its outcome comes by.
+    /// Creates an invocation and the receiver for its outcome.
     pub(super) fn new(event: Bytes, permit: Permit) -> (Self, oneshot::Receiver<Invoked>) {
         let (reply, replied) = oneshot::channel();
         let invocation = Self {
@@ -59,7 +59,7 @@ impl Invocation {
         (invocation, replied)
     }
 
-    /// Gives the outcome to who invoked, if it is still there.
+    /// Sends the outcome to the caller, if it still waits.
     pub(super) fn answer(self, outcome: Outcome) {
         drop(self.permit);
         let _ = self.reply.send(Invoked {
@@ -70,7 +70,7 @@ impl Invocation {
     }
 }
 
-/// A random UUID. It is no secret, so that the system need not be asked for each.
+/// A random UUID. It is not secret, so a fast generator is sufficient.
 fn request_id() -> Uuid {
     Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
 }

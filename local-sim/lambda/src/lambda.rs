@@ -1,4 +1,4 @@
-//! All functions, and what can be asked of them.
+//! The public interface to all functions: invoke, reload, inspect and control.
 
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 
@@ -24,7 +24,7 @@ use super::{
     view::View,
 };
 
-/// All functions of one account and region.
+/// All functions of the simulated account and region.
 #[derive(Debug)]
 pub struct Lambda {
     functions: BTreeMap<String, Arc<Fleet>>,
@@ -33,11 +33,14 @@ pub struct Lambda {
 }
 
 impl Lambda {
-    /// Makes functions ready to be invoked. Their environments' folders are made in `root`, with a copy of what
-    /// is in its folder [`PACKAGE`](super::PACKAGE).
+    /// Makes the functions ready to be invoked.
+    ///
+    /// Environments get their directories below `root`, each with a copy of its directory
+    /// [`PACKAGE`](super::PACKAGE).
     ///
     /// # Errors
-    /// Where they reserve more than there is, or the watch over their processes cannot be started.
+    /// If the functions reserve more concurrency than the account has, or the guardian process
+    /// cannot be started.
     pub fn start(
         configurations: Vec<Configuration>,
         settings: Settings,
@@ -60,7 +63,7 @@ impl Lambda {
             let concurrency = Concurrency::of(&unreserved, &it);
             let function = Function::new(it, concurrency, Arc::clone(&host));
             let fleet = Arc::new(Fleet::new(function));
-            host.tasks.spawn(Arc::clone(&fleet).look_after());
+            host.tasks.spawn(Arc::clone(&fleet).manage());
             (name, fleet)
         });
         Ok(Self {
@@ -70,7 +73,9 @@ impl Lambda {
         })
     }
 
-    /// Invokes a function and waits for its result. Dropping the future does not stop the function.
+    /// Invokes a function and waits for its result.
+    ///
+    /// Dropping the future does not stop the function.
     ///
     /// Its `outcome` is an error if the function failed or did not run.
     pub async fn invoke(&self, function: &str, event: Bytes) -> Invoked {
@@ -84,25 +89,26 @@ impl Lambda {
         }
         let faults = function.faults.any();
         if faults.is_some_and(Faults::throttle) {
-            self.throttles.count(function.name(), &"as was asked for");
+            self.throttles
+                .count(function.name(), &"a throttle fault is active");
             return Invoked::refused(InvokeError::Throttled);
         }
         let Some(permit) = function.concurrency.acquire() else {
             self.throttles.count(function.name(), &function.concurrency);
             return Invoked::refused(InvokeError::Throttled);
         };
-        let struck = faults.map(Faults::strike).unwrap_or_default();
-        fleet.invoke(event, permit, struck).await
+        let injected = faults.map(Faults::inject).unwrap_or_default();
+        fleet.invoke(event, permit, injected).await
     }
 
-    /// Uses another program for a function from now on. What the old one has begun it finishes.
+    /// Replaces a function's program. Invocations in progress finish with the old one.
     pub fn reload(&self, function: &str, executable: PathBuf) {
         if let Some(fleet) = self.functions.get(function) {
             fleet.reload(executable);
         }
     }
 
-    /// Ends every process and waits until it has gone.
+    /// Ends every process and waits until all have exited.
     pub async fn end(&self) {
         self.host.shutdown.cancel();
         self.host.tasks.close();
@@ -110,7 +116,7 @@ impl Lambda {
     }
 }
 
-/// Begins what [`Lambda::end`] does, and does not wait.
+/// Starts the shutdown that [`Lambda::end`] waits for.
 impl Drop for Lambda {
     fn drop(&mut self) {
         self.host.shutdown.cancel();
@@ -119,47 +125,52 @@ impl Drop for Lambda {
 
 /// Inspection and control for the console.
 impl Lambda {
-    /// The environments that there are.
+    /// Lists all environments.
     pub fn environments(&self) -> Vec<View> {
         self.all_environments().map(|it| it.view()).collect()
     }
 
-    /// The last invocations, of one function or of all, the newest first.
+    /// Lists the last invocations of one function or of all, the newest first.
     pub fn invocations(&self, function: Option<&str>, limit: usize) -> Vec<Arc<Record>> {
         self.host.history.last(function, limit)
     }
 
-    /// Every change from now on. Who is too slow misses some.
+    /// Subscribes to all changes from now on. A slow receiver misses some.
     pub fn watch(&self) -> broadcast::Receiver<Change> {
         self.host.history.watch()
     }
 
-    /// Kills all processes of the environment of this name, whatever they do; an extension is not told. Shows what is
-    /// then to be seen of it; `None` where there is none.
+    /// Kills all processes of an environment at once, without SIGTERM for an extension.
+    ///
+    /// Returns the ended environment, or `None` if no environment has this name.
     pub fn end_environment(&self, name: &str) -> Option<View> {
         let environment = self.environment(name)?;
-        environment.end_at_once();
+        environment.kill();
         Some(environment.view().into_gone())
     }
 
-    /// Stops all processes of the environment of this name, whatever they do, until [`Self::thaw_environment`]. An
-    /// invocation that it has, or gets, waits until its timeout, which ends the process: the next one runs. Shows what
-    /// is then to be seen of it; `None` where there is none.
+    /// Stops all processes of an environment, even during an invocation.
+    ///
+    /// They stay stopped until [`Self::thaw_environment`], or until a current or new invocation
+    /// times out, which kills the process; its successor runs. Returns the environment, or `None`
+    /// if no environment has this name.
     pub fn freeze_environment(&self, name: &str) -> Option<View> {
         let environment = self.environment(name)?;
         environment.hold();
         Some(environment.view())
     }
 
-    /// Has the environment of this name go on, or be frozen between invocations only. Shows what is then to be seen of
-    /// it; `None` where there is none.
+    /// Undoes [`Self::freeze_environment`].
+    ///
+    /// Lambda's own freezing between invocations stays in effect. Returns the environment, or
+    /// `None` if no environment has this name.
     pub fn thaw_environment(&self, name: &str) -> Option<View> {
         let environment = self.environment(name)?;
         environment.release();
         Some(environment.view())
     }
 
-    /// What is to go wrong with a function's invocations; `None` where there is no such function.
+    /// The faults of a function, or `None` if there is no such function.
     pub fn faults(&self, function: &str) -> Option<&Faults> {
         self.functions.get(function).map(|it| &it.function.faults)
     }
@@ -169,7 +180,7 @@ impl Lambda {
         self.functions.keys().map(String::as_str)
     }
 
-    /// Has what was stopped on demand go on, and forgets the invocations so far. Faults stay in force.
+    /// Thaws all environments and clears the list of invocations. Faults stay active.
     pub fn reset(&self) {
         for environment in self.all_environments() {
             environment.release();
@@ -187,7 +198,7 @@ impl Lambda {
             .functions
             .get(function)?
             .environment(id.parse().ok()?)?;
-        // A number can be written in more ways than one.
+        // `message-00` must not find `message-0`.
         (environment.name() == name).then_some(environment)
     }
 }

@@ -1,9 +1,9 @@
-//! Lambda: runs executables that speak the Runtime API, as Lambda runs them.
+//! Simulates AWS Lambda: runs executables that speak the Runtime API.
 //!
 //! ```text
-//! invoke ─▶ lambda ─▶ fleet ─▶ function, pool (who is free? start one?) ─▶ environment ⇄ runtime_api ⇄ process
-//!             └─ faults                                                      │  └─ supervisor (one process after the other)
-//!                                                                              └─▶ output, platform ─▶ stderr; history
+//! invoke ─▶ lambda ─▶ fleet ─▶ function, pool (pick or start an environment) ─▶ environment ⇄ runtime_api ⇄ process
+//!             └─ faults                                                           │  └─ supervisor (one process after the other)
+//!                                                                                 └─▶ output, platform ─▶ stderr; history
 //! ```
 
 mod account;

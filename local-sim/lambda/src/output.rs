@@ -1,4 +1,4 @@
-//! An environment's log: what its processes print, and what Lambda says of them, in the right order.
+//! An environment's log: the output of its processes and Lambda's own lines, in order.
 
 use std::{mem, sync::Arc};
 
@@ -19,7 +19,7 @@ pub(super) struct Log {
     function: String,
     environment: u64,
     format: Format,
-    /// There is one invocation at a time, so that all that is printed meanwhile is of it.
+    /// Invocations run one at a time, so output belongs to the current one.
     is_exclusive: bool,
     sink: Arc<dyn LogSink>,
     state: Mutex<State>,
@@ -28,12 +28,12 @@ pub(super) struct Log {
 #[derive(Debug, Default)]
 struct State {
     pipe: Option<Arc<pipe::Receiver>>,
-    /// The beginning of a line whose end has not been printed yet.
+    /// A line whose newline has not arrived yet.
     partial: Vec<u8>,
     /// A `\r` came last: a `\n` that follows ends the same line.
     is_after_cr: bool,
     request: Option<Uuid>,
-    /// What was printed in the invocation under way, as far as it is kept.
+    /// Lines of the current invocation, up to `KEPT_BYTES_MAX`.
     kept: Vec<String>,
     kept_bytes: usize,
 }
@@ -54,63 +54,63 @@ impl Log {
         }
     }
 
-    /// From here on, this is where the environment's process prints to.
+    /// Sets the pipe that the environment's process prints to.
     pub(super) fn attach(&self, pipe: Arc<pipe::Receiver>) {
         self.state.lock().pipe = Some(pipe);
     }
 
-    /// The process has gone: takes what it has printed last.
+    /// Reads the rest of the output after the process exited, and drops the pipe.
     pub(super) fn detach(&self) {
         let state = &mut *self.state.lock();
         self.drain(state);
         state.pipe = None;
         if !state.partial.is_empty() {
             let rest = mem::take(&mut state.partial);
-            self.print(state, &rest);
+            self.write_output(state, &rest);
         }
     }
 
-    /// Takes what has been printed by now. Says whether more can come.
+    /// Reads the output so far. Returns `false` at the end of the pipe.
     pub(super) fn read(&self, pipe: &pipe::Receiver) -> bool {
         let state = &mut *self.state.lock();
         let mut buffer = [0; READ_BYTES];
         for _ in 0..READS_MAX {
             match pipe.try_read(&mut buffer) {
                 Ok(0) => return false,
-                Ok(count) => self.take(state, &buffer[..count]),
+                Ok(count) => self.split(state, &buffer[..count]),
                 Err(_) => break,
             }
         }
         true
     }
 
-    /// Begins an invocation: what comes from here on is of it, unless there are others at the same time.
+    /// Logs `START`; unless invocations overlap, output belongs to this one from now on.
     pub(super) fn begin(&self, request_id: Uuid) {
         let state = &mut *self.state.lock();
         if self.is_exclusive {
             state.request = Some(request_id);
         }
-        self.platform(&Line::Start { request_id });
+        self.write_platform(&Line::Start { request_id });
     }
 
-    /// Has Lambda say something, after what was printed before.
-    pub(super) fn say(&self, line: &Line<'_>) {
+    /// Logs a line of Lambda's own after the output so far.
+    pub(super) fn platform(&self, line: &Line<'_>) {
         let state = &mut *self.state.lock();
         self.drain(state);
-        self.platform(line);
+        self.write_platform(line);
     }
 
-    /// Reports an invocation, and gives what was printed in it.
+    /// Logs the `REPORT` of an invocation and returns its output lines.
     pub(super) fn report(&self, report: &Report<'_>) -> Vec<String> {
         let state = &mut *self.state.lock();
         self.drain(state);
-        self.platform(&Line::Report(report));
+        self.write_platform(&Line::Report(report));
         state.request = None;
         state.kept_bytes = 0;
         mem::take(&mut state.kept)
     }
 
-    /// Takes what lies in the pipe at this moment, whether or not the reactor knows of it yet.
+    /// Reads the pipe directly, since Tokio's reactor may not have seen the latest output yet.
     fn drain(&self, state: &mut State) {
         let Some(pipe) = state.pipe.clone() else {
             return;
@@ -119,14 +119,14 @@ impl Log {
         for _ in 0..READS_MAX {
             match rustix::io::read(&*pipe, &mut buffer[..]) {
                 Ok(0) => break,
-                Ok(count) => self.take(state, &buffer[..count]),
+                Ok(count) => self.split(state, &buffer[..count]),
                 Err(Errno::INTR) => {}
                 Err(_) => break,
             }
         }
     }
 
-    fn take(&self, state: &mut State, mut bytes: &[u8]) {
+    fn split(&self, state: &mut State, mut bytes: &[u8]) {
         if !bytes.is_empty() && mem::take(&mut state.is_after_cr) {
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
@@ -135,11 +135,11 @@ impl Log {
             state.is_after_cr = rest == b"\r";
             let rest = rest.strip_prefix(b"\r\n").unwrap_or_else(|| &rest[1..]);
             if state.partial.is_empty() {
-                self.print(state, line);
+                self.write_output(state, line);
             } else {
                 let mut whole = mem::take(&mut state.partial);
                 whole.extend_from_slice(line);
-                self.print(state, &whole);
+                self.write_output(state, &whole);
                 whole.clear();
                 state.partial = whole;
             }
@@ -148,12 +148,12 @@ impl Log {
         state.partial.extend_from_slice(bytes);
         if state.partial.len() >= LINE_BYTES_MAX {
             let piece = mem::take(&mut state.partial);
-            self.print(state, &piece);
+            self.write_output(state, &piece);
         }
     }
 
-    /// Prints one line of the function's.
-    fn print(&self, state: &mut State, line: &[u8]) {
+    /// Writes one line of the function's output, and keeps it for the history.
+    fn write_output(&self, state: &mut State, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
         if state.request.is_some() && state.kept_bytes + text.len() <= KEPT_BYTES_MAX {
             state.kept_bytes += text.len() + LINE_OVERHEAD_BYTES;
@@ -162,7 +162,7 @@ impl Log {
         self.sink.printed(&self.origin(state.request), &text);
     }
 
-    fn platform(&self, line: &Line<'_>) {
+    fn write_platform(&self, line: &Line<'_>) {
         let text = line.render(self.format);
         if !text.is_empty() {
             self.sink.platform(&self.origin(line.request_id()), &text);
@@ -178,16 +178,16 @@ impl Log {
     }
 }
 
-/// What is read at once.
+/// Buffer size for one read of the pipe.
 const READ_BYTES: usize = 8 << 10;
-/// After so many reads others have their turn: as much as a pipe holds.
+/// Reads before the task yields to others: together as much as a pipe holds.
 const READS_MAX: usize = 8;
-/// A longer line is cut in pieces: what CloudWatch Logs takes as one event.
+/// Longer lines are split. This is the size of one event in CloudWatch Logs.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
 const LINE_BYTES_MAX: usize = 256 << 10;
-/// Of one invocation's lines, this much is kept for the history.
+/// Output kept for the history, per invocation.
 const KEPT_BYTES_MAX: usize = 64 << 10;
-/// What an empty line counts.
+/// Counted for each line in addition to its text.
 const LINE_OVERHEAD_BYTES: usize = 32;
 
 #[cfg(test)]
@@ -211,7 +211,7 @@ mod tests {
         let sink: Arc<dyn LogSink> = Arc::<Printed>::clone(&printed);
         let log = Log::new(&Configuration::example(), 0, sink);
         for piece in pieces {
-            log.take(&mut log.state.lock(), piece.as_bytes());
+            log.split(&mut log.state.lock(), piece.as_bytes());
         }
         log.detach();
         assert_eq!(*printed.0.lock(), expected, "{pieces:?}");

@@ -18,12 +18,12 @@ pub(super) enum Format {
     Json,
 }
 
-/// Something that Lambda logs.
+/// A log entry of Lambda's own.
 #[derive(Debug)]
 pub(super) enum Line<'a> {
-    /// A process starts, ahead of its first invocation.
+    /// A process starts.
     InitStart(Init<'a>),
-    /// It did not get as far as to ask for one.
+    /// A process ended before its first poll.
     InitReport {
         kind: &'static str,
         duration: Duration,
@@ -32,12 +32,12 @@ pub(super) enum Line<'a> {
     Start {
         request_id: Uuid,
     },
-    /// The process ended in mid-invocation.
+    /// The process exited during the invocation.
     Exited {
         request_id: Uuid,
         how: &'a str,
     },
-    /// The process was ended, since it took too long.
+    /// The invocation timed out.
     TimedOut {
         request_id: Uuid,
         timeout: Duration,
@@ -45,7 +45,7 @@ pub(super) enum Line<'a> {
     Report(&'a Report<'a>),
 }
 
-/// What is said of an environment when it starts.
+/// The fields of `platform.initStart`.
 #[derive(Debug)]
 pub(super) struct Init<'a> {
     pub(super) kind: &'static str,
@@ -54,31 +54,31 @@ pub(super) struct Init<'a> {
     pub(super) memory_size: u32,
 }
 
-/// What is said of an invocation when it is over.
+/// The report of an ended invocation.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     pub(super) request_id: Uuid,
     pub(super) duration: Duration,
-    /// Of a cold start; it is billed.
+    /// The init duration of a cold start, which is billed.
     pub(super) init: Option<Duration>,
     pub(super) memory_size: u32,
     pub(super) memory_used: u64,
     pub(super) status: Status<'a>,
 }
 
-/// How it went.
+/// The status of an invocation or init.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status<'a> {
     Success,
     Timeout,
-    /// The process failed, so.
+    /// The process failed, with this error type.
     Error(&'a str),
-    /// The function said itself that it failed: the text does not tell.
+    /// The function returned an error of this type. Shown only in JSON.
     Thrown(&'a str),
 }
 
 impl Line<'_> {
-    /// Whose line it is.
+    /// The request id that the line belongs to.
     pub(super) fn request_id(&self) -> Option<Uuid> {
         match self {
             Self::InitStart(_) | Self::InitReport { .. } => None,
@@ -89,7 +89,7 @@ impl Line<'_> {
         }
     }
 
-    /// The line, or the lines; empty where the format has none for this.
+    /// Formats the entry as one or more lines; empty if the format has no such entry.
     pub(super) fn render(&self, format: Format) -> String {
         match format {
             Format::Text => self.text(),
@@ -126,7 +126,7 @@ impl Line<'_> {
         }
     }
 
-    /// What is no event of its own in JSON is part of the report.
+    /// `None` for entries that JSON includes in the report.
     fn json(&self) -> Option<Value> {
         let (kind, record) = match self {
             Self::InitStart(init) => (
@@ -203,7 +203,7 @@ impl Report<'_> {
         record
     }
 
-    /// In whole milliseconds, and with the init, as for every runtime since August 2025.
+    /// Whole milliseconds, including the init, as for all runtimes since August 2025.
     /// <https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/>
     fn billed(&self) -> u128 {
         let billed = self.duration + self.init.unwrap_or_default();
@@ -226,7 +226,7 @@ impl Status<'_> {
 }
 
 impl fmt::Display for Status<'_> {
-    /// What stands at the end of a line: nothing where all went well.
+    /// Writes the end of a text line; nothing on success.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Success | Self::Thrown(_) => Ok(()),
@@ -236,7 +236,7 @@ impl fmt::Display for Status<'_> {
     }
 }
 
-/// A duration as it is logged.
+/// A duration formatted for text logs.
 struct Milliseconds(Duration);
 
 impl fmt::Display for Milliseconds {
@@ -245,12 +245,12 @@ impl fmt::Display for Milliseconds {
     }
 }
 
-/// Milliseconds, with three digits after the point.
+/// Milliseconds, rounded to three decimals.
 fn rounded(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }
 
-/// The wall clock in RFC 3339, with milliseconds.
+/// The current time in RFC 3339 with milliseconds.
 fn now() -> String {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -260,7 +260,7 @@ fn now() -> String {
     now.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// What functions run on: Lambda's own name for it, with a version that it does not have.
+/// The runtime: Lambda's name with a made-up version.
 const RUNTIME: &str = "provided:al2023.v0";
 const RUNTIME_ARN: &str = "arn:aws:lambda:us-east-1::runtime:0000000000000000000000000000000000000000000000000000000000000000";
 

@@ -1,6 +1,6 @@
-//! Who is free and who waits: which environment takes an invocation, and when another one is started.
+//! Assigns invocations to idle environments, or queues them and decides when to start more.
 
-mod pace;
+mod rate;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -11,47 +11,49 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use self::pace::Pace;
+use self::rate::Rate;
 use super::invocation::Invocation;
 
-/// The free environments of a function, or the invocations that wait for one. Both are never the case at once.
+/// The idle environments of a function, or the invocations that wait for one; never both.
 #[derive(Debug)]
 pub(super) struct Pool {
-    /// The one used last is at the end, and is the next to be used: it is the warmest.
+    /// The most recently used is last, and is used next.
     idle: VecDeque<Idle>,
     waiting: VecDeque<Waiting>,
-    /// Those that wait for an environment that was not used before, whoever is free.
+    /// Invocations that wait for a new environment even if others are idle.
     cold: VecDeque<Waiting>,
-    /// Environments that are not used again, as they gave their places to such as start for `cold`.
+    /// Environments that are not used again, since new ones start for `cold` in their place.
     replaced: BTreeSet<u64>,
-    /// How many of `waiting` are due an environment of their own.
-    hurried: usize,
-    /// How fast those that wait have their turns.
-    pace: Pace,
-    /// All environments, the starting ones included.
+    /// How many of `waiting` should each get a new environment.
+    urgent: usize,
+    /// How fast waiting invocations are assigned.
+    rate: Rate,
+    /// Number of environments, including those that are starting.
     environments: usize,
-    /// Environments that are in their init.
+    /// Number of environments in their init.
     starting: usize,
-    /// Environments of an older version are not used again.
+    /// Environments with an older version are not used again.
     version: u64,
     limits: Limits,
 }
 
-/// How many environments there may be.
+/// Limits on the environments of a function.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Up to this many, an invocation does not wait for another to be done; so many may also start at once.
+    /// Below this number of environments, an invocation starts one without waiting.
+    ///
+    /// Also the maximum number of environments that start at the same time.
     pub(super) at_once: usize,
-    /// There are never more environments than there may be invocations.
+    /// Maximum number of environments: no more than concurrent invocations need.
     pub(super) environments_max: usize,
-    /// Invocations that one environment takes at once.
+    /// Concurrent invocations per environment.
     pub(super) slots: usize,
-    /// How long an invocation waits for another to be done; not at all where this is zero.
+    /// How long an invocation waits for another one to finish; zero means it never waits.
     pub(super) scale_after: Duration,
 }
 
 impl Limits {
-    /// Those of a function with this concurrency, on this machine.
+    /// The limits of a function with this concurrency on this machine.
     pub(super) fn new(concurrency: usize, slots: usize, scale_after: Duration) -> Self {
         let cores = available_parallelism().map_or(1, NonZero::get);
         Self {
@@ -63,30 +65,31 @@ impl Limits {
     }
 }
 
-/// Who an environment is to the pool.
+/// Identifies an environment to the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) id: u64,
-    /// Of the program that it runs.
+    /// The version of its program.
     pub(super) version: u64,
 }
 
-/// What an environment is when it asks for an invocation.
+/// Whether an environment that polls has a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ready {
-    /// A process waits, and has begun as the last one.
+    /// A process is running and waits.
     Warm,
-    /// There is no process: one has failed, and the next one is started for the invocation.
+    /// The last process failed; the next one starts with the invocation.
     Cold,
 }
 
-/// What becomes of an invocation at first.
+/// The result of dispatching an invocation.
 #[derive(Debug)]
 pub(super) enum Dispatched {
+    /// An idle environment has it.
     Assigned,
-    /// Waits for an environment, of which so many are to be started.
+    /// It waits, and the caller must start this many environments.
     Start(usize),
-    /// Waits for another invocation to be done; [`Pool::scale`] sees to it that it does not wait for long.
+    /// It waits for another invocation to finish; [`Pool::scale`] bounds the wait.
     Waits,
 }
 
@@ -118,8 +121,8 @@ impl Pool {
             waiting: VecDeque::new(),
             cold: VecDeque::new(),
             replaced: BTreeSet::new(),
-            hurried: 0,
-            pace: Pace::default(),
+            urgent: 0,
+            rate: Rate::default(),
             environments: 0,
             starting: 0,
             version: 0,
@@ -127,70 +130,74 @@ impl Pool {
         }
     }
 
-    /// The version that environments started now are of.
+    /// The version for environments that start now.
     pub(super) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Gives an invocation to the environment used last, or has it wait behind the others.
+    /// Assigns an invocation to the most recently used idle environment, or queues it.
     pub(super) fn dispatch(&mut self, invocation: Invocation) -> Dispatched {
         match self.assign(invocation) {
             None => Dispatched::Assigned,
             Some(invocation) => {
                 self.waiting.push_back(Waiting::new(invocation));
-                self.hurry()
+                self.after_queueing()
             }
         }
     }
 
-    /// The same for an invocation whose turn it was: it waits in front of the others.
-    pub(super) fn hand_on(&mut self, invocation: Invocation) -> Dispatched {
+    /// Like [`Self::dispatch`], but queues at the front: the invocation has waited before.
+    pub(super) fn requeue(&mut self, invocation: Invocation) -> Dispatched {
         match self.assign(invocation) {
             None => Dispatched::Assigned,
             Some(invocation) => {
                 self.waiting.push_front(Waiting::new(invocation));
-                self.hurry()
+                self.after_queueing()
             }
         }
     }
 
-    /// Gives an invocation to the environment used last; gives it back where none is free.
+    /// Assigns an invocation to the most recently used idle environment.
+    ///
+    /// Returns the invocation if none is idle.
     fn assign(&mut self, mut invocation: Invocation) -> Option<Invocation> {
         while let Some(idle) = self.idle.pop_back() {
             match idle.sender.send(invocation) {
                 Ok(()) => return None,
-                // Its connection has gone in the meantime.
+                // The poll's connection has closed in the meantime.
                 Err(returned) => invocation = returned,
             }
         }
         Some(invocation)
     }
 
-    /// One more waits: for another to be done, or for an environment to start.
-    fn hurry(&mut self) -> Dispatched {
+    /// Decides whether the newly queued invocation waits or starts an environment.
+    fn after_queueing(&mut self) -> Dispatched {
         let is_patient = !self.limits.scale_after.is_zero();
         if is_patient && self.environments >= self.limits.at_once {
             return Dispatched::Waits;
         }
-        self.hurried += 1;
-        Dispatched::Start(self.due())
+        self.urgent += 1;
+        Dispatched::Start(self.reserve_starts())
     }
 
-    /// Has an invocation start an environment, in the place of the free one that was used longest ago, if one is
-    /// free; says how many to start now.
+    /// Queues an invocation for a new environment.
+    ///
+    /// The new one replaces the least recently used idle environment, if there is one. Returns how
+    /// many environments to start now.
     pub(super) fn dispatch_cold(&mut self, invocation: Invocation) -> usize {
         self.cold.push_back(Waiting::new(invocation));
         self.idle.retain(|idle| !idle.sender.is_closed());
         if let Some(oldest) = self.idle.front() {
             self.replace(oldest.member.id);
         }
-        self.due()
+        self.reserve_starts()
     }
 
-    /// When to look at those that wait; `None` where nobody does.
+    /// When to call [`Self::scale`] next; `None` if no invocation waits.
     pub(super) fn scale_at(&self, now: Instant) -> Option<Instant> {
         let oldest = self.waiting.front()?.since + self.limits.scale_after;
-        // Those that have waited already are looked at again and again.
+        // The oldest has waited long enough already: check again after the interval.
         Some(if oldest > now {
             oldest
         } else {
@@ -198,34 +205,38 @@ impl Pool {
         })
     }
 
-    /// Looks at those that wait; says how many environments to start.
+    /// Returns how many environments to start for waiting invocations.
     ///
-    /// An invocation that has waited for a while is due an environment, unless its turn comes soon: processes that
-    /// share the processors slow each other down. Where the machine has room for more, a few are started all the same.
+    /// Considers only those that have waited for `scale_after`.
+    ///
+    /// Invocations that will probably be assigned soon get none, because processes that share the
+    /// processors slow each other down. If the machine has idle CPU time, a few start anyway.
     pub(super) fn scale(&mut self, now: Instant, has_room: bool) -> usize {
         let has_waited = |it: &&Waiting| it.since + self.limits.scale_after <= now;
         let late = self.waiting.iter().take_while(has_waited).count();
         let oldest = self.waiting.front().map_or(now, |it| it.since);
-        let soon = self.pace.look(now, oldest, SOON);
+        let soon = self.rate.measure(now, oldest, SOON);
         let few = if has_room { self.limits.at_once } else { 0 };
-        self.hurried = late.saturating_sub(soon).max(few.min(late));
-        self.due()
+        self.urgent = late.saturating_sub(soon).max(few.min(late));
+        self.reserve_starts()
     }
 
-    /// Takes out those that have waited too long, whatever it is that keeps all environments.
-    pub(super) fn give_up(&mut self, now: Instant) -> Vec<Invocation> {
-        let mut given_up = Vec::new();
+    /// Removes and returns the invocations that have waited for `WAIT_MAX`.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Invocation> {
+        let mut expired = Vec::new();
         for queue in [&mut self.waiting, &mut self.cold] {
             while let Some(late) = queue.pop_front_if(|it| it.since + WAIT_MAX <= now) {
-                given_up.push(late.invocation);
+                expired.push(late.invocation);
             }
         }
-        self.hurried = self.hurried.min(self.waiting.len());
-        given_up
+        self.urgent = self.urgent.min(self.waiting.len());
+        expired
     }
 
-    /// An environment asks for an invocation, for the first time where `is_first` says so. `None` where it is not to
-    /// be used again. Says too how many environments to start.
+    /// Registers a poll of an environment; `is_first` marks its first one.
+    ///
+    /// Returns the receiver of the invocation, or `None` if the environment must end, and how many
+    /// environments to start.
     pub(super) fn poll(
         &mut self,
         member: Member,
@@ -239,16 +250,16 @@ impl Pool {
             self.replace(member.id);
         }
         if member.version < self.version || self.replaced.contains(&member.id) {
-            return (None, self.due());
+            return (None, self.reserve_starts());
         }
         let (sender, receiver) = oneshot::channel();
         if self.idle.len() >= self.environments * self.limits.slots {
-            // Some polls have gone with their connections.
+            // More polls than slots: some of their connections have closed.
             self.idle.retain(|idle| !idle.sender.is_closed());
         }
         match self.take_waiting(is_first) {
             Some(invocation) => {
-                // The receiver is right here.
+                // Cannot fail: the receiver is still in scope.
                 let _ = sender.send(invocation);
             }
             None => {
@@ -259,22 +270,23 @@ impl Pool {
                 }
             }
         }
-        (Some(receiver), self.due())
+        (Some(receiver), self.reserve_starts())
     }
 
-    /// Whose turn it is.
+    /// Takes the next waiting invocation.
     fn take_waiting(&mut self, is_first: bool) -> Option<Invocation> {
         if is_first && let Some(waiting) = self.cold.pop_front() {
             return Some(waiting.invocation);
         }
         let waiting = self.waiting.pop_front()?;
-        self.pace.turn();
-        self.hurried = self.hurried.saturating_sub(1);
+        self.rate.count();
+        self.urgent = self.urgent.saturating_sub(1);
         Some(waiting.invocation)
     }
 
-    /// Takes an environment out of use where so many of its polls wait: it is not given an invocation just now.
-    /// It learns of it.
+    /// Retires an environment if at least `slots` of its polls wait.
+    ///
+    /// It has no invocation then. Its polls end without an invocation.
     pub(super) fn retire(&mut self, id: u64, slots: usize) {
         let free = |idle: &&Idle| idle.member.id == id && !idle.sender.is_closed();
         if self.idle.iter().filter(free).count() >= slots {
@@ -282,13 +294,15 @@ impl Pool {
         }
     }
 
-    /// From now on the environments of today are not used again. Those that are free learn of it now.
-    pub(super) fn renew(&mut self) {
+    /// Retires all current environments. The polls of idle ones end now.
+    pub(super) fn retire_all(&mut self) {
         self.version += 1;
         self.idle.clear();
     }
 
-    /// An environment has gone, in its start where `is_first` says so; says how many to start in its place.
+    /// Removes an environment; `is_first` if it ended before its first poll.
+    ///
+    /// Returns how many to start in its place.
     pub(super) fn ended(&mut self, id: u64, is_first: bool) -> usize {
         self.environments -= 1;
         if is_first {
@@ -297,19 +311,19 @@ impl Pool {
         self.idle.retain(|idle| idle.member.id != id);
         self.replaced.remove(&id);
         if self.environments < self.limits.at_once {
-            // There is room for them, as there was not when they came.
-            self.hurried = self.waiting.len();
+            // The waiting invocations were queued without starting environments; now there is room.
+            self.urgent = self.waiting.len();
         }
-        self.due()
+        self.reserve_starts()
     }
 
-    /// Uses an environment no more, whatever becomes free of it. It learns of it when it has nothing to do.
+    /// Marks an environment as replaced; its waiting and future polls end without an invocation.
     fn replace(&mut self, id: u64) {
         self.replaced.insert(id);
         self.idle.retain(|idle| idle.member.id != id);
     }
 
-    /// Whether an invocation waits for an environment to start that has no place, nor is about to get one.
+    /// Whether an environment must be replaced to make room for a waiting cold start.
     fn lacks_room_for_cold(&self) -> bool {
         self.room() == 0 && self.cold.len() > self.starting + self.replaced.len()
     }
@@ -319,10 +333,10 @@ impl Pool {
         max.saturating_sub(self.environments)
     }
 
-    /// How many environments to start now; they count as started from here on.
-    fn due(&mut self) -> usize {
+    /// Returns how many environments to start now, and counts them as starting.
+    fn reserve_starts(&mut self) -> usize {
         let Limits { at_once, slots, .. } = self.limits;
-        let wanted = self.hurried.div_ceil(slots) + self.cold.len();
+        let wanted = self.urgent.div_ceil(slots) + self.cold.len();
         let count = wanted
             .min(at_once)
             .saturating_sub(self.starting)
@@ -333,11 +347,11 @@ impl Pool {
     }
 }
 
-/// Environments that are started without a wait, for each core.
+/// Environments per core that start without a wait.
 const ENVIRONMENTS_PER_CORE: usize = 2;
-/// A turn comes soon if it comes within this time, at the pace of late.
+/// Invocations that will probably be assigned within this time start no environment.
 const SOON: Duration = Duration::from_secs(1);
-/// No invocation waits for longer: this is more than any integration waits, and than any init may take.
+/// Maximum wait of an invocation: longer than any integration timeout and any init.
 const WAIT_MAX: Duration = Duration::from_mins(3);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Processes: how they are started, and how none is left behind. What differs between systems belongs here.
+//! Starts the functions' processes. All code that depends on the operating system is here.
 
 mod batch;
 pub(super) mod group;
@@ -13,18 +13,18 @@ use tracing::warn;
 
 use self::group::Group;
 
-/// Starts a process in a group of its own, so that its children end with it; gives what it prints, too.
+/// Starts a process in its own group and returns it with the pipe that receives its output.
 ///
-/// A program that was written a moment ago may still be open in a process that was being started then, and nothing
-/// runs a file that is open for writing: it is tried again.
+/// Retries `ETXTBSY`: a concurrent fork may briefly keep a just written executable open for
+/// writing.
 pub(super) async fn spawn(
     executable: &Path,
-    folder: &Path,
+    directory: &Path,
     variables: &[(String, String)],
 ) -> io::Result<(Child, pipe::Receiver)> {
     let mut attempts = 1;
     loop {
-        match try_spawn(executable, folder, variables) {
+        match try_spawn(executable, directory, variables) {
             Err(error)
                 if error.kind() == io::ErrorKind::ExecutableFileBusy
                     && attempts < BUSY_ATTEMPTS_MAX =>
@@ -39,53 +39,51 @@ pub(super) async fn spawn(
 
 fn try_spawn(
     executable: &Path,
-    folder: &Path,
+    directory: &Path,
     variables: &[(String, String)],
 ) -> io::Result<(Child, pipe::Receiver)> {
-    let (printed, output) = pipe::pipe()?;
-    let printed = printed.into_blocking_fd()?;
+    let (writer, output) = pipe::pipe()?;
+    let writer = writer.into_blocking_fd()?;
     let child = tokio::process::Command::new(executable)
-        .current_dir(folder)
+        .current_dir(directory)
         .env_clear()
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
-        // One pipe for both, which keeps the order of lines.
-        .stdout(printed.try_clone()?)
-        .stderr(printed)
+        // One pipe for both keeps the order of lines.
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    batch::have_wait(Group::of(&child));
+    batch::set_batch_policy(Group::of(&child));
     Ok((child, output))
 }
 
-/// A program that is busy is tried so often …
+/// Attempts to start a program that is busy (`ETXTBSY`).
 const BUSY_ATTEMPTS_MAX: u32 = 20;
-/// … with this pause between two attempts: far more than the start of another process takes.
+/// Pause between two attempts: much longer than a concurrent fork takes.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-/// Allows as many open files as the system lets this process have: each connection and each environment takes some.
+/// Raises the limit on open files as far as the system allows.
+///
+/// Each connection and each environment needs several.
 pub fn raise_descriptor_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let most = most_descriptors(current, maximum);
-    if let Err(error) = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: most,
-            maximum,
-        },
-    ) {
+    let current = max_descriptors(current, maximum);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, maximum }) {
         warn!("cannot raise the limit on open files: {error}");
     }
 }
 
-/// What may be asked for; `None` is no limit. macOS names no hard limit, and refuses more than its `OPEN_MAX`.
-fn most_descriptors(current: Option<u64>, maximum: Option<u64>) -> Option<u64> {
+/// The highest limit that can be set; `None` means unlimited.
+///
+/// macOS reports no hard limit but rejects more than its `OPEN_MAX`.
+fn max_descriptors(current: Option<u64>, maximum: Option<u64>) -> Option<u64> {
     match maximum {
         None if cfg!(target_os = "macos") => Some(current.unwrap_or_default().max(MACOS_OPEN_MAX)),
         maximum => maximum,
     }
 }
 
-/// `OPEN_MAX` of macOS's `sys/syslimits.h`; `setrlimit(2)` there.
+/// `OPEN_MAX` of `sys/syslimits.h` on macOS, see `setrlimit(2)` there.
 const MACOS_OPEN_MAX: u64 = 10_240;

@@ -1,10 +1,10 @@
-//! How much memory an environment has used.
+//! Measures the memory usage of an environment.
 
 use std::time::{Duration, Instant};
 
 use super::process::group::Group;
 
-/// The most memory that the processes of an environment ever had resident, as far as it was looked at.
+/// Peak resident memory of an environment's processes, as of the last reading.
 #[derive(Debug, Default)]
 pub(super) struct PeakRss {
     bytes_max: u64,
@@ -12,8 +12,9 @@ pub(super) struct PeakRss {
 }
 
 impl PeakRss {
-    /// In megabytes, rounded up; 0 where the system does not tell, which only Linux does. It is looked at again
-    /// unless it was lately.
+    /// The peak in megabytes, rounded up; 0 except on Linux.
+    ///
+    /// Reads it again unless the last reading is recent.
     pub(super) fn megabytes(&mut self, group: Option<Group>, now: Instant) -> u64 {
         let is_fresh = self
             .read_at
@@ -24,14 +25,14 @@ impl PeakRss {
         self.bytes_max.div_ceil(1 << 20)
     }
 
-    /// Looks at it now.
+    /// Reads the memory usage now.
     pub(super) fn read(&mut self, group: Group, now: Instant) {
         self.read_at = Some(now);
         self.bytes_max = self.bytes_max.max(group.memory_peak());
     }
 }
 
-/// Reading costs as much as an empty invocation: under load it is not done for each.
+/// Minimum time between readings: one costs as much as an empty invocation.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peak_is_kept_when_its_process_has_gone() {
+    fn a_peak_outlives_its_process() {
         let mut memory = PeakRss {
             bytes_max: 1 << 20,
             read_at: None,

@@ -1,4 +1,4 @@
-//! The Runtime API, as one environment's process sees it: on a port of its own, so no other can meddle.
+//! The Runtime API. Each process has its own port, so that no other one can interfere.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -38,9 +38,9 @@ use super::{
     limits::REPLY_BYTES_MAX,
 };
 
-type Answer = Response<Full<Bytes>>;
+type ApiResponse = Response<Full<Bytes>>;
 
-/// Where an environment's process finds the Runtime API.
+/// The Runtime API for one process.
 #[derive(Debug)]
 pub(super) struct Api {
     listener: TcpListener,
@@ -48,7 +48,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// Takes a free port on loopback.
+    /// Binds a free port on loopback.
     pub(super) async fn bind() -> io::Result<Self> {
         Ok(Self {
             listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
@@ -60,7 +60,9 @@ impl Api {
         self.listener.local_addr()
     }
 
-    /// Serves the process's connections until it is dropped. Those beyond a bound wait for others to be closed.
+    /// Serves connections until the future is dropped.
+    ///
+    /// Beyond a limit, connections wait for others to close.
     pub(super) async fn serve(&mut self, environment: &Arc<Environment>) -> Infallible {
         let slots = environment.function.configuration.slots();
         let max = slots * CONNECTIONS_PER_SLOT + CONNECTIONS_BESIDE;
@@ -72,7 +74,8 @@ impl Api {
                     }
                     Err(error) => {
                         // Most likely out of file descriptors: wait for some to be freed.
-                        warn!("{}: Runtime API: {error}", environment.function.name());
+                        let name = environment.function.name();
+                        warn!("{name}: cannot accept a connection to the Runtime API: {error}");
                         sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -81,20 +84,20 @@ impl Api {
         }
     }
 
-    /// Ends all connections, and what was asked by them.
+    /// Closes all connections and drops their requests.
     pub(super) async fn end(mut self) {
         self.connections.shutdown().await;
     }
 }
 
-/// Serves a connection of the environment's process.
+/// Serves one connection of the process.
 async fn serve(environment: Arc<Environment>, socket: TcpStream) {
     if let Err(error) = socket.set_nodelay(true) {
-        debug!("Runtime API: {error}");
+        debug!("Runtime API: cannot set TCP_NODELAY: {error}");
     }
     let service = service_fn(|request| {
         let environment = Arc::clone(&environment);
-        async move { Ok::<_, Infallible>(answer(&environment, request).await) }
+        async move { Ok::<_, Infallible>(respond(&environment, request).await) }
     });
     let served = http1::Builder::new()
         .max_buf_size(READ_BUFFER_MAX)
@@ -104,7 +107,7 @@ async fn serve(environment: Arc<Environment>, socket: TcpStream) {
     }
 }
 
-async fn answer(environment: &Environment, request: Request<Incoming>) -> Answer {
+async fn respond(environment: &Environment, request: Request<Incoming>) -> ApiResponse {
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match (request.method(), &parts[..]) {
@@ -121,44 +124,44 @@ async fn answer(environment: &Environment, request: Request<Incoming>) -> Answer
         (&Method::POST, ["2020-01-01", "extension", "register"]) => {
             register(environment, request.headers())
         }
-        // The process learns of its end by SIGTERM.
+        // Never responds: the process gets SIGTERM at the end.
         (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => {
             std::future::pending().await
         }
-        // `/runtime/restore/…` is one of these: it is there with SnapStart only.
+        // Includes `/runtime/restore/…`, which exists only with SnapStart.
         (method, _) => refuse(
             StatusCode::NOT_FOUND,
             "NotFound",
-            &format!("{method} {path} is not of the Runtime API"),
+            &format!("no such operation in the Runtime API: {method} {path}"),
         ),
     }
 }
 
-async fn next(environment: &Environment) -> Answer {
-    let told = environment
-        .next(|invocation, deadline| invocation_answer(environment, invocation, deadline))
+async fn next(environment: &Environment) -> ApiResponse {
+    let response = environment
+        .next(|invocation, deadline| invocation_response(environment, invocation, deadline))
         .await;
-    told.unwrap_or_else(|| {
+    response.unwrap_or_else(|| {
         refuse(
             StatusCode::FORBIDDEN,
             "InvalidStateTransition",
-            "as many invocations are under way, or waited for, as there may be",
+            "the process already has its maximum of invocations and waiting polls",
         )
     })
 }
 
-fn invocation_answer(
+fn invocation_response(
     environment: &Environment,
     invocation: &Invocation,
     deadline: SystemTime,
-) -> Answer {
+) -> ApiResponse {
     let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let arn = format!(
         "arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}",
         environment.function.name()
     );
-    let mut answer = Response::new(Full::new(invocation.event.clone()));
-    let headers = answer.headers_mut();
+    let mut response = Response::new(Full::new(invocation.event.clone()));
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     insert(
         headers,
@@ -176,11 +179,11 @@ fn invocation_answer(
         "lambda-runtime-trace-id",
         trace_id(since(SystemTime::now())),
     );
-    answer
+    response
 }
 
 fn insert(headers: &mut HeaderMap, name: &'static str, value: String) {
-    // Names of functions, numbers and ids are all visible ASCII.
+    // Always succeeds: function names, numbers and ids are visible ASCII.
     if let Ok(value) = HeaderValue::try_from(value) {
         headers.insert(name, value);
     }
@@ -196,10 +199,10 @@ fn trace_id(now: Duration) -> String {
     )
 }
 
-async fn response(environment: &Environment, id: &str, body: Incoming) -> Answer {
+async fn response(environment: &Environment, id: &str, body: Incoming) -> ApiResponse {
     match read(environment, body).await {
         Ok(payload) => answered(environment, id, Ok(payload)),
-        Err(_) if !environment.is_under_way(id) => unknown(id),
+        Err(_) if !environment.is_in_progress(id) => unknown(id),
         Err(cause) if cause.is::<LengthLimitError>() => {
             let message = format!(
                 "Response payload size exceeded maximum allowed payload size ({REPLY_BYTES_MAX} bytes)."
@@ -210,7 +213,7 @@ async fn response(environment: &Environment, id: &str, body: Incoming) -> Answer
             refusal
         }
         Err(cause) => {
-            let message = format!("the response broke off: {cause}");
+            let message = format!("cannot read the response: {cause}");
             let refusal = refuse(StatusCode::BAD_REQUEST, "InvalidResponse", &message);
             let error = InvokeError::function("Runtime.InvalidResponse", message);
             environment.answer(id, Err(error));
@@ -219,7 +222,7 @@ async fn response(environment: &Environment, id: &str, body: Incoming) -> Answer
     }
 }
 
-fn answered(environment: &Environment, id: &str, outcome: Outcome) -> Answer {
+fn answered(environment: &Environment, id: &str, outcome: Outcome) -> ApiResponse {
     if environment.answer(id, outcome) {
         accepted()
     } else {
@@ -227,7 +230,7 @@ fn answered(environment: &Environment, id: &str, outcome: Outcome) -> Answer {
     }
 }
 
-/// What a function says of its own failure.
+/// The error that a function reports.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct FunctionError {
@@ -239,13 +242,14 @@ impl Default for FunctionError {
     fn default() -> Self {
         Self {
             error_type: "Unhandled".to_owned(),
-            error_message: "the function failed and did not say why".to_owned(),
+            error_message: "the function reported no error message".to_owned(),
         }
     }
 }
 
-/// Reads a body, which may take as long as an invocation may: a process that is too slow is ended then, or has no
-/// use for it.
+/// Reads a request body within the function's timeout.
+///
+/// Afterwards the process has been killed, or the invocation has failed.
 async fn read(environment: &Environment, body: Incoming) -> Result<Bytes, BodyError> {
     let max = environment.function.configuration.timeout;
     let body = Limited::new(body, REPLY_BYTES_MAX).collect();
@@ -255,26 +259,26 @@ async fn read(environment: &Environment, body: Incoming) -> Result<Bytes, BodyEr
 
 type BodyError = Box<dyn Error + Send + Sync>;
 
-async fn error(environment: &Environment, id: &str, body: Incoming) -> Answer {
-    let said = read_error(environment, body).await;
-    answered(environment, id, Err(said.into()))
+async fn error(environment: &Environment, id: &str, body: Incoming) -> ApiResponse {
+    let error = read_error(environment, body).await;
+    answered(environment, id, Err(error.into()))
 }
 
-/// The process says that it cannot start; it ends itself after that.
-async fn init_error(environment: &Environment, body: Incoming) -> Answer {
-    let said = read_error(environment, body).await;
-    environment.init_failed(said.into());
+/// Stores the init error of a process, which then exits by itself.
+async fn init_error(environment: &Environment, body: Incoming) -> ApiResponse {
+    let error = read_error(environment, body).await;
+    environment.init_failed(error.into());
     accepted()
 }
 
-/// An extension inside the process: this is how a runtime asks for SIGTERM before it is killed.
+/// Registers an internal extension, with which a runtime requests SIGTERM before SIGKILL.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>
-fn register(environment: &Environment, headers: &HeaderMap) -> Answer {
+fn register(environment: &Environment, headers: &HeaderMap) -> ApiResponse {
     if !headers.contains_key("lambda-extension-name") {
         return refuse(
             StatusCode::FORBIDDEN,
             "Extension.InvalidExtensionName",
-            "expected a header Lambda-Extension-Name",
+            "the header Lambda-Extension-Name is missing",
         );
     }
     environment.register_extension();
@@ -284,17 +288,17 @@ fn register(environment: &Environment, headers: &HeaderMap) -> Answer {
         "handler": "bootstrap",
         "accountId": ACCOUNT_ID,
     });
-    let mut answer = json(StatusCode::OK, body.to_string().into());
+    let mut response = json(StatusCode::OK, body.to_string().into());
     let id = Uuid::new_v4().to_string();
-    insert(answer.headers_mut(), "lambda-extension-identifier", id);
-    answer
+    insert(response.headers_mut(), "lambda-extension-identifier", id);
+    response
 }
 
 impl From<FunctionError> for InvokeError {
-    fn from(said: FunctionError) -> Self {
-        let error_type = &said.error_type;
+    fn from(error: FunctionError) -> Self {
+        let error_type = &error.error_type;
         let end = error_type.floor_char_boundary(ERROR_TYPE_BYTES_MAX);
-        Self::function(&error_type[..end], said.error_message)
+        Self::function(&error_type[..end], error.error_message)
     }
 }
 
@@ -305,7 +309,7 @@ async fn read_error(environment: &Environment, body: Incoming) -> FunctionError 
     }
 }
 
-fn unknown(id: &str) -> Answer {
+fn unknown(id: &str) -> ApiResponse {
     refuse(
         StatusCode::BAD_REQUEST,
         "InvalidRequestID",
@@ -313,31 +317,31 @@ fn unknown(id: &str) -> Answer {
     )
 }
 
-fn accepted() -> Answer {
+fn accepted() -> ApiResponse {
     json(StatusCode::ACCEPTED, r#"{"status":"OK"}"#.into())
 }
 
-fn refuse(status: StatusCode, error_type: &str, message: &str) -> Answer {
+fn refuse(status: StatusCode, error_type: &str, message: &str) -> ApiResponse {
     let body = serde_json::json!({ "errorMessage": message, "errorType": error_type });
     json(status, body.to_string().into())
 }
 
-fn json(status: StatusCode, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    answer
+fn json(status: StatusCode, body: Bytes) -> ApiResponse {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
+    response
 }
 
-/// Clients of the Runtime API poll by one connection and reply by another, some of them …
+/// Connections per slot: some clients poll on one connection and reply on another.
 const CONNECTIONS_PER_SLOT: usize = 2;
-/// … and extensions and errors have theirs. A process has no more connections than these.
+/// Further connections of a process, for extensions and errors.
 const CONNECTIONS_BESIDE: usize = 8;
-/// The pause after a connection could not be accepted.
+/// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// An error's type is a name: what is longer is cut.
+/// Longer error types are truncated.
 const ERROR_TYPE_BYTES_MAX: usize = 256;
-/// A connection's read buffer grows to this many bytes at most.
+/// Maximum size of a connection's read buffer.
 const READ_BUFFER_MAX: usize = 64 * 1024;

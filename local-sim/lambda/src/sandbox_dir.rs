@@ -1,48 +1,48 @@
-//! The folders of an environment: the package as Lambda unpacks it, and a place for temporary files.
+//! The directories of an environment: its copy of the package, and `/tmp`.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// Where one environment's processes run. It stays when a process is replaced, and goes with the environment.
+/// The directory of one environment, shared by its successive processes.
 #[derive(Debug)]
 pub(super) struct SandboxDir {
     root: PathBuf,
 }
 
 impl SandboxDir {
-    /// Makes the folder of that name below `root`, with a copy of the files in the package.
+    /// Creates the directory `name` below `root` and copies the package into it.
     pub(super) fn create(root: &Path, name: &str) -> io::Result<Self> {
-        let folder = Self {
+        let sandbox = Self {
             root: root.join(name),
         };
-        fs::create_dir_all(folder.task())?;
-        fs::create_dir(folder.temporary())?;
+        fs::create_dir_all(sandbox.task())?;
+        fs::create_dir(sandbox.temporary())?;
         for entry in fs::read_dir(root.join(PACKAGE))? {
             let entry = entry?;
-            fs::copy(entry.path(), folder.task().join(entry.file_name()))?;
+            fs::copy(entry.path(), sandbox.task().join(entry.file_name()))?;
         }
-        Ok(folder)
+        Ok(sandbox)
     }
 
-    /// The working directory, Lambda's `/var/task`.
+    /// The working directory: `/var/task` on Lambda.
     pub(super) fn task(&self) -> PathBuf {
         self.root.join("task")
     }
 
-    /// What Lambda's `/tmp` is to an environment: its own, and kept from one invocation to the next.
+    /// The environment's own `/tmp`, kept between invocations.
     pub(super) fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }
 
-    /// Removes all of it.
+    /// Removes the directory and everything in it.
     pub(super) fn remove(&self) -> io::Result<()> {
         fs::remove_dir_all(&self.root)
     }
 }
 
-/// Below the simulator's folder, the files that every environment gets a copy of.
+/// The subdirectory of the simulator's directory that is copied into every environment.
 pub const PACKAGE: &str = "package";
 
 #[cfg(test)]
@@ -50,14 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_environment_has_a_copy_of_the_package_and_goes_without_a_trace() {
+    fn an_environment_gets_a_copy_of_the_package_and_is_removed_completely() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join(PACKAGE)).unwrap();
         fs::write(root.path().join(PACKAGE).join("gateway.yaml"), "a").unwrap();
-        let folder = SandboxDir::create(root.path(), "message-0").unwrap();
-        assert_eq!(fs::read(folder.task().join("gateway.yaml")).unwrap(), b"a");
-        fs::write(folder.temporary().join("kept"), "b").unwrap();
-        folder.remove().unwrap();
+        let sandbox = SandboxDir::create(root.path(), "message-0").unwrap();
+        assert_eq!(fs::read(sandbox.task().join("gateway.yaml")).unwrap(), b"a");
+        fs::write(sandbox.temporary().join("kept"), "b").unwrap();
+        sandbox.remove().unwrap();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 }

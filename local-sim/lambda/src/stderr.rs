@@ -1,4 +1,4 @@
-//! Standard error, shared by this program and all functions: whoever writes never waits.
+//! Standard error, shared by the simulator and all functions. Writing never blocks.
 
 use std::{io, mem, sync::Arc, thread, time::Duration};
 
@@ -22,31 +22,31 @@ impl Drop for Source {
 #[derive(Debug, Default)]
 struct Shared {
     buffer: Mutex<Buffer>,
-    /// There is something to write.
+    /// Signals that there are lines to write.
     filled: Condvar,
-    /// Everything is written.
+    /// Signals that all lines are written.
     emptied: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Buffer {
     bytes: Vec<u8>,
-    /// Lines that came while the buffer was full.
-    lost: u64,
+    /// Lines dropped because the buffer was full.
+    dropped: u64,
     is_writing: bool,
-    /// The writer waits for a first line, and is not about to look for more.
+    /// The writer thread waits for `filled` without a timeout.
     is_asleep: bool,
     /// No more lines will come.
     is_over: bool,
 }
 
 impl Lines {
-    /// Starts to write what is to come.
+    /// Starts the thread that writes the lines.
     pub fn start() -> io::Result<Self> {
         Self::start_to(io::stderr())
     }
 
-    /// The same, to another place.
+    /// Like [`Self::start`], with another destination than standard error.
     pub fn start_to(output: impl io::Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let writer = Arc::clone(&shared);
@@ -56,12 +56,14 @@ impl Lines {
         Ok(Self(Arc::new(Source(shared))))
     }
 
-    /// Adds what `write` appends: one or more whole lines. They are lost where standard error is read too slowly.
+    /// Adds the whole lines that `write` appends.
+    ///
+    /// Drops them if standard error is read too slowly.
     pub fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let shared = &self.0.0;
         let mut buffer = shared.buffer.lock();
         if buffer.bytes.len() >= UNWRITTEN_BYTES_MAX {
-            buffer.lost += 1;
+            buffer.dropped += 1;
             return;
         }
         write(&mut buffer.bytes);
@@ -71,7 +73,7 @@ impl Lines {
         }
     }
 
-    /// Has the last lines written, if somebody still reads.
+    /// Waits until all lines are written, but not if standard error stalls for 200 ms.
     pub fn end(&self) {
         let shared = &self.0.0;
         let mut buffer = shared.buffer.lock();
@@ -88,7 +90,7 @@ impl Shared {
         let mut buffer = self.buffer.lock();
         let mut bytes = Vec::new();
         loop {
-            // To be woken for each line would cost more than to write it.
+            // Gathers lines: a wake-up for each would cost more than writing it.
             self.filled.wait_for(&mut buffer, GATHER);
             while buffer.bytes.is_empty() {
                 if buffer.is_over {
@@ -101,16 +103,16 @@ impl Shared {
             }
             buffer.is_asleep = false;
             mem::swap(&mut bytes, &mut buffer.bytes);
-            let lost = mem::take(&mut buffer.lost);
+            let dropped = mem::take(&mut buffer.dropped);
             buffer.is_writing = true;
             drop(buffer);
-            if lost > 0 {
+            if dropped > 0 {
                 let note = format!(
-                    "local-sim: {lost} lines are lost here: standard error is read too slowly\n"
+                    "local-sim: {dropped} lines dropped: standard error is read too slowly\n"
                 );
                 bytes.extend_from_slice(note.as_bytes());
             }
-            // Nobody reads: then nobody misses it.
+            // A closed standard error has no reader to miss the lines.
             let _ = output.write_all(&bytes);
             bytes.clear();
             bytes.shrink_to(KEPT_BYTES_MAX);
@@ -119,13 +121,13 @@ impl Shared {
     }
 }
 
-/// So much may wait to be written; what comes beyond is counted, and lost.
+/// Lines waiting to be written, in bytes; further ones are counted and dropped.
 const UNWRITTEN_BYTES_MAX: usize = 8 << 20;
-/// A buffer that has been larger gives the rest back.
+/// Capacity that an emptied buffer keeps.
 const KEPT_BYTES_MAX: usize = 64 << 10;
-/// Lines are gathered for this long while they keep coming.
+/// While lines keep arriving, they are gathered for this long.
 const GATHER: Duration = Duration::from_millis(5);
-/// At the end, the last lines may take this long.
+/// Maximum wait for the last lines at shutdown.
 const END_MAX: Duration = Duration::from_millis(200);
 
 #[cfg(test)]

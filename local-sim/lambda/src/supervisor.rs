@@ -1,4 +1,4 @@
-//! The life of an environment: one process after the other, until it ends.
+//! Runs an environment's processes, one after the other, until the environment ends.
 
 use std::{
     io, os::unix::process::ExitStatusExt as _, pin::pin, process::ExitStatus, sync::Arc,
@@ -14,7 +14,7 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::{
-    environment::{Environment, due::Due, over::Over},
+    environment::{Environment, due::Due, end_reason::EndReason},
     error::InvokeError,
     invocation::Invocation,
     platform::{Init, Line, Status},
@@ -25,53 +25,56 @@ use super::{
     variables::variables,
 };
 
-/// Looks after an environment from its start to its end.
+/// Runs an environment until it ends, then removes its directory.
 pub(super) async fn run(environment: &Arc<Environment>) {
     let name = environment.name();
-    let folder = SandboxDir::create(&environment.function.host.root, &name);
+    let sandbox = SandboxDir::create(&environment.function.host.root, &name);
     loop {
-        let ending = match start(environment, &folder).await {
-            Ok(process) => live(environment, process).await,
+        let ending = match start(environment, &sandbox).await {
+            Ok(process) => run_process(environment, process).await,
             Err(error) => cannot_start(environment, &error),
         };
-        let (over, is_last) = match ending {
-            Ending::Process(over) => (over, false),
-            Ending::Environment => (Over::Exited("the environment was ended".to_owned()), true),
+        let (reason, is_last) = match ending {
+            Ending::Process(reason) => (reason, false),
+            Ending::Environment => (
+                EndReason::Exited("the environment was ended".to_owned()),
+                true,
+            ),
         };
-        report_init(environment, &over);
-        environment.process_ended(&over);
-        if is_last || !revived(environment).await {
+        report_init(environment, &reason);
+        environment.process_ended(&reason);
+        if is_last || !wait_for_invocation(environment).await {
             break;
         }
     }
     environment.gone();
     debug!("{name} has ended");
-    if let Ok(folder) = folder {
-        // As much as a function has left there, and nobody waits for it.
-        let _ = spawn_blocking(move || folder.remove()).await;
+    if let Ok(sandbox) = sandbox {
+        // Blocking: a function may have left many files. A failure is harmless.
+        let _ = spawn_blocking(move || sandbox.remove()).await;
     }
 }
 
-/// What has ended.
+/// What ended: a process or the whole environment.
 enum Ending {
-    /// A process: another one can follow.
-    Process(Over),
+    /// Only the process: the environment can start another one.
+    Process(EndReason),
     Environment,
 }
 
-/// A process, and what it is reached by.
+/// A running process, its Runtime API and the pipe with its output.
 struct Process {
     child: Child,
     api: Api,
     output: Arc<pipe::Receiver>,
 }
 
-async fn start(environment: &Environment, folder: &io::Result<SandboxDir>) -> io::Result<Process> {
-    let folder = folder
+async fn start(environment: &Environment, sandbox: &io::Result<SandboxDir>) -> io::Result<Process> {
+    let sandbox = sandbox
         .as_ref()
         .map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
     let configuration = &environment.function.configuration;
-    environment.log.say(&Line::InitStart(Init {
+    environment.log.platform(&Line::InitStart(Init {
         kind: configuration.initialization_type(),
         function: &configuration.name,
         instance: &environment.instance,
@@ -80,12 +83,12 @@ async fn start(environment: &Environment, folder: &io::Result<SandboxDir>) -> io
     let api = Api::bind().await?;
     let variables = variables(
         configuration,
-        folder,
+        sandbox,
         &environment.instance,
         api.local_addr()?,
     );
     let (child, output) =
-        process::spawn(&environment.executable, &folder.task(), &variables).await?;
+        process::spawn(&environment.executable, &sandbox.task(), &variables).await?;
     let output = Arc::new(output);
     environment.log.attach(Arc::clone(&output));
     Ok(Process { child, api, output })
@@ -97,14 +100,14 @@ fn cannot_start(environment: &Environment, error: &io::Error) -> Ending {
         "{}: cannot start {executable}: {error}",
         environment.function.name()
     );
-    Ending::Process(Over::Failed(InvokeError::function(
+    Ending::Process(EndReason::Failed(InvokeError::function(
         "Runtime.InvalidEntrypoint",
         format!("cannot start {executable}: {error}"),
     )))
 }
 
-/// Looks after a process until it, or the environment, ends, and sees it out; says why.
-async fn live(environment: &Arc<Environment>, process: Process) -> Ending {
+/// Serves a process until it or the environment ends, cleans up, and returns what ended.
+async fn run_process(environment: &Arc<Environment>, process: Process) -> Ending {
     let Process {
         mut child,
         mut api,
@@ -113,10 +116,10 @@ async fn live(environment: &Arc<Environment>, process: Process) -> Ending {
     let guardian = &environment.function.host.guardian;
     let group = Group::of(&child);
     guardian.watch(group);
-    environment.runs(group);
+    environment.process_started(group);
     let ending = serve(environment, &mut child, &mut api, &output).await;
     if child.id().is_some() {
-        // It has not ended by itself.
+        // The process still runs.
         environment.read_memory();
     }
     group.kill();
@@ -128,7 +131,7 @@ async fn live(environment: &Arc<Environment>, process: Process) -> Ending {
     ending
 }
 
-/// Serves the Runtime API to a process, and reads what it prints, until there is a reason for an end.
+/// Serves the Runtime API and reads the output until the process has ended or must end.
 async fn serve(
     environment: &Arc<Environment>,
     child: &mut Child,
@@ -149,19 +152,19 @@ async fn serve(
                     environment.retire();
                     alarm = Instant::now() + RETIRE_AGAIN_AFTER;
                 }
-                Due::Init | Due::Invocation => return Ending::Process(Over::TimedOut),
+                Due::Init | Due::Invocation => return Ending::Process(EndReason::TimedOut),
                 Due::Silence => {
                     let name = environment.name();
-                    warn!("{name}: its process asks for no invocation any more: it is ended");
-                    return Ending::Process(Over::TimedOut);
+                    warn!("{name}: killing its process: it stopped polling for invocations");
+                    return Ending::Process(EndReason::TimedOut);
                 }
             },
-            () = environment.ended() => {
+            () = environment.end_requested() => {
                 if environment.terminate() {
-                    // Whoever does not end in time is killed.
+                    // The caller kills a process that does not exit in time.
                     tokio::select! {
                         _ = timeout(terminate_max(environment), child.wait()) => {}
-                        () = environment.ended_at_once() => {}
+                        () = environment.kill_requested() => {}
                     }
                 }
                 return Ending::Environment;
@@ -170,16 +173,16 @@ async fn serve(
     }
 }
 
-fn exited(environment: &Environment, status: io::Result<ExitStatus>) -> Over {
+fn exited(environment: &Environment, status: io::Result<ExitStatus>) -> EndReason {
     match (environment.init_error(), status) {
-        (Some(said), _) => Over::Failed(said),
-        (None, Ok(status)) => Over::Exited(how(status)),
-        (None, Err(error)) => Over::Exited(error.to_string()),
+        (Some(error), _) => EndReason::Failed(error),
+        (None, Ok(status)) => EndReason::Exited(exit_text(status)),
+        (None, Err(error)) => EndReason::Exited(error.to_string()),
     }
 }
 
-/// How a process ended, in the words that Lambda uses.
-fn how(status: ExitStatus) -> String {
+/// Describes how a process exited, in Lambda's words.
+fn exit_text(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
         (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
@@ -192,49 +195,53 @@ fn how(status: ExitStatus) -> String {
     }
 }
 
-/// Says on the log that the process did not get as far as to ask for an invocation.
-fn report_init(environment: &Environment, over: &Over) {
+/// Logs `INIT_REPORT` if the process ended before its first poll.
+fn report_init(environment: &Environment, reason: &EndReason) {
     let Some(duration) = environment.in_init() else {
         return;
     };
-    let status = match over {
-        Over::TimedOut => Status::Timeout,
-        Over::Failed(error) => Status::Error(error.error_type()),
-        Over::Exited(_) | Over::Answered => Status::Error("Runtime.ExitError"),
+    let status = match reason {
+        EndReason::TimedOut => Status::Timeout,
+        EndReason::Failed(error) => Status::Error(error.error_type()),
+        EndReason::Exited(_) | EndReason::Answered => Status::Error("Runtime.ExitError"),
     };
-    environment.log.say(&Line::InitReport {
+    environment.log.platform(&Line::InitReport {
         kind: environment.function.configuration.initialization_type(),
         duration,
         status,
     });
 }
 
-/// Waits, without a process, for an invocation to start another one for. Says whether one came.
-async fn revived(environment: &Environment) -> bool {
+/// Waits without a process for the next invocation.
+///
+/// Returns `false` if the environment ends first.
+async fn wait_for_invocation(environment: &Environment) -> bool {
     let function = &environment.function;
-    let is_first = environment.has_started();
-    let Some(mut turn) = function.poll(environment.member, Ready::Cold, is_first) else {
+    let is_first = environment.take_starting();
+    let Some(mut poll) = function.poll(environment.member, Ready::Cold, is_first) else {
         return false;
     };
     loop {
         let reap_at = Instant::now() + function.host.settings.reap_after;
         tokio::select! {
             biased;
-            invocation = turn.come() => return give(environment, invocation),
-            // An invocation that it was sent goes to another environment.
-            () = environment.ended() => return false,
+            invocation = poll.receive() => return assign(environment, invocation),
+            // An invocation sent by now goes to another environment.
+            () = environment.end_requested() => return false,
             () = sleep_until(reap_at) => environment.retire(),
         }
     }
 }
 
-/// Starts the next process for an invocation, if there is one.
-fn give(environment: &Environment, invocation: Option<Invocation>) -> bool {
-    let is_given = invocation.is_some();
+/// Assigns an invocation, if there is one, to the next process.
+///
+/// Returns whether there was one.
+fn assign(environment: &Environment, invocation: Option<Invocation>) -> bool {
+    let is_assigned = invocation.is_some();
     if let Some(invocation) = invocation {
-        environment.give(invocation);
+        environment.assign(invocation);
     }
-    is_given
+    is_assigned
 }
 
 fn terminate_max(environment: &Environment) -> Duration {
@@ -245,14 +252,14 @@ fn terminate_max(environment: &Environment) -> Duration {
     }
 }
 
-/// A process with an extension has this long between SIGTERM and SIGKILL.
+/// Time between SIGTERM and SIGKILL for a process with an extension.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
 const TERMINATE_MAX: Duration = Duration::from_secs(2);
-/// When the simulator ends, nobody wants to wait as long.
+/// The same while the simulator shuts down: shorter, so that Ctrl-C returns quickly.
 const LAST_TERMINATE_MAX: Duration = Duration::from_millis(500);
-/// An environment that was not free after all is looked at again after so long.
+/// Delay before an idle environment that could not be retired is checked again.
 const RETIRE_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// Signals that end a process, by the names that Lambda has for them.
+/// Signals that end a process, with Lambda's names for them.
 const SIGNALS: &[(i32, &str)] = &[
     (2, "interrupt"),
     (4, "illegal instruction"),
@@ -269,8 +276,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_told_in_lambdas_words() {
-        let check = |status| how(ExitStatus::from_raw(status));
+    fn an_exit_is_described_in_lambdas_words() {
+        let check = |status| exit_text(ExitStatus::from_raw(status));
         assert_eq!(check(0), "Runtime exited without providing a reason");
         assert_eq!(check(1 << 8), "Runtime exited with error: exit status 1");
         assert_eq!(check(9), "Runtime exited with error: signal: killed");

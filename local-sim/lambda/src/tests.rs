@@ -1,8 +1,8 @@
-//! What is asked of Lambda from outside, with real processes.
+//! Tests of the public interface with real processes.
 
 mod api;
+mod shell_function;
 mod supervisor;
-mod told;
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Instant};
 
@@ -14,8 +14,8 @@ use tokio::time::{Duration, sleep, timeout};
 use super::*;
 use crate::limits::{EVENT_BYTES_MAX, REPLY_BYTES_MAX};
 
-/// Answers each event with the number of its process. It takes events of two bytes.
-const PROCESS_NUMBER: &str = r#"#!/bin/bash
+/// Replies to each event, which must have two bytes, with its process id.
+const PROCESS_ID: &str = r#"#!/bin/bash
 exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
 head() {
     while IFS= read -r line <&3; do
@@ -36,14 +36,14 @@ while :; do
     IFS= read -r -n 15 accepted <&3
 done
 "#;
-/// Never asks for an event.
+/// Never polls.
 const SILENT: &str = "#!/bin/sh\nexec sleep 60\n";
 
 const EVENT: Bytes = Bytes::from_static(b"{}");
-/// What is waited for comes within this time.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum wait for a condition.
+const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// Lambda with a function `message`, which runs this script.
+/// Starts Lambda with a function `message` that runs this script.
 fn start(script: &str) -> (Lambda, TempDir) {
     let root = tempfile::tempdir().unwrap();
     let executable = executable(&root, script);
@@ -61,7 +61,7 @@ fn start(script: &str) -> (Lambda, TempDir) {
     (lambda.unwrap(), root)
 }
 
-/// This script as a program, beside an empty package.
+/// Writes this script as an executable, beside an empty package.
 fn executable(root: &TempDir, script: &str) -> PathBuf {
     fs::create_dir(root.path().join(PACKAGE)).unwrap();
     let executable = root.path().join("bootstrap");
@@ -70,7 +70,7 @@ fn executable(root: &TempDir, script: &str) -> PathBuf {
     executable
 }
 
-/// Ends Lambda before its folder goes.
+/// Ends Lambda, then removes its directory.
 async fn end(lambda: Lambda, root: TempDir) {
     lambda.end().await;
     drop(root);
@@ -80,7 +80,7 @@ fn striking(trigger: Trigger) -> Striking {
     Striking::new(trigger, 0, "message")
 }
 
-/// The number of the process that ran an invocation.
+/// Invokes `message` and returns the id of the process that ran it.
 async fn process(lambda: &Lambda) -> i32 {
     let reply = lambda.invoke("message", EVENT).await.outcome.unwrap();
     String::from_utf8(reply.to_vec()).unwrap().parse().unwrap()
@@ -95,10 +95,10 @@ async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, looking).await.expect(what)
+    timeout(WAIT_MAX, looking).await.expect(what)
 }
 
-/// The one environment, once it is in this state.
+/// Waits for an environment in this state.
 async fn environment(lambda: &Lambda, state: &str) -> View {
     eventually(state, || {
         let views = lambda.environments();
@@ -107,22 +107,22 @@ async fn environment(lambda: &Lambda, state: &str) -> View {
     .await
 }
 
-/// Whether the kernel says that a process is stopped (`T` of `proc(5)`'s `stat`).
+/// Whether the process is stopped: state `T` in `/proc/PID/stat`.
 fn is_stopped(process: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.contains(") T ")
 }
 
 async fn check_stopped(process: i32, expected: bool) {
-    eventually("the kernel to say so", || {
+    eventually("the process to be stopped or resumed", || {
         (is_stopped(process) == expected).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_is_throttled_on_demand_does_not_run() {
-    let (lambda, root) = start(PROCESS_NUMBER);
+async fn an_invocation_throttled_by_a_fault_does_not_run() {
+    let (lambda, root) = start(PROCESS_ID);
     let faults = lambda.faults("message").unwrap();
     faults.set_throttle(Some(striking(Trigger::Next(2))));
     for _ in 0..2 {
@@ -137,19 +137,19 @@ async fn what_is_throttled_on_demand_does_not_run() {
 }
 
 #[tokio::test]
-async fn a_cold_start_on_demand_is_a_new_environment_in_the_place_of_the_old() {
-    let (lambda, root) = start(PROCESS_NUMBER);
+async fn an_injected_cold_start_replaces_the_old_environment() {
+    let (lambda, root) = start(PROCESS_ID);
     let warm = process(&lambda).await;
     let cold_start = Some(striking(Trigger::Next(1)));
     lambda.faults("message").unwrap().set_cold_start(cold_start);
     let cold = process(&lambda).await;
     assert_ne!(cold, warm);
     assert_eq!(process(&lambda).await, cold);
-    eventually("the end of the old one", || {
+    eventually("the end of the old environment", || {
         (lambda.environments().len() == 1).then_some(())
     })
     .await;
-    eventually("its report", || {
+    eventually("the report of the cold start", || {
         let records = lambda.invocations(Some("message"), 10);
         let seen = records
             .iter()
@@ -164,8 +164,8 @@ async fn a_cold_start_on_demand_is_a_new_environment_in_the_place_of_the_old() {
 }
 
 #[tokio::test]
-async fn cold_starts_always_reach_an_end() {
-    let (lambda, root) = start(PROCESS_NUMBER);
+async fn consecutive_injected_cold_starts_all_complete() {
+    let (lambda, root) = start(PROCESS_ID);
     let cold_start = Some(striking(Trigger::Always));
     lambda.faults("message").unwrap().set_cold_start(cold_start);
     let mut last = 0;
@@ -179,18 +179,18 @@ async fn cold_starts_always_reach_an_end() {
 }
 
 #[tokio::test]
-async fn what_is_late_counts_as_under_way_and_runs_though_nobody_waits() {
-    let (lambda, root) = start(PROCESS_NUMBER);
+async fn a_delayed_invocation_counts_as_concurrent_and_runs_even_if_its_caller_left() {
+    let (lambda, root) = start(PROCESS_ID);
     let pause = Duration::from_millis(300);
     let latency = Some((pause, striking(Trigger::Next(1))));
     lambda.faults("message").unwrap().set_latency(latency);
     let began = Instant::now();
     let late = timeout(pause / 3, lambda.invoke("message", EVENT)).await;
-    assert!(late.is_err(), "it waits");
+    assert!(late.is_err(), "the invocation waits");
     let second = lambda.invoke("message", EVENT).await.outcome;
     assert!(matches!(second, Err(InvokeError::Throttled)));
     assert!(lambda.environments().is_empty());
-    eventually("the first one's report", || {
+    eventually("the report of the first invocation", || {
         lambda.invocations(None, 1).pop()
     })
     .await;
@@ -199,7 +199,7 @@ async fn what_is_late_counts_as_under_way_and_runs_though_nobody_waits() {
 }
 
 #[tokio::test]
-async fn an_environment_is_stopped_on_demand_whatever_it_does() {
+async fn an_environment_can_be_frozen_in_any_phase() {
     let (lambda, root) = start(SILENT);
     let looking = async {
         let view = eventually("a process", || {
@@ -215,7 +215,7 @@ async fn an_environment_is_stopped_on_demand_whatever_it_does() {
         assert!(lambda.freeze_environment("message-0").is_some());
         check_stopped(process, true).await;
         let Ok(Change::Environment(view)) = changes.try_recv() else {
-            panic!("nobody was told");
+            panic!("the change was not published");
         };
         assert!(view.is_held);
         assert!(lambda.thaw_environment("message-0").is_some());
@@ -239,14 +239,14 @@ async fn an_environment_is_stopped_on_demand_whatever_it_does() {
 }
 
 #[tokio::test]
-async fn an_invocation_of_a_stopped_environment_waits_until_it_goes_on() {
-    let (lambda, root) = start(PROCESS_NUMBER);
+async fn an_invocation_of_a_frozen_environment_waits_until_it_is_thawed() {
+    let (lambda, root) = start(PROCESS_ID);
     let first = process(&lambda).await;
     environment(&lambda, "frozen").await;
     assert!(is_stopped(first));
     assert!(lambda.freeze_environment("message-0").is_some());
     assert!(lambda.thaw_environment("message-0").is_some());
-    assert!(is_stopped(first), "Lambda has stopped it too");
+    assert!(is_stopped(first), "it is also frozen as on Lambda");
     lambda.freeze_environment("message-0");
     let thawing = async {
         let view = environment(&lambda, "busy").await;
@@ -260,8 +260,8 @@ async fn an_invocation_of_a_stopped_environment_waits_until_it_goes_on() {
 }
 
 #[tokio::test]
-async fn the_timeout_ends_a_stopped_process_and_the_next_one_runs() {
-    let (lambda, root) = start(PROCESS_NUMBER);
+async fn the_timeout_kills_a_frozen_process_and_the_next_one_runs() {
+    let (lambda, root) = start(PROCESS_ID);
     let first = process(&lambda).await;
     environment(&lambda, "frozen").await;
     lambda.freeze_environment("message-0");
@@ -279,8 +279,8 @@ async fn the_timeout_ends_a_stopped_process_and_the_next_one_runs() {
 }
 
 #[tokio::test]
-async fn a_reset_empties_the_history_and_leaves_environments_and_troubles() {
-    let (lambda, root) = start(PROCESS_NUMBER);
+async fn a_reset_clears_the_history_but_keeps_environments_and_faults() {
+    let (lambda, root) = start(PROCESS_ID);
     process(&lambda).await;
     environment(&lambda, "frozen").await;
     let faults = lambda.faults("message").unwrap();
@@ -294,13 +294,13 @@ async fn a_reset_empties_the_history_and_leaves_environments_and_troubles() {
 }
 
 #[test]
-fn an_error_is_its_type_and_its_message() {
+fn an_error_displays_its_type_and_message() {
     let check = |error: InvokeError| {
         let both = format!("{}: {}", error.error_type(), error.message());
         assert_eq!(both, error.to_string());
         assert!(!error.message().starts_with(error.error_type()));
     };
-    check(InvokeError::function("Told: by", "a: b".to_owned()));
+    check(InvokeError::function("Custom: error", "a: b".to_owned()));
     check(InvokeError::Throttled);
     check(InvokeError::NotFound);
     check(InvokeError::TooLarge { bytes: 7 });

@@ -1,4 +1,4 @@
-//! The log of throttled invocations.
+//! Logs throttled invocations.
 
 use std::{
     fmt,
@@ -8,12 +8,12 @@ use std::{
 
 use tracing::warn;
 
-/// Invocations that were throttled. A flood of them is said once a second, not once each.
+/// Counts throttled invocations, and logs at most one warning per second.
 #[derive(Debug)]
 pub(super) struct Throttles {
     started: Instant,
     count: AtomicU64,
-    said_at_second: AtomicU64,
+    logged_at_second: AtomicU64,
 }
 
 impl Throttles {
@@ -21,14 +21,14 @@ impl Throttles {
         Self {
             started: Instant::now(),
             count: AtomicU64::new(0),
-            said_at_second: AtomicU64::new(0),
+            logged_at_second: AtomicU64::new(0),
         }
     }
 
     pub(super) fn count(&self, function: &str, why: &dyn fmt::Display) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let second = self.started.elapsed().as_secs() + 1;
-        if self.said_at_second.swap(second, Ordering::Relaxed) != second {
+        if self.logged_at_second.swap(second, Ordering::Relaxed) != second {
             warn!("{function}: throttled: {why} ({count} throttled so far)");
         }
     }

@@ -13,16 +13,17 @@ use super::{
     sandbox_dir::SandboxDir,
 };
 
-/// Lambda's variables, then the user's, which win. `TMPDIR` is the one that Lambda does not have: it stands for the
-/// `/tmp` that each environment has of its own there.
+/// Returns Lambda's variables, then the user's, which override them.
+///
+/// `TMPDIR` is an addition: on Lambda each environment has its own `/tmp`.
 pub(super) fn variables(
     configuration: &Configuration,
-    folder: &SandboxDir,
+    sandbox: &SandboxDir,
     instance: &str,
     runtime_api: SocketAddr,
 ) -> Vec<(String, String)> {
     let name = &configuration.name;
-    let task = folder.task().display().to_string();
+    let task = sandbox.task().display().to_string();
     let date = Utc::now().format("%Y/%m/%d");
     let own = [
         (
@@ -42,7 +43,7 @@ pub(super) fn variables(
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
         ("LAMBDA_TASK_ROOT", task.clone()),
         ("LD_LIBRARY_PATH", format!("{task}:{task}/lib:/opt/lib")),
-        ("TMPDIR", folder.temporary().display().to_string()),
+        ("TMPDIR", sandbox.temporary().display().to_string()),
     ];
     let log_level = (configuration.log_format() == Format::Json)
         .then(|| ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()));
@@ -64,11 +65,11 @@ pub(super) fn variables(
         .collect()
 }
 
-/// Those of the simulator; none of them where the user gives others, which a part of ours would spoil.
+/// The simulator's credentials, or none if the user sets any: a mixture would be invalid.
 fn credentials(configuration: &Configuration) -> &'static [(&'static str, &'static str)] {
     let is_credential = |name: &str| CREDENTIALS.iter().any(|(own, _)| *own == name);
-    let mut given = configuration.environment.iter();
-    if given.any(|(name, _)| is_credential(name)) {
+    let mut set = configuration.environment.iter();
+    if set.any(|(name, _)| is_credential(name)) {
         &[]
     } else {
         CREDENTIALS
@@ -77,7 +78,7 @@ fn credentials(configuration: &Configuration) -> &'static [(&'static str, &'stat
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one variable of its own that the simulator hands on"
+    reason = "PATH is the only variable passed on from the simulator"
 )]
 fn search_path() -> Option<String> {
     std::env::var("PATH").ok()
@@ -112,7 +113,7 @@ mod tests {
     fn check(max_concurrency: Option<u32>, given: &[(&str, &str)]) -> BTreeMap<String, String> {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join(crate::PACKAGE)).unwrap();
-        let folder = SandboxDir::create(root.path(), "message-7").unwrap();
+        let sandbox = SandboxDir::create(root.path(), "message-7").unwrap();
         let given = given
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -122,13 +123,13 @@ mod tests {
             ..Configuration::example()
         };
         let address = SocketAddr::from(([127, 0, 0, 1], 9001));
-        variables(&configuration, &folder, "0af1", address)
+        variables(&configuration, &sandbox, "0af1", address)
             .into_iter()
             .collect()
     }
 
     #[test]
-    fn the_users_variables_win_over_lambdas() {
+    fn the_users_variables_override_lambdas() {
         let variables = check(None, &[("AWS_REGION", "eu-west-1"), ("A", "1")]);
         assert_eq!(variables["AWS_REGION"], "eu-west-1");
         assert_eq!(variables["A"], "1");
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_managed_instance_knows_how_much_it_takes() {
+    fn only_a_managed_instance_gets_its_max_concurrency() {
         assert!(!check(None, &[]).contains_key("AWS_LAMBDA_MAX_CONCURRENCY"));
         let managed = check(Some(16), &[]);
         assert_eq!(managed["AWS_LAMBDA_MAX_CONCURRENCY"], "16");
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_log_level_where_lines_have_levels() {
+    fn the_log_level_is_set_only_for_json_logs() {
         let check = |given: &[(&str, &str)]| check(None, given).remove("AWS_LAMBDA_LOG_LEVEL");
         let json = ("AWS_LAMBDA_LOG_FORMAT", "JSON");
         assert_eq!(check(&[]), None);
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_the_users_or_ours_but_no_mixture() {
+    fn credentials_are_the_users_or_the_simulators_but_never_mixed() {
         assert_eq!(check(None, &[])["AWS_SESSION_TOKEN"], "sluice");
         let given = check(
             None,

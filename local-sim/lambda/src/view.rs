@@ -2,43 +2,44 @@
 
 use uuid::Uuid;
 
-/// Where an environment is in its life.
+/// The phase of an environment's lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Its first process starts.
+    /// Its first process is starting.
     Init,
-    /// It has nothing to do; where there is no process, one has failed before.
+    /// It has no invocation, and no process either if the last one failed.
     Idle,
-    /// It runs an invocation, or several.
+    /// It runs one or more invocations.
     Busy,
     /// It has ended.
     Gone,
 }
 
-/// What is to be seen of an environment.
+/// A snapshot of an environment.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// The function that it runs.
+    /// The function's name.
     pub function: String,
     pub(crate) id: u64,
     pub(crate) phase: Phase,
     pub(crate) is_frozen: bool,
-    /// Its process was stopped on demand, whatever it does.
+    /// Its process is stopped by [`freeze_environment`](crate::Lambda::freeze_environment).
     pub is_held: bool,
-    /// Its process's number, where there is one.
+    /// The process id, if a process runs.
     pub process: Option<i32>,
-    /// Invocations that it has now.
+    /// The request ids of its invocations.
     pub requests: Vec<Uuid>,
 }
 
 impl View {
-    /// What the environment is called: `message-0`.
+    /// The environment's name, for example `message-0`.
     pub fn name(&self) -> String {
         name(&self.function, self.id)
     }
 
-    /// The word for its state: `init`, `idle`, `frozen`, which is idle and stopped as Lambda does it, `busy` or
-    /// `gone`.
+    /// The environment's state: `init`, `idle`, `frozen`, `busy` or `gone`.
+    ///
+    /// `frozen` means idle and stopped, as Lambda does between invocations.
     pub fn state(&self) -> &'static str {
         match self.phase {
             Phase::Init => "init",
@@ -49,7 +50,7 @@ impl View {
         }
     }
 
-    /// The same environment once it has ended.
+    /// Returns the same environment as ended.
     pub(crate) fn into_gone(self) -> Self {
         Self {
             phase: Phase::Gone,
@@ -62,7 +63,7 @@ impl View {
     }
 }
 
-/// What an environment is called.
+/// The name of a function's environment with this number.
 pub(crate) fn name(function: &str, id: u64) -> String {
     format!("{function}-{id}")
 }

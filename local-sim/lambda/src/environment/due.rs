@@ -1,18 +1,18 @@
-//! What is due in an environment.
+//! The timeouts of an environment.
 
 use std::time::Instant;
 
-/// What is due in an environment.
+/// The timeout of an environment that has expired, if any.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Nothing before then.
+    /// None: check again at this time.
     At(Instant),
-    /// Its init takes too long.
+    /// The init takes too long.
     Init,
-    /// Its invocation takes too long.
+    /// The invocation takes too long.
     Invocation,
-    /// It has nothing to do, and has asked for nothing for as long as an invocation may take.
+    /// The process has no invocation and has not polled for as long as an invocation may take.
     Silence,
-    /// It has been idle for long.
+    /// The environment has been idle for `reap_after`.
     Idle,
 }

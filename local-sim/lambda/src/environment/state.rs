@@ -1,4 +1,4 @@
-//! What an environment is doing.
+//! The mutable state of an environment.
 
 use std::{
     mem,
@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::over::Over;
+use super::end_reason::EndReason;
 use crate::{
     error::InvokeError,
     invocation::{Invocation, Outcome},
@@ -21,35 +21,37 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
-    /// It has not asked for an invocation yet.
+    /// It has not polled yet.
     pub(super) is_starting: bool,
-    /// Its process is stopped between two invocations.
+    /// Its process is stopped between invocations, as on Lambda.
     is_frozen: bool,
-    /// Its process is stopped on demand; where there is none, the next one is.
+    /// Its process, or the next one if none runs, is stopped by the console.
     is_held: bool,
     pub(super) idle_since: Option<Instant>,
     pub(super) running: Option<Running>,
-    /// How long the init took, until it is reported.
+    /// The duration of the init, until an invocation reports it.
     pub(super) init: Option<Duration>,
-    /// Polls that wait.
+    /// The number of waiting polls.
     pub(super) polling: usize,
-    /// Since when the process has nothing to do, and asks for nothing either.
+    /// Since when the process has neither an invocation nor a waiting poll.
     pub(super) silent_since: Option<Instant>,
-    /// It is not to be used again: it ends once it has nothing to do.
+    /// It gets no more invocations, and ends once it has none.
     pub(super) is_retired: bool,
-    /// What the process was started for, until it polls.
-    pub(super) given: Option<(Invocation, Instant)>,
-    /// What the process has; the answered one too, until it polls again: that is when Lambda takes it to be done.
-    pub(super) taken: Vec<Taken>,
+    /// The invocation that the process was started for, until it polls.
+    pub(super) assigned: Option<(Invocation, Instant)>,
+    /// The invocations of the process.
+    ///
+    /// An answered one stays until the next poll, which is when Lambda considers it done.
+    pub(super) in_flight: Vec<InFlight>,
     memory: PeakRss,
 }
 
-/// A process.
+/// The running process.
 #[derive(Debug)]
 pub(super) struct Running {
     group: Group,
     pub(super) started: Instant,
-    /// It wants to be told before it is killed.
+    /// It gets SIGTERM before SIGKILL.
     pub(super) has_extension: bool,
     pub(super) init_error: Option<InvokeError>,
 }
@@ -78,35 +80,35 @@ impl State {
             polling: 0,
             silent_since: None,
             is_retired: false,
-            given: None,
-            taken: Vec::new(),
+            assigned: None,
+            in_flight: Vec::new(),
             memory: PeakRss::default(),
         }
     }
 
-    /// Says whether that is news.
+    /// Enters a phase. Returns whether the phase changed.
     pub(super) fn enter(&mut self, phase: Phase) -> bool {
         self.idle_since = (phase == Phase::Idle).then(Instant::now);
         mem::replace(&mut self.phase, phase) != phase
     }
 
-    /// Takes note of a process, which is stopped at once if that was asked for.
-    pub(super) fn run(&mut self, running: Running) {
+    /// Sets the running process, and stops it if the environment is held.
+    pub(super) fn set_running(&mut self, running: Running) {
         if self.is_held {
             running.group.stop();
         }
         self.running = Some(running);
     }
 
-    /// The process has gone, and with it why it was stopped.
-    pub(super) fn stop_running(&mut self) {
+    /// Removes the process and what applied only to it.
+    pub(super) fn clear_running(&mut self) {
         self.running = None;
         self.silent_since = None;
         self.is_frozen = false;
         self.is_held = false;
     }
 
-    /// Stops the process, if it has nothing to do; says whether that is news.
+    /// Stops an idle process. Returns whether it was running before.
     pub(super) fn freeze(&mut self) -> bool {
         let Some(running) = &self.running else {
             return false;
@@ -119,16 +121,18 @@ impl State {
         true
     }
 
-    /// Ends what [`Self::freeze`] began; says whether that is news.
+    /// Undoes [`Self::freeze`]. Returns whether the process was frozen.
     pub(super) fn thaw(&mut self) -> bool {
         let was_frozen = mem::take(&mut self.is_frozen);
         if was_frozen && !self.is_held {
-            self.go_on();
+            self.resume();
         }
         was_frozen
     }
 
-    /// Stops the process whatever it does, or the next one where there is none; says whether that is news.
+    /// Stops the current or next process even if it is busy.
+    ///
+    /// Returns whether it was not held before.
     pub(super) fn hold(&mut self) -> bool {
         if let Some(running) = &self.running {
             running.group.stop();
@@ -136,23 +140,25 @@ impl State {
         !mem::replace(&mut self.is_held, true)
     }
 
-    /// Ends what [`Self::hold`] began; says whether that is news.
+    /// Undoes [`Self::hold`]. Returns whether the process was held.
     pub(super) fn release(&mut self) -> bool {
         let was_held = mem::take(&mut self.is_held);
         if was_held && !self.is_frozen {
-            self.go_on();
+            self.resume();
         }
         was_held
     }
 
-    fn go_on(&self) {
+    fn resume(&self) {
         if let Some(running) = &self.running {
-            running.group.go_on();
+            running.group.resume();
         }
     }
 
-    /// Asks the process to end. It goes on first: while it is stopped, any of its threads may be chosen to hear of
-    /// it, and not the one that waits for it.
+    /// Sends SIGTERM, after resuming the process.
+    ///
+    /// The kernel may deliver a signal sent to a stopped process to a thread that does not handle
+    /// it.
     pub(super) fn terminate(&mut self) {
         self.thaw();
         self.release();
@@ -161,27 +167,28 @@ impl State {
         }
     }
 
-    /// Where the invocation is that still waits for this id's answer.
+    /// The index of the unanswered invocation with this id.
     pub(super) fn unanswered(&self, request_id: Uuid) -> Option<usize> {
-        self.taken
+        self.in_flight
             .iter()
             .position(|it| it.request_id == request_id && it.is_unanswered())
     }
 
-    /// Takes those that took too long.
-    pub(super) fn late(&mut self, now: Instant) -> Vec<Taken> {
-        self.taken.extract_if(.., |it| it.deadline <= now).collect()
+    /// Removes and returns the invocations past their deadline.
+    pub(super) fn take_late(&mut self, now: Instant) -> Vec<InFlight> {
+        self.in_flight
+            .extract_if(.., |it| it.deadline <= now)
+            .collect()
     }
 
-    /// Whether the process has none that it has not answered.
+    /// Whether the process has answered all its invocations.
     pub(super) fn is_free(&self) -> bool {
-        self.taken.iter().all(|it| !it.is_unanswered())
+        self.in_flight.iter().all(|it| !it.is_unanswered())
     }
 
-    /// Takes note of the moment from which on the process does nothing at all. It has been heard before, and may be
-    /// so again.
-    pub(super) fn listen(&mut self) {
-        let is_silent = self.polling == 0 && self.taken.is_empty() && self.given.is_none();
+    /// Updates `silent_since`, except during the init and without a process.
+    pub(super) fn update_silence(&mut self) {
+        let is_silent = self.polling == 0 && self.in_flight.is_empty() && self.assigned.is_none();
         if is_silent && self.phase != Phase::Init && self.running.is_some() {
             self.silent_since.get_or_insert_with(Instant::now);
         } else {
@@ -189,19 +196,23 @@ impl State {
         }
     }
 
-    /// When the first invocation under way is to be over.
+    /// The earliest deadline of an invocation.
     pub(super) fn deadline(&self, timeout: Duration) -> Option<Instant> {
-        let given = self.given.iter().map(|(_, started)| *started + timeout);
-        self.taken.iter().map(|it| it.deadline).chain(given).min()
+        let assigned = self.assigned.iter().map(|(_, started)| *started + timeout);
+        self.in_flight
+            .iter()
+            .map(|it| it.deadline)
+            .chain(assigned)
+            .min()
     }
 
-    /// In megabytes.
+    /// Peak memory in megabytes; the value may be slightly stale.
     pub(super) fn memory_used(&mut self) -> u64 {
         let group = self.running.as_ref().map(|it| it.group);
         self.memory.megabytes(group, Instant::now())
     }
 
-    /// Looks at the memory now, however lately that was done.
+    /// Reads the memory usage now, even if it was read recently.
     pub(super) fn read_memory(&mut self) {
         if let Some(running) = &self.running {
             self.memory.read(running.group, Instant::now());
@@ -209,8 +220,8 @@ impl State {
     }
 
     pub(super) fn view(&self, function: &str, id: u64) -> View {
-        let given = self.given.iter().map(|(it, _)| it.request_id);
-        let taken = self.taken.iter().map(|it| it.request_id);
+        let assigned = self.assigned.iter().map(|(it, _)| it.request_id);
+        let in_flight = self.in_flight.iter().map(|it| it.request_id);
         View {
             function: function.to_owned(),
             id,
@@ -218,26 +229,26 @@ impl State {
             is_frozen: self.is_frozen,
             is_held: self.is_held,
             process: self.running.as_ref().and_then(|it| it.group.id()),
-            requests: given.chain(taken).collect(),
+            requests: assigned.chain(in_flight).collect(),
         }
     }
 }
 
-/// An invocation that the process has.
+/// An invocation that the process has received.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct InFlight {
     pub(super) request_id: Uuid,
     pub(super) event: Bytes,
     pub(super) started: Instant,
     pub(super) started_at: SystemTime,
     pub(super) init: Option<Duration>,
     deadline: Instant,
-    /// Until there is an answer.
+    /// `None` once answered.
     invocation: Option<Invocation>,
     pub(super) outcome: Option<Outcome>,
 }
 
-impl Taken {
+impl InFlight {
     pub(super) fn new(
         mut invocation: Invocation,
         started: Instant,
@@ -261,19 +272,20 @@ impl Taken {
         self.invocation.is_some()
     }
 
-    /// Takes note of the answer; gives what it is to be sent to, the first time.
+    /// Stores the outcome; on the first call, returns the invocation to send it to.
     pub(super) fn answer(&mut self, outcome: Outcome) -> Option<Invocation> {
         let invocation = self.invocation.take()?;
         self.outcome = Some(outcome);
         Some(invocation)
     }
-    /// What its report says.
-    pub(super) fn status<'a>(&'a self, over: &'a Over) -> Status<'a> {
-        match over {
-            Over::TimedOut => Status::Timeout,
-            Over::Exited(_) => Status::Error("Runtime.ExitError"),
-            Over::Failed(error) => Status::Error(error.error_type()),
-            Over::Answered => match &self.outcome {
+
+    /// The status for its report.
+    pub(super) fn status<'a>(&'a self, reason: &'a EndReason) -> Status<'a> {
+        match reason {
+            EndReason::TimedOut => Status::Timeout,
+            EndReason::Exited(_) => Status::Error("Runtime.ExitError"),
+            EndReason::Failed(error) => Status::Error(error.error_type()),
+            EndReason::Answered => match &self.outcome {
                 Some(Err(error)) => Status::Thrown(error.error_type()),
                 Some(Ok(_)) | None => Status::Success,
             },

@@ -1,54 +1,54 @@
-//! What is asked and told by who looks after an environment's processes.
+//! The part of an environment that its supervisor uses.
 
 use std::time::{Duration, Instant};
 
 use super::{
     Environment,
     due::Due,
-    over::Over,
-    state::{Running, Taken},
+    end_reason::EndReason,
+    state::{InFlight, Running},
 };
 use crate::{
     error::InvokeError, invocation::Invocation, platform::Line, process::group::Group, view::Phase,
 };
 
 impl Environment {
-    /// A process has been started.
-    pub(crate) fn runs(&self, group: Group) {
+    /// Records that a process has been started.
+    pub(crate) fn process_started(&self, group: Group) {
         let mut state = self.state.lock();
-        state.run(Running::new(group));
-        self.tell(&state);
+        state.set_running(Running::new(group));
+        self.publish(&state);
     }
 
-    /// The next process is for this invocation, which begins now.
-    pub(crate) fn give(&self, invocation: Invocation) {
+    /// Assigns an invocation to the next process; its time starts now.
+    pub(crate) fn assign(&self, invocation: Invocation) {
         self.log.begin(invocation.request_id);
         let mut state = self.state.lock();
-        state.given = Some((invocation, Instant::now()));
+        state.assigned = Some((invocation, Instant::now()));
         self.enter(&mut state, Phase::Busy);
     }
 
-    /// How long the first process runs already, where it has not got as far as to poll.
+    /// The elapsed init time if the first process has not polled yet.
     pub(crate) fn in_init(&self) -> Option<Duration> {
         let state = self.state.lock();
         let running = state.running.as_ref()?;
         (state.phase == Phase::Init).then(|| running.started.elapsed())
     }
 
-    /// What the process said of its failed init.
+    /// Takes the init error that the process reported.
     pub(crate) fn init_error(&self) -> Option<InvokeError> {
         self.state.lock().running.as_mut()?.init_error.take()
     }
 
-    /// Looks for time limits that are over; else says when to look again.
+    /// Returns the timeout that has expired, or when to check again.
     ///
-    /// What begins after this look cannot be over before the next.
+    /// A timeout that starts after this call never expires before the next check.
     pub(crate) fn due(&self) -> Due {
         let configuration = &self.function.configuration;
         let timeout = configuration.timeout;
         let now = Instant::now();
         if self.is_managed() {
-            self.give_up_late(now);
+            self.fail_late(now);
         }
         let state = self.state.lock();
         let silent = state.silent_since.map(|since| since + timeout);
@@ -73,85 +73,86 @@ impl Environment {
         }
     }
 
-    /// Of many invocations at once, one that takes too long does not end the others.
-    fn give_up_late(&self, now: Instant) {
+    /// Fails invocations past their deadline without ending the concurrent others.
+    fn fail_late(&self, now: Instant) {
         let late = {
             let mut state = self.state.lock();
-            let late = state.late(now);
+            let late = state.take_late(now);
             self.settle(&mut state);
             late
         };
-        for mut taken in late {
-            self.fail(&mut taken, &Over::TimedOut);
-            self.report(taken, &Over::TimedOut);
+        for mut in_flight in late {
+            self.fail(&mut in_flight, &EndReason::TimedOut);
+            self.report(in_flight, &EndReason::TimedOut);
         }
     }
 
-    /// Takes it out of use, unless it is given an invocation at this moment.
+    /// Retires the environment, unless it is just receiving an invocation.
     pub(crate) fn retire(&self) {
         let polling = self.state.lock().polling;
         self.function.retire(self.member.id, polling.max(1));
     }
 
-    /// The process is about to be ended: what it has used until now cannot be known later.
+    /// Reads the memory usage, which is unavailable after the process is killed.
     pub(crate) fn read_memory(&self) {
         self.state.lock().read_memory();
     }
 
-    /// Asks a process with an extension to end by itself, unless it is to end at once. Says whether there is one to
-    /// wait for.
+    /// Sends SIGTERM to a process with an extension, unless it must be killed at once.
+    ///
+    /// Returns whether the signal was sent and the exit should be awaited.
     pub(crate) fn terminate(&self) -> bool {
         let mut state = self.state.lock();
         let has_extension = state.running.as_ref().is_some_and(|it| it.has_extension);
-        let is_asked = has_extension && !self.ending_at_once.is_cancelled();
-        if is_asked {
+        let is_sent = has_extension && !self.kill.is_cancelled();
+        if is_sent {
             state.terminate();
         }
-        is_asked
+        is_sent
     }
 
-    /// The process has gone: nobody waits for it in vain.
-    pub(crate) fn process_ended(&self, over: &Over) {
+    /// Records that the process has ended, and fails its unanswered invocations.
+    pub(crate) fn process_ended(&self, reason: &EndReason) {
         self.log.detach();
         let timeout = self.function.configuration.timeout;
         let mut state = self.state.lock();
-        state.stop_running();
-        let mut left: Vec<Taken> = state.taken.drain(..).collect();
-        let given = state.given.take();
+        state.clear_running();
+        let mut left: Vec<InFlight> = state.in_flight.drain(..).collect();
+        let assigned = state.assigned.take();
         state.enter(Phase::Idle);
-        self.tell(&state);
+        self.publish(&state);
         drop(state);
-        left.extend(given.map(|(it, started)| Taken::new(it, started, timeout, None)));
-        for mut taken in left {
-            self.fail(&mut taken, over);
-            self.report(taken, over);
+        left.extend(assigned.map(|(it, started)| InFlight::new(it, started, timeout, None)));
+        for mut in_flight in left {
+            self.fail(&mut in_flight, reason);
+            self.report(in_flight, reason);
         }
     }
 
-    /// Its start is over, however it went. Says so once.
-    pub(crate) fn has_started(&self) -> bool {
+    /// Marks the start as over, successful or not. Returns `true` the first time.
+    pub(crate) fn take_starting(&self) -> bool {
         std::mem::take(&mut self.state.lock().is_starting)
     }
 
-    /// Says why an invocation gets no reply, on the log and to who invoked.
-    fn fail(&self, taken: &mut Taken, over: &Over) {
-        let request_id = taken.request_id;
+    /// Fails an invocation: logs why and sends the error to the caller.
+    fn fail(&self, in_flight: &mut InFlight, reason: &EndReason) {
+        let request_id = in_flight.request_id;
         let timeout = self.function.configuration.timeout;
-        match over {
-            Over::TimedOut => self.log.say(&Line::TimedOut {
+        match reason {
+            EndReason::TimedOut => self.log.platform(&Line::TimedOut {
                 request_id,
                 timeout,
             }),
-            Over::Exited(how) => self.log.say(&Line::Exited { request_id, how }),
-            Over::Answered | Over::Failed(_) => {}
+            EndReason::Exited(how) => self.log.platform(&Line::Exited { request_id, how }),
+            EndReason::Answered | EndReason::Failed(_) => {}
         }
-        let outcome = Err(over.error(request_id, timeout));
-        if let Some(invocation) = taken.answer(outcome.clone()) {
+        let outcome = Err(reason.error(request_id, timeout));
+        if let Some(invocation) = in_flight.answer(outcome.clone()) {
             invocation.answer(outcome);
         }
     }
 
-    /// It is no more.
+    /// Marks the environment as gone.
     pub(crate) fn gone(&self) {
         let mut state = self.state.lock();
         self.enter(&mut state, Phase::Gone);

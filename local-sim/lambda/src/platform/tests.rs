@@ -13,7 +13,7 @@ fn report(duration_us: u64, init_us: Option<u64>, status: Status<'_>) -> Report<
     }
 }
 
-/// The last line of the text.
+/// The last line of the report as text.
 fn text(report: &Report<'_>) -> String {
     let text = Line::Report(report).render(Format::Text);
     text.lines().last().unwrap_or_default().to_owned()
@@ -26,7 +26,7 @@ fn record(report: &Report<'_>) -> Value {
 }
 
 #[test]
-fn a_report_is_lambdas_line() {
+fn a_text_report_matches_lambdas() {
     let id = "8f507cfc-0000-4697-b07a-ac58fc914c95";
     assert_eq!(
         text(&report(15_740, None, Status::Success)),
@@ -50,11 +50,11 @@ fn a_report_is_lambdas_line() {
         text(&report(1, None, Status::Error("Runtime.ExitError")))
             .ends_with("\tStatus: error\tError Type: Runtime.ExitError")
     );
-    assert!(text(&report(1, None, Status::Thrown("Told"))).ends_with("Used: 5 MB"));
+    assert!(text(&report(1, None, Status::Thrown("Custom"))).ends_with("Used: 5 MB"));
 }
 
 #[test]
-fn a_report_in_json_is_lambdas_event() {
+fn a_json_report_matches_lambdas() {
     assert_eq!(
         record(&report(15_740, Some(500), Status::Success)),
         json!({
@@ -72,7 +72,7 @@ fn a_report_in_json_is_lambdas_event() {
 }
 
 #[test]
-fn an_end_is_a_line_in_text_and_none_in_json() {
+fn the_end_line_exists_only_in_text() {
     let report = report(1, None, Status::Success);
     let report = Line::Report(&report);
     let end = format!("END RequestId: {ID}\n");
@@ -81,7 +81,7 @@ fn an_end_is_a_line_in_text_and_none_in_json() {
 }
 
 #[test]
-fn what_led_to_a_failure_is_said_in_text() {
+fn the_cause_of_a_failure_is_a_text_line_only() {
     let exited = Line::Exited {
         request_id: ID,
         how: "Runtime exited with error: exit status 1",
@@ -105,7 +105,7 @@ fn what_led_to_a_failure_is_said_in_text() {
 }
 
 #[test]
-fn an_event_carries_its_time_and_kind() {
+fn a_json_entry_has_its_time_and_type() {
     let start = Line::Start { request_id: ID };
     let event: Value = serde_json::from_str(&start.render(Format::Json)).unwrap();
     assert_eq!(event["type"], "platform.start");

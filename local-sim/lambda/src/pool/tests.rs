@@ -31,13 +31,13 @@ fn poll(pool: &mut Pool, id: u64) -> oneshot::Receiver<Invocation> {
     pool.poll(member(id), Ready::Warm, false).0.unwrap()
 }
 
-/// An environment that has been started polls for the first time.
+/// The first poll of an environment.
 fn first(pool: &mut Pool, id: u64) -> (oneshot::Receiver<Invocation>, usize) {
     let (receiver, more) = pool.poll(member(id), Ready::Warm, true);
     (receiver.unwrap(), more)
 }
 
-/// How many environments an invocation starts; none where it waits or is taken at once.
+/// How many environments an invocation starts; `None` if it waits or is assigned at once.
 fn dispatch(pool: &mut Pool) -> Option<usize> {
     match pool.dispatch(invocation()) {
         Dispatched::Assigned | Dispatched::Waits => None,
@@ -45,12 +45,12 @@ fn dispatch(pool: &mut Pool) -> Option<usize> {
     }
 }
 
-/// How many environments are started once all that wait have waited long enough.
+/// How many environments start once all waiting invocations have waited for `SCALE_AFTER`.
 fn scale(pool: &mut Pool) -> usize {
     pool.scale(Instant::now() + SCALE_AFTER, false)
 }
 
-fn is_told_to_end(receiver: &mut oneshot::Receiver<Invocation>) -> bool {
+fn is_ended(receiver: &mut oneshot::Receiver<Invocation>) -> bool {
     matches!(
         receiver.try_recv(),
         Err(oneshot::error::TryRecvError::Closed)
@@ -65,23 +65,27 @@ fn an_environment_is_started_for_each_of_the_first_invocations() {
     assert_eq!(dispatch(&mut pool), None);
     let (mut taken, more) = first(&mut pool, 0);
     assert!(taken.try_recv().is_ok());
-    assert_eq!(more, 0, "each has one on its way");
+    assert_eq!(more, 0, "the other one is starting already");
 }
 
 #[test]
-fn who_has_waited_is_due_an_environment_but_few_start_at_once() {
+fn a_waiting_invocation_gets_an_environment_but_few_start_at_once() {
     let mut pool = pool(2, 10);
     for _ in 0..5 {
         dispatch(&mut pool);
     }
-    assert_eq!(pool.scale(Instant::now(), false), 0, "nobody has waited");
+    assert_eq!(
+        pool.scale(Instant::now(), false),
+        0,
+        "none has waited long enough"
+    );
     assert_eq!(scale(&mut pool), 0, "two are starting already");
     let (_busy, more) = first(&mut pool, 0);
-    assert_eq!(more, 1, "one has started, and there are more to come");
+    assert_eq!(more, 1, "one has started, so the next may start");
 }
 
 #[test]
-fn who_has_a_turn_soon_waits_on_unless_the_machine_has_room() {
+fn no_environment_starts_for_an_invocation_due_soon_unless_the_machine_has_room() {
     let mut pool = pool(2, 10);
     for _ in 0..300 {
         dispatch(&mut pool);
@@ -93,11 +97,11 @@ fn who_has_a_turn_soon_waits_on_unless_the_machine_has_room() {
     }
     let check = |pool: &mut Pool, milliseconds, has_room| {
         pool.scale(start + Duration::from_millis(milliseconds), has_room);
-        pool.hurried
+        pool.urgent
     };
-    // One has come to its turn in this time, so 200 will within a second.
+    // One was assigned within 5 ms, so 200 will be within a second.
     assert_eq!(check(&mut pool, 5, false), 99);
-    // The pace of that moment is not forgotten at once.
+    // The average keeps part of that rate.
     assert_eq!(check(&mut pool, 10, false), 280);
     assert_eq!(check(&mut pool, 1005, false), 299);
     for _ in 0..290 {
@@ -108,7 +112,7 @@ fn who_has_a_turn_soon_waits_on_unless_the_machine_has_room() {
 }
 
 #[test]
-fn those_that_wait_are_looked_at_when_the_first_has_waited() {
+fn scaling_is_scheduled_for_when_the_first_invocation_has_waited() {
     let mut pool = pool(1, 10);
     let now = Instant::now();
     assert_eq!(pool.scale_at(now), None);
@@ -119,17 +123,17 @@ fn those_that_wait_are_looked_at_when_the_first_has_waited() {
 }
 
 #[test]
-fn without_patience_each_invocation_is_due_an_environment() {
+fn with_zero_scale_after_each_invocation_gets_an_environment() {
     let mut pool = pool(2, 10);
     pool.limits.scale_after = Duration::ZERO;
     for expected in [1, 1, 0] {
         assert_eq!(dispatch(&mut pool), Some(expected));
     }
-    assert_eq!(pool.hurried, 3);
+    assert_eq!(pool.urgent, 3);
 }
 
 #[test]
-fn the_environment_used_last_is_used_next() {
+fn the_most_recently_used_environment_is_used_next() {
     let mut pool = pool(2, 10);
     let mut one = poll(&mut pool, 0);
     let mut last = poll(&mut pool, 1);
@@ -152,7 +156,7 @@ fn an_environment_without_a_process_is_used_last() {
 }
 
 #[test]
-fn an_environment_whose_connection_has_gone_is_passed_over() {
+fn an_environment_whose_connection_has_closed_is_skipped() {
     let mut pool = pool(2, 10);
     let mut there = poll(&mut pool, 0);
     drop(poll(&mut pool, 1));
@@ -161,7 +165,7 @@ fn an_environment_whose_connection_has_gone_is_passed_over() {
 }
 
 #[test]
-fn polls_whose_connections_have_gone_are_forgotten() {
+fn polls_whose_connections_have_closed_are_removed() {
     let mut pool = pool(2, 10);
     for _ in 0..3 {
         drop(poll(&mut pool, 0));
@@ -170,14 +174,14 @@ fn polls_whose_connections_have_gone_are_forgotten() {
 }
 
 #[test]
-fn there_are_never_more_environments_than_invocations_allowed() {
+fn there_are_never_more_environments_than_the_concurrency_allows() {
     let mut pool = pool(4, 1);
     assert_eq!(dispatch(&mut pool), Some(1));
     assert_eq!(dispatch(&mut pool), Some(0));
 }
 
 #[test]
-fn an_environment_that_fails_to_start_takes_one_invocation_to_try_again() {
+fn an_environment_that_fails_to_start_retries_with_one_invocation() {
     let mut pool = pool(4, 10);
     dispatch(&mut pool);
     dispatch(&mut pool);
@@ -186,14 +190,18 @@ fn an_environment_that_fails_to_start_takes_one_invocation_to_try_again() {
     assert_eq!(more, 0, "one is still starting");
     let (mut taken, _) = first(&mut pool, 1);
     assert!(taken.try_recv().is_ok());
-    assert_eq!((pool.starting, pool.hurried), (0, 0));
+    assert_eq!((pool.starting, pool.urgent), (0, 0));
 }
 
 #[test]
-fn an_environment_with_many_slots_serves_many_that_wait() {
+fn an_environment_with_several_slots_takes_several_waiting_invocations() {
     let mut pool = with_slots(2, 10, 3);
     assert_eq!(dispatch(&mut pool), Some(1));
-    assert_eq!(dispatch(&mut pool), Some(0), "the one to come has room");
+    assert_eq!(
+        dispatch(&mut pool),
+        Some(0),
+        "the starting one has free slots"
+    );
     assert_eq!(dispatch(&mut pool), Some(0));
     assert_eq!(dispatch(&mut pool), Some(1));
     let (mut taken, _) = first(&mut pool, 0);
@@ -205,44 +213,44 @@ fn an_environment_with_many_slots_serves_many_that_wait() {
 fn an_environment_of_an_older_version_is_not_used_again() {
     let mut pool = pool(4, 10);
     let mut idle = poll(&mut pool, 7);
-    pool.renew();
-    assert!(is_told_to_end(&mut idle));
+    pool.retire_all();
+    assert!(is_ended(&mut idle));
     assert!(pool.poll(member(8), Ready::Warm, false).0.is_none());
     let new = Member { id: 9, version: 1 };
     assert!(pool.poll(new, Ready::Warm, false).0.is_some());
 }
 
 #[test]
-fn an_environment_is_retired_only_where_all_of_it_is_free() {
+fn an_environment_is_retired_only_if_all_its_slots_are_free() {
     let mut pool = with_slots(4, 10, 2);
     pool.environments = 1;
     let mut one = poll(&mut pool, 7);
     pool.retire(7, 2);
-    assert!(!is_told_to_end(&mut one), "it has an invocation");
+    assert!(!is_ended(&mut one), "it has an invocation");
     let mut other = poll(&mut pool, 7);
     pool.retire(7, 2);
-    assert!(is_told_to_end(&mut one) && is_told_to_end(&mut other));
+    assert!(is_ended(&mut one) && is_ended(&mut other));
     assert_eq!(dispatch(&mut pool), Some(1));
 }
 
 #[test]
-fn in_the_place_of_an_environment_that_ends_one_is_started_for_who_waits() {
+fn an_environment_that_ends_is_replaced_if_an_invocation_waits() {
     let mut pool = pool(1, 10);
     dispatch(&mut pool);
     let (_busy, _) = first(&mut pool, 0);
     assert_eq!(dispatch(&mut pool), None);
     assert_eq!(pool.ended(0, false), 1);
-    assert_eq!(pool.ended(1, true), 1, "it ended before it began");
+    assert_eq!(pool.ended(1, true), 1, "it ended before its first poll");
 }
 
 #[test]
-fn a_cold_start_takes_the_place_of_the_environment_that_was_used_longest_ago() {
+fn a_cold_start_replaces_the_least_recently_used_idle_environment() {
     let mut pool = pool(4, 10);
     pool.environments = 2;
     let mut oldest = poll(&mut pool, 0);
     let mut last = poll(&mut pool, 1);
     assert_eq!(pool.dispatch_cold(invocation()), 1);
-    assert!(is_told_to_end(&mut oldest));
+    assert!(is_ended(&mut oldest));
     let (mut taken, _) = first(&mut pool, 2);
     assert!(taken.try_recv().is_ok());
     dispatch(&mut pool);
@@ -250,7 +258,7 @@ fn a_cold_start_takes_the_place_of_the_environment_that_was_used_longest_ago() {
 }
 
 #[test]
-fn a_cold_start_waits_for_no_environment_that_was_used_before() {
+fn a_cold_start_never_uses_an_existing_environment() {
     let mut pool = pool(4, 10);
     assert_eq!(pool.dispatch_cold(invocation()), 1);
     pool.environments += 1;
@@ -266,35 +274,35 @@ fn a_cold_start_waits_for_no_environment_that_was_used_before() {
 }
 
 #[test]
-fn a_cold_start_without_room_gets_the_place_of_who_is_done_first() {
+fn a_cold_start_without_room_replaces_the_first_environment_that_becomes_free() {
     let mut pool = pool(4, 2);
     for id in [0, 1] {
         dispatch(&mut pool);
         first(&mut pool, id);
     }
-    // Both are busy, and one has replied but not asked for more.
+    // Both are busy: no poll waits.
     assert_eq!(pool.dispatch_cold(invocation()), 0);
     assert!(pool.poll(member(0), Ready::Warm, false).0.is_none());
     let mut other = poll(&mut pool, 1);
-    assert!(!is_told_to_end(&mut other), "one place is enough");
+    assert!(!is_ended(&mut other), "only one is replaced");
     assert_eq!(pool.ended(0, false), 1);
     assert!(first(&mut pool, 2).0.try_recv().is_ok());
     assert!(pool.replaced.is_empty());
 }
 
 #[test]
-fn of_an_environment_that_is_replaced_nothing_is_used_again() {
+fn no_slot_of_a_replaced_environment_is_used_again() {
     let mut pool = with_slots(4, 10, 2);
     pool.environments = 1;
     let mut free = poll(&mut pool, 7);
     assert_eq!(pool.dispatch_cold(invocation()), 1);
-    assert!(is_told_to_end(&mut free));
-    // What it was busy with is done.
+    assert!(is_ended(&mut free));
+    // Its other slot has finished its invocation.
     assert!(pool.poll(member(7), Ready::Warm, false).0.is_none());
 }
 
 #[test]
-fn a_cold_start_whose_environment_fails_is_not_forgotten() {
+fn a_cold_start_survives_the_failure_of_its_environment() {
     let mut pool = pool(4, 10);
     assert_eq!(pool.dispatch_cold(invocation()), 1);
     assert_eq!(pool.ended(0, true), 1);
@@ -303,15 +311,15 @@ fn a_cold_start_whose_environment_fails_is_not_forgotten() {
 }
 
 #[test]
-fn no_invocation_waits_for_ever() {
+fn no_invocation_waits_forever() {
     let mut pool = pool(1, 1);
     dispatch(&mut pool);
     dispatch(&mut pool);
     pool.dispatch_cold(invocation());
     let now = Instant::now();
-    assert!(pool.give_up(now).is_empty());
-    assert_eq!(pool.give_up(now + WAIT_MAX).len(), 3);
-    assert_eq!(pool.hurried, 0);
-    // Who becomes free after all finds nobody.
+    assert!(pool.take_expired(now).is_empty());
+    assert_eq!(pool.take_expired(now + WAIT_MAX).len(), 3);
+    assert_eq!(pool.urgent, 0);
+    // An environment that becomes free later finds no invocation.
     assert!(first(&mut pool, 0).0.try_recv().is_err());
 }

@@ -1,33 +1,36 @@
-//! Who runs first where a processor is wanted by both this program and a function.
+//! CPU scheduling: the simulator takes precedence over the functions.
 
 use super::group::Group;
 
-/// Has a function's process, when it is woken, wait until this program pauses, rather than take the processor from it
-/// in the middle of its work for others: Linux's `SCHED_BATCH` of `sched(7)`, which leaves each its share.
+/// Sets Linux's `SCHED_BATCH` policy (`sched(7)`) for a function's process.
 ///
-/// Threads and children that it starts later are of the same kind.
+/// Such a process does not preempt the simulator when it wakes up; its share of CPU time is
+/// unchanged. Threads and children that it starts later inherit the policy.
 #[cfg(target_os = "linux")]
 #[expect(
     unsafe_code,
-    reason = "no library has this call for another process than the own one"
+    reason = "no safe wrapper sets the policy of another process"
 )]
-pub(super) fn have_wait(group: Group) {
+pub(super) fn set_batch_policy(group: Group) {
     let Some(group) = group.id() else {
         return;
     };
     let parameter = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the call reads the parameter, which outlives it, and touches no other memory of ours.
+    // SAFETY: the call only reads the parameter, which outlives it.
     let result =
         unsafe { libc::sched_setscheduler(group, libc::SCHED_BATCH, &raw const parameter) };
     if result != 0 {
-        // It is slower then, and nothing else.
-        tracing::debug!("SCHED_BATCH: {}", std::io::Error::last_os_error());
+        // Only costs speed.
+        tracing::debug!(
+            "cannot set SCHED_BATCH: {}",
+            std::io::Error::last_os_error()
+        );
     }
 }
 
-/// Other systems have no such thing.
+/// Does nothing: other systems lack this policy.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn have_wait(_: Group) {}
+pub(super) fn set_batch_policy(_: Group) {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -38,17 +41,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_process_is_scheduled_as_a_batch() {
+    async fn a_function_runs_with_the_batch_policy() {
         let mut child = Command::new("sleep")
             .arg("60")
             .kill_on_drop(true)
             .spawn()
-            .expect("it starts");
-        let id = child.id().expect("it runs");
-        have_wait(Group::of(&child));
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
-        // `policy` of `proc(5)`; 3 is SCHED_BATCH.
+            .expect("sleep starts");
+        let id = child.id().expect("sleep runs");
+        set_batch_policy(Group::of(&child));
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("sleep runs");
+        // The field `policy` of `proc(5)`; 3 is `SCHED_BATCH`.
         assert_eq!(stat.split(' ').nth(40), Some("3"), "{stat}");
-        child.kill().await.expect("it ends");
+        child.kill().await.expect("sleep can be killed");
     }
 }

@@ -1,46 +1,46 @@
-//! A process with its children, and the signals that it gets.
+//! Process groups and the signals sent to them.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 
-/// A process and its children.
+/// A process group: a function's process and its children.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group(Option<i32>);
 
 impl Group {
-    /// The group that `spawn` made. Empty where the process has been waited for already.
+    /// The group of a spawned process; empty if the process was already reaped.
     pub(crate) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()))
     }
 
-    /// The number of the process that leads it.
+    /// The id of the group and of its leader.
     pub(crate) fn id(self) -> Option<i32> {
         self.0
     }
 
-    /// Stops all of it, so that it gets no more time.
+    /// Sends SIGSTOP, which stops all its processes.
     pub(crate) fn stop(self) {
         self.signal(Signal::STOP);
     }
 
-    /// Has all of it go on.
-    pub(crate) fn go_on(self) {
+    /// Sends SIGCONT, which resumes all its processes.
+    pub(crate) fn resume(self) {
         self.signal(Signal::CONT);
     }
 
-    /// Asks all of it to end.
+    /// Sends SIGTERM, which asks all its processes to exit.
     pub(crate) fn terminate(self) {
         self.signal(Signal::TERM);
     }
 
-    /// Ends all of it at once, stopped processes included.
+    /// Sends SIGKILL, which ends all its processes, including stopped ones.
     pub(crate) fn kill(self) {
         self.signal(Signal::KILL);
     }
 
     fn signal(self, signal: Signal) {
         if let Some(group) = self.0.and_then(Pid::from_raw) {
-            // Gone already is as good.
+            // Fails only if the group is already gone.
             let _ = kill_process_group(group, signal);
         }
     }
@@ -48,12 +48,12 @@ impl Group {
 
 #[cfg(test)]
 impl Group {
-    /// One for tests, which sends it no signal.
+    /// A group with this id, for tests that send no signals.
     pub(crate) fn example(id: i32) -> Self {
         Self(Some(id))
     }
 
-    /// One that has gone.
+    /// A group whose process was reaped.
     pub(crate) fn gone() -> Self {
         Self(None)
     }

@@ -1,4 +1,4 @@
-//! No process is left behind when the simulator is killed.
+//! Kills leftover processes of functions when the simulator is killed.
 
 use std::{
     io::{self, Write as _},
@@ -12,48 +12,49 @@ use tracing::warn;
 
 use super::group::Group;
 
-/// Ends the functions when the simulator ends without doing so itself, as it does on SIGKILL.
+/// Kills the functions if the simulator dies without cleaning up, for example by SIGKILL.
 ///
-/// It is a shell that reads a pipe whose other end only the simulator holds. `+ID` and `-ID` tell it of process
-/// groups that come and go; when the pipe breaks, those that are left are killed, and the simulator's folder is
-/// removed. That takes stopped processes and grandchildren too, and works the same on every Unix.
+/// It is a shell that reads a pipe whose other end only the simulator holds. `+ID` registers a
+/// process group and `-ID` removes it. When the pipe closes, the shell kills the remaining groups
+/// and removes the simulator's directory. This reaches stopped processes and grandchildren, and
+/// works on every Unix.
 #[derive(Debug)]
 pub(crate) struct Guardian {
     pipe: Mutex<ChildStdin>,
 }
 
 impl Guardian {
-    /// Starts the watch. `folder` goes with the simulator.
-    pub(crate) fn start(folder: &Path) -> io::Result<Self> {
+    /// Starts the guardian, which removes `directory` at the end.
+    pub(crate) fn start(directory: &Path) -> io::Result<Self> {
         let mut child = Command::new("/bin/sh")
-            .args(["-c", LAST_WILL, "guardian"])
-            .arg(folder)
+            .args(["-c", SCRIPT, "guardian"])
+            .arg(directory)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Signals to the simulator's own group are not meant for it.
+            // Ctrl-C signals the simulator's group; the guardian must survive that.
             .process_group(0)
             .spawn()?;
         let pipe = child
             .stdin
             .take()
-            .ok_or_else(|| io::Error::other("the guardian has no pipe"))?;
+            .ok_or_else(|| io::Error::other("the guardian has no stdin pipe"))?;
         Ok(Self {
             pipe: Mutex::new(pipe),
         })
     }
 
     pub(crate) fn watch(&self, group: Group) {
-        self.tell('+', group);
+        self.send('+', group);
     }
 
     pub(crate) fn forget(&self, group: Group) {
-        self.tell('-', group);
+        self.send('-', group);
     }
 
-    /// Writes a few bytes, which a pipe takes whole or not at all.
-    fn tell(&self, sign: char, group: Group) {
+    /// Writes one line; a pipe writes so few bytes atomically.
+    fn send(&self, sign: char, group: Group) {
         let Some(group) = group.id() else {
             return;
         };
@@ -62,13 +63,15 @@ impl Guardian {
             .lock()
             .write_all(format!("{sign}{group}\n").as_bytes())
         {
-            warn!("functions would outlive a killed simulator: {error}");
+            warn!(
+                "cannot write to the guardian: {error} (functions would outlive a killed simulator)"
+            );
         }
     }
 }
 
-/// What the shell runs; `$1` is the folder.
-const LAST_WILL: &str = r#"groups=' '
+/// The shell script; `$1` is the directory.
+const SCRIPT: &str = r#"groups=' '
 while IFS= read -r line; do
     id=${line#?}
     case $line in

@@ -1,10 +1,10 @@
-//! What the system tells of processes and processors: Linux in `/proc`, the others nothing.
+//! CPU and memory statistics from `/proc`; available on Linux only.
 
 use std::{fs, path::Path};
 
 use super::group::Group;
 
-/// What the processors did since the system started, in ticks.
+/// CPU time of all processors since boot, in clock ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticks {
     pub(crate) idle: u64,
@@ -12,12 +12,14 @@ pub(crate) struct Ticks {
 }
 
 impl Ticks {
-    /// Up to now; `None` where the system does not tell.
+    /// Reads the current values; `None` without `/proc`.
     pub(crate) fn now() -> Option<Self> {
         Self::read(&fs::read_to_string("/proc/stat").ok()?)
     }
 
-    /// The first line: user, nice, system, idle, iowait, irq, softirq, steal, of all processors together.
+    /// Parses the first line, which is the sum over all processors.
+    ///
+    /// Its fields are user, nice, system, idle, iowait, irq, softirq and steal.
     fn read(stat: &str) -> Option<Self> {
         let line = stat.lines().next()?.strip_prefix("cpu ")?;
         let times: Vec<u64> = line
@@ -34,23 +36,23 @@ impl Ticks {
 }
 
 impl Group {
-    /// The most memory, in bytes, that each of its processes ever had resident; 0 where the system does not tell.
+    /// The sum of the peak resident memory of its processes, in bytes; 0 without `/proc`.
     ///
-    /// They are found from parent to child: to look at every process of the machine would cost too much.
+    /// Walks from parent to child: scanning every process of the machine would cost too much.
     pub(crate) fn memory_peak(self) -> u64 {
         let mut bytes = 0;
         let mut processes: Vec<i32> = self.id().into_iter().collect();
         while let Some(process) = processes.pop() {
-            let folder = Path::new("/proc").join(process.to_string());
-            let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
+            let directory = Path::new("/proc").join(process.to_string());
+            let status = fs::read_to_string(directory.join("status")).unwrap_or_default();
             bytes += peak(&status).unwrap_or_default();
-            processes.extend(children(&folder));
+            processes.extend(children(&directory));
         }
         bytes
     }
 }
 
-/// The children of a process, whichever of its threads started them.
+/// The children of a process, started by any of its threads.
 fn children(process: &Path) -> Vec<i32> {
     let threads = fs::read_dir(process.join("task")).into_iter().flatten();
     let of_thread = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).ok();
@@ -59,7 +61,7 @@ fn children(process: &Path) -> Vec<i32> {
     numbers.filter_map(|number| number.parse().ok()).collect()
 }
 
-/// The process's peak (`VmHWM` of `proc(5)`), in bytes.
+/// Peak resident memory in bytes: `VmHWM` of `proc(5)`.
 fn peak(status: &str) -> Option<u64> {
     let line = status
         .lines()
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_those_of_all_processors() {
+    fn ticks_are_the_sum_over_all_processors() {
         let stat = "cpu  10 1 5 70 4 3 2 1 9 9\ncpu0 1 1 1 1\n";
         assert_eq!(Ticks::read(stat), Some(Ticks { idle: 74, all: 96 }));
         assert_eq!(Ticks::read("cpu  10 1"), None);
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_is_what_the_kernel_says() {
+    fn the_peak_is_read_from_vmhwm() {
         let status = "Name:\tmessage\nVmPeak:\t  5000 kB\nVmHWM:\t    2500 kB\nVmRSS:\t 100 kB\n";
         assert_eq!(peak(status), Some(2_560_000));
         assert_eq!(peak("Name:\tmessage\n"), None);
@@ -89,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_has_gone_has_no_memory() {
+    fn an_exited_process_uses_no_memory() {
         assert_eq!(Group::gone().memory_peak(), 0);
         assert_eq!(Group::example(i32::MAX).memory_peak(), 0);
     }

@@ -1,4 +1,4 @@
-//! How an invocation, or a process, came to its end.
+//! Why an invocation or a process ended.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use uuid::Uuid;
 
 use crate::error::InvokeError;
 
-/// How an invocation, or a process, came to its end.
+/// Why an invocation or a process ended.
 #[derive(Debug)]
-pub(crate) enum Over {
-    /// By a reply.
+pub(crate) enum EndReason {
+    /// The process replied.
     Answered,
     /// It took too long.
     TimedOut,
-    /// The process ended, so.
+    /// The process exited, as the text says.
     Exited(String),
-    /// The process could not be started, or said itself why it does not start.
+    /// The process could not be started, or reported an init error.
     Failed(InvokeError),
 }
 
-impl Over {
-    /// What who invoked is told where there was no reply.
+impl EndReason {
+    /// The error for the caller of an invocation without a reply.
     pub(super) fn error(&self, request_id: Uuid, timeout: Duration) -> InvokeError {
         match self {
             Self::Failed(error) => error.clone(),

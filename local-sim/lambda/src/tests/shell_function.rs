@@ -1,4 +1,4 @@
-//! A function that does what each event tells it, and Lambda around it.
+//! A function that runs each event as a shell command, and Lambda around it.
 
 use std::{io::Write, sync::Arc};
 
@@ -6,9 +6,11 @@ use parking_lot::Mutex;
 
 use super::*;
 
-/// Runs each event as a line of a shell, which may `reply TEXT` or `call METHOD PATH [BODY [HEADER]]`, and finds what
-/// came with the event, or with an answer, in `id`, `deadline`, `trace`, `status` and `body`.
-const OBEDIENT: &str = r#"#!/bin/bash
+/// Runs each event as a shell command.
+///
+/// Commands may use `reply TEXT` and `call METHOD PATH [BODY [HEADER]]`. The variables `id`,
+/// `deadline`, `trace`, `status` and `body` have the data of the last response.
+const SCRIPT: &str = r#"#!/bin/bash
 LC_ALL=C
 trap '' PIPE
 api=/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}
@@ -32,14 +34,14 @@ call() {
     IFS= read -r -N "$length" body <&3
 }
 reply() { call POST $invocation/$id/response "$1"; }
-# Sends a request by a connection of its own, whose answer is for nobody.
+# Sends a request on a separate connection and ignores the response.
 ask() { exec 4<>"$api" && printf 'GET /%s HTTP/1.1\r\nhost: a\r\n\r\n' "$1" >&4; }
 eval "$INIT"
 while call GET $invocation/next; do eval "$body"; done
 "#;
 
-/// Lambda with the one function, whose log is kept.
-pub(super) struct Told {
+/// Lambda with this one function, and its log.
+pub(super) struct ShellFunction {
     pub(super) lambda: Lambda,
     log: Log,
     root: TempDir,
@@ -59,7 +61,7 @@ impl Write for Log {
     }
 }
 
-/// The function, whose invocations may take two seconds, in one environment.
+/// The configuration: a timeout of two seconds and one environment.
 pub(super) fn function() -> Configuration {
     Configuration {
         timeout: Duration::from_secs(2),
@@ -68,7 +70,7 @@ pub(super) fn function() -> Configuration {
     }
 }
 
-/// The same, which runs this line first.
+/// The same with a shell command to run during the init.
 pub(super) fn with_init(line: &str) -> Configuration {
     Configuration {
         environment: vec![("INIT".to_owned(), line.to_owned())],
@@ -76,10 +78,10 @@ pub(super) fn with_init(line: &str) -> Configuration {
     }
 }
 
-impl Told {
+impl ShellFunction {
     pub(super) fn start(configuration: Configuration) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let executable = executable(&root, OBEDIENT);
+        let executable = executable(&root, SCRIPT);
         let log = Log::default();
         let lambda = Lambda::start(
             vec![Configuration {
@@ -102,23 +104,23 @@ impl Told {
 
     pub(super) async fn invoke(&self, line: &str) -> Result<String, InvokeError> {
         let event = Bytes::copy_from_slice(line.as_bytes());
-        let invoked = timeout(PATIENCE, self.lambda.invoke("message", event)).await;
-        let reply = invoked.expect("an end of the invocation").outcome?;
+        let invoked = timeout(WAIT_MAX, self.lambda.invoke("message", event)).await;
+        let reply = invoked.expect("the invocation ends in time").outcome?;
         Ok(String::from_utf8(reply.to_vec()).unwrap())
     }
 
-    /// What the function replies to this.
-    pub(super) async fn tell(&self, line: &str) -> String {
+    /// Runs a command and returns the reply.
+    pub(super) async fn run(&self, line: &str) -> String {
         self.invoke(line).await.unwrap()
     }
 
-    /// The number of the process that is told this, which replies with a number.
-    pub(super) async fn tell_number(&self, line: &str) -> i32 {
-        self.tell(line).await.parse().unwrap()
+    /// Runs a command that replies with a process id.
+    pub(super) async fn run_for_pid(&self, line: &str) -> i32 {
+        self.run(line).await.parse().unwrap()
     }
 
-    /// What the log has, once it has this.
-    pub(super) async fn says(&self, what: &str) -> String {
+    /// Waits until the log contains this text, and returns the log.
+    pub(super) async fn wait_for_log(&self, what: &str) -> String {
         eventually(what, || {
             let log = String::from_utf8_lossy(&self.log.0.lock()).into_owned();
             log.contains(what).then_some(log)
@@ -126,7 +128,7 @@ impl Told {
         .await
     }
 
-    /// Uses the same program as if it were another.
+    /// Reloads the function with the same executable.
     pub(super) fn reload(&self) {
         self.lambda
             .reload("message", self.root.path().join("bootstrap"));
@@ -137,12 +139,15 @@ impl Told {
     }
 }
 
-/// Whether a process runs, or could run again.
+/// Whether a process runs or is stopped, and is not a zombie.
 pub(super) fn is_alive(process: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")
 }
 
 pub(super) async fn check_gone(process: i32) {
-    eventually("its end", || (!is_alive(process)).then_some(())).await;
+    eventually("the end of the process", || {
+        (!is_alive(process)).then_some(())
+    })
+    .await;
 }
