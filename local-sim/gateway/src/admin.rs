@@ -20,7 +20,7 @@ use crate::{
 /// As many plugs are pulled as there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{UNPLUGGED_MAX} connections have been unplugged, and their sockets are still kept")]
-pub struct TooMany;
+pub struct TooManyUnplugged;
 
 /// Inspection and control for the console.
 impl Gateway {
@@ -46,7 +46,7 @@ impl Gateway {
         let connection = self.find(id)?;
         let view = connection.view();
         self.api.connections.remove(connection.id());
-        connection.close(Closed::asked(code, reason));
+        connection.close(Closed::requested(code, reason));
         Some(view)
     }
 
@@ -55,13 +55,13 @@ impl Gateway {
     ///
     /// # Errors
     /// There are too many such sockets.
-    pub async fn unplug(&self, id: &str) -> Option<Result<View, TooMany>> {
+    pub async fn unplug(&self, id: &str) -> Option<Result<View, TooManyUnplugged>> {
         let connection = self.find(id)?;
         if connection.is_unplugged() {
             return Some(Ok(connection.view()));
         }
         let Some(plug) = self.api.blackhole.plug() else {
-            return Some(Err(TooMany));
+            return Some(Err(TooManyUnplugged));
         };
         let plug = connection.unplug(plug);
         // Whatever is sent from then on is not read; but it may be closing at this moment.

@@ -90,7 +90,7 @@ impl Api {
     /// Finds the route for what the route selection expression said, or `$default`.
     ///
     /// A client cannot name a lifecycle route: what begins with `$` never matches.
-    pub(crate) fn select(&self, selected: &str) -> Option<(&str, &Route)> {
+    pub(crate) fn find_route(&self, selected: &str) -> Option<(&str, &Route)> {
         let routes = &self.contract.routes;
         let named = if selected.starts_with('$') {
             None
@@ -103,7 +103,7 @@ impl Api {
     }
 
     /// Tells those who watch, if there are any.
-    pub(crate) fn tell(&self, change: impl FnOnce() -> ConnectionChange) {
+    pub(crate) fn notify(&self, change: impl FnOnce() -> ConnectionChange) {
         if self.changes.receiver_count() > 0 {
             // The last one may have gone in between.
             let _ = self.changes.send(change());

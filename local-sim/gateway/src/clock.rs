@@ -27,19 +27,19 @@ impl Clock {
     ///
     /// # Errors
     /// The sum would be more than 366 days; the clock stays as it is.
-    pub fn advance(&self, by: Duration) -> Result<Duration, TooFar> {
+    pub fn advance(&self, by: Duration) -> Result<Duration, ClockLimitExceeded> {
         let moved = self.advanced.send_if_modified(|advanced| {
             let sum = advanced.saturating_add(by);
-            let is_near = sum <= ADVANCED_MAX;
-            if is_near {
+            let is_allowed = sum <= ADVANCED_MAX;
+            if is_allowed {
                 *advanced = sum;
             }
-            is_near
+            is_allowed
         });
         if moved {
             Ok(self.advanced())
         } else {
-            Err(TooFar)
+            Err(ClockLimitExceeded)
         }
     }
 
@@ -68,7 +68,7 @@ impl Clock {
 /// The clock would have been moved too far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the clock can be moved by {} days in all", ADVANCED_MAX.as_secs() / 86_400)]
-pub struct TooFar;
+pub struct ClockLimitExceeded;
 
 /// All moves together: far more than any timer waits, and far from what a machine's clock can count.
 const ADVANCED_MAX: Duration = Duration::from_hours(366 * 24);
@@ -105,8 +105,8 @@ mod tests {
         assert_eq!(clock.advance(HOUR), Ok(HOUR));
         assert_eq!(clock.advance(HOUR), Ok(2 * HOUR));
         assert_eq!(clock.advance(Duration::ZERO), Ok(2 * HOUR));
-        assert_eq!(clock.advance(ADVANCED_MAX), Err(TooFar));
-        assert_eq!(clock.advance(Duration::MAX), Err(TooFar));
+        assert_eq!(clock.advance(ADVANCED_MAX), Err(ClockLimitExceeded));
+        assert_eq!(clock.advance(Duration::MAX), Err(ClockLimitExceeded));
         assert_eq!(clock.advanced(), 2 * HOUR);
     }
 }

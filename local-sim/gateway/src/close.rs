@@ -46,7 +46,7 @@ impl Closed {
     }
 
     /// Too old.
-    pub(crate) fn old() -> Self {
+    pub(crate) fn expired() -> Self {
         let hours = LIFE_MAX.as_secs() / 3600;
         Self::new(CloseCode::Away, GOING_AWAY).because(format!(
             "it was open for {hours} hours, and none is for longer: connect anew"
@@ -54,7 +54,7 @@ impl Closed {
     }
 
     /// As the console asked.
-    pub(crate) fn asked(code: u16, reason: String) -> Self {
+    pub(crate) fn requested(code: u16, reason: String) -> Self {
         Self {
             code,
             reason,

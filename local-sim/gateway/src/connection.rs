@@ -31,11 +31,11 @@ pub(crate) struct Connection {
     /// Text frames on their way to the client.
     pub(crate) outbound: Outbound,
     /// How the gateway wants it to end, if it does.
-    end: OnceLock<Closed>,
+    close_request: OnceLock<Closed>,
     /// Where its plug was pulled, or is about to be.
     plug: OnceLock<Plug>,
     /// One of these two has come.
-    turning: Notify,
+    commanded: Notify,
     /// By how much its throttled messages outnumber the others.
     flood: AtomicI32,
     /// Milliseconds since the epoch.
@@ -47,9 +47,9 @@ impl Connection {
         Self {
             caller,
             outbound: Outbound::new(),
-            end: OnceLock::new(),
+            close_request: OnceLock::new(),
             plug: OnceLock::new(),
-            turning: Notify::new(),
+            commanded: Notify::new(),
             flood: AtomicI32::new(0),
             last_active_at: AtomicI64::new(now_ms()),
         }
@@ -93,14 +93,14 @@ impl Connection {
     /// Asks for the connection to be closed, behind what is queued. Who asks first says how.
     pub(crate) fn close(&self, closed: Closed) {
         // Somebody else was first.
-        let _ = self.end.set(closed);
-        self.turning.notify_one();
+        let _ = self.close_request.set(closed);
+        self.commanded.notify_one();
     }
 
     /// Asks for its socket to be left alone; gives the plug that says when that is so. Who asks first brings it.
     pub(crate) fn unplug(&self, plug: Plug) -> Plug {
         let plug = self.plug.get_or_init(|| plug).clone();
-        self.turning.notify_one();
+        self.commanded.notify_one();
         plug
     }
 
@@ -110,25 +110,25 @@ impl Connection {
     }
 
     /// Waits until somebody wants the connection closed.
-    pub(crate) async fn closing(&self) -> Closed {
+    pub(crate) async fn close_requested(&self) -> Closed {
         loop {
-            if let Some(closed) = self.end.get() {
+            if let Some(closed) = self.close_request.get() {
                 return closed.clone();
             }
-            self.turning.notified().await;
+            self.commanded.notified().await;
         }
     }
 
     /// Waits until somebody wants the connection closed, or pulls its plug.
-    pub(crate) async fn turn(&self) -> Turn {
+    pub(crate) async fn command(&self) -> Command {
         loop {
             // Who did either has left word of it: there is nothing to look at before.
-            self.turning.notified().await;
+            self.commanded.notified().await;
             if let Some(plug) = self.plug.get() {
-                return Turn::Unplug(plug.clone());
+                return Command::Unplug(plug.clone());
             }
-            if let Some(closed) = self.end.get() {
-                return Turn::Close(closed.clone());
+            if let Some(closed) = self.close_request.get() {
+                return Command::Close(closed.clone());
             }
         }
     }
@@ -136,7 +136,7 @@ impl Connection {
 
 /// What somebody else does to a connection.
 #[derive(Debug)]
-pub(crate) enum Turn {
+pub(crate) enum Command {
     /// It is to be closed so.
     Close(Closed),
     /// Its socket is to be left alone.

@@ -16,7 +16,7 @@ use crate::limits::REORDER_MAX;
 #[derive(Debug, Default)]
 pub struct Faults {
     /// So that a message without trouble costs no more than this look.
-    is_any: AtomicBool,
+    any_active: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -30,7 +30,7 @@ struct State {
 
 /// The faults in force, each with what is left of it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct InForce {
+pub struct ActiveFaults {
     /// Messages wait for up to so long.
     pub reorder: Option<(Duration, Trigger)>,
     /// A `$disconnect` does not run.
@@ -102,22 +102,22 @@ impl Faults {
     }
 
     /// What is in force now.
-    pub fn in_force(&self) -> InForce {
+    pub fn in_force(&self) -> ActiveFaults {
         let state = self.state.lock();
         let left = |it: &Reorder| (it.max, it.striking.left());
-        InForce {
+        ActiveFaults {
             reorder: state.reorder.as_ref().map(left),
             drop_disconnect: state.drop_disconnect.as_ref().map(Striking::left),
         }
     }
 
     /// How long the message that has just come waits, if it does.
-    pub(crate) fn wait(&self) -> Option<Pause> {
+    pub(crate) fn next_pause(&self) -> Option<Pause> {
         let wait = |state: &mut State| {
             let length = state.reorder.as_mut()?.wait()?;
             Some(Pause::new(length, state.reorder_ended.clone()))
         };
-        self.is_any().then(|| self.change(wait))?
+        self.any_active().then(|| self.change(wait))?
     }
 
     /// Whether the `$disconnect` that is due now does not run.
@@ -126,11 +126,11 @@ impl Faults {
             let striking = state.drop_disconnect.as_mut();
             striking.is_some_and(Striking::strikes)
         };
-        self.is_any() && self.change(drops)
+        self.any_active() && self.change(drops)
     }
 
-    fn is_any(&self) -> bool {
-        self.is_any.load(Ordering::Relaxed)
+    fn any_active(&self) -> bool {
+        self.any_active.load(Ordering::Relaxed)
     }
 
     /// Changes them, and forgets those that are over.
@@ -139,8 +139,8 @@ impl Faults {
         let changed = change(&mut state);
         state.reorder.take_if(|it| it.striking.is_over());
         state.drop_disconnect.take_if(|it| it.is_over());
-        let is_any = state.reorder.is_some() || state.drop_disconnect.is_some();
-        self.is_any.store(is_any, Ordering::Relaxed);
+        let any_active = state.reorder.is_some() || state.drop_disconnect.is_some();
+        self.any_active.store(any_active, Ordering::Relaxed);
         changed
     }
 }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn wait(faults: &Faults) -> Option<Duration> {
-        faults.wait().as_ref().map(Pause::length)
+        faults.next_pause().as_ref().map(Pause::length)
     }
 
     #[tokio::test]
@@ -170,7 +170,7 @@ mod tests {
         let start = Instant::now();
         for trigger in [Trigger::Next(1), Trigger::Always] {
             faults.set_reorder(Some(Reorder::new(REORDER_MAX, trigger, 7)));
-            let pause = faults.wait().unwrap();
+            let pause = faults.next_pause().unwrap();
             assert!(!pause.length().is_zero());
             tokio::join!(pause.pass(), async { faults.set_reorder(None) });
         }
@@ -219,9 +219,9 @@ mod tests {
         let left = faults.in_force().drop_disconnect;
         assert_eq!(left, Some(Trigger::Next(1)));
         assert!(faults.drops_disconnect() && !faults.drops_disconnect());
-        assert_eq!(faults.in_force(), InForce::default());
+        assert_eq!(faults.in_force(), ActiveFaults::default());
         faults.set_drop_disconnect(next(1));
         faults.set_drop_disconnect(None);
-        assert!(!faults.drops_disconnect() && !faults.is_any());
+        assert!(!faults.drops_disconnect() && !faults.any_active());
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 pub struct Gateway {
     pub(crate) api: Arc<Api>,
     /// One permit for each socket that is no WebSocket yet.
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Gateway {
@@ -32,7 +32,7 @@ impl Gateway {
     ) -> Result<Self, AccessLogError> {
         Ok(Self {
             api: Arc::new(Api::new(contract, options, lambda)?),
-            places: Arc::new(Semaphore::new(PENDING_MAX)),
+            permits: Arc::new(Semaphore::new(PENDING_MAX)),
         })
     }
 
@@ -46,16 +46,16 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
         // Sockets that are no connections end with this.
         let pending = TaskTracker::new();
-        let over = CancellationToken::new();
-        let ending = async {
+        let cancelled = CancellationToken::new();
+        let shut_down = async {
             shutdown.cancelled().await;
             self.api.shutdown.cancel();
             self.api.tasks.close();
             self.api.tasks.wait().await;
         };
         tokio::select! {
-            () = ending => over.cancel(),
-            never = listener::accept(&self.api, &self.places, &listener, &pending, &over) => match never {},
+            () = shut_down => cancelled.cancel(),
+            never = listener::accept(&self.api, &self.permits, &listener, &pending, &cancelled) => match never {},
         }
         pending.close();
         pending.wait().await;

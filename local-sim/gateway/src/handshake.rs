@@ -13,13 +13,13 @@ use tracing::warn;
 use crate::{
     api::Api,
     authorizer,
-    connection::{Connection, registry::Opening, view::ConnectionChange},
+    connection::{Connection, registry::PendingConnect, view::ConnectionChange},
     event::{
         self,
         caller::{Caller, Request, Upgrade},
     },
     handshake::upgrade_request::UpgradeRequest,
-    http::{head::Head, refusal::Refusal},
+    http::{head::Head, refusal::HandshakeRefusal},
     limits::SUB_PROTOCOL_BYTES_MAX,
     log::{
         entry::{Entry, Steps},
@@ -48,13 +48,13 @@ pub(crate) async fn run(
             let Accepted {
                 caller,
                 response,
-                opening,
+                pending,
             } = accepted;
             let connection = Arc::new(Connection::new(caller));
             // Whoever has read the 101 may rely on it that the connection can be posted to.
             api.connections.insert(Arc::clone(&connection));
-            drop(opening);
-            api.tell(|| ConnectionChange::Opened(connection.view()));
+            drop(pending);
+            api.notify(|| ConnectionChange::Opened(connection.view()));
             let api = Arc::clone(&api);
             tasks.spawn(socket::run::run(api, socket, connection, response, early));
         }
@@ -66,25 +66,25 @@ struct Accepted<'a> {
     caller: Caller,
     response: String,
     /// Its `$connect` runs, for everybody else, until it is open.
-    opening: Opening<'a>,
+    pending: PendingConnect<'a>,
 }
 
 /// Decides about a handshake; from where it has ids on, the access log has it, whatever the outcome.
-async fn accept<'a>(api: &'a Api, peer: SocketAddr, head: &Head) -> Result<Accepted<'a>, Refusal> {
-    let asked = UpgradeRequest::read(api, head)?;
+async fn accept<'a>(api: &'a Api, peer: SocketAddr, head: &Head) -> Result<Accepted<'a>, HandshakeRefusal> {
+    let upgrade_request = UpgradeRequest::read(api, head)?;
     let connected_at = now_ms();
     let mut caller = Caller {
         connection_id: api.ids.connection(connected_at),
         connected_at,
-        domain_name: asked.domain_name.to_owned(),
+        domain_name: upgrade_request.domain_name.to_owned(),
         source_ip: peer.ip().to_canonical().to_string(),
         user_agent: head.header("user-agent").map(str::to_owned),
         principal: None,
     };
     let request = api.request();
-    let opening = api.connections.opening(caller.connection_id);
+    let pending = api.connections.begin_connect(caller.connection_id);
     let mut steps = Steps::default();
-    let outcome = admit(api, &mut caller, &request, head, &asked, &mut steps).await;
+    let outcome = admit(api, &mut caller, &request, head, &upgrade_request, &mut steps).await;
     api.access_log.write(&Entry {
         variables: Variables {
             stage: &api.stage,
@@ -94,17 +94,17 @@ async fn accept<'a>(api: &'a Api, peer: SocketAddr, head: &Head) -> Result<Accep
             route_key: Some("$connect"),
             message_id: None,
         },
-        status: outcome.as_ref().map_or_else(Refusal::status, |_| 200),
-        error: outcome.as_ref().err().map(Refusal::message),
+        status: outcome.as_ref().map_or_else(HandshakeRefusal::status, |_| 200),
+        error: outcome.as_ref().err().map(HandshakeRefusal::message),
         steps: &steps,
     });
     match outcome {
         Ok(sub_protocol) => Ok(Accepted {
-            response: switching_protocols(asked.key, sub_protocol.as_deref()),
+            response: switching_protocols(upgrade_request.key, sub_protocol.as_deref()),
             caller,
-            opening,
+            pending,
         }),
-        Err(refusal) => Err(refusal.of(caller.connection_id, request.id)),
+        Err(refusal) => Err(refusal.with_ids(caller.connection_id, request.id)),
     }
 }
 
@@ -114,15 +114,15 @@ async fn admit(
     caller: &mut Caller,
     request: &Request,
     head: &Head,
-    asked: &UpgradeRequest<'_>,
+    upgrade_request: &UpgradeRequest<'_>,
     steps: &mut Steps,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, HandshakeRefusal> {
     if let Err(throttled) = api.throttle.connect() {
-        return Err(Refusal::new(429, "Too Many Requests", throttled));
+        return Err(HandshakeRefusal::new(429, "Too Many Requests", throttled));
     }
     let upgrade = Upgrade {
-        headers: headers::seen(head, caller),
-        query: headers::parameters(asked.query),
+        headers: headers::event_headers(head, caller),
+        query: headers::query_parameters(upgrade_request.query),
     };
     let principal = authorizer::authorize(api, caller, request, head, &upgrade, steps).await?;
     caller.principal = principal.map(Box::new);
@@ -137,7 +137,7 @@ async fn connect(
     upgrade: &Upgrade,
     head: &Head,
     steps: &mut Steps,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, HandshakeRefusal> {
     let Some(route) = api.contract.routes.get("$connect") else {
         return Ok(None);
     };
@@ -146,7 +146,7 @@ async fn connect(
     let integration = integrate(api, route, event).await;
     steps.integration = integration.step();
     let reply = integration.result.map_err(|error| {
-        Refusal::of_status(
+        HandshakeRefusal::of_status(
             error.handshake_status(),
             format!("$connect: {function}: {error}"),
         )
@@ -161,7 +161,7 @@ async fn connect(
             status @ 300..600 => status,
             _ => 502,
         };
-        return Err(Refusal::of_status(status, why));
+        return Err(HandshakeRefusal::of_status(status, why));
     }
     let chosen = reply.sub_protocol();
     if let Some(name) = chosen.filter(|name| !is_sub_protocol(name)) {
@@ -171,7 +171,7 @@ async fn connect(
             shown(name),
             name.len()
         );
-        return Err(Refusal::of_status(502, why));
+        return Err(HandshakeRefusal::of_status(502, why));
     }
     warn_of_sub_protocol(head, function, chosen);
     Ok(chosen.map(str::to_owned))

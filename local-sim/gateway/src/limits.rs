@@ -28,7 +28,7 @@ pub(crate) const ACCOUNT_BURST: u32 = 5_000;
 /// A Lambda authorizer may take this long.
 pub(crate) const AUTHORIZER_WAIT: Duration = Duration::from_secs(29);
 /// Its answer may be this long, in bytes.
-pub(crate) const AUTHORIZER_ANSWER_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const AUTHORIZER_RESPONSE_BYTES_MAX: usize = 8 * 1024;
 
 /// So many sockets may be open that are no WebSockets (yet): handshakes that wait for their `$connect`, and clients of
 /// `@connections`. Who comes beyond them waits to be accepted.
@@ -54,7 +54,7 @@ pub(crate) const DRAIN_QUIET: Duration = Duration::from_millis(250);
 /// The same as [`CLOSE_WAIT`] when the gateway itself is ending.
 pub(crate) const SHUTDOWN_CLOSE_WAIT: Duration = Duration::from_millis(500);
 /// A connection's messages that are not answered yet; beyond them nothing more is read from it.
-pub(crate) const MESSAGES_UNDER_WAY_MAX: usize = 256;
+pub(crate) const MESSAGES_IN_FLIGHT_MAX: usize = 256;
 /// A connection is closed with 1008 when its throttled messages outnumber the others by this.
 pub(crate) const FLOOD_MAX: i32 = 100;
 /// What waits to be written to a client, in bytes: a few of the largest messages.

@@ -16,7 +16,7 @@ use crate::{
     handshake,
     http::{
         head::{self, HeadError},
-        refusal::Refusal,
+        refusal::HandshakeRefusal,
     },
     limits::{ACCEPT_PAUSE, READ_BUFFER_BYTES},
     management,
@@ -25,21 +25,21 @@ use crate::{
 /// Serves every socket that comes in, each in one of the tasks of `pending` until it is `over`, or a connection.
 pub(crate) async fn accept(
     api: &Arc<Api>,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     listener: &TcpListener,
     pending: &TaskTracker,
-    over: &CancellationToken,
+    cancelled: &CancellationToken,
 ) -> Infallible {
     loop {
         // Without one, who comes waits where the system lets them.
-        let place = Arc::clone(places).acquire_owned().await;
+        let permit = Arc::clone(permits).acquire_owned().await;
         match listener.accept().await {
             Ok((socket, peer)) => {
                 let serving = serve(Arc::clone(api), socket, peer);
-                let over = over.clone();
+                let cancelled = cancelled.clone();
                 pending.spawn(async move {
-                    over.run_until_cancelled(serving).await;
-                    drop(place);
+                    cancelled.run_until_cancelled(serving).await;
+                    drop(permit);
                 });
             }
             Err(error) => {
@@ -59,7 +59,7 @@ async fn serve(api: Arc<Api>, mut socket: TcpStream, peer: SocketAddr) {
     let read = head::read(&mut socket, &mut buffer).await;
     match read {
         Ok((head, _)) if head.is_upgrade() && api.shutdown.is_cancelled() => {
-            let refusal = Refusal::new(503, "Service Unavailable", "the simulator is ending");
+            let refusal = HandshakeRefusal::new(503, "Service Unavailable", "the simulator is ending");
             refusal.send(socket).await;
         }
         Ok((head, length)) if head.is_upgrade() => {
@@ -73,12 +73,12 @@ async fn serve(api: Arc<Api>, mut socket: TcpStream, peer: SocketAddr) {
         Ok(_) => management::serve(api, socket, buffer).await,
         Err(HeadError::Gone(error)) => debug!("{peer}: {error}"),
         Err(error @ HeadError::Malformed(_)) => {
-            let refusal = Refusal::new(400, "Bad Request", error);
+            let refusal = HandshakeRefusal::new(400, "Bad Request", error);
             refusal.send(socket).await;
         }
-        Err(HeadError::UrlTooLong(bytes)) => Refusal::url_too_long(bytes).send(socket).await,
+        Err(HeadError::UrlTooLong(bytes)) => HandshakeRefusal::url_too_long(bytes).send(socket).await,
         Err(error @ HeadError::TooLarge) => {
-            let refusal = Refusal::new(431, "Request Header Fields Too Large", error);
+            let refusal = HandshakeRefusal::new(431, "Request Header Fields Too Large", error);
             refusal.send(socket).await;
         }
     }

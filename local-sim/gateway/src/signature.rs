@@ -13,7 +13,7 @@ use local_sim_lambda::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 use sluice_sigv4::{Request, canonical_request, sha256_hex, signature, string_to_sign};
 
 use self::{
-    credential::{Claim, Place},
+    credential::{Claim, Location},
     error::SignatureError,
     time::{SKEW_MAX, SKEW_MINUTES, parse, stamp},
 };
@@ -74,9 +74,9 @@ impl Signature {
                 "Signature not yet current: {at} is still later than {latest} ({current} + {SKEW_MINUTES} min.)"
             )));
         }
-        let (age_max, why) = match self.claim.place {
-            Place::Header => (SKEW_MAX, format!("{SKEW_MINUTES} min.")),
-            Place::Query { expires } => (expires, format!("{} s", expires.num_seconds())),
+        let (age_max, why) = match self.claim.location {
+            Location::Header => (SKEW_MAX, format!("{SKEW_MINUTES} min.")),
+            Location::Query { expires } => (expires, format!("{} s", expires.num_seconds())),
         };
         let earliest = now - age_max;
         if self.at < earliest {

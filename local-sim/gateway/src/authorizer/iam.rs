@@ -28,11 +28,11 @@ pub(crate) fn authenticate(head: &Head) -> Result<User, SignatureError> {
             .collect(),
     };
     Signature::find(&request, Utc::now())?.verify(&request, b"")?;
-    Ok(SIMULATOR)
+    Ok(SIMULATOR_USER)
 }
 
 /// The one user there is, whose key the functions have.
-const SIMULATOR: User = User {
+const SIMULATOR_USER: User = User {
     user_arn: USER_ARN,
     account_id: ACCOUNT_ID,
     id: "AIDASLUICEEXAMPLE0SIM",

@@ -14,22 +14,22 @@ pub(crate) fn first_missing<'a>(
 ) -> Option<Name<'a>> {
     sources
         .iter()
-        .find(|source| !is_there(source, variables, upgrade))
+        .find(|source| !is_present(source, variables, upgrade))
         .map(Name)
 }
 
-fn is_there(source: &IdentitySource, variables: &Variables<'_>, upgrade: &Upgrade) -> bool {
+fn is_present(source: &IdentitySource, variables: &Variables<'_>, upgrade: &Upgrade) -> bool {
     match source {
         IdentitySource::Header(name) => upgrade
             .headers
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .is_some_and(|(_, values)| is_any(values)),
+            .is_some_and(|(_, values)| any_non_empty(values)),
         IdentitySource::QueryString(name) => upgrade
             .query
             .iter()
             .find(|(known, _)| known == name)
-            .is_some_and(|(_, values)| is_any(values)),
+            .is_some_and(|(_, values)| any_non_empty(values)),
         IdentitySource::StageVariable(name) => variables
             .stage
             .variables
@@ -41,7 +41,7 @@ fn is_there(source: &IdentitySource, variables: &Variables<'_>, upgrade: &Upgrad
     }
 }
 
-fn is_any(values: &[String]) -> bool {
+fn any_non_empty(values: &[String]) -> bool {
     values.iter().any(|value| !value.is_empty())
 }
 

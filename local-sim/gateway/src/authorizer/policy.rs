@@ -32,9 +32,9 @@ struct Statement {
     #[serde(rename = "Sid", default)]
     _sid: Option<String>,
     effect: Effect,
-    #[serde(deserialize_with = "texts")]
+    #[serde(deserialize_with = "strings")]
     action: Vec<String>,
-    #[serde(deserialize_with = "texts")]
+    #[serde(deserialize_with = "strings")]
     resource: Vec<String>,
     #[serde(rename = "Condition", default, deserialize_with = "no_condition")]
     _condition: (),
@@ -59,14 +59,14 @@ pub(crate) enum Decision {
 impl Policy {
     /// Decides about the route with this ARN.
     pub(crate) fn decide(&self, arn: &str) -> Decision {
-        let says = |effect| {
+        let has_matching = |effect| {
             self.statement
                 .iter()
-                .any(|statement| statement.effect == effect && statement.is_about(arn))
+                .any(|statement| statement.effect == effect && statement.applies_to(arn))
         };
-        if says(Effect::Deny) {
+        if has_matching(Effect::Deny) {
             Decision::Deny
-        } else if says(Effect::Allow) {
+        } else if has_matching(Effect::Allow) {
             Decision::Allow
         } else {
             Decision::NoMatch
@@ -90,7 +90,7 @@ impl Policy {
 
 impl Statement {
     /// Actions go by any case; resources do not.
-    fn is_about(&self, arn: &str) -> bool {
+    fn applies_to(&self, arn: &str) -> bool {
         let invoke = self
             .action
             .iter()
@@ -129,7 +129,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// What IAM takes as one or a list.
-fn list(value: Value) -> Vec<Value> {
+fn one_or_many(value: Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items,
         one => vec![one],
@@ -137,7 +137,7 @@ fn list(value: Value) -> Vec<Value> {
 }
 
 fn statements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Statement>, D::Error> {
-    list(Value::deserialize(deserializer)?)
+    one_or_many(Value::deserialize(deserializer)?)
         .into_iter()
         .map(|item| match item {
             Value::Object(_) => Statement::deserialize(item)
@@ -147,8 +147,8 @@ fn statements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Statemen
         .collect()
 }
 
-fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    list(Value::deserialize(deserializer)?)
+fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    one_or_many(Value::deserialize(deserializer)?)
         .into_iter()
         .map(|item| match item {
             Value::String(text) => Ok(text),

@@ -14,7 +14,7 @@ use crate::limits::UNPLUGGED_MAX;
 /// All such sockets, a bounded number of them.
 #[derive(Debug)]
 pub(crate) struct Blackhole {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     kept: Mutex<Kept>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Plug {
     /// Cancelled once the socket is left alone.
     pulled: CancellationToken,
     given_up: CancellationToken,
-    _place: Arc<OwnedSemaphorePermit>,
+    _permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl Plug {
@@ -60,18 +60,18 @@ impl Plug {
 impl Blackhole {
     pub(crate) fn new() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(UNPLUGGED_MAX)),
+            permits: Arc::new(Semaphore::new(UNPLUGGED_MAX)),
             kept: Mutex::default(),
         }
     }
 
     /// Takes a place for one more; `None` where there is none left.
     pub(crate) fn plug(&self) -> Option<Plug> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         Some(Plug {
             pulled: CancellationToken::new(),
             given_up: self.kept.lock().given_up.clone(),
-            _place: Arc::new(place),
+            _permit: Arc::new(permit),
         })
     }
 
@@ -127,6 +127,6 @@ mod tests {
         for client in [&mut before, &mut after] {
             assert_eq!(client.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         }
-        assert_eq!(unplugged.places.available_permits(), UNPLUGGED_MAX);
+        assert_eq!(unplugged.permits.available_permits(), UNPLUGGED_MAX);
     }
 }

@@ -14,19 +14,19 @@ use crate::{connection::Connection, id::Id};
 pub(crate) struct Registry {
     open: RwLock<HashMap<Id, Arc<Connection>>>,
     /// Those whose `$connect` runs. For everybody else they do not exist, but a developer is told the difference.
-    opening: Mutex<HashSet<Id>>,
+    connecting: Mutex<HashSet<Id>>,
 }
 
 impl Registry {
     /// Takes note that a connection's `$connect` runs, until the guard is dropped.
-    pub(crate) fn opening(&self, id: Id) -> Opening<'_> {
-        self.opening.lock().insert(id);
-        Opening { registry: self, id }
+    pub(crate) fn begin_connect(&self, id: Id) -> PendingConnect<'_> {
+        self.connecting.lock().insert(id);
+        PendingConnect { registry: self, id }
     }
 
     /// Whether a connection's `$connect` still runs.
-    pub(crate) fn is_opening(&self, id: &Id) -> bool {
-        self.opening.lock().contains(id)
+    pub(crate) fn is_connecting(&self, id: &Id) -> bool {
+        self.connecting.lock().contains(id)
     }
 
     /// Adds a connection that has just opened.
@@ -52,13 +52,13 @@ impl Registry {
 
 /// A connection whose `$connect` runs.
 #[derive(Debug)]
-pub(crate) struct Opening<'a> {
+pub(crate) struct PendingConnect<'a> {
     registry: &'a Registry,
     id: Id,
 }
 
-impl Drop for Opening<'_> {
+impl Drop for PendingConnect<'_> {
     fn drop(&mut self) {
-        self.registry.opening.lock().remove(&self.id);
+        self.registry.connecting.lock().remove(&self.id);
     }
 }

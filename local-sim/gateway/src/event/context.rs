@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
     }
 
     /// Adds what a message's has more.
-    pub(crate) fn of_message(self, id: &'a Id) -> Self {
+    pub(crate) fn with_message(self, id: &'a Id) -> Self {
         Self {
             message_id: Some(id),
             ..self
@@ -79,7 +79,7 @@ impl<'a> Context<'a> {
     }
 
     /// Adds what that of a connection's end has more.
-    pub(crate) fn of_end(self, closed: &'a Closed) -> Self {
+    pub(crate) fn with_close(self, closed: &'a Closed) -> Self {
         Self {
             disconnect_status_code: Some(closed.code),
             disconnect_reason: Some(&closed.reason),

@@ -10,12 +10,12 @@ use crate::{
 };
 
 /// The headers: by name in any case, without the hop's own, with the gateway's.
-pub(crate) fn seen(head: &Head, caller: &Caller) -> MultiMap {
-    let is_own = |name: &str| OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
+pub(crate) fn event_headers(head: &Head, caller: &Caller) -> MultiMap {
+    let is_gateway_header = |name: &str| GATEWAY_HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header));
     let passed = head
         .headers
         .iter()
-        .filter(|(name, _)| !is_own(name))
+        .filter(|(name, _)| !is_gateway_header(name))
         .cloned();
     let forwarded: Vec<&str> = head
         .values("x-forwarded-for")
@@ -34,7 +34,7 @@ pub(crate) fn seen(head: &Head, caller: &Caller) -> MultiMap {
 }
 
 /// What is of the connection to the gateway, and what the gateway sets itself.
-const OWN: [&str; 7] = [
+const GATEWAY_HEADERS: [&str; 7] = [
     "connection",
     "upgrade",
     "content-length",
@@ -50,7 +50,7 @@ fn trace_id(ms: i64) -> String {
 }
 
 /// The query string's values, decoded, by name.
-pub(crate) fn parameters(query: &str) -> MultiMap {
+pub(crate) fn query_parameters(query: &str) -> MultiMap {
     group(
         form_urlencoded::parse(query.as_bytes()).into_owned(),
         |one, other| one == other,
@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn check(query: &str, expected: &[(&str, &[&str])]) {
-        assert_eq!(parameters(query), owned(expected), "{query}");
+        assert_eq!(query_parameters(query), owned(expected), "{query}");
     }
 
     #[test]
@@ -113,12 +113,12 @@ mod tests {
                 .map(|(name, value)| (name.into(), value.into()))
                 .into(),
         };
-        let mut seen = seen(&head, &caller);
-        let trace = seen.remove(2);
+        let mut headers = event_headers(&head, &caller);
+        let trace = headers.remove(2);
         assert_eq!(trace.0, "X-Amzn-Trace-Id");
         assert!(trace.1[0].starts_with("Root=1-64b83950-"), "{trace:?}");
         assert_eq!(
-            seen,
+            headers,
             owned(&[
                 ("Cookie", &["a=b"]),
                 ("Host", &["h"]),

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
     api::Api,
-    http::{domain::Address, head::Head, refusal::Refusal},
+    http::{domain::Address, head::Head, refusal::HandshakeRefusal},
     limits::URL_BYTES_MAX,
 };
 
@@ -23,16 +23,16 @@ impl<'a> UpgradeRequest<'a> {
     ///
     /// # Errors
     /// It is no handshake, or elsewhere.
-    pub(crate) fn read(api: &'a Api, head: &'a Head) -> Result<Self, Refusal> {
+    pub(crate) fn read(api: &'a Api, head: &'a Head) -> Result<Self, HandshakeRefusal> {
         if head.target.len() > URL_BYTES_MAX {
-            return Err(Refusal::url_too_long(head.target.len()));
+            return Err(HandshakeRefusal::url_too_long(head.target.len()));
         }
         let (path, query) = head.path_and_query();
         let domain = api.options.domain_name.as_deref();
         let address = Address::of(&api.stage.name, domain, head.header("host"), path);
-        if !address.is_socket() {
+        if !address.is_websocket_endpoint() {
             let why = format!("the path is {path}, expected {}", address.expected);
-            return Err(Refusal::new(403, "Forbidden", why));
+            return Err(HandshakeRefusal::new(403, "Forbidden", why));
         }
         Ok(Self {
             domain_name: address.domain_name,
@@ -43,14 +43,14 @@ impl<'a> UpgradeRequest<'a> {
 }
 
 /// Checks the form that RFC 6455 demands; gives the key.
-fn key(head: &Head) -> Result<&str, Refusal> {
+fn key(head: &Head) -> Result<&str, HandshakeRefusal> {
     if head.method != "GET" || !head.lists("connection", "upgrade") {
         let why = "a handshake is a GET with `Connection: Upgrade`";
-        return Err(Refusal::new(400, "Bad Request", why));
+        return Err(HandshakeRefusal::new(400, "Bad Request", why));
     }
     if head.header("sec-websocket-version") != Some("13") {
         let why = "Sec-WebSocket-Version is not 13";
-        return Err(Refusal::new(426, "Upgrade Required", why));
+        return Err(HandshakeRefusal::new(426, "Upgrade Required", why));
     }
     let is_key = |key: &&str| {
         STANDARD
@@ -61,7 +61,7 @@ fn key(head: &Head) -> Result<&str, Refusal> {
         .filter(is_key)
         .ok_or_else(|| {
             let why = "Sec-WebSocket-Key is not 16 bytes in base64";
-            Refusal::new(400, "Bad Request", why)
+            HandshakeRefusal::new(400, "Bad Request", why)
         })
 }
 

@@ -6,7 +6,7 @@ pub(crate) struct Address<'a> {
     /// The API's name, as events show it.
     pub(crate) domain_name: &'a str,
     /// What is left of the path below the stage: empty or `/` where WebSockets open. `None` where it is not below.
-    pub(crate) below: Option<&'a str>,
+    pub(crate) path_below_stage: Option<&'a str>,
     /// What its beginning should have been.
     pub(crate) expected: String,
 }
@@ -20,32 +20,32 @@ impl<'a> Address<'a> {
         path: &'a str,
     ) -> Self {
         let host = host.unwrap_or_default();
-        match custom_domain.filter(|name| is_name_of(name, host)) {
+        match custom_domain.filter(|name| host_matches(name, host)) {
             Some(domain_name) => Self {
                 domain_name,
-                below: Some(path),
+                path_below_stage: Some(path),
                 expected: format!("/ (no stage: {domain_name} is mapped to one)"),
             },
             None => Self {
                 domain_name: host,
-                below: below(stage, path),
+                path_below_stage: below_stage(stage, path),
                 expected: format!("/{stage}"),
             },
         }
     }
 
     /// Whether it is where WebSockets open.
-    pub(crate) fn is_socket(&self) -> bool {
-        matches!(self.below, Some("" | "/"))
+    pub(crate) fn is_websocket_endpoint(&self) -> bool {
+        matches!(self.path_below_stage, Some("" | "/"))
     }
 }
 
-fn is_name_of(name: &str, host: &str) -> bool {
+fn host_matches(name: &str, host: &str) -> bool {
     let (host, port) = host.rsplit_once(':').unwrap_or((host, ""));
     host.eq_ignore_ascii_case(name) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn below<'a>(stage: &str, path: &'a str) -> Option<&'a str> {
+fn below_stage<'a>(stage: &str, path: &'a str) -> Option<&'a str> {
     let below = path.strip_prefix('/')?.strip_prefix(stage)?;
     (below.is_empty() || below.starts_with('/')).then_some(below)
 }
@@ -59,7 +59,7 @@ mod tests {
         let address = Address::of("dev", Some("chat.example.com"), Some(host), path);
         (
             address.domain_name.to_owned(),
-            address.below.map(str::to_owned),
+            address.path_below_stage.map(str::to_owned),
         )
     }
 

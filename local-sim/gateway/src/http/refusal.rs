@@ -23,7 +23,7 @@ use crate::{
 
 /// Why a handshake is refused: a status and a word for the client, the reason for the developer.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct HandshakeRefusal {
     status: u16,
     message: Cow<'static, str>,
     error_type: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Refusal {
     ids: Option<(Id, Id)>,
 }
 
-impl Refusal {
+impl HandshakeRefusal {
     /// Refuses with a status, and what it says to the client.
     pub(crate) fn new(
         status: u16,
@@ -80,7 +80,7 @@ impl Refusal {
     }
 
     /// Names the connection that it would have been, and the request.
-    pub(crate) fn of(self, connection_id: Id, request_id: Id) -> Self {
+    pub(crate) fn with_ids(self, connection_id: Id, request_id: Id) -> Self {
         Self {
             ids: Some((connection_id, request_id)),
             ..self
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_whole_http() {
-        let http = Refusal::new(403, "Forbidden", "why").to_http();
+        let http = HandshakeRefusal::new(403, "Forbidden", "why").to_http();
         assert!(
             http.starts_with("HTTP/1.1 403 Forbidden\r\nDate: "),
             "{http}"
@@ -177,8 +177,8 @@ mod tests {
     fn a_refusal_by_connect_names_its_ids() {
         let [connection, request] =
             ["R1kmxc2VNjMCFIA=", "R1knPH17NjMFftw="].map(|id| Id::parse(id).unwrap());
-        let http = Refusal::of_status(404, "why")
-            .of(connection, request)
+        let http = HandshakeRefusal::of_status(404, "why")
+            .with_ids(connection, request)
             .to_http();
         let body = r#"{"message":"Not Found","connectionId":"R1kmxc2VNjMCFIA=","requestId":"R1knPH17NjMFftw="}"#;
         assert!(http.ends_with(&format!("\r\n\r\n{body}")), "{http}");
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_status_has_its_word() {
-        let check = |status| Refusal::of_status(status, "why").message().to_owned();
+        let check = |status| HandshakeRefusal::of_status(status, "why").message().to_owned();
         assert_eq!(check(302), "Found");
         assert_eq!(check(401), "Unauthorized");
         assert_eq!(check(418), "I'm a teapot");

@@ -11,7 +11,7 @@ pub(crate) struct Bucket {
     burst: f64,
     tokens: f64,
     /// When it was last filled up.
-    at: Instant,
+    filled_at: Instant,
 }
 
 impl Bucket {
@@ -21,15 +21,15 @@ impl Bucket {
             rate,
             burst,
             tokens: burst,
-            at: now,
+            filled_at: now,
         }
     }
 
     /// Whether there is a token by now.
     pub(crate) fn has_token(&mut self, now: Instant) -> bool {
-        let seconds = now.saturating_duration_since(self.at).as_secs_f64();
+        let seconds = now.saturating_duration_since(self.filled_at).as_secs_f64();
         self.tokens = (self.tokens + self.rate * seconds).min(self.burst);
-        self.at = self.at.max(now);
+        self.filled_at = self.filled_at.max(now);
         self.tokens >= 1.0
     }
 

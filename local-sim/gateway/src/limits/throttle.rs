@@ -34,7 +34,7 @@ pub(crate) struct Throttle {
     /// Connects and messages of all routes without a bucket of their own.
     stage: Option<Mutex<Bucket>>,
     routes: HashMap<String, Mutex<Bucket>>,
-    refused: Mutex<Refused>,
+    throttle_log: Mutex<ThrottleLog>,
 }
 
 impl Throttle {
@@ -57,7 +57,7 @@ impl Throttle {
             stage: limits(&contract.stage.throttling).map(bucket),
             routes: routes.collect(),
             clock,
-            refused: Mutex::default(),
+            throttle_log: Mutex::default(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Throttle {
     }
 
     /// The bucket of a route: its own, else the stage's.
-    fn of_route<'a>(&'a self, route_key: Option<&'a str>) -> UpgradeRequest<'a> {
+    fn of_route<'a>(&'a self, route_key: Option<&'a str>) -> LimitBucket<'a> {
         match route_key.and_then(|key| Some((key, self.routes.get(key)?))) {
             Some((key, own)) => (Limit::Route(key), Some(own)),
             None => (Limit::Stage, self.stage.as_ref()),
@@ -102,11 +102,11 @@ impl Throttle {
     }
 
     /// Everybody asks in the order of [`Limit`]. Without a bucket nothing is locked.
-    fn take<const N: usize>(&self, asked: [UpgradeRequest<'_>; N]) -> Result<(), Throttled> {
-        if asked.iter().all(|(_, bucket)| bucket.is_none()) {
+    fn take<const N: usize>(&self, buckets: [LimitBucket<'_>; N]) -> Result<(), Throttled> {
+        if buckets.iter().all(|(_, bucket)| bucket.is_none()) {
             return Ok(());
         }
-        let mut locked = asked.map(|(limit, bucket)| (limit, bucket.map(Mutex::lock)));
+        let mut locked = buckets.map(|(limit, bucket)| (limit, bucket.map(Mutex::lock)));
         let now = self.clock.now();
         for (limit, bucket) in &mut locked {
             if let Some(bucket) = bucket
@@ -122,7 +122,7 @@ impl Throttle {
     }
 
     fn log(&self, throttled: &Throttled) {
-        let due = self.refused.lock().count();
+        let due = self.throttle_log.lock().count();
         if let Some(count) = due {
             warn!("a message is {throttled} ({count} messages throttled so far)");
         }
@@ -130,7 +130,7 @@ impl Throttle {
 }
 
 /// A bucket that is asked for a token, where there is one, and whose it is.
-type UpgradeRequest<'a> = (Limit<'a>, Option<&'a Mutex<Bucket>>);
+type LimitBucket<'a> = (Limit<'a>, Option<&'a Mutex<Bucket>>);
 
 /// Rate and burst, where any of them is limited; the other one is the account's.
 fn limits(given: &Throttling) -> Option<(f64, u32)> {
@@ -174,19 +174,19 @@ impl fmt::Display for Throttled {
 
 /// Messages that were throttled. A flood of them is said once in a while, not once each.
 #[derive(Debug, Default)]
-struct Refused {
+struct ThrottleLog {
     count: u64,
-    said: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
-impl Refused {
+impl ThrottleLog {
     /// Counts one more; gives the sum where it is to be said.
     fn count(&mut self) -> Option<u64> {
         self.count += 1;
         let now = Instant::now();
-        let is_due = self.said.is_none_or(|said| now - said >= LOG_PAUSE);
+        let is_due = self.logged_at.is_none_or(|at| now - at >= LOG_PAUSE);
         is_due.then(|| {
-            self.said = Some(now);
+            self.logged_at = Some(now);
             self.count
         })
     }
@@ -210,8 +210,8 @@ mod tests {
     }
 
     /// How often in a row something gets its tokens, at most.
-    fn check(asked: impl Fn() -> Result<(), Throttled>) -> usize {
-        (0..TRIES).take_while(|_| asked().is_ok()).count()
+    fn check(take: impl Fn() -> Result<(), Throttled>) -> usize {
+        (0..TRIES).take_while(|_| take().is_ok()).count()
     }
 
     const TRIES: usize = 20_000;

@@ -39,7 +39,7 @@ pub(crate) struct Step {
 
 impl Step {
     /// A step that took no time.
-    pub(crate) fn of(status: u16, error: Option<String>) -> Self {
+    pub(crate) fn instant(status: u16, error: Option<String>) -> Self {
         Self {
             status: Some(status),
             error,

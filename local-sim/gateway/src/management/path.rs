@@ -25,10 +25,10 @@ pub(crate) enum Target {
 pub(crate) fn target(options: &Options, host: Option<&str>, path: &str) -> Target {
     let domain_name = options.domain_name.as_deref();
     let address = Address::of(&options.stage, domain_name, host, path);
-    if address.is_socket() {
+    if address.is_websocket_endpoint() {
         return Target::Socket;
     }
-    let parts = address.below.map(|below| {
+    let parts = address.path_below_stage.map(|below| {
         let parts = below.split('/').skip(1);
         parts
             .map(|part| percent_decode_str(part).decode_utf8_lossy())

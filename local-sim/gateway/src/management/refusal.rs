@@ -11,13 +11,13 @@ use crate::{
     connection::outbound::PostError,
     id::Id,
     limits::{MESSAGE_BYTES_MAX, throttle::Throttled},
-    management::answer::{self, Answer},
+    management::response::{self, HttpResponse},
     signature::error::SignatureError,
 };
 
 /// A request that is not carried out.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ManagementRefusal {
     status: StatusCode,
     error_type: &'static str,
     /// What the client is told; without it the body is empty, which is not even JSON.
@@ -25,7 +25,7 @@ pub(crate) struct Refusal {
     why: String,
 }
 
-impl Refusal {
+impl ManagementRefusal {
     fn new(status: StatusCode, error_type: &'static str, message: &str, why: String) -> Self {
         Self {
             status,
@@ -108,8 +108,8 @@ impl Refusal {
     }
 
     /// There is no such connection, any more or yet.
-    pub(crate) fn gone(id: &Id, is_opening: bool) -> Self {
-        let why = if is_opening {
+    pub(crate) fn gone(id: &Id, is_connecting: bool) -> Self {
+        let why = if is_connecting {
             format!("{id} is not open before its $connect has replied")
         } else {
             format!("{id} is not open: it has been closed, or never was here")
@@ -144,21 +144,21 @@ impl Refusal {
     }
 
     /// What the client gets.
-    pub(crate) fn answer(&self) -> Answer {
-        let mut answer = match &self.message {
-            Some(message) => answer::json(self.status, &serde_json::json!({ "message": message })),
-            None => answer::with_body(self.status, Bytes::new()),
+    pub(crate) fn to_response(&self) -> HttpResponse {
+        let mut response = match &self.message {
+            Some(message) => response::json(self.status, &serde_json::json!({ "message": message })),
+            None => response::with_body(self.status, Bytes::new()),
         };
-        let headers = answer.headers_mut();
+        let headers = response.headers_mut();
         headers.insert(ERROR_TYPE, HeaderValue::from_static(self.error_type));
         if self.status == StatusCode::UPGRADE_REQUIRED {
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
-        answer
+        response
     }
 }
 
-impl From<SignatureError> for Refusal {
+impl From<SignatureError> for ManagementRefusal {
     fn from(error: SignatureError) -> Self {
         // The message may go on with what should have been signed, in many lines.
         let why = error.message.lines().next().unwrap_or_default().to_owned();

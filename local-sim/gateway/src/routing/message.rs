@@ -31,12 +31,12 @@ pub(crate) async fn answer_late(
     connection: Arc<Connection>,
     request: Request,
     text: Utf8Bytes,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     pause: Pause,
 ) {
     // When the gateway ends, nobody waits any more.
     api.shutdown.run_until_cancelled(pause.pass()).await;
-    answer(api, connection, request, text, place).await;
+    answer(api, connection, request, text, permit).await;
 }
 
 /// Answers a message. Its `place` among those under way is free again once the answer is queued.
@@ -45,7 +45,7 @@ pub(crate) async fn answer(
     connection: Arc<Connection>,
     request: Request,
     text: Utf8Bytes,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) {
     let Handled {
         route_key,
@@ -79,7 +79,7 @@ pub(crate) async fn answer(
     if let Some(frame) = frame {
         connection.outbound.reply(frame.into()).await;
     }
-    drop(place);
+    drop(permit);
 }
 
 /// What became of a message.
@@ -100,7 +100,7 @@ async fn handle<'a>(
     text: &str,
 ) -> Handled<'a> {
     let selected = select(api, text);
-    let route = api.select(&selected);
+    let route = api.find_route(&selected);
     let route_key = route.map(|(route_key, _)| route_key);
     let mut handled = Handled {
         route_key,

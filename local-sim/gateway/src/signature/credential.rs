@@ -17,12 +17,12 @@ pub(crate) struct Claim {
     /// In lower case, in the order given.
     pub(crate) signed_headers: Vec<String>,
     pub(crate) signature: String,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
 }
 
 /// Where a signature stands, and so how long it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// In the `Authorization` header.
     Header,
     /// In the query, which holds for as long as the signer said.
@@ -100,7 +100,7 @@ impl Claim {
         let [credential, headers, signature] = PARTS.map(part);
         match (credential, headers, signature, date) {
             (Some(credential), Some(headers), Some(signature), Some(date)) => {
-                Self::new(&credential, date, &headers, signature, Place::Header)
+                Self::new(&credential, date, &headers, signature, Location::Header)
             }
             (credential, headers, signature, date) => {
                 let absent = [
@@ -143,7 +143,7 @@ impl Claim {
             &required("X-Amz-Date")?,
             &required("X-Amz-SignedHeaders")?,
             required("X-Amz-Signature")?,
-            Place::Query { expires },
+            Location::Query { expires },
         )
     }
 
@@ -152,7 +152,7 @@ impl Claim {
         date: &str,
         signed_headers: &str,
         signature: String,
-        place: Place,
+        location: Location,
     ) -> Result<Self, SignatureError> {
         // An access key id may hold slashes; the scope does not.
         let mut parts = credential.rsplitn(5, '/').map(str::to_owned);
@@ -174,7 +174,7 @@ impl Claim {
                 .map(str::to_ascii_lowercase)
                 .collect(),
             signature,
-            place,
+            location,
         })
     }
 }

@@ -51,30 +51,30 @@ async fn whatever_is_sent_a_connection_ends_as_it_must() {
         let bytes = cases::bytes(&mut rng);
         let expected = model::expected(&bytes);
         let run = run(&api, &bytes, &expected, &mut rng);
-        let found = timeout(CASE_WAIT, run).await;
-        let found =
-            found.unwrap_or_else(|_| panic!("case {case} never ends, expected {expected:?}"));
-        found.check(&expected, case);
+        let outcome = timeout(CASE_WAIT, run).await;
+        let outcome =
+            outcome.unwrap_or_else(|_| panic!("case {case} never ends, expected {expected:?}"));
+        outcome.check(&expected, case);
     }
 }
 
 /// What came of a case.
-struct Found {
+struct Outcome {
     /// What `$disconnect` would be told.
     closed: Closed,
-    seen: Seen,
+    received: Received,
 }
 
 /// What the client got.
 #[derive(Default)]
-struct Seen {
+struct Received {
     texts: usize,
     close: Option<u16>,
 }
 
-impl Found {
+impl Outcome {
     fn check(&self, expected: &Expected, case: u64) {
-        let Seen { texts, close } = self.seen;
+        let Received { texts, close } = self.received;
         let code = self.closed.code;
         match expected.end {
             // The client went, as nothing else would have ended it.
@@ -100,7 +100,7 @@ const LOST: u16 = 1006;
 const NO_CODE: u16 = 1005;
 
 /// Sends bytes in pieces, and leaves when there is no more to come.
-async fn run(api: &Arc<Api>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Found {
+async fn run(api: &Arc<Api>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Outcome {
     let (client, server) = duplex(PIPE_BYTES);
     let connection = Arc::new(Connection::new(caller(api)));
     // Some of it may have come behind the handshake, in the same piece.
@@ -110,15 +110,15 @@ async fn run(api: &Arc<Api>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -
         0
     };
     let (early, bytes) = bytes.split_at(early);
-    let talk = super::frames::talk(api, &connection, server, early.into());
-    let (ended, seen) = tokio::join!(talk, speak(client, bytes, expected, rng));
-    Found {
+    let serving = super::frames::serve(api, &connection, server, early.into());
+    let (ended, received) = tokio::join!(serving, run_client(client, bytes, expected, rng));
+    Outcome {
         closed: ended.closed,
-        seen,
+        received,
     }
 }
 
-async fn speak(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Seen {
+async fn run_client(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Received {
     let (mut read, mut write) = split(client);
     let sending = async {
         let mut rest = bytes;
@@ -132,12 +132,12 @@ async fn speak(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mu
         }
     };
     let reading = async {
-        let mut seen = Seen::default();
-        let is_done = |seen: &Seen| {
-            seen.close.is_some() || expected.end.is_none() && seen.texts == expected.texts
+        let mut received = Received::default();
+        let is_done = |received: &Received| {
+            received.close.is_some() || expected.end.is_none() && received.texts == expected.texts
         };
-        while !is_done(&seen) && read_frame(&mut read, &mut seen).await.is_some() {}
-        seen
+        while !is_done(&received) && read_frame(&mut read, &mut received).await.is_some() {}
+        received
     };
     if expected.end.is_none() {
         return tokio::join!(sending, reading).1;
@@ -148,13 +148,13 @@ async fn speak(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mu
         pending().await
     };
     tokio::select! {
-        seen = reading => seen,
-        seen = sent => seen,
+        received = reading => received,
+        received = sent => received,
     }
 }
 
 /// Reads one frame of the gateway; `None` where it has closed.
-async fn read_frame(read: &mut ReadHalf<DuplexStream>, seen: &mut Seen) -> Option<()> {
+async fn read_frame(read: &mut ReadHalf<DuplexStream>, received: &mut Received) -> Option<()> {
     let [first, length] = [read.read_u8().await.ok()?, read.read_u8().await.ok()?];
     let length = match length {
         126 => read.read_u16().await.ok()?.into(),
@@ -166,11 +166,11 @@ async fn read_frame(read: &mut ReadHalf<DuplexStream>, seen: &mut Seen) -> Optio
         0x81 => {
             let text = String::from_utf8(payload).expect("text");
             assert!(text.starts_with(r#"{"message": "#), "{text}");
-            seen.texts += 1;
+            received.texts += 1;
         }
         0x88 => {
             let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-            seen.close = Some(code.unwrap_or(NO_CODE));
+            received.close = Some(code.unwrap_or(NO_CODE));
         }
         0x8a => {}
         other => panic!("a frame of the api begins with {other:#x}"),

@@ -33,7 +33,7 @@ pub(crate) async fn run(
     let written = timeout(ANSWER_WAIT, socket.write_all(response.as_bytes())).await;
     drop(response);
     let closed = if let Ok(Ok(())) = written {
-        let ended = frames::talk(&api, &connection, socket, early).await;
+        let ended = frames::serve(&api, &connection, socket, early).await;
         if let Some((socket, plug)) = ended.unplugged {
             api.blackhole.keep(socket, plug);
         }
@@ -44,7 +44,7 @@ pub(crate) async fn run(
         connection.outbound.close();
         Closed::lost()
     };
-    api.tell(|| ConnectionChange::Closed {
+    api.notify(|| ConnectionChange::Closed {
         view: connection.view(),
         code: closed.code,
         reason: closed.reason.clone(),

@@ -40,7 +40,7 @@ impl<'a> Timers<'a> {
     }
 
     /// Whether the connection's time is over; else the alarm is set anew.
-    pub(crate) fn is_over(&mut self) -> bool {
+    pub(crate) fn is_expired(&mut self) -> bool {
         self.alarm = self.end.min(self.last_active + IDLE_MAX);
         self.alarm <= self.clock.now()
     }
@@ -48,7 +48,7 @@ impl<'a> Timers<'a> {
     /// How a connection ends whose time is over.
     pub(crate) fn closed(&self) -> Closed {
         if self.end <= self.clock.now() {
-            Closed::old()
+            Closed::expired()
         } else {
             Closed::idle()
         }
@@ -73,7 +73,7 @@ mod tests {
                 timers.touch();
             }
         }
-        timers.is_over().then(|| timers.closed())
+        timers.is_expired().then(|| timers.closed())
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn two_hours_are_the_end_however_busy() {
         assert_eq!(check(119, |_| true), None);
-        assert_eq!(check(120, |_| true), Some(Closed::old()));
+        assert_eq!(check(120, |_| true), Some(Closed::expired()));
     }
 
     #[tokio::test]
@@ -96,7 +96,7 @@ mod tests {
         let mut timers = Timers::new(&clock);
         let (_, moved) = tokio::join!(timers.alarm(), async { clock.advance(IDLE_MAX) });
         assert_eq!(moved, Ok(IDLE_MAX));
-        assert!(timers.is_over());
+        assert!(timers.is_expired());
         assert_eq!(timers.closed(), Closed::idle());
     }
 }

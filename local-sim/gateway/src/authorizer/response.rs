@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{
-    authorizer::policy::Policy, event::principal::Scalar, limits::AUTHORIZER_ANSWER_BYTES_MAX,
+    authorizer::policy::Policy, event::principal::Scalar, limits::AUTHORIZER_RESPONSE_BYTES_MAX,
     options::AuthorizerContext,
 };
 
 /// Who it is, and what they may.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct AuthorizerResponse {
     pub(crate) principal_id: String,
     pub(crate) policy: Policy,
     pub(crate) context: Vec<(String, Scalar)>,
@@ -24,17 +24,17 @@ pub(crate) struct Answer {
     pub(crate) unknown: Vec<String>,
 }
 
-impl Answer {
+impl AuthorizerResponse {
     /// Reads an answer. Properties become text, unless `typing` leaves them as they are.
     ///
     /// # Errors
     /// What is wrong with it, for the developer.
-    pub(crate) fn parse(payload: &[u8], typing: AuthorizerContext) -> Result<Self, AnswerError> {
-        if payload.len() > AUTHORIZER_ANSWER_BYTES_MAX {
-            return Err(AnswerError::TooLong(payload.len()));
+    pub(crate) fn parse(payload: &[u8], typing: AuthorizerContext) -> Result<Self, ResponseError> {
+        if payload.len() > AUTHORIZER_RESPONSE_BYTES_MAX {
+            return Err(ResponseError::TooLong(payload.len()));
         }
         if payload.trim_ascii_start().first() != Some(&b'{') {
-            return Err(AnswerError::NoObject);
+            return Err(ResponseError::NoObject);
         }
         let Members(members) = serde_json::from_slice(payload)?;
         let (mut principal_id, mut policy) = (None, None);
@@ -44,7 +44,7 @@ impl Answer {
                 "principalId" => principal_id = Some(text(&name, &value)?),
                 "policyDocument" => {
                     let read = serde_json::from_str(value.get());
-                    policy = Some(read.map_err(AnswerError::Policy)?);
+                    policy = Some(read.map_err(ResponseError::Policy)?);
                 }
                 "context" => context = properties(&value, typing)?,
                 "usageIdentifierKey" => drop(text(&name, &value)?),
@@ -52,34 +52,34 @@ impl Answer {
             }
         }
         Ok(Self {
-            principal_id: principal_id.ok_or(AnswerError::Missing("principalId"))?,
-            policy: policy.ok_or(AnswerError::Missing("policyDocument"))?,
+            principal_id: principal_id.ok_or(ResponseError::Missing("principalId"))?,
+            policy: policy.ok_or(ResponseError::Missing("policyDocument"))?,
             context,
             unknown,
         })
     }
 }
 
-fn text(name: &str, value: &RawValue) -> Result<String, AnswerError> {
-    serde_json::from_str(value.get()).map_err(|_| AnswerError::property(name, value, "a text"))
+fn text(name: &str, value: &RawValue) -> Result<String, ResponseError> {
+    serde_json::from_str(value.get()).map_err(|_| ResponseError::property(name, value, "a text"))
 }
 
 /// The context, without the two names that are the gateway's own.
 fn properties(
     context: &RawValue,
     typing: AuthorizerContext,
-) -> Result<Vec<(String, Scalar)>, AnswerError> {
+) -> Result<Vec<(String, Scalar)>, ResponseError> {
     if context.get() == "null" {
         return Ok(Vec::new());
     }
     let Members(members) = serde_json::from_str(context.get())
-        .map_err(|_| AnswerError::property("context", context, "an object"))?;
+        .map_err(|_| ResponseError::property("context", context, "an object"))?;
     members
         .into_iter()
         .filter(|(name, _)| !["principalId", "integrationLatency"].contains(&name.as_str()))
         .map(|(name, value)| {
             let scalar = scalar(&value, typing).ok_or_else(|| {
-                AnswerError::property(
+                ResponseError::property(
                     &format!("context.{name}"),
                     &value,
                     "a text, a number or a boolean",
@@ -134,8 +134,8 @@ impl<'de> Deserialize<'de> for Members {
 
 /// What is wrong with an answer.
 #[derive(Debug, Error)]
-pub(crate) enum AnswerError {
-    #[error("{0} bytes, at most {AUTHORIZER_ANSWER_BYTES_MAX} are allowed")]
+pub(crate) enum ResponseError {
+    #[error("{0} bytes, at most {AUTHORIZER_RESPONSE_BYTES_MAX} are allowed")]
     TooLong(usize),
     #[error("it is no object")]
     NoObject,
@@ -153,7 +153,7 @@ pub(crate) enum AnswerError {
     },
 }
 
-impl AnswerError {
+impl ResponseError {
     /// Names the kind of a value only: it may be a credential.
     fn property(name: &str, value: &RawValue, expected: &'static str) -> Self {
         Self::Property {
@@ -177,9 +177,9 @@ mod tests {
 
     const POLICY: &str = r#""policyDocument":{"Version":"2012-10-17","Statement":[]}"#;
 
-    fn parse(context: &str, typing: AuthorizerContext) -> Result<Answer, AnswerError> {
+    fn parse(context: &str, typing: AuthorizerContext) -> Result<AuthorizerResponse, ResponseError> {
         let json = format!(r#"{{"principalId":"me",{POLICY},"context":{context}}}"#);
-        Answer::parse(json.as_bytes(), typing)
+        AuthorizerResponse::parse(json.as_bytes(), typing)
     }
 
     /// What functions then see, in order.
@@ -193,7 +193,7 @@ mod tests {
     }
 
     fn error(json: &str) -> String {
-        Answer::parse(json.as_bytes(), AuthorizerContext::Strings)
+        AuthorizerResponse::parse(json.as_bytes(), AuthorizerContext::Strings)
             .unwrap_err()
             .to_string()
     }
@@ -257,15 +257,15 @@ mod tests {
 
     #[test]
     fn an_answer_has_eight_kilobytes() {
-        let answer = |bytes: usize| {
+        let response = |bytes: usize| {
             let json = format!(r#"{{"principalId":"",{POLICY},"context":{{"a":""}}}}"#);
             let filler = "x".repeat(bytes - json.len());
             let json = json.replace(r#""a":"""#, &format!(r#""a":"{filler}""#));
-            Answer::parse(json.as_bytes(), AuthorizerContext::Strings)
+            AuthorizerResponse::parse(json.as_bytes(), AuthorizerContext::Strings)
         };
-        assert!(answer(8192).is_ok());
+        assert!(response(8192).is_ok());
         assert_eq!(
-            answer(8193).unwrap_err().to_string(),
+            response(8193).unwrap_err().to_string(),
             "8193 bytes, at most 8192 are allowed"
         );
     }
@@ -275,7 +275,7 @@ mod tests {
         let json = format!(
             r#"{{"principalId":"me",{POLICY},"isAuthorized":true,"usageIdentifierKey":"k"}}"#
         );
-        let answer = Answer::parse(json.as_bytes(), AuthorizerContext::Strings).unwrap();
-        assert_eq!(answer.unknown, ["isAuthorized"]);
+        let response = AuthorizerResponse::parse(json.as_bytes(), AuthorizerContext::Strings).unwrap();
+        assert_eq!(response.unknown, ["isAuthorized"]);
     }
 }

@@ -10,21 +10,21 @@ use serde::Serialize;
 
 use crate::{connection::Connection, time::iso_8601};
 
-/// A whole answer.
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// A whole response.
+pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
 /// A message is on its way; that the client reads it is not said.
-pub(crate) fn accepted() -> Answer {
+pub(crate) fn accepted() -> HttpResponse {
     with_body(StatusCode::OK, Bytes::new())
 }
 
 /// A connection is being closed.
-pub(crate) fn no_content() -> Answer {
+pub(crate) fn no_content() -> HttpResponse {
     with_body(StatusCode::NO_CONTENT, Bytes::new())
 }
 
 /// What there is to know of a connection.
-pub(crate) fn description(connection: &Connection) -> Answer {
+pub(crate) fn description(connection: &Connection) -> HttpResponse {
     let caller = &connection.caller;
     json(
         StatusCode::OK,
@@ -56,18 +56,18 @@ struct Identity<'a> {
 }
 
 /// An answer with this value.
-pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> HttpResponse {
     let body = serde_json::to_vec(value).expect("strings are always JSON");
-    let mut answer = with_body(status, body.into());
-    answer
+    let mut response = with_body(status, body.into());
+    response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
+    response
 }
 
 /// An answer with these bytes.
-pub(crate) fn with_body(status: StatusCode, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    answer
+pub(crate) fn with_body(status: StatusCode, body: Bytes) -> HttpResponse {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response
 }
