@@ -68,7 +68,7 @@ async fn a_message_that_comes_to_nothing_is_explained() {
         ),
         (
             frame(TEXT, br#"{"action":"limited"}"#).repeat(2),
-            "a message is throttled: the route limited takes 0 a second with a burst of 1",
+            "message throttled: route limited allows 0 per second with a burst of 1",
         ),
     ] {
         check(&simulator, &plain, &frames, expected).await;
@@ -154,11 +154,11 @@ async fn a_handshake_that_may_surprise_is_explained() {
     for (request, expected) in [
         (
             handshake(&simulator.websocket).replace("\r\n\r\n", offer),
-            "the client offers the sub-protocols \"chat\" and probe chose none",
+            "the client offers the subprotocols \"chat\", but probe selected none",
         ),
         (
             doing(Step::Reply(chosen)),
-            "probe chose the sub-protocol \"news\", which the client does not offer",
+            "probe selected the subprotocol \"news\", which the client does not offer",
         ),
         (doing(early), "is not open before its $connect has replied"),
     ] {

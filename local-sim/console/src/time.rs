@@ -106,7 +106,7 @@ mod tests {
         let clock = Clock::default();
         let refusal = format!("{:?}", advance(&clock, br#"{"advance":1e12}"#).unwrap_err());
         assert!(
-            refusal.contains("advance: the clock can be moved by 366 days in all"),
+            refusal.contains("advance: the clock can be advanced by at most 366 days in total"),
             "{refusal}"
         );
         assert_eq!(clock.advanced(), Duration::ZERO);

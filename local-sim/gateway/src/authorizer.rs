@@ -1,10 +1,10 @@
 //! Who may connect: asked once, before `$connect` runs.
 
-mod response;
 mod iam;
 mod identity_source;
 mod lambda;
 mod policy;
+mod response;
 
 use sluice_contract::Authorizer;
 

@@ -79,7 +79,8 @@ pub(crate) fn message(
     route_key: &str,
     body: &str,
 ) -> Bytes {
-    let context = Context::new(stage, caller, route_key, "MESSAGE", request).with_message(message_id);
+    let context =
+        Context::new(stage, caller, route_key, "MESSAGE", request).with_message(message_id);
     let event = Event {
         body: Some(body),
         ..Event::new(stage, context)
@@ -95,7 +96,8 @@ pub(crate) fn disconnect(
     closed: &Closed,
 ) -> Bytes {
     let headers = disconnect_headers(&caller.domain_name);
-    let context = Context::new(stage, caller, "$disconnect", "DISCONNECT", request).with_close(closed);
+    let context =
+        Context::new(stage, caller, "$disconnect", "DISCONNECT", request).with_close(closed);
     let event = Event {
         headers: Some(Last(&headers)),
         multi_value_headers: Some(All(&headers)),

@@ -2,9 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>
 
-mod response;
 mod path;
 mod refusal;
+mod response;
 
 use std::{convert::Infallible, error::Error, io::Cursor, sync::Arc};
 
@@ -33,7 +33,7 @@ use crate::{
     http::patience::Patience,
     id::Id,
     limits::{ANSWER_WAIT, BODY_WAIT, HEAD_BYTES_MAX, KEEP_ALIVE_WAIT, MESSAGE_BYTES_MAX},
-    management::{response::HttpResponse, path::Target, refusal::ManagementRefusal},
+    management::{path::Target, refusal::ManagementRefusal, response::HttpResponse},
     options::{ConnectionsAuth, InvalidUtf8, PlainGet},
     signature::Signature,
     time::now,
@@ -68,12 +68,18 @@ async fn respond(api: &Api, request: Request<Incoming>) -> HttpResponse {
 }
 
 /// The checks in their order: path, size, signature, id, quota; then the connection must be there.
-async fn handle(api: &Api, head: &Parts, body: Incoming) -> Result<HttpResponse, ManagementRefusal> {
+async fn handle(
+    api: &Api,
+    head: &Parts,
+    body: Incoming,
+) -> Result<HttpResponse, ManagementRefusal> {
     let id = target(api, head)?;
     let body = read(body).await?;
     authorize(api, head, &body)?;
     let id = Id::parse(&id).ok_or_else(|| ManagementRefusal::malformed_id(&id))?;
-    api.throttle.callback().map_err(ManagementRefusal::throttled)?;
+    api.throttle
+        .callback()
+        .map_err(ManagementRefusal::throttled)?;
     let connection = api
         .connections
         .find(&id)
@@ -98,7 +104,9 @@ fn target(api: &Api, head: &Parts) -> Result<String, ManagementRefusal> {
         (Target::Socket, &Method::GET) if api.options.plain_get == PlainGet::UpgradeRequired => {
             Err(ManagementRefusal::upgrade_required())
         }
-        (Target::Socket, _) => Err(ManagementRefusal::forbidden("no WebSocket is asked for".to_owned())),
+        (Target::Socket, _) => Err(ManagementRefusal::forbidden(
+            "no WebSocket is asked for".to_owned(),
+        )),
         (Target::Unknown { expected }, _) => Err(ManagementRefusal::forbidden(format!(
             "no such path, expected {expected}"
         ))),

@@ -14,9 +14,9 @@ use tracing::warn;
 use crate::{
     api::Api,
     authorizer::{
-        response::{AuthorizerResponse, ResponseError},
         identity_source,
         policy::{Decision, Policy},
+        response::{AuthorizerResponse, ResponseError},
     },
     event::{
         self,
@@ -89,20 +89,31 @@ pub(crate) async fn authorize(
     })
 }
 
-async fn invoke(api: &Api, function: &str, event: Bytes) -> (Result<AuthorizerResponse, AuthorizerError>, Step) {
+async fn invoke(
+    api: &Api,
+    function: &str,
+    event: Bytes,
+) -> (Result<AuthorizerResponse, AuthorizerError>, Step) {
     let started = Instant::now();
     let invoked = timeout(AUTHORIZER_WAIT, api.lambda.invoke(function, event)).await;
     let latency = u64::try_from(started.elapsed().as_millis()).ok();
     let (integration_status, response) = match invoked {
         Err(_) => (None, Err(AuthorizerError::TimedOut)),
-        Ok(Err(error)) => (Some(lambda_status(&error)), Err(AuthorizerError::from_invoke(error))),
+        Ok(Err(error)) => (
+            Some(lambda_status(&error)),
+            Err(AuthorizerError::from_invoke(error)),
+        ),
         Ok(Ok(payload)) => {
             let response = AuthorizerResponse::parse(&payload, api.options.authorizer_context);
             (Some(200), response.map_err(AuthorizerError::Malformed))
         }
     };
     let step = Step {
-        status: Some(response.as_ref().map_or_else(AuthorizerError::status, |_| 200)),
+        status: Some(
+            response
+                .as_ref()
+                .map_or_else(AuthorizerError::status, |_| 200),
+        ),
         integration_status,
         latency,
         error: response.as_ref().err().map(AuthorizerError::to_string),

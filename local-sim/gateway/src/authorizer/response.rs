@@ -177,7 +177,10 @@ mod tests {
 
     const POLICY: &str = r#""policyDocument":{"Version":"2012-10-17","Statement":[]}"#;
 
-    fn parse(context: &str, typing: AuthorizerContext) -> Result<AuthorizerResponse, ResponseError> {
+    fn parse(
+        context: &str,
+        typing: AuthorizerContext,
+    ) -> Result<AuthorizerResponse, ResponseError> {
         let json = format!(r#"{{"principalId":"me",{POLICY},"context":{context}}}"#);
         AuthorizerResponse::parse(json.as_bytes(), typing)
     }
@@ -275,7 +278,8 @@ mod tests {
         let json = format!(
             r#"{{"principalId":"me",{POLICY},"isAuthorized":true,"usageIdentifierKey":"k"}}"#
         );
-        let response = AuthorizerResponse::parse(json.as_bytes(), AuthorizerContext::Strings).unwrap();
+        let response =
+            AuthorizerResponse::parse(json.as_bytes(), AuthorizerContext::Strings).unwrap();
         assert_eq!(response.unknown, ["isAuthorized"]);
     }
 }

@@ -1,4 +1,4 @@
-//! A handshake's headers and query, as functions see them.
+//! The headers and the query of a handshake, as events show them.
 
 use crate::{
     event::{
@@ -9,9 +9,13 @@ use crate::{
     http::head::Head,
 };
 
-/// The headers: by name in any case, without the hop's own, with the gateway's.
+/// The headers for events: grouped by name, without hop-by-hop headers, with those that the gateway adds.
 pub(crate) fn event_headers(head: &Head, caller: &Caller) -> MultiMap {
-    let is_gateway_header = |name: &str| GATEWAY_HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header));
+    let is_gateway_header = |name: &str| {
+        GATEWAY_HEADERS
+            .iter()
+            .any(|header| name.eq_ignore_ascii_case(header))
+    };
     let passed = head
         .headers
         .iter()
@@ -33,7 +37,7 @@ pub(crate) fn event_headers(head: &Head, caller: &Caller) -> MultiMap {
     headers
 }
 
-/// What is of the connection to the gateway, and what the gateway sets itself.
+/// Headers that are not passed on: they are hop-by-hop, or the gateway sets them itself.
 const GATEWAY_HEADERS: [&str; 7] = [
     "connection",
     "upgrade",
@@ -44,12 +48,12 @@ const GATEWAY_HEADERS: [&str; 7] = [
     "x-forwarded-proto",
 ];
 
-/// `Root=1-{8 hex digits of the second}-{24 random ones}`.
+/// An X-Ray trace id: `Root=1-{time in seconds, 8 hex digits}-{24 random hex digits}`.
 fn trace_id(ms: i64) -> String {
     format!("Root=1-{:08x}-{:024x}", ms / 1000, fastrand::u128(..) >> 32)
 }
 
-/// The query string's values, decoded, by name.
+/// The decoded values of the query string, grouped by name.
 pub(crate) fn query_parameters(query: &str) -> MultiMap {
     group(
         form_urlencoded::parse(query.as_bytes()).into_owned(),
@@ -88,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_keep_their_case_and_their_values_and_come_in_order() {
+    fn headers_are_sorted_and_keep_their_case_and_values() {
         let caller = Caller {
             connection_id: Id::parse("R1kmxc2VNjMCFIA=").unwrap(),
             connected_at: 1_689_794_896_145,

@@ -1,4 +1,4 @@
-//! What a client asks for: checked before anything else is done for it.
+//! Validates an upgrade request before anything else happens.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -8,21 +8,21 @@ use crate::{
     limits::URL_BYTES_MAX,
 };
 
-/// A handshake in good form, to where there is a WebSocket.
+/// A valid handshake whose path is the one that WebSockets connect to.
 #[derive(Debug)]
 pub(crate) struct UpgradeRequest<'a> {
     pub(crate) domain_name: &'a str,
-    /// What the answer is made from.
+    /// `Sec-WebSocket-Key`, from which the response is derived.
     pub(crate) key: &'a str,
     /// As sent.
     pub(crate) query: &'a str,
 }
 
 impl<'a> UpgradeRequest<'a> {
-    /// Reads the head of a request.
+    /// Parses the head of a request.
     ///
     /// # Errors
-    /// It is no handshake, or elsewhere.
+    /// The handshake is invalid, or its URL is too long or has another path.
     pub(crate) fn read(api: &'a Api, head: &'a Head) -> Result<Self, HandshakeRefusal> {
         if head.target.len() > URL_BYTES_MAX {
             return Err(HandshakeRefusal::url_too_long(head.target.len()));
@@ -42,10 +42,10 @@ impl<'a> UpgradeRequest<'a> {
     }
 }
 
-/// Checks the form that RFC 6455 demands; gives the key.
+/// Checks what RFC 6455 requires of a handshake; returns its key.
 fn key(head: &Head) -> Result<&str, HandshakeRefusal> {
     if head.method != "GET" || !head.lists("connection", "upgrade") {
-        let why = "a handshake is a GET with `Connection: Upgrade`";
+        let why = "a WebSocket handshake must be a GET with `Connection: Upgrade`";
         return Err(HandshakeRefusal::new(400, "Bad Request", why));
     }
     if head.header("sec-websocket-version") != Some("13") {
@@ -65,5 +65,5 @@ fn key(head: &Head) -> Result<&str, HandshakeRefusal> {
         })
 }
 
-/// What a key holds.
+/// The length of a decoded `Sec-WebSocket-Key`.
 const KEY_BYTES: usize = 16;

@@ -1,18 +1,18 @@
-//! Under which names the API is reached, and so what its paths begin with.
+//! Maps a request's `Host` and path to the API's domain name and stage.
 
-/// What a request is addressed to.
+/// The target of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Address<'a> {
-    /// The API's name, as events show it.
+    /// The API's domain name, as events show it.
     pub(crate) domain_name: &'a str,
-    /// What is left of the path below the stage: empty or `/` where WebSockets open. `None` where it is not below.
+    /// The path below the stage, empty or `/` for WebSockets. `None` if the path is not below the stage.
     pub(crate) path_below_stage: Option<&'a str>,
-    /// What its beginning should have been.
+    /// How the path should start, for the log.
     pub(crate) expected: String,
 }
 
 impl<'a> Address<'a> {
-    /// Reads `Host` and path. On the custom domain the path names no stage; under every other name it must.
+    /// Parses `Host` and path. The path starts with the stage, except on the custom domain.
     pub(crate) fn of(
         stage: &str,
         custom_domain: Option<&'a str>,
@@ -24,7 +24,7 @@ impl<'a> Address<'a> {
             Some(domain_name) => Self {
                 domain_name,
                 path_below_stage: Some(path),
-                expected: format!("/ (no stage: {domain_name} is mapped to one)"),
+                expected: format!("/ (without the stage, because {domain_name} is mapped to it)"),
             },
             None => Self {
                 domain_name: host,
@@ -34,7 +34,7 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// Whether it is where WebSockets open.
+    /// Whether the path is the one that WebSockets connect to.
     pub(crate) fn is_websocket_endpoint(&self) -> bool {
         matches!(self.path_below_stage, Some("" | "/"))
     }
@@ -54,7 +54,7 @@ fn below_stage<'a>(stage: &str, path: &'a str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    /// The domain's name, and what is below the stage.
+    /// The domain name and the path below the stage.
     fn check(host: &str, path: &str) -> (String, Option<String>) {
         let address = Address::of("dev", Some("chat.example.com"), Some(host), path);
         (
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_begins_with_the_stage() {
+    fn the_path_starts_with_the_stage() {
         assert_eq!(check("localhost:3001", "/dev"), at("localhost:3001", ""));
         assert_eq!(check("localhost:3001", "/dev/"), at("localhost:3001", "/"));
         assert_eq!(
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_custom_domain_it_does_not() {
+    fn on_the_custom_domain_the_path_has_no_stage() {
         let domain = "chat.example.com";
         assert_eq!(check(domain, "/"), at(domain, "/"));
         assert_eq!(check("Chat.Example.com:3001", "/"), at(domain, "/"));

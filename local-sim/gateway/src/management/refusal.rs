@@ -146,7 +146,9 @@ impl ManagementRefusal {
     /// What the client gets.
     pub(crate) fn to_response(&self) -> HttpResponse {
         let mut response = match &self.message {
-            Some(message) => response::json(self.status, &serde_json::json!({ "message": message })),
+            Some(message) => {
+                response::json(self.status, &serde_json::json!({ "message": message }))
+            }
             None => response::with_body(self.status, Bytes::new()),
         };
         let headers = response.headers_mut();

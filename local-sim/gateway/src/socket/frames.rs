@@ -27,7 +27,7 @@ use crate::{
     api::Api,
     close::Closed,
     connection::{
-        Connection, Command,
+        Command, Connection,
         blackhole::Plug,
         outbound::{Outbound, cost},
         view::ConnectionChange,
@@ -86,7 +86,11 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         CLOSE_WAIT
     };
     // Whoever does not close in time is cut off.
-    let _ = timeout(wait, end.finish(&mut frame_loop.socket, &connection.outbound)).await;
+    let _ = timeout(
+        wait,
+        end.finish(&mut frame_loop.socket, &connection.outbound),
+    )
+    .await;
     let (closed, plug) = end.into_closed();
     Ended {
         closed,

@@ -118,7 +118,12 @@ async fn run(api: &Arc<Api>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -
     }
 }
 
-async fn run_client(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Received {
+async fn run_client(
+    client: DuplexStream,
+    bytes: &[u8],
+    expected: &Expected,
+    rng: &mut Rng,
+) -> Received {
     let (mut read, mut write) = split(client);
     let sending = async {
         let mut rest = bytes;
