@@ -1,4 +1,4 @@
-//! The events that functions get, with API Gateway's keys in API Gateway's order.
+//! Builds the events that functions receive, with the same keys in the same order as API Gateway.
 //!
 //! Shapes: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html>,
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>
@@ -21,7 +21,7 @@ use self::{
 };
 use crate::{close::Closed, id::Id};
 
-/// The event of an authorizer. It sees three headers more than `$connect`.
+/// The event for an authorizer. It has three more headers than the event for `$connect`.
 pub(crate) fn authorizer(
     stage: &Stage,
     caller: &Caller,
@@ -51,7 +51,7 @@ pub(crate) fn authorizer(
     )
 }
 
-/// The event of `$connect`.
+/// The event for `$connect`.
 pub(crate) fn connect(
     stage: &Stage,
     caller: &Caller,
@@ -70,7 +70,7 @@ pub(crate) fn connect(
     to_bytes(&event, 0)
 }
 
-/// The event of a message: `body` is the text that the client sent, as it was sent.
+/// The event for a message. `body` is the text exactly as the client sent it.
 pub(crate) fn message(
     stage: &Stage,
     caller: &Caller,
@@ -88,7 +88,7 @@ pub(crate) fn message(
     to_bytes(&event, body.len())
 }
 
-/// The event of `$disconnect`.
+/// The event for `$disconnect`.
 pub(crate) fn disconnect(
     stage: &Stage,
     caller: &Caller,
@@ -106,7 +106,7 @@ pub(crate) fn disconnect(
     to_bytes(&event, 0)
 }
 
-/// The four headers of a `$disconnect`, of which only `Host` says something.
+/// The four headers of a `$disconnect` event. All but `Host` are empty.
 fn disconnect_headers(host: &str) -> MultiMap {
     [
         ("Host", host),
@@ -118,7 +118,7 @@ fn disconnect_headers(host: &str) -> MultiMap {
     .into()
 }
 
-/// Puts headers in the order in which events show them: that of their names, whatever their case.
+/// Sorts headers by name regardless of case, as events show them.
 pub(crate) fn sort(headers: &mut MultiMap) {
     headers.sort_by_cached_key(|(name, _)| name.to_ascii_lowercase());
 }
@@ -173,11 +173,11 @@ impl<'a> Event<'a> {
 
 fn to_bytes(event: &impl Serialize, body_bytes: usize) -> Bytes {
     let mut json = Vec::with_capacity(EVENT_BYTES + body_bytes * 5 / 4);
-    serde_json::to_writer(&mut json, event).expect("texts and numbers are always JSON");
+    serde_json::to_writer(&mut json, event).expect("strings and numbers always serialize");
     json.into()
 }
 
-/// About what an event takes beside its body.
+/// The approximate size of an event without its body.
 const EVENT_BYTES: usize = 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `requestContext`: what every event says of its API, its connection and itself.
+//! `requestContext`: the part of an event that describes its API, its connection and itself.
 
 use serde::Serialize;
 
@@ -70,7 +70,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Adds what a message's has more.
+    /// Adds the keys that only messages have.
     pub(crate) fn with_message(self, id: &'a Id) -> Self {
         Self {
             message_id: Some(id),
@@ -78,7 +78,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Adds what that of a connection's end has more.
+    /// Adds the keys that only disconnects have.
     pub(crate) fn with_close(self, closed: &'a Closed) -> Self {
         Self {
             disconnect_status_code: Some(closed.code),
@@ -88,8 +88,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Who called. IAM's fields come first; among themselves they stand as in events that still carried all of them, most
-/// of them null.
+/// The caller's identity. IAM's fields come first, in the order of older recorded events, which had all of them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity<'a> {

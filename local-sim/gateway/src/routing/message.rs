@@ -1,4 +1,4 @@
-//! One message: an invocation of its own, which waits for no other.
+//! Handles one message. Messages of a connection are handled concurrently.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Answers a message, at first after a wait, so that others overtake it.
+/// Handles a message after a pause, so that other messages overtake it.
 pub(crate) async fn answer_late(
     api: Arc<Api>,
     connection: Arc<Connection>,
@@ -34,12 +34,12 @@ pub(crate) async fn answer_late(
     permit: OwnedSemaphorePermit,
     pause: Pause,
 ) {
-    // When the gateway ends, nobody waits any more.
+    // Shutdown ends the pause.
     api.shutdown.run_until_cancelled(pause.pass()).await;
     answer(api, connection, request, text, permit).await;
 }
 
-/// Answers a message. Its `place` among those under way is free again once the answer is queued.
+/// Handles a message and queues its reply. Releases `permit` once the reply is queued.
 pub(crate) async fn answer(
     api: Arc<Api>,
     connection: Arc<Connection>,
@@ -82,14 +82,14 @@ pub(crate) async fn answer(
     drop(permit);
 }
 
-/// What became of a message.
+/// The result of handling a message.
 struct Handled<'a> {
-    /// `None` where no route takes it.
+    /// `None` if no route matches the message.
     route_key: Option<&'a str>,
-    /// `None` where no function has seen it.
+    /// `None` if no function was invoked.
     message_id: Option<Id>,
     steps: Steps,
-    /// What its sender gets: on a two-way route the function's body, or an error.
+    /// What the sender receives: on a two-way route the body of the reply, or an error.
     outcome: Result<Option<String>, Failure>,
 }
 
@@ -124,13 +124,13 @@ async fn handle<'a>(
     handled.message_id = Some(message_id);
     handled.steps.integration = integration.step();
     handled.outcome = match integration.result {
-        Ok(reply) => answered(api, route_key, route, reply),
+        Ok(reply) => reply_text(api, route_key, route, reply),
         Err(error) => Err(error.failure()),
     };
     handled
 }
 
-/// What the route selection expression finds.
+/// Evaluates the route selection expression.
 fn select(api: &Api, text: &str) -> String {
     let expression = &api.contract.route_selection_expression;
     match api.options.json {
@@ -139,8 +139,8 @@ fn select(api: &Api, text: &str) -> String {
     }
 }
 
-/// The text for the client of a two-way route. A one-way route has none, whatever the function says.
-fn answered(
+/// The body of the reply, if the route is two-way. On a one-way route the reply is discarded.
+fn reply_text(
     api: &Api,
     route_key: &str,
     route: &Route,
@@ -150,8 +150,8 @@ fn answered(
     if !route.route_response {
         if reply.has_body() && api.warn_once.is_first(route_key) {
             warn!(
-                "{function}: the body of the reply goes nowhere: the route {route_key} has no \
-                 `routeResponse: true` (said once)"
+                "{function}: the body of the reply is discarded because route {route_key} has no \
+                 `routeResponse: true` (logged once per route)"
             );
         }
         return Ok(None);
@@ -164,7 +164,7 @@ fn answered(
 
 fn warn_of_no_route(api: &Api, selected: &str) {
     let contract = &api.contract;
-    let shown: String = selected.chars().take(SELECTED_CHARS_SHOWN).collect();
+    let shortened: String = selected.chars().take(LOGGED_CHARS_MAX).collect();
     let custom = |key: &&String| !key.starts_with('$');
     let known: Vec<&str> = contract
         .routes
@@ -173,11 +173,11 @@ fn warn_of_no_route(api: &Api, selected: &str) {
         .map(String::as_str)
         .collect();
     warn!(
-        "{} selected {shown:?}, which is no route, and there is no $default; the routes are: {}",
+        "{} selected {shortened:?}, but there is neither such a route nor $default (routes: {})",
         contract.route_selection_expression,
         known.join(", ")
     );
 }
 
-/// Of what a client sent in the place of a route key, so much is logged.
-const SELECTED_CHARS_SHOWN: usize = 64;
+/// The maximum length of a logged route key from a client, in characters.
+const LOGGED_CHARS_MAX: usize = 64;

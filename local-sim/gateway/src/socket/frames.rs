@@ -1,4 +1,4 @@
-//! An open connection's socket: its frames in both directions, its clocks, and how it ends.
+//! Reads and writes the frames of an open connection, enforces its timers, and closes it.
 
 use std::{
     future::poll_fn,
@@ -43,15 +43,15 @@ use crate::{
 /// How a connection has ended.
 #[derive(Debug)]
 pub(crate) struct Ended<S> {
-    /// What its `$disconnect` is told.
+    /// The code and reason for its `$disconnect`.
     pub(crate) closed: Closed,
-    /// Its socket, where its plug was pulled: open still, and to stay so.
+    /// The socket, if the connection was unplugged. It must stay open.
     pub(crate) unplugged: Option<(S, Plug)>,
 }
 
-/// Moves frames until one side ends the connection; says how it ended once the socket is closed, or left alone.
+/// Serves a connection until one side ends it and the socket is closed or unplugged; returns how it ended.
 ///
-/// `early` is what the client sent behind its handshake.
+/// `early` is what the client sent after its handshake.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     api: &Arc<Api>,
     connection: &Arc<Connection>,
@@ -77,7 +77,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     end.log_cause(connection);
-    // From now on it does not exist for anybody else.
+    // From now on, posts to the connection fail with 410.
     api.connections.remove(connection.id());
     connection.outbound.close();
     let wait = if api.shutdown.is_cancelled() {
@@ -85,7 +85,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     } else {
         CLOSE_WAIT
     };
-    // Whoever does not close in time is cut off.
+    // After the timeout the socket is dropped.
     let _ = timeout(
         wait,
         end.finish(&mut frame_loop.socket, &connection.outbound),
@@ -112,17 +112,17 @@ async fn web_socket<S: AsyncRead + AsyncWrite + Unpin>(
     WebSocketStream::from_partially_read(socket, early.into(), Role::Server, Some(config)).await
 }
 
-/// A conversation under way.
+/// The state of the loop that serves a connection's frames.
 struct FrameLoop<'a, S> {
     api: &'a Arc<Api>,
     connection: &'a Arc<Connection>,
     socket: WebSocketStream<Metered<S>>,
-    /// What was written last may not be on the wire yet; the room that it takes in the queue.
+    /// Set while the last write is not flushed: the room that it occupies in the outbound queue.
     unflushed: Option<u32>,
     timers: Timers<'a>,
-    /// A place for each message that is not answered yet.
+    /// One permit for each message in flight.
     in_flight: Arc<Semaphore>,
-    /// The place of the next message: without one, nothing is read.
+    /// The permit for the next message. Without it, nothing is read from the socket.
     next_permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -130,15 +130,15 @@ struct FrameLoop<'a, S> {
 enum SocketEvent {
     Received(Option<tungstenite::Result<Message>>),
     Flushed(tungstenite::Result<()>),
-    /// Nothing, and there is nothing left in a codec that has grown.
+    /// The socket is idle, and the codec's buffers have grown and are empty.
     Outgrown,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> FrameLoop<'_, S> {
-    /// Moves frames until the codec is to be replaced, by one that takes less memory.
+    /// Serves frames until the codec should be replaced by a new one, which uses less memory.
     async fn until_outgrown(&mut self) -> Result<(), End> {
         let (api, connection) = (self.api, self.connection);
-        // To wait for these anew with each frame would cost more than the frame.
+        // Creating these futures for every frame would cost more than the frame itself.
         let mut alarm = pin!(self.timers.alarm());
         let mut command = pin!(connection.command());
         let mut shutdown = pin!(api.shutdown.cancelled());
@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameLoop<'_, S> {
                 () = &mut alarm => self.check_timers().map(|()| alarm.set(self.timers.alarm())),
                 command = &mut command => match command {
                     Command::Close(closed) => Err(End::Gateway(closed)),
-                    // Apart, which takes less memory: few connections come here.
+                    // Boxed to keep this future small: few connections are unplugged.
                     Command::Unplug(plug) => return Err(Box::pin(self.unplugged(plug)).await),
                 },
                 () = &mut shutdown => Err(End::Gateway(Closed::service_restart())),
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameLoop<'_, S> {
         }
     }
 
-    /// Leaves the socket alone until the connection is over.
+    /// Does not use the socket until the connection ends.
     async fn unplugged(&mut self, plug: Plug) -> End {
         plug.pull();
         let (api, connection) = (self.api, self.connection);
@@ -190,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameLoop<'_, S> {
 
     fn received(&mut self, frame: Option<tungstenite::Result<Message>>) -> Result<(), End> {
         let Some(text) = text(frame)? else {
-            // There may be a ping's answer to flush before a message finds room behind it.
+            // Flush the pong to a ping, if there is one, before the next message is written.
             self.unflushed.get_or_insert(0);
             if self.api.options.ping_resets_idle {
                 self.touch();
@@ -241,7 +241,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameLoop<'_, S> {
     }
 }
 
-/// Reads or flushes, whichever can be done first.
+/// Polls the socket for a flush or a frame, whichever is ready first.
 fn poll<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut WebSocketStream<Metered<S>>,
     may_read: bool,
@@ -262,11 +262,14 @@ fn poll<S: AsyncRead + AsyncWrite + Unpin>(
     Poll::Pending
 }
 
-/// What a frame means: a message's text, traffic only, or the end.
+/// The text of a message; `None` for a ping or a pong.
+///
+/// # Errors
+/// The frame ends the connection.
 fn text(frame: Option<tungstenite::Result<Message>>) -> Result<Option<Utf8Bytes>, End> {
     match frame {
         Some(Ok(Message::Text(text))) => Ok(Some(text)),
-        // A ping's answer is sent by the library.
+        // The library replies to pings.
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
         Some(Ok(Message::Binary(_))) => Err(End::Gateway(Closed::binary())),
         Some(Ok(Message::Close(frame))) => Err(End::Client(Closed::by_client(frame.as_ref()))),
@@ -275,22 +278,22 @@ fn text(frame: Option<tungstenite::Result<Message>>) -> Result<Option<Utf8Bytes>
     }
 }
 
-/// Who ends a connection, and so what there is left to say on the socket.
+/// How a connection ends, which determines what is still sent on the socket.
 enum End {
-    /// The client sent a close frame, which is to be echoed.
+    /// The client sent a close frame, which the gateway echoes.
     Client(Closed),
-    /// The gateway closes; the client is to echo that.
+    /// The gateway sends a close frame, which the client echoes.
     Gateway(Closed),
-    /// The client sent what is no WebSocket frame; what comes behind it cannot be read.
+    /// The client violated the protocol, so the bytes that follow cannot be parsed.
     Broken(Closed),
-    /// The socket is gone.
+    /// The socket failed or was closed without a close frame.
     Lost,
-    /// The socket is left alone: nobody is told.
+    /// The connection is unplugged, so nothing is sent.
     Unplugged(Closed, Plug),
 }
 
 impl End {
-    /// Says on the log why the gateway closes, where nobody has asked it to.
+    /// Logs why the gateway closes the connection, unless a close was requested.
     fn log_cause(&self, connection: &Connection) {
         if let Self::Gateway(closed) | Self::Broken(closed) = self
             && let Some(why) = &closed.why
@@ -311,7 +314,7 @@ impl End {
                 if socket.flush().await.is_err() {
                     return;
                 }
-                // What was posted before the end still goes out before it.
+                // Messages that were posted before the close are sent before the close frame.
                 while let Some(text) = queued.try_next() {
                     if socket.feed(Message::Text(text)).await.is_err() {
                         return;
@@ -339,7 +342,7 @@ impl End {
     }
 }
 
-/// Reads what the client still sends: a socket dropped with unread data is reset, and the close frame lost.
+/// Discards what the client still sends. Dropping a socket with unread data resets it, and the close frame is lost.
 async fn drain(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let mut rest = [0; READ_BUFFER_BYTES];
     if socket.shutdown().await.is_ok() {

@@ -1,7 +1,7 @@
-//! Frames of all sorts, whole and broken, sent to a connection, which must end as RFC 6455 and API Gateway say.
+//! Sends random frames, valid and corrupted, and checks how the connection ends.
 //!
-//! Every case is made from a number, other ones in each run, and one that fails says its own; `model` says what
-//! must come of it.
+//! `model` computes the expected end from RFC 6455 and API Gateway's limits. Each case is generated from a seed. Every
+//! run uses new seeds, and a failing case reports its seed.
 
 mod cases;
 mod model;
@@ -26,22 +26,22 @@ use crate::{
     socket::fuzz::model::Expected,
 };
 
-/// How many cases are run, unless time is up before.
+/// The number of cases, if they fit into [`TIME_MAX`].
 const CASES: u64 = 1_000;
-/// So many are run in any case.
+/// The number of cases that always run.
 const CASES_MIN: u64 = 50;
-/// When time is up.
+/// The time after which no further case starts.
 const TIME_MAX: Duration = Duration::from_secs(5);
-/// No case takes longer, however busy the machine is.
+/// The timeout of a case, long enough for a busy machine.
 const CASE_WAIT: Duration = Duration::from_secs(60);
-/// The room between client and gateway, in bytes: so little that both must read and write in turns.
+/// The capacity of the pipe between client and gateway in bytes: so small that both must alternate.
 const PIPE_BYTES: usize = 16 * 1024;
 
 #[tokio::test]
-async fn whatever_is_sent_a_connection_ends_as_it_must() {
+async fn random_frames_end_a_connection_as_the_model_expects() {
     let api = Arc::new(api());
     let start = Instant::now();
-    // To run a case again, begin with its number.
+    // To repeat a failed case, set this to its number.
     let first = fastrand::u64(..=u64::MAX - CASES);
     for case in first..first + CASES {
         if case - first >= CASES_MIN && start.elapsed() > TIME_MAX {
@@ -53,19 +53,19 @@ async fn whatever_is_sent_a_connection_ends_as_it_must() {
         let run = run(&api, &bytes, &expected, &mut rng);
         let outcome = timeout(CASE_WAIT, run).await;
         let outcome =
-            outcome.unwrap_or_else(|_| panic!("case {case} never ends, expected {expected:?}"));
+            outcome.unwrap_or_else(|_| panic!("case {case} timed out, expected {expected:?}"));
         outcome.check(&expected, case);
     }
 }
 
-/// What came of a case.
+/// The outcome of a case.
 struct Outcome {
-    /// What `$disconnect` would be told.
+    /// The code and reason for `$disconnect`.
     closed: Closed,
     received: Received,
 }
 
-/// What the client got.
+/// What the client received.
 #[derive(Default)]
 struct Received {
     texts: usize,
@@ -77,7 +77,7 @@ impl Outcome {
         let Received { texts, close } = self.received;
         let code = self.closed.code;
         match expected.end {
-            // The client went, as nothing else would have ended it.
+            // Only the client's disconnect has ended the connection.
             None => assert_eq!(
                 (code, texts, close),
                 (LOST, expected.texts, None),
@@ -86,7 +86,7 @@ impl Outcome {
             Some(end) => {
                 assert_eq!(code, end, "case {case}: {expected:?}");
                 assert_eq!(close, Some(end), "case {case}: the close frame");
-                // Answers that are late for the close are not sent.
+                // Replies that are not ready before the close are not sent.
                 assert!(
                     texts <= expected.texts,
                     "case {case}: {texts} of {expected:?}"
@@ -99,11 +99,11 @@ impl Outcome {
 const LOST: u16 = 1006;
 const NO_CODE: u16 = 1005;
 
-/// Sends bytes in pieces, and leaves when there is no more to come.
+/// Sends bytes in pieces, and disconnects once no more replies are expected.
 async fn run(api: &Arc<Api>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Outcome {
     let (client, server) = duplex(PIPE_BYTES);
     let connection = Arc::new(Connection::new(caller(api)));
-    // Some of it may have come behind the handshake, in the same piece.
+    // Some bytes may have arrived together with the handshake.
     let early = if rng.bool() {
         rng.usize(..=bytes.len())
     } else {
@@ -147,7 +147,7 @@ async fn run_client(
     if expected.end.is_none() {
         return tokio::join!(sending, reading).1;
     }
-    // Who has been told to close need not send the rest.
+    // A client that has received the close frame need not send the rest.
     let sent = async {
         sending.await;
         pending().await
@@ -158,7 +158,7 @@ async fn run_client(
     }
 }
 
-/// Reads one frame of the gateway; `None` where it has closed.
+/// Reads one frame from the gateway; `None` if it has closed the socket.
 async fn read_frame(read: &mut ReadHalf<DuplexStream>, received: &mut Received) -> Option<()> {
     let [first, length] = [read.read_u8().await.ok()?, read.read_u8().await.ok()?];
     let length = match length {
@@ -178,7 +178,7 @@ async fn read_frame(read: &mut ReadHalf<DuplexStream>, received: &mut Received) 
             received.close = Some(code.unwrap_or(NO_CODE));
         }
         0x8a => {}
-        other => panic!("a frame of the api begins with {other:#x}"),
+        other => panic!("unexpected first byte of a frame from the gateway: {other:#x}"),
     }
     Some(())
 }

@@ -1,4 +1,4 @@
-//! An open connection's life: its messages, its close, its `$disconnect`.
+//! Runs an open connection from its 101 until its `$disconnect` has finished.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use crate::{
     routing::integration::integrate,
 };
 
-/// Serves an open connection from its 101, which is `response`, until it is closed and its `$disconnect` has run.
+/// Sends the 101, serves the connection until it is closed, and runs its `$disconnect`.
 ///
-/// `early` is what the client sent behind its handshake.
+/// `response` is the 101. `early` is what the client sent after its handshake.
 pub(crate) async fn run(
     api: Arc<Api>,
     mut socket: TcpStream,
@@ -39,7 +39,7 @@ pub(crate) async fn run(
         }
         ended.closed
     } else {
-        // It is gone by now, or reads nothing; its `$disconnect` is due all the same.
+        // The client has disconnected or does not read. `$connect` has run, so `$disconnect` must run as well.
         api.connections.remove(connection.id());
         connection.outbound.close();
         Closed::lost()
@@ -52,7 +52,7 @@ pub(crate) async fn run(
     disconnect(&api, &connection.caller, &closed).await;
 }
 
-/// Runs `$disconnect`, where there is one. Its result concerns nobody any more.
+/// Invokes `$disconnect` if the route exists, and ignores its reply.
 async fn disconnect(api: &Api, caller: &Caller, closed: &Closed) {
     let request = api.request();
     let entry = Entry {
@@ -74,7 +74,7 @@ async fn disconnect(api: &Api, caller: &Caller, closed: &Closed) {
     };
     if api.faults.drops_disconnect() {
         let id = &caller.connection_id;
-        warn!("the $disconnect of {id} does not run, as was asked for");
+        warn!("the $disconnect of {id} does not run (fault dropDisconnect)");
         return;
     }
     let event = event::disconnect(&api.stage, caller, &request, closed);
