@@ -160,7 +160,10 @@ async fn a_handshake_that_may_surprise_is_explained() {
             doing(Step::Reply(chosen)),
             "probe selected the subprotocol \"news\", which the client does not offer",
         ),
-        (doing(early), "is not open before its $connect has replied"),
+        (
+            doing(early),
+            "is not open yet: its $connect has not replied",
+        ),
     ] {
         check(&simulator, &request, b"", expected).await;
     }

@@ -1,4 +1,4 @@
-//! Who may connect: asked once, before `$connect` runs.
+//! Authorizes clients, once per connection and before `$connect` runs.
 
 mod iam;
 mod identity_source;
@@ -18,10 +18,10 @@ use crate::{
     log::entry::{Step, Steps},
 };
 
-/// Finds out who connects, as the contract's authorizer sees it, and whether they may.
+/// Authorizes a handshake with the contract's authorizer; `None` if the contract has none.
 ///
 /// # Errors
-/// They may not, or nobody can tell.
+/// The client may not connect, or the authorizer failed.
 pub(crate) async fn authorize(
     api: &Api,
     caller: &Caller,

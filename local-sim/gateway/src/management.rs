@@ -1,4 +1,4 @@
-//! The `@connections` API: post to a connection, look at it, close it.
+//! The `@connections` API, which posts to, describes and closes connections.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>
 
@@ -39,7 +39,7 @@ use crate::{
     time::now,
 };
 
-/// Serves requests on a socket of which `read` has been read already.
+/// Serves HTTP requests on a socket. `read` is what has already been read from it.
 pub(crate) async fn serve(api: Arc<Api>, socket: TcpStream, read: BytesMut) {
     let (rest, write) = socket.into_split();
     let write = Patience::new(write, ANSWER_WAIT);
@@ -67,7 +67,7 @@ async fn respond(api: &Api, request: Request<Incoming>) -> HttpResponse {
     })
 }
 
-/// The checks in their order: path, size, signature, id, quota; then the connection must be there.
+/// Checks path, size, signature, id and quota, in this order, then finds the connection and handles the request.
 async fn handle(
     api: &Api,
     head: &Parts,
@@ -91,7 +91,7 @@ async fn handle(
     }
 }
 
-/// The connection that a request is about, as its path names it.
+/// The connection id from the request's path, not parsed yet.
 fn target(api: &Api, head: &Parts) -> Result<String, ManagementRefusal> {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str()));
@@ -105,15 +105,15 @@ fn target(api: &Api, head: &Parts) -> Result<String, ManagementRefusal> {
             Err(ManagementRefusal::upgrade_required())
         }
         (Target::Socket, _) => Err(ManagementRefusal::forbidden(
-            "no WebSocket is asked for".to_owned(),
+            "the request does not ask for a WebSocket".to_owned(),
         )),
         (Target::Unknown { expected }, _) => Err(ManagementRefusal::forbidden(format!(
-            "no such path, expected {expected}"
+            "unknown path, expected {expected}"
         ))),
     }
 }
 
-/// The body in memory of its own: it may wait long for a client, and is not to keep the connection's buffer.
+/// Copies the body into a new buffer, because a queued message must not keep hyper's buffer alive.
 async fn read(body: Incoming) -> Result<Vec<u8>, ManagementRefusal> {
     let length = body.size_hint().lower();
     let length = usize::try_from(length).map_or(MESSAGE_BYTES_MAX, |it| it.min(MESSAGE_BYTES_MAX));
@@ -130,11 +130,14 @@ async fn read(body: Incoming) -> Result<Vec<u8>, ManagementRefusal> {
     match timeout(BODY_WAIT, reading).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(cause)) => Err(body_error(cause)),
-        Err(_) => Err(ManagementRefusal::unreadable("it does not come".to_owned())),
+        Err(_) => {
+            let why = format!("timed out after {} s", BODY_WAIT.as_secs());
+            Err(ManagementRefusal::unreadable(why))
+        }
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the error of a body")]
+#[expect(clippy::needless_pass_by_value, reason = "a body yields boxed errors")]
 fn body_error(cause: Box<dyn Error + Send + Sync>) -> ManagementRefusal {
     if cause.is::<LengthLimitError>() {
         ManagementRefusal::too_large()
@@ -143,7 +146,7 @@ fn body_error(cause: Box<dyn Error + Send + Sync>) -> ManagementRefusal {
     }
 }
 
-/// Checks the signature, as far as it is asked for.
+/// Checks the signature as strictly as the options require.
 fn authorize(api: &Api, head: &Parts, body: &[u8]) -> Result<(), ManagementRefusal> {
     let auth = api.options.connections_auth;
     if auth == ConnectionsAuth::Off {
@@ -166,7 +169,7 @@ fn authorize(api: &Api, head: &Parts, body: &[u8]) -> Result<(), ManagementRefus
     Ok(())
 }
 
-/// The client gets a text frame, whatever the bytes are.
+/// Converts the body to text, because the client receives a text frame.
 fn text(body: Vec<u8>, invalid: InvalidUtf8) -> Result<String, ManagementRefusal> {
     match (String::from_utf8(body), invalid) {
         (Ok(text), _) => Ok(text),

@@ -1,4 +1,4 @@
-//! What a request must carry for an authorizer to be asked.
+//! Identity sources: values that a request must contain for the authorizer to be invoked.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use sluice_contract::IdentitySource;
 
 use crate::{event::caller::Upgrade, log::variables::Variables};
 
-/// The first source that a request lacks, or has empty.
+/// The first identity source that is missing or empty in a request.
 pub(crate) fn first_missing<'a>(
     sources: &'a [IdentitySource],
     variables: &Variables<'_>,
@@ -45,7 +45,7 @@ fn any_non_empty(values: &[String]) -> bool {
     values.iter().any(|value| !value.is_empty())
 }
 
-/// A source, as the contract names it.
+/// Displays an identity source as the contract names it.
 pub(crate) struct Name<'a>(&'a IdentitySource);
 
 impl fmt::Display for Name<'_> {

@@ -1,4 +1,4 @@
-//! A Lambda authorizer: a function of type REQUEST, which answers with a policy.
+//! A Lambda authorizer of type REQUEST, which responds with a policy.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>
 
@@ -32,7 +32,7 @@ use crate::{
     routing::integration::lambda_status,
 };
 
-/// Checks that a handshake carries what the authorizer is to look at; else it is not even asked.
+/// Checks that a handshake contains all identity sources. If not, the authorizer is not invoked.
 pub(crate) fn check_identity(
     api: &Api,
     caller: &Caller,
@@ -54,12 +54,12 @@ pub(crate) fn check_identity(
     };
     steps.authorizer = Step::instant(401, Some(UNAUTHORIZED.to_owned()));
     let why = format!(
-        "the identity source {missing} is missing or empty, so the authorizer was not asked"
+        "the identity source {missing} is missing or empty, so the authorizer was not invoked"
     );
     Err(HandshakeRefusal::new(401, UNAUTHORIZED, why))
 }
 
-/// Asks the authorizer, and goes by its policy.
+/// Invokes the authorizer and evaluates its policy.
 pub(crate) async fn authorize(
     api: &Api,
     function: &str,
@@ -80,7 +80,7 @@ pub(crate) async fn authorize(
     };
     decided.map_err(|why| HandshakeRefusal::new(403, "Forbidden", format!("{function}: {why}")))?;
     for name in &response.unknown {
-        warn!("{function}: the key {name:?} of the answer means nothing to API Api");
+        warn!("{function}: the unknown key {name:?} in the authorizer's response is ignored");
     }
     Ok(Custom {
         principal_id: response.principal_id,
@@ -121,7 +121,7 @@ async fn invoke(
     (response, step)
 }
 
-/// Whether a policy allows to connect; else why not, for the developer.
+/// Checks whether a policy allows the client to connect. The error is for the log.
 fn decide(policy: &Policy, arn: &str) -> Result<(), String> {
     match policy.decide(arn) {
         Decision::Allow => Ok(()),
@@ -133,16 +133,16 @@ fn decide(policy: &Policy, arn: &str) -> Result<(), String> {
     }
 }
 
-/// Why an authorizer's word is missing.
+/// Why there is no valid response from an authorizer.
 #[derive(Debug, Error)]
 enum AuthorizerError {
     #[error("failed with the message {UNAUTHORIZED:?}")]
     Unauthorized,
-    #[error("no answer within {} s", AUTHORIZER_WAIT.as_secs())]
+    #[error("timed out after {} s", AUTHORIZER_WAIT.as_secs())]
     TimedOut,
     #[error("{0}")]
     Invoke(InvokeError),
-    #[error("malformed answer: {0}; {EXPECTED}")]
+    #[error("malformed response: {0} ({EXPECTED})")]
     Malformed(ResponseError),
 }
 
@@ -166,9 +166,9 @@ impl AuthorizerError {
     }
 }
 
-/// With exactly this error message, an authorizer says that it does not know the client.
+/// The error message with which an authorizer rejects a client.
 const UNAUTHORIZED: &str = "Unauthorized";
-/// What an access log says of a policy that does not allow to connect.
+/// The error in the access log if the policy does not allow the client to connect.
 const NOT_AUTHORIZED: &str = "The client is not authorized to perform this operation";
 const EXPECTED: &str = "expected {\"principalId\":…,\"policyDocument\":{\"Version\":\"2012-10-17\",\"Statement\":[…]},\
-     \"context\":{…}}; a refusal is a policy that denies, or an error with the message \"Unauthorized\"";
+     \"context\":{…}}; to reject a client, return a policy that denies it, or fail with the message \"Unauthorized\"";

@@ -1,4 +1,4 @@
-//! What an authorizer answers, strictly read.
+//! Strictly parses the response of a Lambda authorizer.
 
 use std::fmt;
 
@@ -14,21 +14,21 @@ use crate::{
     options::AuthorizerContext,
 };
 
-/// Who it is, and what they may.
+/// A valid response of a Lambda authorizer.
 #[derive(Debug)]
 pub(crate) struct AuthorizerResponse {
     pub(crate) principal_id: String,
     pub(crate) policy: Policy,
     pub(crate) context: Vec<(String, Scalar)>,
-    /// Keys that are not an authorizer's.
+    /// Keys that API Gateway does not know.
     pub(crate) unknown: Vec<String>,
 }
 
 impl AuthorizerResponse {
-    /// Reads an answer. Properties become text, unless `typing` leaves them as they are.
+    /// Parses a response. `typing` determines whether numbers and booleans of the context become strings.
     ///
     /// # Errors
-    /// What is wrong with it, for the developer.
+    /// The response is malformed or too long.
     pub(crate) fn parse(payload: &[u8], typing: AuthorizerContext) -> Result<Self, ResponseError> {
         if payload.len() > AUTHORIZER_RESPONSE_BYTES_MAX {
             return Err(ResponseError::TooLong(payload.len()));
@@ -61,10 +61,10 @@ impl AuthorizerResponse {
 }
 
 fn text(name: &str, value: &RawValue) -> Result<String, ResponseError> {
-    serde_json::from_str(value.get()).map_err(|_| ResponseError::property(name, value, "a text"))
+    serde_json::from_str(value.get()).map_err(|_| ResponseError::property(name, value, "a string"))
 }
 
-/// The context, without the two names that are the gateway's own.
+/// The properties of the context, without the two names that the gateway sets itself.
 fn properties(
     context: &RawValue,
     typing: AuthorizerContext,
@@ -82,7 +82,7 @@ fn properties(
                 ResponseError::property(
                     &format!("context.{name}"),
                     &value,
-                    "a text, a number or a boolean",
+                    "a string, a number or a boolean",
                 )
             })?;
             Ok((name, scalar))
@@ -104,7 +104,7 @@ fn scalar(value: &RawValue, typing: AuthorizerContext) -> Option<Scalar> {
     }
 }
 
-/// An object's members in its order; the last one of a name counts, in the first one's place.
+/// The members of an object in their order. The last value of a duplicate name is used, at the first one's position.
 struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -132,20 +132,20 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// What is wrong with an answer.
+/// Why a response is malformed.
 #[derive(Debug, Error)]
 pub(crate) enum ResponseError {
-    #[error("{0} bytes, at most {AUTHORIZER_RESPONSE_BYTES_MAX} are allowed")]
+    #[error("{0} bytes exceed the limit of {AUTHORIZER_RESPONSE_BYTES_MAX} bytes")]
     TooLong(usize),
-    #[error("it is no object")]
+    #[error("not a JSON object")]
     NoObject,
-    #[error("it is not JSON: {0}")]
+    #[error("invalid JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("{0} is missing")]
     Missing(&'static str),
     #[error("policyDocument: {0}")]
     Policy(serde_json::Error),
-    #[error("{name} is {found}, expected {expected}")]
+    #[error("{name} must be {expected}, not {found}")]
     Property {
         name: String,
         found: &'static str,
@@ -154,14 +154,14 @@ pub(crate) enum ResponseError {
 }
 
 impl ResponseError {
-    /// Names the kind of a value only: it may be a credential.
+    /// Names only the type of the value, because the value may be a credential.
     fn property(name: &str, value: &RawValue, expected: &'static str) -> Self {
         Self::Property {
             name: name.to_owned(),
             found: match value.get().as_bytes().first() {
                 Some(b'{') => "an object",
-                Some(b'[') => "a list",
-                Some(b'"') => "a text",
+                Some(b'[') => "an array",
+                Some(b'"') => "a string",
                 Some(b'n') => "null",
                 Some(b't' | b'f') => "a boolean",
                 _ => "a number",
@@ -185,7 +185,7 @@ mod tests {
         AuthorizerResponse::parse(json.as_bytes(), typing)
     }
 
-    /// What functions then see, in order.
+    /// The properties as events show them, in their order.
     fn check(context: &str, typing: AuthorizerContext) -> String {
         let context = parse(context, typing).unwrap().context;
         let fields: Vec<String> = context
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_become_text_in_their_order() {
+    fn properties_become_strings_and_keep_their_order() {
         let context = r#"{"z":"ž","number":1.50,"flag":true,"a":"5"}"#;
         assert_eq!(
             check(context, AuthorizerContext::Strings),
@@ -217,15 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn the_gateways_own_names_cannot_be_taken() {
+    fn the_context_cannot_override_names_that_the_gateway_sets() {
         let context = r#"{"principalId":"other","integrationLatency":1,"a":"1","a":"2"}"#;
         assert_eq!(check(context, AuthorizerContext::Strings), r#"a="2""#);
     }
 
     #[test]
-    fn what_is_malformed_is_named() {
+    fn the_error_names_what_is_malformed() {
         for json in ["", "null", "[]", r#""Allow""#] {
-            assert_eq!(error(json), "it is no object", "{json}");
+            assert_eq!(error(json), "not a JSON object", "{json}");
         }
         assert_eq!(error(r#"{"statusCode":401}"#), "principalId is missing");
         assert_eq!(
@@ -234,24 +234,24 @@ mod tests {
         );
         assert_eq!(
             error(&format!(r#"{{"principalId":5,{POLICY}}}"#)),
-            "principalId is a number, expected a text"
+            "principalId must be a string, not a number"
         );
         assert!(error(r#"{"principalId":"me","policyDocument":{}}"#).contains("Statement"));
-        assert!(error("{").starts_with("it is not JSON: "));
+        assert!(error("{").starts_with("invalid JSON: "));
         for (context, told) in [
             (
                 r#"{"a":{}}"#,
-                "context.a is an object, expected a text, a number or a boolean",
+                "context.a must be a string, a number or a boolean, not an object",
             ),
             (
                 r#"{"a":[1]}"#,
-                "context.a is a list, expected a text, a number or a boolean",
+                "context.a must be a string, a number or a boolean, not an array",
             ),
             (
                 r#"{"a":null}"#,
-                "context.a is null, expected a text, a number or a boolean",
+                "context.a must be a string, a number or a boolean, not null",
             ),
-            ("5", "context is a number, expected an object"),
+            ("5", "context must be an object, not a number"),
         ] {
             let error = parse(context, AuthorizerContext::Strings).unwrap_err();
             assert_eq!(error.to_string(), told);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_eight_kilobytes() {
+    fn a_response_has_at_most_eight_kilobytes() {
         let response = |bytes: usize| {
             let json = format!(r#"{{"principalId":"",{POLICY},"context":{{"a":""}}}}"#);
             let filler = "x".repeat(bytes - json.len());
@@ -269,12 +269,12 @@ mod tests {
         assert!(response(8192).is_ok());
         assert_eq!(
             response(8193).unwrap_err().to_string(),
-            "8193 bytes, at most 8192 are allowed"
+            "8193 bytes exceed the limit of 8192 bytes"
         );
     }
 
     #[test]
-    fn a_key_that_is_not_an_authorizers_is_noticed() {
+    fn unknown_keys_are_collected() {
         let json = format!(
             r#"{{"principalId":"me",{POLICY},"isAuthorized":true,"usageIdentifierKey":"k"}}"#
         );
