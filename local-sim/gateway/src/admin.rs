@@ -1,4 +1,4 @@
-//! The console's interface to the gateway: it lists, closes and unplugs connections, and sets faults.
+//! The console's interface: lists, closes and unplugs connections, and sets faults.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Gateway {
         &self.api.faults
     }
 
-    /// Closes the connection with this id after the messages queued for it; `None` if none is open.
+    /// Closes the connection with this id after its queued messages; `None` if none is open.
     pub fn close(&self, id: &str, code: u16, reason: String) -> Option<View> {
         let connection = self.find(id)?;
         let view = connection.view();
@@ -52,7 +52,8 @@ impl Gateway {
 
     /// Unplugs the connection with this id; `None` if none is open or it closes in the meantime.
     ///
-    /// The gateway stops reading from and writing to its socket, and sends neither a close frame nor a FIN.
+    /// The gateway stops reading from and writing to its socket, and sends neither a close frame
+    /// nor a FIN.
     ///
     /// # Errors
     /// The limit of unplugged sockets is reached.

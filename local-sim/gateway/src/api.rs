@@ -89,8 +89,8 @@ impl Api {
 
     /// Finds the route with this key, or `$default` if there is none.
     ///
-    /// `selected` is the value of the route selection expression. A value that starts with `$` matches no route by its
-    /// key, so a client cannot invoke a lifecycle route.
+    /// `selected` is the value of the route selection expression. A value that starts with `$`
+    /// matches no route by its key, so a client cannot invoke a lifecycle route.
     pub(crate) fn find_route(&self, selected: &str) -> Option<(&str, &Route)> {
         let routes = &self.contract.routes;
         let named = if selected.starts_with('$') {
@@ -112,5 +112,6 @@ impl Api {
     }
 }
 
-/// An API id in API Gateway's format. It is constant, so that a record's `ce_source` is the same in every run.
+/// An API id in API Gateway's format. It is constant, so that a record's `ce_source` is the same in
+/// every run.
 const API_ID: &str = "s1u1ce0sim";

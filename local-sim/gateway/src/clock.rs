@@ -1,7 +1,8 @@
-//! The clock of the gateway's timers. It can be advanced, so that a test need not wait for an idle timeout.
+//! The clock of the gateway's timers. It can be advanced, so that a test need not wait for an idle
+//! timeout.
 //!
-//! Only the idle timeout, the maximum duration of connections and the token buckets use it. Times in events, deadlines
-//! and signatures are wall-clock time.
+//! Only the idle timeout, the maximum duration of connections and the token buckets use it. Times
+//! in events, deadlines and signatures are wall-clock time.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ impl Clock {
         *self.advanced.borrow()
     }
 
-    /// Advances the clock, fires every timer that is then due, and returns the sum of all advances.
+    /// Advances the clock, fires the timers that are then due, and returns the sum of all advances.
     ///
     /// # Errors
     /// The sum would exceed 366 days. The clock is not changed.
@@ -48,7 +49,7 @@ impl Clock {
         Instant::now() + self.advanced()
     }
 
-    /// Waits until this clock reaches `deadline`, because time passes or because the clock is advanced.
+    /// Waits until this clock reaches `deadline`, whether time passes or the clock is advanced.
     pub(crate) async fn sleep_until(&self, deadline: Instant) {
         let mut advances = self.advanced.subscribe();
         loop {
@@ -70,7 +71,9 @@ impl Clock {
 #[error("the clock can be advanced by at most {} days in total", ADVANCED_MAX.as_secs() / 86_400)]
 pub struct ClockLimitExceeded;
 
-/// The limit for the sum of all advances: far more than any timer needs, and far below what `Instant` can represent.
+/// The limit for the sum of all advances.
+///
+/// It is far more than any timer needs, and far below what `Instant` can represent.
 const ADVANCED_MAX: Duration = Duration::from_hours(366 * 24);
 
 #[cfg(test)]

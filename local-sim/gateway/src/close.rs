@@ -1,6 +1,7 @@
 //! Close codes and reasons of a connection.
 //!
-//! Codes: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html>
+//! Codes:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html>
 
 use std::borrow::Cow;
 

@@ -99,7 +99,8 @@ impl Connection {
         self.commanded.notify_one();
     }
 
-    /// Requests that the connection be unplugged; returns the plug to wait on. The first request's plug is used.
+    /// Requests that the connection be unplugged; returns the plug to wait on. The first request's
+    /// plug is used.
     pub(crate) fn unplug(&self, plug: Plug) -> Plug {
         let plug = self.plug.get_or_init(|| plug).clone();
         self.commanded.notify_one();
@@ -124,7 +125,8 @@ impl Connection {
     /// Waits for a request to close or to unplug the connection.
     pub(crate) async fn command(&self) -> Command {
         loop {
-            // `close` and `unplug` always notify, so there is nothing to check before the first notification.
+            // `close` and `unplug` always notify, so there is nothing to check before the first
+            // notification.
             self.commanded.notified().await;
             if let Some(plug) = self.plug.get() {
                 return Command::Unplug(plug.clone());

@@ -1,6 +1,7 @@
-//! Builds the events that functions receive, with the same keys in the same order as API Gateway.
+//! Builds the events that functions receive, with API Gateway's keys in their order.
 //!
-//! Shapes: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html>,
+//! Shapes:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html>,
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>
 //! and recorded events, among them `awslabs/swift-aws-lambda-events` and `aws/aws-lambda-go`.
 

@@ -23,7 +23,8 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct State {
     reorder: Option<Reorder>,
-    /// Cancelled when the reordering is replaced or ended. It may outlive a reordering that has used up its count.
+    /// Cancelled when the reordering is replaced or ended. It may outlive a reordering that has
+    /// used up its count.
     reorder_ended: CancellationToken,
     drop_disconnect: Option<Striking>,
 }
@@ -75,7 +76,8 @@ impl Reorder {
 }
 
 impl Faults {
-    /// Starts reordering messages; `None` stops it. Messages that are being delayed continue at once.
+    /// Starts reordering messages; `None` stops it. Messages that are being delayed continue at
+    /// once.
     pub fn set_reorder(&self, reorder: Option<Reorder>) {
         let ended = self.change(|state| {
             state.reorder = reorder;

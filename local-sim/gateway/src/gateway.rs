@@ -43,8 +43,8 @@ impl Gateway {
 
     /// Serves clients until `shutdown` is cancelled.
     ///
-    /// On shutdown, closes every connection and waits for each `$disconnect` to finish. `@connections` stays available
-    /// to them until then.
+    /// On shutdown, closes every connection and waits for each `$disconnect` to finish.
+    /// `@connections` stays available to them until then.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
         // Cancels the sockets that are not WebSocket connections.
         let pending = TaskTracker::new();

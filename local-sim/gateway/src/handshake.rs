@@ -43,7 +43,8 @@ pub(crate) async fn run(
     match accept(&api, peer, &head).await {
         Ok(accepted) => {
             drop(head);
-            // The connection gets a new task, which needs less memory than this one: most connections are idle.
+            // The connection gets a new task, which needs less memory than this one: most
+            // connections are idle.
             let tasks = api.tasks.clone();
             let Accepted {
                 caller,
@@ -124,7 +125,7 @@ async fn accept<'a>(
     }
 }
 
-/// Throttles and authorizes the handshake, and runs `$connect`; returns the subprotocol that `$connect` selected.
+/// Throttles and authorizes the handshake, and runs `$connect`; returns the selected subprotocol.
 async fn admit(
     api: &Api,
     caller: &mut Caller,

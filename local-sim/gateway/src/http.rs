@@ -1,4 +1,4 @@
-//! HTTP/1.1 before a socket becomes a WebSocket: reads and routes the request head, and refuses handshakes.
+//! HTTP/1.1 before a socket becomes a WebSocket: request heads, domains and refusals.
 
 pub(crate) mod domain;
 pub(crate) mod head;

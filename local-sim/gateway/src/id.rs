@@ -1,7 +1,7 @@
 //! Connection ids, message ids and request ids.
 //!
-//! An id is 11 bytes in URL-safe base64 with one `=`: 16 characters in total. The layout of the bytes was found by
-//! decoding published ids; AWS documents only their appearance.
+//! An id is 11 bytes in URL-safe base64 with one `=`: 16 characters in total. The layout of the
+//! bytes was found by decoding published ids; AWS documents only their appearance.
 //!
 //! | bits | content |
 //! | --- | --- |
@@ -78,7 +78,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Starts the counter at a random value, so that a restart within one tick does not repeat ids.
+    /// Starts the counter at a random value, so that a restart within a tick does not repeat ids.
     pub(crate) fn new() -> Self {
         Self {
             counter: AtomicU16::new(fastrand::u16(..)),
@@ -95,7 +95,8 @@ impl Ids {
         self.make(&MESSAGE, now, connection.node())
     }
 
-    /// Generates the id of a connect, message or disconnect. `now` is in milliseconds since the epoch.
+    /// Generates the id of a connect, message or disconnect. `now` is in milliseconds since the
+    /// epoch.
     pub(crate) fn request(&self, now: i64) -> Id {
         self.make(&REQUEST, now, random_node())
     }

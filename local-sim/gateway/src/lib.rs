@@ -1,4 +1,4 @@
-//! A local API Gateway WebSocket API: the server that clients connect to and that invokes functions.
+//! A local API Gateway WebSocket API, which accepts connections and invokes functions.
 //!
 //! ```text
 //! listener ─▶ http (head) ─┬▶ handshake ─▶ authorizer, $connect ─▶ socket ─▶ routing ─▶ Lambda

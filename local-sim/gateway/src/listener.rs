@@ -24,7 +24,8 @@ use crate::{
 
 /// Accepts sockets and serves each one in a task of `pending`.
 ///
-/// A task ends when the socket is closed or has become a WebSocket connection, or when `cancelled` is cancelled.
+/// A task ends when the socket is closed or has become a WebSocket connection, or when `cancelled`
+/// is cancelled.
 pub(crate) async fn accept(
     api: &Arc<Api>,
     permits: &Arc<Semaphore>,

@@ -67,7 +67,7 @@ async fn respond(api: &Api, request: Request<Incoming>) -> HttpResponse {
     })
 }
 
-/// Checks path, size, signature, id and quota, in this order, then finds the connection and handles the request.
+/// Checks path, size, signature, id and quota, in this order, then handles the request.
 async fn handle(
     api: &Api,
     head: &Parts,
@@ -113,7 +113,7 @@ fn target(api: &Api, head: &Parts) -> Result<String, ManagementRefusal> {
     }
 }
 
-/// Copies the body into a new buffer, because a queued message must not keep hyper's buffer alive.
+/// Copies the body, because a queued message must not keep hyper's buffer alive.
 async fn read(body: Incoming) -> Result<Vec<u8>, ManagementRefusal> {
     let length = body.size_hint().lower();
     let length = usize::try_from(length).map_or(MESSAGE_BYTES_MAX, |it| it.min(MESSAGE_BYTES_MAX));

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 pub struct Options {
     /// The name of the stage.
     pub stage: String,
-    /// The custom domain in lower case. The path of a request with this `Host` does not contain the stage.
+    /// The custom domain in lower case. The path of a request with this `Host` does not contain the
+    /// stage.
     pub domain_name: Option<String>,
     /// The file that the access log is written to; `-` is standard error.
     pub access_log: Option<PathBuf>,
@@ -73,7 +74,8 @@ pub enum JsonReading {
 /// Which signatures `@connections` requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionsAuth {
-    /// A well-formed, unexpired signature of any key. One made with the simulator's own key is verified.
+    /// A well-formed, unexpired signature of any key. One made with the simulator's own key is
+    /// verified.
     Signed,
     /// A valid signature made with the simulator's own key.
     Strict,

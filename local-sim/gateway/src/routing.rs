@@ -1,4 +1,4 @@
-//! Handles a message: selects its route, invokes the function, and sends the reply or an error frame.
+//! Handles a message: selects the route, invokes the function, and sends the reply.
 
 pub(crate) mod integration;
 mod lenient;

@@ -2,7 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
 //!
-//! The simulator can only verify signatures made with its own key. It accepts any region in the scope.
+//! The simulator can only verify signatures made with its own key. It accepts any region in the
+//! scope.
 
 mod credential;
 pub(crate) mod error;
@@ -18,7 +19,8 @@ use self::{
     time::{SKEW_MAX, SKEW_MINUTES, parse, stamp},
 };
 
-/// A well-formed, current signature for `execute-api`. [`Signature::verify`] checks whether it is correct.
+/// A well-formed, current signature for `execute-api`. [`Signature::verify`] checks whether it is
+/// correct.
 #[derive(Debug)]
 pub(crate) struct Signature {
     claim: Claim,
@@ -50,7 +52,8 @@ impl Signature {
     /// Checks that the signature was made with the simulator's own key for exactly this request.
     ///
     /// # Errors
-    /// The key is unknown, or the signature does not match. Then the error contains the expected canonical request.
+    /// The key is unknown, or the signature does not match. Then the error contains the expected
+    /// canonical request.
     pub(crate) fn verify(&self, request: &Request<'_>, body: &[u8]) -> Result<(), SignatureError> {
         if !self.is_of_known_key() {
             return Err(SignatureError::unknown_key());

@@ -12,7 +12,8 @@ use crate::{
 
 /// Verifies the signature of a handshake and returns the user.
 ///
-/// The signature is in the `Authorization` header or in the query. Browsers can only put it in the query.
+/// The signature is in the `Authorization` header or in the query. Browsers can only put it in the
+/// query.
 ///
 /// # Errors
 /// The signature is missing or invalid.

@@ -157,7 +157,9 @@ fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
         .collect()
 }
 
-/// Rejects conditions: the simulator does not evaluate them, and ignoring one would change the policy's meaning.
+/// Rejects conditions, which the simulator does not evaluate.
+///
+/// Ignoring a condition would change the meaning of the policy.
 fn no_condition<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Object(conditions) if conditions.is_empty() => Ok(()),

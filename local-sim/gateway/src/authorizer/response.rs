@@ -25,7 +25,8 @@ pub(crate) struct AuthorizerResponse {
 }
 
 impl AuthorizerResponse {
-    /// Parses a response. `typing` determines whether numbers and booleans of the context become strings.
+    /// Parses a response. `typing` determines whether numbers and booleans of the context become
+    /// strings.
     ///
     /// # Errors
     /// The response is malformed or too long.
@@ -104,7 +105,8 @@ fn scalar(value: &RawValue, typing: AuthorizerContext) -> Option<Scalar> {
     }
 }
 
-/// The members of an object in their order. The last value of a duplicate name is used, at the first one's position.
+/// The members of an object in their order. The last value of a duplicate name is used, at the
+/// first one's position.
 struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {

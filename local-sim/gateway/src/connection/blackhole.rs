@@ -1,4 +1,4 @@
-//! Unplugged sockets: they stay open, but the gateway neither reads from them nor writes to them.
+//! Unplugged sockets, which stay open but are neither read from nor written to.
 
 use std::{mem, sync::Arc};
 

@@ -1,6 +1,7 @@
 //! The queue of messages to a client.
 //!
-//! It is bounded in bytes, so that a client that does not read costs little memory. An empty queue allocates nothing.
+//! It is bounded in bytes, so that a client that does not read costs little memory. An empty queue
+//! allocates nothing.
 
 use std::collections::VecDeque;
 

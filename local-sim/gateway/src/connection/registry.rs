@@ -15,7 +15,8 @@ use crate::{connection::Connection, id::Id};
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     open: RwLock<HashMap<Id, Arc<Connection>>>,
-    /// Connections whose `$connect` is running. They are not open; only the log tells the difference.
+    /// Connections whose `$connect` is running. They are not open; only the log tells the
+    /// difference.
     connecting: Mutex<HashSet<Id>>,
 }
 

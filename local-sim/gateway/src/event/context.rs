@@ -88,7 +88,8 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The caller's identity. IAM's fields come first, in the order of older recorded events, which had all of them.
+/// The caller's identity. IAM's fields come first, in the order of older recorded events, which had
+/// all of them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity<'a> {

@@ -1,6 +1,7 @@
 //! Compares events with recorded ones.
 //!
-//! The same inputs must give the same keys in the same order. Values must be equal unless they were redacted.
+//! The same inputs must give the same keys in the same order. Values must be equal unless they were
+//! redacted.
 
 use local_sim_lambda::ACCOUNT_ID;
 use proptest::prelude::*;

@@ -9,7 +9,9 @@ use crate::{
     http::head::Head,
 };
 
-/// The headers for events: grouped by name, without hop-by-hop headers, with those that the gateway adds.
+/// The headers for events, grouped by name.
+///
+/// Hop-by-hop headers are removed, and the gateway's own headers are added.
 pub(crate) fn event_headers(head: &Head, caller: &Caller) -> MultiMap {
     let is_gateway_header = |name: &str| {
         GATEWAY_HEADERS

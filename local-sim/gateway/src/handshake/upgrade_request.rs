@@ -8,7 +8,7 @@ use crate::{
     limits::URL_BYTES_MAX,
 };
 
-/// A valid handshake whose path is the one that WebSockets connect to.
+/// A valid handshake for the WebSocket path.
 #[derive(Debug)]
 pub(crate) struct UpgradeRequest<'a> {
     pub(crate) domain_name: &'a str,

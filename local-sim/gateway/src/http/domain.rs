@@ -5,7 +5,8 @@
 pub(crate) struct Address<'a> {
     /// The API's domain name, as events show it.
     pub(crate) domain_name: &'a str,
-    /// The path below the stage, empty or `/` for WebSockets. `None` if the path is not below the stage.
+    /// The path below the stage, empty or `/` for WebSockets. `None` if the path is not below the
+    /// stage.
     pub(crate) path_below_stage: Option<&'a str>,
     /// How the path should start, for the log.
     pub(crate) expected: String,
@@ -34,7 +35,7 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// Whether the path is the one that WebSockets connect to.
+    /// Whether this is the path that WebSockets connect to.
     pub(crate) fn is_websocket_endpoint(&self) -> bool {
         matches!(self.path_below_stage, Some("" | "/"))
     }

@@ -1,7 +1,9 @@
-//! Reads the head of the first HTTP request on a socket, which may be a handshake or a request to `@connections`.
+//! Reads the head of the first HTTP request on a socket.
 //!
-//! The gateway parses it itself because events show header names in the case that the client sent, and hyper does not
-//! preserve it.
+//! The request may be a handshake or a request to `@connections`.
+//!
+//! The gateway parses it itself because events show header names in the case that the client sent,
+//! and the HTTP library does not preserve it.
 
 use std::io;
 
@@ -74,7 +76,8 @@ pub(crate) enum HeadError {
     UrlTooLong(usize),
 }
 
-/// Reads a head into `buffer`; returns the head and its length in bytes. The bytes stay in `buffer`.
+/// Reads a head into `buffer`; returns the head and its length in bytes. The bytes stay in
+/// `buffer`.
 ///
 /// # Errors
 /// The client sends no complete head within [`HEAD_WAIT`], or the head is malformed or too large.

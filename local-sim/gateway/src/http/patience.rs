@@ -12,7 +12,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A writer that fails with [`ErrorKind::TimedOut`] when it makes no progress for a given time.
+/// A writer that fails with [`ErrorKind::TimedOut`] if it makes no progress for a given time.
 #[derive(Debug)]
 pub struct Patience<W> {
     write: W,

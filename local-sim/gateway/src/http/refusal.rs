@@ -47,7 +47,7 @@ impl HandshakeRefusal {
         }
     }
 
-    /// Refuses with a status that an authorizer or `$connect` led to, and API Gateway's message for it.
+    /// Refuses with a status from an authorizer or `$connect`, and API Gateway's message for it.
     pub(crate) fn of_status(status: u16, why: impl Display) -> Self {
         let message = match status {
             401 => "Unauthorized",
@@ -102,7 +102,8 @@ impl HandshakeRefusal {
         let responding = async {
             socket.write_all(self.to_http().as_bytes()).await?;
             socket.shutdown().await?;
-            // Closing a socket with unread data resets the connection before the client has read the response.
+            // Closing a socket with unread data resets the connection before the client has read
+            // the response.
             let mut rest = [0; 512];
             while socket.read(&mut rest).await? > 0 {}
             Ok::<_, std::io::Error>(())

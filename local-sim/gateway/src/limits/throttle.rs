@@ -20,10 +20,11 @@ use crate::{
     },
 };
 
-/// The token buckets of the API. A request takes one token from each bucket that applies to it, or none at all.
+/// The token buckets of the API. A request takes one token from each bucket that applies to it, or
+/// none at all.
 ///
-/// The stage's limits are the default for its routes. A route with its own limits uses only those. All other routes
-/// share the stage's bucket.
+/// The stage's limits are the default for its routes. A route with its own limits uses only those.
+/// All other routes share the stage's bucket.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     clock: Arc<Clock>,
@@ -38,7 +39,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Creates the buckets of the contract's limits and, with `account_quotas`, those of the account.
+    /// Creates the buckets for the contract's limits and, with `account_quotas`, for the account.
     pub(crate) fn new(contract: &Contract, account_quotas: bool, clock: Arc<Clock>) -> Self {
         let now = clock.now();
         let bucket = |(rate, burst): (f64, u32)| Mutex::new(Bucket::new(rate, burst.into(), now));

@@ -17,7 +17,8 @@ use crate::log::{
 pub(crate) struct AccessLog(Option<(Format, Writer)>);
 
 impl AccessLog {
-    /// Opens the log at `path` for appending; `-` is standard error. Without a path, the log is disabled.
+    /// Opens the log at `path` for appending; `-` is standard error. Without a path, the log is
+    /// disabled.
     ///
     /// # Errors
     /// The format is invalid, or the file cannot be opened.
@@ -33,7 +34,8 @@ impl AccessLog {
         Ok(Self(Some((format, writer))))
     }
 
-    /// Queues the line of an entry. Never blocks: if the disk is too slow, lines are dropped with a warning.
+    /// Queues the line of an entry. Never blocks: if the disk is too slow, lines are dropped with a
+    /// warning.
     pub(crate) fn write(&self, entry: &Entry<'_>) {
         if let Some((format, writer)) = &self.0 {
             writer.queue(format.line(entry));
@@ -64,7 +66,7 @@ pub enum AccessLogError {
     },
 }
 
-/// The format that API Gateway's console suggests for a WebSocket API, with additional error variables.
+/// The format that API Gateway's console suggests for a WebSocket API, plus error variables.
 const FORMAT_DEFAULT: &str = concat!(
     r#"{"requestId":"$context.requestId","ip":"$context.identity.sourceIp","caller":"$context.identity.caller","#,
     r#""user":"$context.identity.user","requestTime":"$context.requestTime","eventType":"$context.eventType","#,

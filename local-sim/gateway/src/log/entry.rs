@@ -60,7 +60,7 @@ impl Step {
 }
 
 impl Entry<'_> {
-    /// The value of a variable, whose name is given without `$context.`; `None` if it has no value.
+    /// The value of the variable `$context.{name}`; `None` if it has no value.
     pub(crate) fn find(&self, name: &str) -> Option<String> {
         let step = |step: &Step, name: &str| step.find(name);
         match name.split_once('.') {
@@ -83,7 +83,8 @@ impl Entry<'_> {
         }
     }
 
-    /// See <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
+    /// See
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
     fn response_type(&self) -> &'static str {
         match self.status {
             401 => "UNAUTHORIZED",

@@ -18,7 +18,8 @@ enum Part {
 }
 
 impl Format {
-    /// Formats the line of an entry, with a line break at its end. A variable without a value becomes `-`.
+    /// Formats the line of an entry, with a line break at its end. A variable without a value
+    /// becomes `-`.
     pub(crate) fn line(&self, entry: &Entry<'_>) -> String {
         let mut line = String::new();
         for part in &self.0 {
@@ -71,7 +72,8 @@ impl FromStr for Format {
 
 /// The length of the variable name at the start of `text`, in bytes.
 ///
-/// A name consists of words separated by dots. Only the properties of an authorizer may contain hyphens.
+/// A name consists of words separated by dots. Only the properties of an authorizer may contain
+/// hyphens.
 fn name_length(text: &str) -> usize {
     let hyphens = text.starts_with("authorizer.");
     let is_word_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || hyphens && c == '-';

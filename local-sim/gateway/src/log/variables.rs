@@ -26,7 +26,7 @@ pub(crate) struct Variables<'a> {
 }
 
 impl Variables<'_> {
-    /// The value of a variable, whose name is given without `$context.`; `None` if it has no value.
+    /// The value of the variable `$context.{name}`; `None` if it has no value.
     pub(crate) fn find(&self, name: &str) -> Option<String> {
         let Self {
             stage,

@@ -74,7 +74,8 @@ impl Writer {
     }
 }
 
-/// Writes lines as they arrive, and flushes when the queue is empty. Logs the first of consecutive errors.
+/// Writes lines as they arrive, and flushes when the queue is empty. Logs the first of consecutive
+/// errors.
 fn write(mut lines: mpsc::Receiver<Item>, output: impl Write, lost: &AtomicU64) {
     let mut output = BufWriter::new(output);
     let mut failed = false;

@@ -61,7 +61,7 @@ impl ManagementRefusal {
         Self::new(StatusCode::FORBIDDEN, "ForbiddenException", &message, why)
     }
 
-    /// The path is the one that WebSockets connect to, but the request does not ask for an upgrade.
+    /// The path is the WebSocket path, but the request does not ask for an upgrade.
     pub(crate) fn upgrade_required() -> Self {
         let status = StatusCode::UPGRADE_REQUIRED;
         let why = "the request has no `Upgrade: websocket`".to_owned();
@@ -162,7 +162,8 @@ impl ManagementRefusal {
 
 impl From<SignatureError> for ManagementRefusal {
     fn from(error: SignatureError) -> Self {
-        // After the first line, the message may contain the expected canonical request, in many lines.
+        // After the first line, the message may contain the expected canonical request, in many
+        // lines.
         let why = error.message.lines().next().unwrap_or_default().to_owned();
         Self::new(StatusCode::FORBIDDEN, error.error_type, &error.message, why)
     }

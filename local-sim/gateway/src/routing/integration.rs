@@ -115,7 +115,8 @@ impl IntegrationError {
     }
 }
 
-/// The status of Lambda's response for this error. For Lambda, an invocation whose function fails is a success.
+/// The status of Lambda's response for this error. For Lambda, an invocation whose function fails
+/// is a success.
 pub(crate) fn lambda_status(error: &InvokeError) -> u16 {
     match error {
         InvokeError::Function { .. } => 200,

@@ -1,7 +1,7 @@
 //! Lenient JSON for routing: member names need no quotes.
 //!
-//! API Gateway was observed to route `{"action":"sendMessage", body:"hello"}` by its action. No other leniency is
-//! known, so none is implemented. Functions receive the text as it was sent.
+//! API Gateway was observed to route `{"action":"sendMessage", body:"hello"}` by its action. No
+//! other leniency is known, so none is implemented. Functions receive the text as it was sent.
 
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ fn with_quotes(text: &str) -> String {
     quoted
 }
 
-/// The length of the string at the start of `text`, up to its closing quote or the end of the text.
+/// The length of the string at the start of `text`, including its closing quote if there is one.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {

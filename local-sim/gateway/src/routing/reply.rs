@@ -1,7 +1,7 @@
 //! Strictly parses a function's reply in the format of a Lambda proxy integration.
 //!
-//! An unknown key, a missing `statusCode` or a body that is not a string makes a reply malformed, as reported in
-//! `middyjs/middy#1219` and `architect/architect#1093`.
+//! An unknown key, a missing `statusCode` or a body that is not a string makes a reply malformed,
+//! as reported in `middyjs/middy#1219` and `architect/architect#1093`.
 
 use std::fmt;
 
@@ -62,7 +62,8 @@ impl Reply {
     /// The decoded body for the client; empty if the reply has no body.
     ///
     /// # Errors
-    /// The body is not valid base64 although `isBase64Encoded` is true, or it is longer than a message may be.
+    /// The body is not valid base64 although `isBase64Encoded` is true, or it is longer than a
+    /// message may be.
     pub(crate) fn into_text(self) -> Result<String, ReplyError> {
         let body = self.body.unwrap_or_default();
         let text = if self.is_base64_encoded == Some(true) {

@@ -49,9 +49,10 @@ pub(crate) struct Ended<S> {
     pub(crate) unplugged: Option<(S, Plug)>,
 }
 
-/// Serves a connection until one side ends it and the socket is closed or unplugged; returns how it ended.
+/// Serves a connection until it ends; returns how it ended.
 ///
-/// `early` is what the client sent after its handshake.
+/// On return the socket is closed, unless the connection was unplugged. `early` is what the client
+/// sent after its handshake.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     api: &Arc<Api>,
     connection: &Arc<Connection>,
@@ -342,7 +343,8 @@ impl End {
     }
 }
 
-/// Discards what the client still sends. Dropping a socket with unread data resets it, and the close frame is lost.
+/// Discards what the client still sends. Dropping a socket with unread data resets it, and the
+/// close frame is lost.
 async fn drain(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let mut rest = [0; READ_BUFFER_BYTES];
     if socket.shutdown().await.is_ok() {

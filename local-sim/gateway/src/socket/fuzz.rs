@@ -1,7 +1,7 @@
 //! Sends random frames, valid and corrupted, and checks how the connection ends.
 //!
-//! `model` computes the expected end from RFC 6455 and API Gateway's limits. Each case is generated from a seed. Every
-//! run uses new seeds, and a failing case reports its seed.
+//! `model` computes the expected end from RFC 6455 and API Gateway's limits. Each case is generated
+//! from a seed. Every run uses new seeds, and a failing case reports its seed.
 
 mod cases;
 mod model;
@@ -34,7 +34,7 @@ const CASES_MIN: u64 = 50;
 const TIME_MAX: Duration = Duration::from_secs(5);
 /// The timeout of a case, long enough for a busy machine.
 const CASE_WAIT: Duration = Duration::from_secs(60);
-/// The capacity of the pipe between client and gateway in bytes: so small that both must alternate.
+/// The capacity of the pipe in bytes: so small that client and gateway must take turns.
 const PIPE_BYTES: usize = 16 * 1024;
 
 #[tokio::test]

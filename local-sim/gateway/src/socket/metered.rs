@@ -1,7 +1,8 @@
 //! A socket wrapper that detects when the codec above it can be replaced to free memory.
 //!
-//! The codec's buffers grow with the longest frame in either direction and never shrink. The wrapper tracks frame
-//! boundaries. Between two messages, a codec that has grown can be replaced by a new one.
+//! The codec's buffers grow with the longest frame in either direction and never shrink. The
+//! wrapper tracks frame boundaries. Between two messages, a codec that has grown can be replaced by
+//! a new one.
 
 use std::{
     io,
@@ -158,7 +159,9 @@ const HEAD_BYTES_MAX: usize = 14;
 mod tests {
     use super::*;
 
-    /// Whether the bytes end between two messages, and the longest payload. Checks several piece sizes.
+    /// Whether the bytes end between two messages, and the longest payload.
+    ///
+    /// Checks that the result is the same for several piece sizes.
     fn check(bytes: &[u8]) -> (bool, u64) {
         let found = [1, 3, usize::MAX].map(|size| {
             let mut position = Position::default();

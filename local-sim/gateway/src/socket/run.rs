@@ -39,7 +39,8 @@ pub(crate) async fn run(
         }
         ended.closed
     } else {
-        // The client has disconnected or does not read. `$connect` has run, so `$disconnect` must run as well.
+        // The client has disconnected or does not read. `$connect` has run, so `$disconnect` must
+        // run as well.
         api.connections.remove(connection.id());
         connection.outbound.close();
         Closed::lost()

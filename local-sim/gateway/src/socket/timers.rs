@@ -10,8 +10,8 @@ use crate::{
 
 /// The timers of a connection.
 ///
-/// Traffic only records its time and does not move the alarm. When the alarm goes off, the caller checks
-/// [`Self::is_expired`].
+/// Traffic only records its time and does not move the alarm. When the alarm goes off, the caller
+/// checks [`Self::is_expired`].
 #[derive(Debug)]
 pub(crate) struct Timers<'a> {
     clock: &'a Clock,
@@ -66,7 +66,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    /// How a connection is closed after `minutes`, if it is, with traffic in each minute that is `busy`.
+    /// How a connection is closed after `minutes`, with traffic in the minutes that are `busy`.
     fn check(minutes: u32, busy: impl Fn(u32) -> bool) -> Option<Closed> {
         let clock = Clock::default();
         let mut timers = Timers::new(&clock);

@@ -1,4 +1,6 @@
-//! A simple model of how a connection handles a client's bytes, written from RFC 6455 and API Gateway's limits.
+//! A simple model of how a connection handles a client's bytes.
+//!
+//! It was written from RFC 6455 and API Gateway's limits, independently of the gateway.
 
 use crate::limits::{FRAME_BYTES_MAX, MESSAGE_BYTES_MAX};
 
