@@ -81,7 +81,7 @@ async fn serve(api: Arc<Api>, mut socket: TcpStream, peer: SocketAddr) {
             refusal.send(socket).await;
         }
         Err(HeadError::UrlTooLong(bytes)) => {
-            HandshakeRefusal::url_too_long(bytes).send(socket).await
+            HandshakeRefusal::url_too_long(bytes).send(socket).await;
         }
         Err(error @ HeadError::TooLarge) => {
             let refusal = HandshakeRefusal::new(431, "Request Header Fields Too Large", error);
