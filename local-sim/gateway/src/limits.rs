@@ -53,7 +53,7 @@ pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const SUB_PROTOCOL_BYTES_MAX: usize = 4096;
 /// The timeout for the closing handshake. Then the socket is dropped.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(2);
-/// After a protocol error, the gateway discards what the client sends until this much silence.
+/// After a protocol error, the gateway reads and discards until nothing arrives for this long.
 pub(crate) const DRAIN_QUIET: Duration = Duration::from_millis(250);
 /// The timeout for the closing handshake during shutdown, instead of [`CLOSE_WAIT`].
 pub(crate) const SHUTDOWN_CLOSE_WAIT: Duration = Duration::from_millis(500);
