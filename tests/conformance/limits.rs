@@ -272,7 +272,7 @@ async fn r7_1_12_the_format_of_the_access_log_has_3_kb_at_most() {
     let [whole, more] = [3072, 3073].map(|bytes| "x".repeat(bytes));
     launch().start(&flags(&whole)).await.stop().await;
     let refusal = launch().refusal(&flags(&more)).await;
-    let expected = "--access-log-format: found 3073 bytes, expected 1 to 3072";
+    let expected = "--access-log-format: the format has 3073 bytes, but must have 1 to 3072";
     assert!(refusal.stderr.contains(expected), "{}", refusal.stderr);
 }
 

@@ -104,7 +104,7 @@ async fn what_cannot_be_a_log_is_refused_at_the_start() {
     );
     let told = start("-", "a $context. b").await;
     assert!(
-        told.contains("expected the name of a variable behind `$context.`"),
+        told.contains("no variable name after `$context.` in `$context. b`"),
         "{told}"
     );
 }

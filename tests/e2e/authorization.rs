@@ -121,7 +121,7 @@ async fn every_refusal_says_why() {
         (
             answered(&simulator, &json!({"statusCode": 401})),
             500,
-            "guard: malformed answer: principalId is missing".to_owned(),
+            "guard: malformed response: principalId is missing".to_owned(),
         ),
         (
             simulator.websocket.replace("/dev", "/prod"),

@@ -55,20 +55,20 @@ async fn a_message_that_comes_to_nothing_is_explained() {
     for (frames, expected) in [
         (
             frame(TEXT, br#"{"action":"nowhere"}"#),
-            "$request.body.action selected \"nowhere\", which is no route, and there is no $default; \
-             the routes are: chat, limited, one-way",
+            "$request.body.action selected \"nowhere\", but there is neither such a route nor $default \
+             (routes: chat, limited, one-way)",
         ),
         (
             on("chat", json!({"statusCode": 200, "Data": 1})),
-            "probe: malformed proxy reply: unknown field `Data`, expected one of `statusCode`",
+            "probe: malformed proxy response: unknown field `Data`, expected one of `statusCode`",
         ),
         (
             on("one-way", json!({"statusCode": 200, "body": "lost"})),
-            "probe: the body of the reply goes nowhere: the route one-way has no `routeResponse: true`",
+            "probe: the body of the reply is discarded because route one-way has no `routeResponse: true`",
         ),
         (
             frame(TEXT, br#"{"action":"limited"}"#).repeat(2),
-            "a message is throttled: the route limited takes 0 a second with a burst of 1",
+            "message throttled: route limited allows 0 per second with a burst of 1",
         ),
     ] {
         check(&simulator, &plain, &frames, expected).await;
@@ -84,23 +84,23 @@ async fn a_connection_that_is_closed_for_what_it_sent_is_explained() {
     for (frames, expected) in [
         (
             b"\x81\x02hi".to_vec(),
-            "closed with 1002: that is no WebSocket frame: Received an unmasked frame from client",
+            "closed with 1002: invalid WebSocket frame: Received an unmasked frame from client",
         ),
         (
             frame(BINARY, b"\x00"),
-            "closed with 1003: a binary message came, which no WebSocket API takes: send text",
+            "closed with 1003: WebSocket APIs do not support binary messages (send text)",
         ),
         (
             frame(TEXT, b"\xc3\x28"),
-            "closed with 1007: a text is not UTF-8",
+            "closed with 1007: the message is not valid UTF-8",
         ),
         (
             frame(TEXT, br#"{"action":"limited"}"#).repeat(FLOOD),
-            "closed with 1008: 100 more of its messages were throttled than let in",
+            "closed with 1008: 100 more messages were throttled than accepted",
         ),
         (
             frame(TEXT, &[b'x'; 40_000]),
-            "closed with 1009: a frame has 40000 bytes, at most 32768: fragment the message",
+            "closed with 1009: frame of 40000 bytes exceeds 32768 bytes (fragment the message)",
         ),
         (
             [
@@ -109,7 +109,7 @@ async fn a_connection_that_is_closed_for_what_it_sent_is_explained() {
                 frame(MORE, b"x"),
             ]
             .concat(),
-            "closed with 1009: a message has 131073 bytes in its frames so far, at most 131072",
+            "closed with 1009: message of at least 131073 bytes exceeds 131072 bytes",
         ),
     ] {
         check(&simulator, &plain, &frames, expected).await;
@@ -128,12 +128,12 @@ async fn a_connection_that_is_closed_for_its_age_is_explained() {
         simulator.advance(9 * MINUTE).await;
     }
     simulator
-        .says("closed with 1001: nothing came or went for 10 minutes")
+        .says("closed with 1001: no traffic for 10 minutes")
         .await;
     busy.ping().await;
     simulator.advance(9 * MINUTE).await;
     simulator
-        .says("closed with 1001: it was open for 2 hours")
+        .says("closed with 1001: reached the maximum connection duration of 2 hours")
         .await;
     simulator.stop().await;
 }
@@ -154,13 +154,16 @@ async fn a_handshake_that_may_surprise_is_explained() {
     for (request, expected) in [
         (
             handshake(&simulator.websocket).replace("\r\n\r\n", offer),
-            "the client offers the sub-protocols \"chat\" and probe chose none",
+            "the client offers the subprotocols \"chat\", but probe selected none",
         ),
         (
             doing(Step::Reply(chosen)),
-            "probe chose the sub-protocol \"news\", which the client does not offer",
+            "probe selected the subprotocol \"news\", which the client does not offer",
         ),
-        (doing(early), "is not open before its $connect has replied"),
+        (
+            doing(early),
+            "is not open yet: its $connect has not replied",
+        ),
     ] {
         check(&simulator, &request, b"", expected).await;
     }

@@ -82,7 +82,7 @@ async fn what_cannot_be_run_leaves_the_old_program_in_use() {
         let path = program.display().to_string();
         let complaint = said
             .lines()
-            .find(|line| line.contains("the one before stays"))?;
+            .find(|line| line.contains("the old version stays"))?;
         complaint.contains(&path).then_some(())
     })
     .await;

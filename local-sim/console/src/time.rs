@@ -106,7 +106,7 @@ mod tests {
         let clock = Clock::default();
         let error = format!("{:?}", advance(&clock, br#"{"advance":1e12}"#).unwrap_err());
         assert!(
-            error.contains("advance: the clock can be moved by 366 days in all"),
+            error.contains("advance: the clock can be advanced by at most 366 days in total"),
             "{error}"
         );
         assert_eq!(clock.advanced(), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! The API and its stage: what every part of the gateway shares.
+//! The API and its stage: the state that all parts of the gateway share.
 
 use std::sync::Arc;
 
@@ -40,16 +40,16 @@ pub(crate) struct Api {
     pub(crate) changes: broadcast::Sender<ConnectionChange>,
     pub(crate) access_log: AccessLog,
     pub(crate) warn_once: WarnOnce,
-    /// Everything that the end waits for.
+    /// The tasks that shutdown waits for.
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
 }
 
 impl Api {
-    /// Makes the API of a contract.
+    /// Creates the API that a contract describes.
     ///
     /// # Errors
-    /// The access log cannot be written.
+    /// The format of the access log is invalid or its file cannot be opened.
     pub(crate) fn new(
         contract: Contract,
         options: Options,
@@ -80,7 +80,7 @@ impl Api {
         })
     }
 
-    /// A client's action, with an id of its own, at this moment.
+    /// Creates a request with a new id and the current time.
     pub(crate) fn request(&self) -> Request {
         let at = now_ms();
         Request {
@@ -89,10 +89,11 @@ impl Api {
         }
     }
 
-    /// Finds the route for what the route selection expression said, or `$default`.
+    /// Finds the route with this key, or `$default` if there is none.
     ///
-    /// A client cannot name a lifecycle route: what begins with `$` never matches.
-    pub(crate) fn select(&self, selected: &str) -> Option<(&str, &Route)> {
+    /// `selected` is the value of the route selection expression. A value that starts with `$`
+    /// matches no route by its key, so a client cannot invoke a lifecycle route.
+    pub(crate) fn find_route(&self, selected: &str) -> Option<(&str, &Route)> {
         let routes = &self.contract.routes;
         let named = if selected.starts_with('$') {
             None
@@ -124,14 +125,15 @@ impl Api {
         }
     }
 
-    /// Tells those who watch, if there are any.
-    pub(crate) fn tell(&self, change: impl FnOnce() -> ConnectionChange) {
+    /// Sends a change to the subscribers, if there are any.
+    pub(crate) fn notify(&self, change: impl FnOnce() -> ConnectionChange) {
         if self.changes.receiver_count() > 0 {
-            // The last one may have gone in between.
+            // Fails if the last subscriber has left in the meantime.
             let _ = self.changes.send(change());
         }
     }
 }
 
-/// An API id as API Gateway makes them; constant, so that a record's `ce_source` is the same in every run.
+/// An API id in API Gateway's format. It is constant, so that a record's `ce_source` is the same in
+/// every run.
 const API_ID: &str = "s1u1ce0sim";

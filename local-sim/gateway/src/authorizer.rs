@@ -1,10 +1,10 @@
-//! Who may connect: asked once, before `$connect` runs.
+//! Authorizes clients, once per connection and before `$connect` runs.
 
-mod answer;
 mod iam;
 mod identity_source;
 mod lambda;
 mod policy;
+mod response;
 
 use sluice_contract::Authorizer;
 
@@ -14,14 +14,14 @@ use crate::{
         caller::{Caller, Request, Upgrade},
         principal::Principal,
     },
-    http::{head::Head, refusal::Refusal},
+    http::{head::Head, refusal::HandshakeRefusal},
     log::entry::{Step, Steps},
 };
 
-/// Finds out who connects, as the contract's authorizer sees it, and whether they may.
+/// Authorizes a handshake with the contract's authorizer; `None` if the contract has none.
 ///
 /// # Errors
-/// They may not, or nobody can tell.
+/// The client may not connect, or the authorizer failed.
 pub(crate) async fn authorize(
     api: &Api,
     caller: &Caller,
@@ -29,18 +29,18 @@ pub(crate) async fn authorize(
     head: &Head,
     upgrade: &Upgrade,
     steps: &mut Steps,
-) -> Result<Option<Principal>, Refusal> {
+) -> Result<Option<Principal>, HandshakeRefusal> {
     match &api.contract.authorizer {
         None => Ok(None),
         Some(Authorizer::AwsIam) => {
             let checked = iam::authenticate(head);
             steps.authenticate = match &checked {
-                Ok(_) => Step::of(200, None),
-                Err(error) => Step::of(403, Some(error.message.clone())),
+                Ok(_) => Step::instant(200, None),
+                Err(error) => Step::instant(403, Some(error.message.clone())),
             };
             match checked {
                 Ok(user) => Ok(Some(Principal::Iam(user))),
-                Err(error) => Err(Refusal::of_signature(&error)),
+                Err(error) => Err(HandshakeRefusal::of_signature(&error)),
             }
         }
         Some(Authorizer::Lambda {
@@ -48,7 +48,7 @@ pub(crate) async fn authorize(
             identity_source,
         }) => {
             lambda::check_identity(api, caller, request, upgrade, identity_source, steps)?;
-            let custom = lambda::ask(api, function, caller, request, upgrade, steps).await?;
+            let custom = lambda::authorize(api, function, caller, request, upgrade, steps).await?;
             Ok(Some(Principal::Custom(custom)))
         }
     }

@@ -1,7 +1,8 @@
-//! The clock of the gateway's timers, which can be moved: ten idle minutes pass in a moment.
+//! The clock of the gateway's timers. It can be advanced, so that a test need not wait for an idle
+//! timeout.
 //!
-//! Only timers go by it: idle and old connections, and token buckets. Times in events, deadlines and signatures
-//! are those of the wall.
+//! Only the idle timeout, the maximum duration of connections and the token buckets use it. Times
+//! in events, deadlines and signatures are wall-clock time.
 
 use std::time::Duration;
 
@@ -11,66 +12,68 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// How far ahead of the real time the gateway's timers are: not at all, until the clock is moved.
+/// A clock that runs ahead of real time by the sum of all advances.
 #[derive(Debug, Default)]
 pub struct Clock {
     advanced: watch::Sender<Duration>,
 }
 
 impl Clock {
-    /// How far it has been moved in all.
+    /// The sum of all advances.
     pub fn advanced(&self) -> Duration {
         *self.advanced.borrow()
     }
 
-    /// Moves it; every timer that is due then goes off. Gives the sum of all moves.
+    /// Advances the clock, fires the timers that are then due, and returns the sum of all advances.
     ///
     /// # Errors
-    /// The sum would be more than 366 days; the clock stays as it is.
-    pub fn advance(&self, by: Duration) -> Result<Duration, TooFar> {
-        let moved = self.advanced.send_if_modified(|advanced| {
+    /// The sum would exceed 366 days. The clock is not changed.
+    pub fn advance(&self, by: Duration) -> Result<Duration, ClockLimitExceeded> {
+        let is_advanced = self.advanced.send_if_modified(|advanced| {
             let sum = advanced.saturating_add(by);
-            let is_near = sum <= ADVANCED_MAX;
-            if is_near {
+            let is_allowed = sum <= ADVANCED_MAX;
+            if is_allowed {
                 *advanced = sum;
             }
-            is_near
+            is_allowed
         });
-        if moved {
+        if is_advanced {
             Ok(self.advanced())
         } else {
-            Err(TooFar)
+            Err(ClockLimitExceeded)
         }
     }
 
-    /// What time it is.
+    /// The current time of this clock.
     pub(crate) fn now(&self) -> Instant {
         Instant::now() + self.advanced()
     }
 
-    /// Waits for a moment, by time or by a move.
-    pub(crate) async fn sleep_until(&self, moment: Instant) {
-        let mut moves = self.advanced.subscribe();
+    /// Waits until this clock reaches `deadline`, whether time passes or the clock is advanced.
+    pub(crate) async fn sleep_until(&self, deadline: Instant) {
+        let mut advances = self.advanced.subscribe();
         loop {
-            let advanced = *moves.borrow_and_update();
-            // A moment that lies before the clock's start has passed.
-            let Some(real) = moment.checked_sub(advanced) else {
+            let advanced = *advances.borrow_and_update();
+            // Without a representable real time, the deadline has already passed.
+            let Some(real) = deadline.checked_sub(advanced) else {
                 return;
             };
             tokio::select! {
                 () = sleep_until(real) => return,
-                moved = moves.changed() => moved.expect("the sender is this clock's own"),
+                changed = advances.changed() => changed.expect("this clock owns the sender"),
             }
         }
     }
 }
 
-/// The clock would have been moved too far.
+/// The sum of all advances would exceed its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the clock can be moved by {} days in all", ADVANCED_MAX.as_secs() / 86_400)]
-pub struct TooFar;
+#[error("the clock can be advanced by at most {} days in total", ADVANCED_MAX.as_secs() / 86_400)]
+pub struct ClockLimitExceeded;
 
-/// All moves together: far more than any timer waits, and far from what a machine's clock can count.
+/// The limit for the sum of all advances.
+///
+/// It is far more than any timer needs, and far below what `Instant` can represent.
 const ADVANCED_MAX: Duration = Duration::from_hours(366 * 24);
 
 #[cfg(test)]
@@ -80,33 +83,33 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
 
     #[tokio::test]
-    async fn a_move_wakes_who_waits_for_its_moment_and_nobody_else() {
+    async fn an_advance_wakes_only_the_timers_that_are_due() {
         let clock = Clock::default();
         let start = clock.now();
         let (soon, late) = (start + HOUR, start + 3 * HOUR);
         let woken = async {
-            let moved = async { clock.advance(2 * HOUR) };
-            let ((), moved) = tokio::join!(clock.sleep_until(soon), moved);
-            moved
+            let advance = async { clock.advance(2 * HOUR) };
+            let ((), sum) = tokio::join!(clock.sleep_until(soon), advance);
+            sum
         };
         tokio::select! {
             biased;
-            moved = woken => assert_eq!(moved, Ok(2 * HOUR)),
-            () = clock.sleep_until(late) => panic!("an hour too early"),
+            sum = woken => assert_eq!(sum, Ok(2 * HOUR)),
+            () = clock.sleep_until(late) => panic!("woke an hour too early"),
         }
         assert!(clock.now() >= start + 2 * HOUR);
-        // Who comes late does not wait.
+        // A deadline in the past completes at once.
         clock.sleep_until(soon).await;
     }
 
     #[test]
-    fn moves_add_up_to_a_bound() {
+    fn advances_add_up_to_a_limit() {
         let clock = Clock::default();
         assert_eq!(clock.advance(HOUR), Ok(HOUR));
         assert_eq!(clock.advance(HOUR), Ok(2 * HOUR));
         assert_eq!(clock.advance(Duration::ZERO), Ok(2 * HOUR));
-        assert_eq!(clock.advance(ADVANCED_MAX), Err(TooFar));
-        assert_eq!(clock.advance(Duration::MAX), Err(TooFar));
+        assert_eq!(clock.advance(ADVANCED_MAX), Err(ClockLimitExceeded));
+        assert_eq!(clock.advance(Duration::MAX), Err(ClockLimitExceeded));
         assert_eq!(clock.advanced(), 2 * HOUR);
     }
 }

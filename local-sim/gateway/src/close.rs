@@ -1,6 +1,7 @@
-//! How a connection ended: close codes and the reasons that go with them.
+//! Close codes and reasons of a connection.
 //!
-//! Codes: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html>
+//! Codes:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-overview.html>
 
 use std::borrow::Cow;
 
@@ -12,12 +13,12 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::limits::{FLOOD_MAX, FRAME_BYTES_MAX, IDLE_MAX, LIFE_MAX};
 
-/// What a `$disconnect` event says of the end of its connection.
+/// How a connection was closed, as its `$disconnect` event shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Closed {
     pub(crate) code: u16,
     pub(crate) reason: String,
-    /// What a developer is told, where the gateway closes a connection that nobody asked it to close.
+    /// An explanation for the log, if the gateway closes the connection without being asked to.
     pub(crate) why: Option<Cow<'static, str>>,
 }
 
@@ -37,24 +38,24 @@ impl Closed {
         }
     }
 
-    /// Idle for too long.
+    /// The idle timeout.
     pub(crate) fn idle() -> Self {
         let minutes = IDLE_MAX.as_secs() / 60;
         Self::new(CloseCode::Away, GOING_AWAY).because(format!(
-            "nothing came or went for {minutes} minutes: send something more often, or connect anew"
+            "no traffic for {minutes} minutes (send something more often, or reconnect)"
         ))
     }
 
-    /// Too old.
-    pub(crate) fn old() -> Self {
+    /// The maximum duration.
+    pub(crate) fn expired() -> Self {
         let hours = LIFE_MAX.as_secs() / 3600;
         Self::new(CloseCode::Away, GOING_AWAY).because(format!(
-            "it was open for {hours} hours, and none is for longer: connect anew"
+            "reached the maximum connection duration of {hours} hours (reconnect)"
         ))
     }
 
-    /// As the console asked.
-    pub(crate) fn asked(code: u16, reason: String) -> Self {
+    /// A close with a code and reason from the console.
+    pub(crate) fn requested(code: u16, reason: String) -> Self {
         Self {
             code,
             reason,
@@ -67,31 +68,31 @@ impl Closed {
         Self::new(CloseCode::Normal, "Connection Closed Normally")
     }
 
-    /// A binary frame, which no WebSocket API takes.
+    /// A binary message, which WebSocket APIs do not support.
     pub(crate) fn binary() -> Self {
         Self::new(CloseCode::Unsupported, "Binary frames are not supported")
-            .because("a binary message came, which no WebSocket API takes: send text")
+            .because("WebSocket APIs do not support binary messages (send text)")
     }
 
-    /// A client that goes on sending what is throttled.
+    /// A client that keeps sending while it is throttled.
     pub(crate) fn flood() -> Self {
         Self::new(CloseCode::Policy, "Too many requests").because(format!(
-            "{FLOOD_MAX} more of its messages were throttled than let in: send fewer, or raise \
-             throttlingRateLimit and throttlingBurstLimit"
+            "{FLOOD_MAX} more messages were throttled than accepted (send fewer, or raise \
+             throttlingRateLimit and throttlingBurstLimit)"
         ))
     }
 
-    /// The simulator ends.
+    /// The simulator shuts down.
     pub(crate) fn service_restart() -> Self {
         Self::new(CloseCode::Restart, "Service restart")
     }
 
-    /// The socket is gone without a close frame. Never on the wire.
+    /// The connection ended without a close frame. This code is never sent.
     pub(crate) fn lost() -> Self {
         Self::new(CloseCode::Abnormal, "Connection lost")
     }
 
-    /// The client closed. A close frame without a code is recorded as 1005.
+    /// The client sent a close frame. One without a code is recorded as 1005.
     pub(crate) fn by_client(frame: Option<&CloseFrame>) -> Self {
         match frame {
             Some(frame) => Self::new(frame.code, &frame.reason),
@@ -99,7 +100,7 @@ impl Closed {
         }
     }
 
-    /// What broke the WebSocket protocol; `None` where there is no one left to tell.
+    /// The close for a protocol error; `None` if the connection is already lost.
     pub(crate) fn by_error(error: &tungstenite::Error) -> Option<Self> {
         use tungstenite::{Error, error::ProtocolError::ResetWithoutClosingHandshake};
         let (code, reason, why) = match error {
@@ -109,23 +110,23 @@ impl Closed {
             Error::Utf8(_) => (
                 CloseCode::Invalid,
                 "Invalid UTF-8",
-                "a text is not UTF-8".to_owned(),
+                "the message is not valid UTF-8".to_owned(),
             ),
-            Error::Protocol(fault) => (
+            Error::Protocol(error) => (
                 CloseCode::Protocol,
                 "Protocol error",
-                format!("that is no WebSocket frame: {fault}"),
+                format!("invalid WebSocket frame: {error}"),
             ),
-            fault => (
+            error => (
                 CloseCode::Error,
                 "Internal error",
-                format!("a fault of the gateway: {fault}"),
+                format!("internal error of the gateway: {error}"),
             ),
         };
         Some(Self::new(code, reason).because(why))
     }
 
-    /// The close frame that says so.
+    /// The close frame to send.
     pub(crate) fn frame(&self) -> CloseFrame {
         CloseFrame {
             code: self.code.into(),
@@ -139,17 +140,19 @@ fn too_big(capacity: &CapacityError) -> String {
         CapacityError::MessageTooLong {
             size,
             max_size: FRAME_BYTES_MAX,
-        } => format!("a frame has {size} bytes, at most {FRAME_BYTES_MAX}: fragment the message"),
+        } => {
+            format!("frame of {size} bytes exceeds {FRAME_BYTES_MAX} bytes (fragment the message)")
+        }
         CapacityError::MessageTooLong { size, max_size } => {
             format!(
-                "a message has {size} bytes in its frames so far, at most {max_size}: send less"
+                "message of at least {size} bytes exceeds {max_size} bytes (send a shorter message)"
             )
         }
         CapacityError::TooManyHeaders => capacity.to_string(),
     }
 }
 
-/// The reason for who is idle or old.
+/// The reason for the idle timeout and the maximum duration.
 const GOING_AWAY: &str = "Going away";
 
 #[cfg(test)]
@@ -175,28 +178,28 @@ mod tests {
         );
         assert_eq!(check(&Error::Utf8(String::new())), Some(1007));
         assert_eq!(check(&Error::Capacity(too_long)), Some(1009));
-        // What is nobody's fault but the gateway's.
+        // An internal error.
         assert_eq!(check(&Error::AttackAttempt), Some(1011));
     }
 
     #[test]
-    fn what_is_too_big_is_told_with_what_may_be_sent() {
+    fn the_explanation_of_a_too_big_frame_or_message_names_the_limit() {
         let check = |size, max_size| {
             let error = Error::Capacity(CapacityError::MessageTooLong { size, max_size });
             Closed::by_error(&error).and_then(|closed| closed.why)
         };
         assert_eq!(
             check(40_000, FRAME_BYTES_MAX).as_deref(),
-            Some("a frame has 40000 bytes, at most 32768: fragment the message")
+            Some("frame of 40000 bytes exceeds 32768 bytes (fragment the message)")
         );
         assert_eq!(
             check(131_073, MESSAGE_BYTES_MAX).as_deref(),
-            Some("a message has 131073 bytes in its frames so far, at most 131072: send less")
+            Some("message of at least 131073 bytes exceeds 131072 bytes (send a shorter message)")
         );
     }
 
     #[test]
-    fn nobody_is_told_where_nobody_listens() {
+    fn a_lost_connection_has_no_close_code() {
         let reset = ProtocolError::ResetWithoutClosingHandshake;
         assert_eq!(check(&Error::Protocol(reset)), None);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! An open connection, as the rest of the gateway sees it.
+//! The shared state of an open connection.
 
 pub(crate) mod blackhole;
 pub(crate) mod outbound;
@@ -24,19 +24,19 @@ use crate::{
     time::now_ms,
 };
 
-/// A connection between its 101 and its close.
+/// A connection from its 101 until it is closed.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) caller: Caller,
-    /// Text frames on their way to the client.
+    /// Text messages that are queued for the client.
     pub(crate) outbound: Outbound,
-    /// How the gateway wants it to end, if it does.
-    end: OnceLock<Closed>,
-    /// Where its plug was pulled, or is about to be.
+    /// How the gateway closes the connection, once it does.
+    close_request: OnceLock<Closed>,
+    /// Set once the connection is to be unplugged.
     plug: OnceLock<Plug>,
-    /// One of these two has come.
-    turning: Notify,
-    /// By how much its throttled messages outnumber the others.
+    /// Notified when `close_request` or `plug` is set.
+    commanded: Notify,
+    /// How many more messages were throttled than accepted.
     flood: AtomicI32,
     /// Milliseconds since the epoch.
     last_active_at: AtomicI64,
@@ -47,9 +47,9 @@ impl Connection {
         Self {
             caller,
             outbound: Outbound::new(),
-            end: OnceLock::new(),
+            close_request: OnceLock::new(),
             plug: OnceLock::new(),
-            turning: Notify::new(),
+            commanded: Notify::new(),
             flood: AtomicI32::new(0),
             last_active_at: AtomicI64::new(now_ms()),
         }
@@ -59,20 +59,22 @@ impl Connection {
         &self.caller.connection_id
     }
 
-    /// When something last came from or went to the client, in milliseconds since the epoch.
+    /// The time of the last traffic in either direction, in milliseconds since the epoch.
     pub(crate) fn last_active_at(&self) -> i64 {
         self.last_active_at.load(Ordering::Relaxed)
     }
 
-    /// Takes note that something comes from or goes to the client.
+    /// Records traffic.
     pub(crate) fn touch(&self) {
         self.last_active_at.store(now_ms(), Ordering::Relaxed);
     }
 
-    /// Asks for tokens for one message, of a route unless none takes it.
+    /// Takes the tokens for one message. `route_key` is `None` if no route matches the message.
+    ///
+    /// Closes the connection of a client that keeps sending while it is throttled.
     ///
     /// # Errors
-    /// There are none, which the client is to be told; one that keeps sending is closed.
+    /// The message is throttled.
     pub(crate) fn admit(
         &self,
         throttle: &Throttle,
@@ -90,55 +92,57 @@ impl Connection {
         admitted
     }
 
-    /// Asks for the connection to be closed, behind what is queued. Who asks first says how.
+    /// Requests that the connection be closed after the queued messages. The first request wins.
     pub(crate) fn close(&self, closed: Closed) {
-        // Somebody else was first.
-        let _ = self.end.set(closed);
-        self.turning.notify_one();
+        // Fails if an earlier request has set it.
+        let _ = self.close_request.set(closed);
+        self.commanded.notify_one();
     }
 
-    /// Asks for its socket to be left alone; gives the plug that says when that is so. Who asks first brings it.
+    /// Requests that the connection be unplugged; returns the plug to wait on. The first request's
+    /// plug is used.
     pub(crate) fn unplug(&self, plug: Plug) -> Plug {
         let plug = self.plug.get_or_init(|| plug).clone();
-        self.turning.notify_one();
+        self.commanded.notify_one();
         plug
     }
 
-    /// Whether its plug was pulled.
+    /// Whether the connection is unplugged.
     pub(crate) fn is_unplugged(&self) -> bool {
         self.plug.get().is_some_and(Plug::is_pulled)
     }
 
-    /// Waits until somebody wants the connection closed.
-    pub(crate) async fn closing(&self) -> Closed {
+    /// Waits for a request to close the connection.
+    pub(crate) async fn close_requested(&self) -> Closed {
         loop {
-            if let Some(closed) = self.end.get() {
+            if let Some(closed) = self.close_request.get() {
                 return closed.clone();
             }
-            self.turning.notified().await;
+            self.commanded.notified().await;
         }
     }
 
-    /// Waits until somebody wants the connection closed, or pulls its plug.
-    pub(crate) async fn turn(&self) -> Turn {
+    /// Waits for a request to close or to unplug the connection.
+    pub(crate) async fn command(&self) -> Command {
         loop {
-            // Who did either has left word of it: there is nothing to look at before.
-            self.turning.notified().await;
+            // `close` and `unplug` always notify, so there is nothing to check before the first
+            // notification.
+            self.commanded.notified().await;
             if let Some(plug) = self.plug.get() {
-                return Turn::Unplug(plug.clone());
+                return Command::Unplug(plug.clone());
             }
-            if let Some(closed) = self.end.get() {
-                return Turn::Close(closed.clone());
+            if let Some(closed) = self.close_request.get() {
+                return Command::Close(closed.clone());
             }
         }
     }
 }
 
-/// What somebody else does to a connection.
+/// A request to the task that serves a connection.
 #[derive(Debug)]
-pub(crate) enum Turn {
-    /// It is to be closed so.
+pub(crate) enum Command {
+    /// Close the connection like this.
     Close(Closed),
-    /// Its socket is to be left alone.
+    /// Stop using the socket, but keep it open.
     Unplug(Plug),
 }

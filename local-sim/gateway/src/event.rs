@@ -1,6 +1,7 @@
-//! The events that functions get, with API Gateway's keys in API Gateway's order.
+//! Builds the events that functions receive, with API Gateway's keys in their order.
 //!
-//! Shapes: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html>,
+//! Shapes:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html>,
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>
 //! and recorded events, among them `awslabs/swift-aws-lambda-events` and `aws/aws-lambda-go`.
 
@@ -21,7 +22,7 @@ use self::{
 };
 use crate::{close::Closed, id::Id};
 
-/// The event of an authorizer. It sees three headers more than `$connect`.
+/// The event for an authorizer. It has three more headers than the event for `$connect`.
 pub(crate) fn authorizer(
     stage: &Stage,
     caller: &Caller,
@@ -51,7 +52,7 @@ pub(crate) fn authorizer(
     )
 }
 
-/// The event of `$connect`.
+/// The event for `$connect`.
 pub(crate) fn connect(
     stage: &Stage,
     caller: &Caller,
@@ -70,7 +71,7 @@ pub(crate) fn connect(
     to_bytes(&event, 0)
 }
 
-/// The event of a message: `body` is the text that the client sent, as it was sent.
+/// The event for a message. `body` is the text exactly as the client sent it.
 pub(crate) fn message(
     stage: &Stage,
     caller: &Caller,
@@ -79,7 +80,8 @@ pub(crate) fn message(
     route_key: &str,
     body: &str,
 ) -> Bytes {
-    let context = Context::new(stage, caller, route_key, "MESSAGE", request).of_message(message_id);
+    let context =
+        Context::new(stage, caller, route_key, "MESSAGE", request).with_message(message_id);
     let event = Event {
         body: Some(body),
         ..Event::new(stage, context)
@@ -87,7 +89,7 @@ pub(crate) fn message(
     to_bytes(&event, body.len())
 }
 
-/// The event of `$disconnect`.
+/// The event for `$disconnect`.
 pub(crate) fn disconnect(
     stage: &Stage,
     caller: &Caller,
@@ -95,7 +97,8 @@ pub(crate) fn disconnect(
     closed: &Closed,
 ) -> Bytes {
     let headers = disconnect_headers(&caller.domain_name);
-    let context = Context::new(stage, caller, "$disconnect", "DISCONNECT", request).of_end(closed);
+    let context =
+        Context::new(stage, caller, "$disconnect", "DISCONNECT", request).with_close(closed);
     let event = Event {
         headers: Some(Last(&headers)),
         multi_value_headers: Some(All(&headers)),
@@ -104,7 +107,7 @@ pub(crate) fn disconnect(
     to_bytes(&event, 0)
 }
 
-/// The four headers of a `$disconnect`, of which only `Host` says something.
+/// The four headers of a `$disconnect` event. All but `Host` are empty.
 fn disconnect_headers(host: &str) -> MultiMap {
     [
         ("Host", host),
@@ -116,7 +119,7 @@ fn disconnect_headers(host: &str) -> MultiMap {
     .into()
 }
 
-/// Puts headers in the order in which events show them: that of their names, whatever their case.
+/// Sorts headers by name regardless of case, as events show them.
 pub(crate) fn sort(headers: &mut MultiMap) {
     headers.sort_by_cached_key(|(name, _)| name.to_ascii_lowercase());
 }
@@ -171,11 +174,11 @@ impl<'a> Event<'a> {
 
 fn to_bytes(event: &impl Serialize, body_bytes: usize) -> Bytes {
     let mut json = Vec::with_capacity(EVENT_BYTES + body_bytes * 5 / 4);
-    serde_json::to_writer(&mut json, event).expect("texts and numbers are always JSON");
+    serde_json::to_writer(&mut json, event).expect("strings and numbers always serialize");
     json.into()
 }
 
-/// About what an event takes beside its body.
+/// The approximate size of an event without its body.
 const EVENT_BYTES: usize = 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The gateway as a whole: its start, its service and its end.
+//! Starts, serves and shuts down the gateway.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::{
     options::Options,
 };
 
-/// API Gateway, with one API of one stage.
+/// An API Gateway with one API that has one stage.
 #[derive(Debug)]
 pub struct Gateway {
     pub(crate) api: Arc<Api>,
-    /// One permit for each socket that is no WebSocket yet.
-    places: Arc<Semaphore>,
+    /// One permit for each socket that is not a WebSocket (yet).
+    permits: Arc<Semaphore>,
 }
 
 impl Gateway {
-    /// Makes the API of a contract.
+    /// Creates the API that a contract describes.
     ///
     /// # Errors
-    /// The access log cannot be written.
+    /// The format of the access log is invalid or its file cannot be opened.
     pub fn new(
         contract: Contract,
         options: Options,
@@ -32,30 +32,32 @@ impl Gateway {
     ) -> Result<Self, AccessLogError> {
         Ok(Self {
             api: Arc::new(Api::new(contract, options, lambda)?),
-            places: Arc::new(Semaphore::new(PENDING_MAX)),
+            permits: Arc::new(Semaphore::new(PENDING_MAX)),
         })
     }
 
-    /// The clock of its timers.
+    /// The clock that the gateway's timers use.
     pub fn clock(&self) -> &Arc<Clock> {
         &self.api.clock
     }
 
-    /// Serves clients until `shutdown` is cancelled; then closes every connection, lets each `$disconnect` run, which
-    /// may still ask `@connections`, and returns.
+    /// Serves clients until `shutdown` is cancelled.
+    ///
+    /// On shutdown, closes every connection and waits for each `$disconnect` to finish.
+    /// `@connections` stays available to them until then.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
-        // Sockets that are no connections end with this.
+        // Cancels the sockets that are not WebSocket connections.
         let pending = TaskTracker::new();
-        let over = CancellationToken::new();
-        let ending = async {
+        let cancelled = CancellationToken::new();
+        let shut_down = async {
             shutdown.cancelled().await;
             self.api.shutdown.cancel();
             self.api.tasks.close();
             self.api.tasks.wait().await;
         };
         tokio::select! {
-            () = ending => over.cancel(),
-            never = listener::accept(&self.api, &self.places, &listener, &pending, &over) => match never {},
+            () = shut_down => cancelled.cancel(),
+            never = listener::accept(&self.api, &self.permits, &listener, &pending, &cancelled) => match never {},
         }
         pending.close();
         pending.wait().await;

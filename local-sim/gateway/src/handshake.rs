@@ -1,4 +1,4 @@
-//! From an upgrade request to an open connection, or to a refusal.
+//! Turns an upgrade request into an open connection, or refuses it.
 
 mod headers;
 mod upgrade_request;
@@ -13,13 +13,13 @@ use tracing::{Instrument as _, info_span, warn};
 use crate::{
     api::Api,
     authorizer,
-    connection::{Connection, registry::Opening, view::ConnectionChange},
+    connection::{Connection, registry::PendingConnect, view::ConnectionChange},
     event::{
         self,
         caller::{Caller, Request, Upgrade},
     },
     handshake::upgrade_request::UpgradeRequest,
-    http::{head::Head, refusal::Refusal},
+    http::{head::Head, refusal::HandshakeRefusal},
     limits::SUB_PROTOCOL_BYTES_MAX,
     log::{
         entry::{Entry, Steps},
@@ -31,9 +31,9 @@ use crate::{
     time::{http_date, now_ms},
 };
 
-/// Runs a client's whole connection: `$connect`, its messages, its close.
+/// Handles a handshake: opens the connection and spawns its task, or refuses the handshake.
 ///
-/// `early` is what the client sent behind its request.
+/// `early` is what the client sent after its request.
 pub(crate) async fn run(
     api: Arc<Api>,
     socket: TcpStream,
@@ -44,18 +44,19 @@ pub(crate) async fn run(
     match accept(&api, peer, &head).await {
         Ok(accepted) => {
             drop(head);
-            // In a task of its own, which takes less memory than the handshake's: most connections are idle.
+            // The connection gets a new task, which needs less memory than this one: most
+            // connections are idle.
             let tasks = api.tasks.clone();
             let Accepted {
                 caller,
                 response,
-                opening,
+                pending,
             } = accepted;
             let connection = Arc::new(Connection::new(caller));
-            // Whoever has read the 101 may rely on it that the connection can be posted to.
+            // Before the client can read the 101, the connection must accept posts.
             api.connections.insert(Arc::clone(&connection));
-            drop(opening);
-            api.tell(|| ConnectionChange::Opened(connection.view()));
+            drop(pending);
+            api.notify(|| ConnectionChange::Opened(connection.view()));
             let api = Arc::clone(&api);
             let span = info_span!("connection", connection = %connection.id());
             tasks
@@ -68,27 +69,40 @@ pub(crate) async fn run(
 struct Accepted<'a> {
     caller: Caller,
     response: String,
-    /// Its `$connect` runs, for everybody else, until it is open.
-    opening: Opening<'a>,
+    /// Marks `$connect` as running until the connection is registered.
+    pending: PendingConnect<'a>,
 }
 
-/// Decides about a handshake; from where it has ids on, the access log has it, whatever the outcome.
-async fn accept<'a>(api: &'a Api, peer: SocketAddr, head: &Head) -> Result<Accepted<'a>, Refusal> {
-    let asked = UpgradeRequest::read(api, head)?;
+/// Accepts or refuses a handshake, and writes it to the access log.
+///
+/// A malformed handshake has no ids, so the access log omits it.
+async fn accept<'a>(
+    api: &'a Api,
+    peer: SocketAddr,
+    head: &Head,
+) -> Result<Accepted<'a>, HandshakeRefusal> {
+    let upgrade_request = UpgradeRequest::read(api, head)?;
     let connected_at = now_ms();
     let mut caller = Caller {
         connection_id: api.ids.connection(connected_at),
         connected_at,
-        domain_name: asked.domain_name.to_owned(),
+        domain_name: upgrade_request.domain_name.to_owned(),
         source_ip: peer.ip().to_canonical().to_string(),
         user_agent: head.header("user-agent").map(str::to_owned),
         principal: None,
     };
     let request = api.request();
-    let opening = api.connections.opening(caller.connection_id);
+    let pending = api.connections.begin_connect(caller.connection_id);
     let mut steps = Steps::default();
     let span = info_span!("handshake", connection = %caller.connection_id, request = %request.id);
-    let admitting = admit(api, &mut caller, &request, head, &asked, &mut steps);
+    let admitting = admit(
+        api,
+        &mut caller,
+        &request,
+        head,
+        &upgrade_request,
+        &mut steps,
+    );
     let outcome = admitting.instrument(span).await;
     let entry = Entry {
         variables: Variables {
@@ -99,43 +113,45 @@ async fn accept<'a>(api: &'a Api, peer: SocketAddr, head: &Head) -> Result<Accep
             route_key: Some("$connect"),
             message_id: None,
         },
-        status: outcome.as_ref().map_or_else(Refusal::status, |_| 200),
-        error: outcome.as_ref().err().map(Refusal::message),
+        status: outcome
+            .as_ref()
+            .map_or_else(HandshakeRefusal::status, |_| 200),
+        error: outcome.as_ref().err().map(HandshakeRefusal::message),
         steps: &steps,
     };
     api.record(&entry, Kind::Connect);
     match outcome {
         Ok(sub_protocol) => Ok(Accepted {
-            response: switching_protocols(asked.key, sub_protocol.as_deref()),
+            response: switching_protocols(upgrade_request.key, sub_protocol.as_deref()),
             caller,
-            opening,
+            pending,
         }),
-        Err(refusal) => Err(refusal.of(caller.connection_id, request.id)),
+        Err(refusal) => Err(refusal.with_ids(caller.connection_id, request.id)),
     }
 }
 
-/// Throttles, authorizes and connects; gives the sub-protocol that `$connect` chose.
+/// Throttles and authorizes the handshake, and runs `$connect`; returns the selected subprotocol.
 async fn admit(
     api: &Api,
     caller: &mut Caller,
     request: &Request,
     head: &Head,
-    asked: &UpgradeRequest<'_>,
+    upgrade_request: &UpgradeRequest<'_>,
     steps: &mut Steps,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, HandshakeRefusal> {
     if let Err(throttled) = api.throttle.connect() {
-        return Err(Refusal::new(429, "Too Many Requests", throttled));
+        return Err(HandshakeRefusal::new(429, "Too Many Requests", throttled));
     }
     let upgrade = Upgrade {
-        headers: headers::seen(head, caller),
-        query: headers::parameters(asked.query),
+        headers: headers::event_headers(head, caller),
+        query: headers::query_parameters(upgrade_request.query),
     };
     let principal = authorizer::authorize(api, caller, request, head, &upgrade, steps).await?;
     caller.principal = principal.map(Box::new);
     connect(api, caller, request, &upgrade, head, steps).await
 }
 
-/// Runs `$connect`, where there is one.
+/// Invokes `$connect` if the route exists; returns the subprotocol that it selected.
 async fn connect(
     api: &Api,
     caller: &Caller,
@@ -143,7 +159,7 @@ async fn connect(
     upgrade: &Upgrade,
     head: &Head,
     steps: &mut Steps,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, HandshakeRefusal> {
     let Some(route) = api.contract.routes.get("$connect") else {
         return Ok(None);
     };
@@ -152,7 +168,7 @@ async fn connect(
     let integration = integrate(api, route, event).await;
     steps.integration = integration.step();
     let reply = integration.result.map_err(|error| {
-        Refusal::of_status(
+        HandshakeRefusal::of_status(
             error.handshake_status(),
             format!("$connect: {function}: {error}"),
         )
@@ -162,57 +178,59 @@ async fn connect(
             "$connect: {function} replied with statusCode {}",
             reply.status_code
         );
-        // What is no status of a refusal cannot be passed on.
+        // Other codes are not valid for a refusal.
         let status = match reply.status_code {
             status @ 300..600 => status,
             _ => 502,
         };
-        return Err(Refusal::of_status(status, why));
+        return Err(HandshakeRefusal::of_status(status, why));
     }
     let chosen = reply.sub_protocol();
     if let Some(name) = chosen.filter(|name| !is_sub_protocol(name)) {
         let why = format!(
-            "$connect: {function} replied with the sub-protocol {:?} of {} bytes, expected printable ASCII, \
-             at most {SUB_PROTOCOL_BYTES_MAX} bytes",
-            shown(name),
+            "$connect: {function} selected the invalid subprotocol {:?} of {} bytes \
+             (use printable ASCII, at most {SUB_PROTOCOL_BYTES_MAX} bytes)",
+            shorten(name),
             name.len()
         );
-        return Err(Refusal::of_status(502, why));
+        return Err(HandshakeRefusal::of_status(502, why));
     }
     warn_of_sub_protocol(head, function, chosen);
     Ok(chosen.map(str::to_owned))
 }
 
-/// The gateway echoes no sub-protocol by itself, and browsers give up where their offer and the answer do not fit.
+/// Warns if the selected subprotocol does not match the client's offer.
+///
+/// The gateway never echoes a subprotocol itself, and browsers close the connection on a mismatch.
 fn warn_of_sub_protocol(head: &Head, function: &str, chosen: Option<&str>) {
     let name = "sec-websocket-protocol";
     let offered = head.header(name);
     match chosen {
         None if offered.is_some() => warn!(
-            "the client offers the sub-protocols {:?} and {function} chose none, so most clients will close: \
-             reply with the header Sec-WebSocket-Protocol",
-            shown(offered.unwrap_or_default())
+            "the client offers the subprotocols {:?}, but {function} selected none, so most clients will close the \
+             connection (reply with the header Sec-WebSocket-Protocol)",
+            shorten(offered.unwrap_or_default())
         ),
         Some(chosen) if !head.lists(name, chosen) => warn!(
-            "{function} chose the sub-protocol {:?}, which the client does not offer, so most clients \
-             will close",
-            shown(chosen)
+            "{function} selected the subprotocol {:?}, which the client does not offer, so most clients will close \
+             the connection",
+            shorten(chosen)
         ),
         _ => {}
     }
 }
 
 fn is_sub_protocol(name: &str) -> bool {
-    let is_of_header = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-    name.len() <= SUB_PROTOCOL_BYTES_MAX && name.bytes().all(is_of_header)
+    let is_allowed = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    name.len() <= SUB_PROTOCOL_BYTES_MAX && name.bytes().all(is_allowed)
 }
 
-/// As much of a name as goes on the log.
-fn shown(name: &str) -> String {
-    name.chars().take(NAME_CHARS_SHOWN).collect()
+/// Shortens a name for the log.
+fn shorten(name: &str) -> String {
+    name.chars().take(LOGGED_CHARS_MAX).collect()
 }
 
-const NAME_CHARS_SHOWN: usize = 64;
+const LOGGED_CHARS_MAX: usize = 64;
 
 fn switching_protocols(key: &str, sub_protocol: Option<&str>) -> String {
     let mut response = format!(
@@ -233,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sub_protocol_fits_into_a_header() {
+    fn a_subprotocol_must_be_a_valid_header_value() {
         for (name, expected) in [
             ("graphql-transport-ws", true),
             ("two words", true),
@@ -242,7 +260,7 @@ mod tests {
             (&"x".repeat(SUB_PROTOCOL_BYTES_MAX), true),
             (&"x".repeat(SUB_PROTOCOL_BYTES_MAX + 1), false),
         ] {
-            assert_eq!(is_sub_protocol(name), expected, "{}", shown(name));
+            assert_eq!(is_sub_protocol(name), expected, "{}", shorten(name));
         }
     }
 

@@ -1,4 +1,4 @@
-//! HTTP/1.1 up to the point where a socket becomes a WebSocket: what is read, where it leads, how it is refused.
+//! HTTP/1.1 before a socket becomes a WebSocket: request heads, domains and refusals.
 
 pub(crate) mod domain;
 pub(crate) mod head;

@@ -1,7 +1,7 @@
-//! The gateway's identifiers: connection, message and request ids.
+//! Connection ids, message ids and request ids.
 //!
-//! An id is 11 bytes in the URL-safe base64 alphabet with one `=`, 16 characters in all. Ids that API Gateway
-//! made fit this layout (found by decoding published samples; AWS documents only the look):
+//! An id is 11 bytes in URL-safe base64 with one `=`: 16 characters in total. The layout of the
+//! bytes was found by decoding published ids; AWS documents only their appearance.
 //!
 //! | bits | content |
 //! | --- | --- |
@@ -9,9 +9,9 @@
 //! | 29 | 100 ms ticks since 2018-01-01T00:00:00Z |
 //! | 2 + 2 | `01 11` in a connection or message id, `00 01` in a request id |
 //! | 15 | a counter |
-//! | 15 | a constant of the region |
+//! | 15 | a constant for the region |
 //! | 8 | `02` in a connection or message id, `05` in a request id |
-//! | 16 | the front-end node, a multiple of 4; a connection's messages carry its own |
+//! | 16 | the front-end node, a multiple of 4; a connection and its messages have the same node |
 
 use std::{
     fmt,
@@ -21,18 +21,18 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use serde::{Serialize, Serializer};
 
-/// An id as it stands in events, frames and URLs.
+/// An id as it appears in events, frames and URLs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Id([u8; ID_CHARS]);
 
 impl Id {
-    /// Takes what a client says is an id; `None` where the gateway could not have made it.
+    /// Parses an id from a client; `None` if it does not have the format of one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE.decode(text).ok()?;
         (bytes.len() == ID_BYTES).then_some(Self(text.as_bytes().try_into().ok()?))
     }
 
-    /// The id's 16 characters.
+    /// The 16 characters of the id.
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("base64 is ASCII")
     }
@@ -41,7 +41,7 @@ impl Id {
         let mut chars = [0; ID_CHARS];
         URL_SAFE
             .encode_slice(bytes, &mut chars)
-            .expect("11 bytes are 16 characters");
+            .expect("11 bytes encode to 16 characters");
         Self(chars)
     }
 
@@ -71,31 +71,32 @@ impl Serialize for Id {
     }
 }
 
-/// Makes ids, each once.
+/// Generates unique ids.
 #[derive(Debug)]
 pub(crate) struct Ids {
     counter: AtomicU16,
 }
 
 impl Ids {
-    /// Starts anywhere in the counter's range, so that a restart within a tick does not repeat itself.
+    /// Starts the counter at a random value, so that a restart within a tick does not repeat ids.
     pub(crate) fn new() -> Self {
         Self {
             counter: AtomicU16::new(fastrand::u16(..)),
         }
     }
 
-    /// A connection's id, `now` being milliseconds since the epoch.
+    /// Generates a connection id. `now` is in milliseconds since the epoch.
     pub(crate) fn connection(&self, now: i64) -> Id {
         self.make(&MESSAGE, now, random_node())
     }
 
-    /// The id of a message of `connection`.
+    /// Generates the id of a message on `connection`. `now` is in milliseconds since the epoch.
     pub(crate) fn message(&self, now: i64, connection: &Id) -> Id {
         self.make(&MESSAGE, now, connection.node())
     }
 
-    /// The id of a request: one invocation's event, whatever led to it.
+    /// Generates the id of a connect, message or disconnect. `now` is in milliseconds since the
+    /// epoch.
     pub(crate) fn request(&self, now: i64) -> Id {
         self.make(&REQUEST, now, random_node())
     }
@@ -135,7 +136,7 @@ const ID_CHARS: usize = 16;
 /// 2018-01-01T00:00:00Z.
 const EPOCH_MS: i64 = 1_514_764_800_000;
 const TICK_MS: i64 = 100;
-/// What ids of us-east-1 carry.
+/// The constant for us-east-1.
 const REGION: u64 = 0x2003;
 
 #[cfg(test)]
@@ -147,7 +148,7 @@ mod tests {
     const NOW: i64 = 1_705_751_697_419;
 
     #[test]
-    fn an_id_is_fifteen_characters_and_a_pad() {
+    fn an_id_is_fifteen_characters_and_a_padding_character() {
         let ids = Ids::new();
         let connection = ids.connection(NOW);
         for id in [ids.message(NOW, &connection), ids.request(NOW), connection] {
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_carries_its_time_as_a_recorded_one_does() {
+    fn an_id_encodes_its_time_like_a_recorded_one() {
         // connectionId R1kmxc2VNjMCFIA= was recorded with connectedAt 1705751697419.
         let recorded = URL_SAFE.decode("R1kmxc2VNjMCFIA=").unwrap();
         let made = URL_SAFE
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_carries_the_node_of_its_connection() {
+    fn a_message_id_has_the_node_of_its_connection() {
         let ids = Ids::new();
         let connection = ids.connection(NOW);
         assert_eq!(ids.message(NOW, &connection).node(), connection.node());
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_one_tick_differ() {
+    fn ids_of_the_same_tick_differ() {
         let ids = Ids::new();
         let connection = ids.connection(NOW);
         let made: HashSet<Id> = (0..10_000).map(|_| ids.message(NOW, &connection)).collect();
@@ -190,7 +191,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn an_id_has_the_layout_of_recorded_ones(now in EPOCH_MS..EPOCH_MS + TICKS_MAX * TICK_MS) {
+        fn an_id_has_the_layout_of_recorded_ids(now in EPOCH_MS..EPOCH_MS + TICKS_MAX * TICK_MS) {
             let ids = Ids::new();
             let connection = ids.connection(now);
             for (id, kind) in [
@@ -214,7 +215,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_an_id_or_is_not(text in "[A-Za-z0-9_=+/%-]{0,18}") {
+        fn an_id_that_parses_is_unchanged(text in "[A-Za-z0-9_=+/%-]{0,18}") {
             if let Some(id) = Id::parse(&text) {
                 proptest::prop_assert_eq!(id.as_str(), text);
             }
@@ -228,11 +229,11 @@ mod tests {
         }
     }
 
-    /// After so many ticks, ids begin again.
+    /// The tick counter wraps around after this many ticks.
     const TICKS_MAX: i64 = 1 << 29;
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn a_malformed_id_is_rejected() {
         for text in [
             "",
             "abc",

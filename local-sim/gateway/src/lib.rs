@@ -1,4 +1,4 @@
-//! API Gateway's WebSocket APIs, as seen by clients and by functions.
+//! A local API Gateway WebSocket API, which accepts connections and invokes functions.
 //!
 //! ```text
 //! listener ─▶ http (head) ─┬▶ handshake ─▶ authorizer, $connect ─▶ socket ─▶ routing ─▶ Lambda
@@ -7,9 +7,13 @@
 //!                          │                                         └▶ close, $disconnect
 //!                          └▶ management (@connections) ─▶ connection ─▶ socket
 //! ```
-//! `gateway` starts and ends all of it; `api` is what the parts share; `event` is what functions are told; `connection`
-//! is what the parts know of an open connection; `limits`, `log` and `faults` serve all. Of Lambda the gateway knows only
-//! how to invoke a function with an event. `admin` is for the console.
+//! * `gateway` starts and stops the server, and `api` holds the state that all modules share.
+//! * `event` builds the events that functions receive.
+//! * `connection` holds the state of an open connection.
+//! * `limits`, `log` and `faults` are used everywhere.
+//! * `admin` is the console's interface.
+//!
+//! The gateway uses Lambda only to invoke a function with an event.
 
 mod admin;
 mod api;

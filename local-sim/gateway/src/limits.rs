@@ -1,78 +1,88 @@
-//! API Gateway's published quotas, and the bounds that the simulator adds to its own waits and queues.
+//! API Gateway's published quotas, and the simulator's own timeouts and queue limits.
 //!
-//! Quotas: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
+//! Quotas:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>
 
 mod bucket;
 pub(crate) mod throttle;
 
 use std::time::Duration;
 
-/// A frame may carry this many bytes; a longer one closes the socket with 1009.
+/// The maximum payload of a frame in bytes. A longer frame closes the connection with 1009.
 pub(crate) const FRAME_BYTES_MAX: usize = 32 * 1024;
-/// A message may carry this many bytes over all its frames, in either direction.
+/// The maximum payload of a message in bytes, over all its frames, in either direction.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 128 * 1024;
-/// A connection without traffic is closed after this long.
+/// The idle timeout of a connection.
 pub(crate) const IDLE_MAX: Duration = Duration::from_mins(10);
-/// A connection is closed after this long, busy or not.
+/// The maximum duration of a connection, whether idle or not.
 pub(crate) const LIFE_MAX: Duration = Duration::from_hours(2);
-/// The URL of a handshake may be this long, in bytes.
+/// The maximum length of a handshake's URL in bytes.
 pub(crate) const URL_BYTES_MAX: usize = 4096;
 
-/// An account and region may open this many connections a second.
+/// New connections per second, per account and region.
 pub(crate) const ACCOUNT_CONNECTIONS_PER_SECOND: u32 = 500;
-/// An account and region may make this many requests a second: connects, messages and callbacks.
+/// Requests (connects, messages and callbacks) per second, per account and region.
 pub(crate) const ACCOUNT_REQUESTS_PER_SECOND: u32 = 10_000;
-/// So many of them may come at once.
+/// The burst limit for [`ACCOUNT_REQUESTS_PER_SECOND`].
 pub(crate) const ACCOUNT_BURST: u32 = 5_000;
 
-/// A Lambda authorizer may take this long.
+/// The timeout of a Lambda authorizer.
 pub(crate) const AUTHORIZER_WAIT: Duration = Duration::from_secs(29);
-/// Its answer may be this long, in bytes.
-pub(crate) const AUTHORIZER_ANSWER_BYTES_MAX: usize = 8 * 1024;
+/// The maximum size of a Lambda authorizer's response in bytes.
+pub(crate) const AUTHORIZER_RESPONSE_BYTES_MAX: usize = 8 * 1024;
 
-/// So many sockets may be open that are no WebSockets (yet): handshakes that wait for their `$connect`, and clients of
-/// `@connections`. Who comes beyond them waits to be accepted.
+/// The maximum number of open sockets that are not WebSockets.
+///
+/// These are pending handshakes and clients of `@connections`. Further connections wait in the
+/// listener's backlog.
 pub(crate) const PENDING_MAX: usize = 10_000;
-/// The head of a request may be this long, in bytes: the longest URL, and 10,240 bytes of headers.
+/// The maximum size of a request head in bytes: the longest URL and 10,240 bytes of headers.
 pub(crate) const HEAD_BYTES_MAX: usize = URL_BYTES_MAX + 10_240;
-/// A request may have this many headers.
+/// The maximum number of headers in a request.
 pub(crate) const HEADERS_MAX: usize = 100;
-/// A client has this long to send the head of a request.
+/// The timeout for receiving the head of the first request on a socket.
 pub(crate) const HEAD_WAIT: Duration = Duration::from_secs(10);
-/// A client of `@connections` has this long to send its next request, as long as its connection is kept.
+/// How long a client of `@connections` has to send the head of its next request (keep-alive).
 pub(crate) const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(60);
-/// It has this long to send the body of one.
+/// The timeout for receiving the body of a request to `@connections`.
 pub(crate) const BODY_WAIT: Duration = Duration::from_secs(10);
-/// A client has this long to take the next piece of the answer to a request.
+/// The write timeout: how long a client may take to read the next part of a response.
 pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(10);
-/// The sub-protocol that `$connect` chooses may be this long, in bytes; some clients have a token for one.
+/// The maximum length of the subprotocol that `$connect` selects, in bytes. Some clients send a
+/// token in it.
 pub(crate) const SUB_PROTOCOL_BYTES_MAX: usize = 4096;
-/// Both sides have this long to complete a close, before the socket is dropped.
+/// The timeout for the closing handshake. Then the socket is dropped.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(2);
-/// A client that broke the protocol, and was told, has stopped sending when it is quiet for this long.
+/// After a protocol error, the gateway reads and discards until nothing arrives for this long.
 pub(crate) const DRAIN_QUIET: Duration = Duration::from_millis(250);
-/// The same as [`CLOSE_WAIT`] when the gateway itself is ending.
+/// The timeout for the closing handshake during shutdown, instead of [`CLOSE_WAIT`].
 pub(crate) const SHUTDOWN_CLOSE_WAIT: Duration = Duration::from_millis(500);
-/// A connection's messages that are not answered yet; beyond them nothing more is read from it.
-pub(crate) const MESSAGES_UNDER_WAY_MAX: usize = 256;
-/// A connection is closed with 1008 when its throttled messages outnumber the others by this.
+/// The maximum number of a connection's messages in flight. At this limit the gateway stops reading
+/// from its socket.
+pub(crate) const MESSAGES_IN_FLIGHT_MAX: usize = 256;
+/// A connection with this many more throttled than accepted messages is closed with 1008.
 pub(crate) const FLOOD_MAX: i32 = 100;
-/// What waits to be written to a client, in bytes: a few of the largest messages.
+/// The maximum size of a connection's outbound queue in bytes: a few of the largest messages.
 pub(crate) const OUTBOUND_BYTES_MAX: usize = 512 * 1024;
-/// What a message counts there beside its text, so that empty ones have a bound too.
+/// The overhead that each message counts in the outbound queue, in bytes.
+///
+/// It bounds the number of empty messages.
 pub(crate) const OUTBOUND_MESSAGE_BYTES: usize = 64;
-/// What is written to a client and not on the wire yet, in bytes: the largest message, and the answers to pings,
-/// of which the older ones are left out where a client reads none.
+/// The maximum size of the codec's write buffer in bytes: the largest message and pongs.
+///
+/// If the client does not read, older pongs are dropped.
 pub(crate) const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
-/// A socket's read buffer, in bytes: small, because most connections are idle.
+/// The size of a socket's read buffer in bytes. It is small because most connections are idle.
 pub(crate) const READ_BUFFER_BYTES: usize = 2048;
-/// Sockets that stay open with their plug pulled, whether their connections have ended or not.
+/// The maximum number of unplugged sockets, whether or not their connections have ended.
 pub(crate) const UNPLUGGED_MAX: usize = 1000;
-/// Whoever pulls a plug waits for this long at most until the socket is left alone: it may close at this moment.
+/// How long `unplug` waits for the connection's task to stop using the socket.
+///
+/// If the connection is closing, the task never handles the request.
 pub(crate) const UNPLUG_WAIT: Duration = Duration::from_secs(1);
-/// A message waits for this long at most to be overtaken by others: as long as an integration may take, too.
+/// The maximum delay of a reordered message: the same as the longest integration timeout.
 pub const REORDER_MAX: Duration = Duration::from_secs(29);
-/// Who watches connections may be behind by so many changes.
+/// The number of connection changes that a subscriber may lag behind.
 pub(crate) const CHANGES_MAX: usize = 1024;
-/// How long the listener waits after it could not accept, most likely for want of descriptors.
+/// The pause after a failed `accept`, whose most likely cause is a lack of file descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Accepts sockets, and tells WebSocket handshakes from requests to `@connections`.
+//! Accepts sockets and dispatches them: WebSocket handshakes, and requests to `@connections`.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
@@ -16,30 +16,33 @@ use crate::{
     handshake,
     http::{
         head::{self, HeadError},
-        refusal::Refusal,
+        refusal::HandshakeRefusal,
     },
     limits::{ACCEPT_PAUSE, READ_BUFFER_BYTES},
     management,
 };
 
-/// Serves every socket that comes in, each in one of the tasks of `pending` until it is `over`, or a connection.
+/// Accepts sockets and serves each one in a task of `pending`.
+///
+/// A task ends when the socket is closed or has become a WebSocket connection, or when `cancelled`
+/// is cancelled.
 pub(crate) async fn accept(
     api: &Arc<Api>,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     listener: &TcpListener,
     pending: &TaskTracker,
-    over: &CancellationToken,
+    cancelled: &CancellationToken,
 ) -> Infallible {
     loop {
-        // Without one, who comes waits where the system lets them.
-        let place = Arc::clone(places).acquire_owned().await;
+        // Without a permit, new connections wait in the listener's backlog.
+        let permit = Arc::clone(permits).acquire_owned().await;
         match listener.accept().await {
             Ok((socket, peer)) => {
                 let serving = serve(Arc::clone(api), socket, peer);
-                let over = over.clone();
+                let cancelled = cancelled.clone();
                 pending.spawn(async move {
-                    over.run_until_cancelled(serving).await;
-                    drop(place);
+                    cancelled.run_until_cancelled(serving).await;
+                    drop(permit);
                 });
             }
             Err(error) => {
@@ -59,13 +62,14 @@ async fn serve(api: Arc<Api>, mut socket: TcpStream, peer: SocketAddr) {
     let read = head::read(&mut socket, &mut buffer).await;
     match read {
         Ok((head, _)) if head.is_upgrade() && api.shutdown.is_cancelled() => {
-            let refusal = Refusal::new(503, "Service Unavailable", "the simulator is ending");
+            let why = "the simulator is shutting down";
+            let refusal = HandshakeRefusal::new(503, "Service Unavailable", why);
             refusal.send(socket).await;
         }
         Ok((head, length)) if head.is_upgrade() => {
             let early = buffer.split_off(length);
             drop(buffer);
-            // The end waits for handshakes as it does for connections.
+            // Shutdown waits for handshakes as well as for connections.
             let tasks = api.tasks.clone();
             let handshake = handshake::run(api, socket, peer, head, early);
             tasks.track_future(handshake).await;
@@ -73,12 +77,14 @@ async fn serve(api: Arc<Api>, mut socket: TcpStream, peer: SocketAddr) {
         Ok(_) => management::serve(api, socket, buffer).await,
         Err(HeadError::Gone(error)) => debug!("{peer}: {error}"),
         Err(error @ HeadError::Malformed(_)) => {
-            let refusal = Refusal::new(400, "Bad Request", error);
+            let refusal = HandshakeRefusal::new(400, "Bad Request", error);
             refusal.send(socket).await;
         }
-        Err(HeadError::UrlTooLong(bytes)) => Refusal::url_too_long(bytes).send(socket).await,
+        Err(HeadError::UrlTooLong(bytes)) => {
+            HandshakeRefusal::url_too_long(bytes).send(socket).await;
+        }
         Err(error @ HeadError::TooLarge) => {
-            let refusal = Refusal::new(431, "Request Header Fields Too Large", error);
+            let refusal = HandshakeRefusal::new(431, "Request Header Fields Too Large", error);
             refusal.send(socket).await;
         }
     }

@@ -1,4 +1,4 @@
-//! What the gateway logs: the access log, and warnings that are given once.
+//! The access log, and warnings that are logged only once.
 
 pub(crate) mod access_log;
 pub(crate) mod entry;

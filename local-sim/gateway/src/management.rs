@@ -1,10 +1,10 @@
-//! The `@connections` API: post to a connection, look at it, close it.
+//! The `@connections` API, which posts to, describes and closes connections.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>
 
-mod answer;
 mod path;
 mod refusal;
+mod response;
 
 use std::{convert::Infallible, error::Error, io::Cursor, sync::Arc};
 
@@ -33,14 +33,14 @@ use crate::{
     http::patience::Patience,
     id::Id,
     limits::{ANSWER_WAIT, BODY_WAIT, HEAD_BYTES_MAX, KEEP_ALIVE_WAIT, MESSAGE_BYTES_MAX},
-    management::{answer::Answer, path::Target, refusal::Refusal},
+    management::{path::Target, refusal::ManagementRefusal, response::HttpResponse},
     observer::{Event, Kind},
     options::{ConnectionsAuth, InvalidUtf8, PlainGet},
     signature::Signature,
     time::now,
 };
 
-/// Serves requests on a socket of which `read` has been read already.
+/// Serves HTTP requests on a socket. `read` is what has already been read from it.
 pub(crate) async fn serve(api: Arc<Api>, socket: TcpStream, read: BytesMut) {
     let (rest, write) = socket.into_split();
     let write = Patience::new(write, ANSWER_WAIT);
@@ -59,55 +59,63 @@ pub(crate) async fn serve(api: Arc<Api>, socket: TcpStream, read: BytesMut) {
     }
 }
 
-async fn respond(api: &Api, request: Request<Incoming>) -> Answer {
+async fn respond(api: &Api, request: Request<Incoming>) -> HttpResponse {
     let (head, body) = request.into_parts();
-    let answered = carry_out(api, &head, body).await;
-    answered.unwrap_or_else(|refusal| {
+    let response = handle(api, &head, body).await;
+    response.unwrap_or_else(|refusal| {
         refusal.log(&head.method, head.uri.path());
-        refusal.answer()
+        refusal.to_response()
     })
 }
 
-/// The checks in their order: path, size, signature, id, quota; then the connection must be there.
-async fn carry_out(api: &Api, head: &Parts, body: Incoming) -> Result<Answer, Refusal> {
+/// Checks path, size, signature, id and quota, in this order, then handles the request.
+async fn handle(
+    api: &Api,
+    head: &Parts,
+    body: Incoming,
+) -> Result<HttpResponse, ManagementRefusal> {
     let id = target(api, head)?;
     let body = read(body).await?;
     authorize(api, head, &body)?;
-    let id = Id::parse(&id).ok_or_else(|| Refusal::malformed_id(&id))?;
-    api.throttle.callback().map_err(Refusal::throttled)?;
+    let id = Id::parse(&id).ok_or_else(|| ManagementRefusal::malformed_id(&id))?;
+    api.throttle
+        .callback()
+        .map_err(ManagementRefusal::throttled)?;
     let connection = api
         .connections
         .find(&id)
-        .ok_or_else(|| Refusal::gone(&id, api.connections.is_opening(&id)))?;
+        .ok_or_else(|| ManagementRefusal::gone(&id, api.connections.is_connecting(&id)))?;
     match head.method {
         Method::POST => post(api, &connection, text(body, api.options.invalid_utf8)?),
         Method::DELETE => Ok(delete(api, &connection)),
-        _ => Ok(answer::description(&connection)),
+        _ => Ok(response::description(&connection)),
     }
 }
 
-/// The connection that a request is about, as its path names it.
-fn target(api: &Api, head: &Parts) -> Result<String, Refusal> {
+/// The connection id from the request's path, not parsed yet.
+fn target(api: &Api, head: &Parts) -> Result<String, ManagementRefusal> {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str()));
     let target = path::target(&api.options, host, head.uri.path());
     match (target, &head.method) {
         (Target::Connection(id), &Method::POST | &Method::GET | &Method::DELETE) => Ok(id),
         (Target::Connection(route) | Target::NoConnection(route), method) => {
-            Err(Refusal::no_route(&route, method))
+            Err(ManagementRefusal::no_route(&route, method))
         }
         (Target::Socket, &Method::GET) if api.options.plain_get == PlainGet::UpgradeRequired => {
-            Err(Refusal::upgrade_required())
+            Err(ManagementRefusal::upgrade_required())
         }
-        (Target::Socket, _) => Err(Refusal::forbidden("no WebSocket is asked for".to_owned())),
-        (Target::Unknown { expected }, _) => Err(Refusal::forbidden(format!(
-            "no such path, expected {expected}"
+        (Target::Socket, _) => Err(ManagementRefusal::forbidden(
+            "the request does not ask for a WebSocket".to_owned(),
+        )),
+        (Target::Unknown { expected }, _) => Err(ManagementRefusal::forbidden(format!(
+            "unknown path, expected {expected}"
         ))),
     }
 }
 
-/// The body in memory of its own: it may wait long for a client, and is not to keep the connection's buffer.
-async fn read(body: Incoming) -> Result<Vec<u8>, Refusal> {
+/// Copies the body, because a queued message must not keep hyper's buffer alive.
+async fn read(body: Incoming) -> Result<Vec<u8>, ManagementRefusal> {
     let length = body.size_hint().lower();
     let length = usize::try_from(length).map_or(MESSAGE_BYTES_MAX, |it| it.min(MESSAGE_BYTES_MAX));
     let mut body = Limited::new(body, MESSAGE_BYTES_MAX);
@@ -122,22 +130,25 @@ async fn read(body: Incoming) -> Result<Vec<u8>, Refusal> {
     };
     match timeout(BODY_WAIT, reading).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(cause)) => Err(unread(cause)),
-        Err(_) => Err(Refusal::unreadable("it does not come".to_owned())),
+        Ok(Err(cause)) => Err(body_error(cause)),
+        Err(_) => {
+            let why = format!("timed out after {} s", BODY_WAIT.as_secs());
+            Err(ManagementRefusal::unreadable(why))
+        }
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the error of a body")]
-fn unread(cause: Box<dyn Error + Send + Sync>) -> Refusal {
+#[expect(clippy::needless_pass_by_value, reason = "a body yields boxed errors")]
+fn body_error(cause: Box<dyn Error + Send + Sync>) -> ManagementRefusal {
     if cause.is::<LengthLimitError>() {
-        Refusal::too_large()
+        ManagementRefusal::too_large()
     } else {
-        Refusal::unreadable(cause.to_string())
+        ManagementRefusal::unreadable(cause.to_string())
     }
 }
 
-/// Checks the signature, as far as it is asked for.
-fn authorize(api: &Api, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
+/// Checks the signature as strictly as the options require.
+fn authorize(api: &Api, head: &Parts, body: &[u8]) -> Result<(), ManagementRefusal> {
     let auth = api.options.connections_auth;
     if auth == ConnectionsAuth::Off {
         return Ok(());
@@ -159,21 +170,25 @@ fn authorize(api: &Api, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The client gets a text frame, whatever the bytes are.
-fn text(body: Vec<u8>, invalid: InvalidUtf8) -> Result<String, Refusal> {
+/// Converts the body to text, because the client receives a text frame.
+fn text(body: Vec<u8>, invalid: InvalidUtf8) -> Result<String, ManagementRefusal> {
     match (String::from_utf8(body), invalid) {
         (Ok(text), _) => Ok(text),
         (Err(error), InvalidUtf8::Replace) => {
             Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
         }
-        (Err(error), InvalidUtf8::Refuse) => Err(Refusal::unreadable(error.to_string())),
+        (Err(error), InvalidUtf8::Refuse) => Err(ManagementRefusal::unreadable(error.to_string())),
     }
 }
 
-fn post(api: &Api, connection: &Connection, text: String) -> Result<Answer, Refusal> {
+fn post(
+    api: &Api,
+    connection: &Connection,
+    text: String,
+) -> Result<HttpResponse, ManagementRefusal> {
     let bytes = text.len();
     let posted = connection.outbound.post(text.into());
-    posted.map_err(|error| Refusal::of_post(connection.id(), error))?;
+    posted.map_err(|error| ManagementRefusal::of_post(connection.id(), error))?;
     api.observe(&Event {
         kind: Kind::Post(bytes),
         connection_id: connection.id().as_str(),
@@ -182,11 +197,11 @@ fn post(api: &Api, connection: &Connection, text: String) -> Result<Answer, Refu
         status: 200,
         error: None,
     });
-    Ok(answer::accepted())
+    Ok(response::accepted())
 }
 
-fn delete(api: &Api, connection: &Connection) -> Answer {
+fn delete(api: &Api, connection: &Connection) -> HttpResponse {
     api.connections.remove(connection.id());
     connection.close(Closed::deleted());
-    answer::no_content()
+    response::no_content()
 }

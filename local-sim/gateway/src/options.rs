@@ -1,52 +1,53 @@
-//! What a user may choose of the gateway; most of it is what AWS leaves unsaid.
+//! The gateway's options. Most of them cover behavior that AWS does not document.
 
 use std::{path::PathBuf, sync::Arc};
 
 use crate::observer::Observer;
 
-/// The settings of an API that are not its contract's.
+/// The settings of an API that its contract does not contain.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The stage's name.
+    /// The name of the stage.
     pub stage: String,
-    /// A custom domain, in lower case: requests with this `Host` name no stage.
+    /// The custom domain in lower case. The path of a request with this `Host` does not contain the
+    /// stage.
     pub domain_name: Option<String>,
-    /// The file of the access log; `-` is standard error.
+    /// The file that the access log is written to; `-` is standard error.
     pub access_log: Option<PathBuf>,
-    /// The text of its lines, with `$context` variables.
+    /// The format of an access log line: text with `$context` variables.
     pub access_log_format: Option<String>,
-    /// What numbers and booleans of an authorizer's context become.
+    /// How events show numbers and booleans of an authorizer's context.
     pub authorizer_context: AuthorizerContext,
-    /// How a message is read for its route.
+    /// How strictly a message is parsed as JSON to select its route.
     pub json: JsonReading,
-    /// Which signatures `@connections` demands.
+    /// Which signatures `@connections` requires.
     pub connections_auth: ConnectionsAuth,
-    /// Whether the account's quotas hold: an account has more than one API.
+    /// Whether the account's quotas apply. On AWS all APIs of an account share them.
     pub account_quotas: bool,
-    /// Whether a client's ping or pong counts as traffic.
+    /// Whether a ping or pong from the client resets the idle timeout.
     pub ping_resets_idle: bool,
-    /// What a client is told whose message is throttled.
+    /// The `message` of the error frame that a throttled client receives.
     pub throttled_message: String,
-    /// What becomes of bytes posted to a client that are no text.
+    /// What happens to a posted body that is not valid UTF-8.
     pub invalid_utf8: InvalidUtf8,
-    /// What a GET of the socket's URL gets that asks for no WebSocket.
+    /// The response to a GET of the WebSocket URL that does not ask for an upgrade.
     pub plain_get: PlainGet,
     /// Who receives what happens on connections.
     pub observer: Option<Arc<dyn Observer>>,
 }
 
-/// What numbers and booleans of an authorizer's context become in events.
+/// How events show numbers and booleans of an authorizer's context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthorizerContext {
-    /// Texts.
+    /// As strings.
     Strings,
-    /// What they are.
+    /// As numbers and booleans.
     Typed,
 }
 
 #[cfg(test)]
 impl Options {
-    /// As the command line has them by default.
+    /// The defaults of the command line.
     pub fn sample() -> Self {
         Self {
             stage: "dev".to_owned(),
@@ -66,40 +67,41 @@ impl Options {
     }
 }
 
-/// How a message is read for its route.
+/// How strictly a message is parsed as JSON to select its route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonReading {
-    /// Names need no quotes.
+    /// JSON whose member names may lack quotes.
     Lenient,
-    /// As JSON.
+    /// JSON only.
     Strict,
 }
 
-/// Which signatures `@connections` demands.
+/// Which signatures `@connections` requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionsAuth {
-    /// Anybody's, well-formed and fresh; that of the simulator's own key must be right.
+    /// A well-formed, unexpired signature of any key. One made with the simulator's own key is
+    /// verified.
     Signed,
-    /// That of the simulator's own key.
+    /// A valid signature made with the simulator's own key.
     Strict,
-    /// None.
+    /// No signature.
     Off,
 }
 
-/// What becomes of bytes posted to a client that are no text.
+/// What happens to a posted body that is not valid UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidUtf8 {
-    /// They are sent, with U+FFFD in the place of what is wrong.
+    /// Invalid sequences are replaced with U+FFFD, and the message is sent.
     Replace,
-    /// They are refused with 400.
+    /// The request fails with 400.
     Refuse,
 }
 
-/// What a GET of the socket's URL gets that asks for no WebSocket.
+/// The response to a GET of the WebSocket URL that does not ask for an upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlainGet {
-    /// 426.
+    /// 426 Upgrade Required.
     UpgradeRequired,
-    /// 403.
+    /// 403 Forbidden.
     Forbidden,
 }

@@ -1,4 +1,4 @@
-//! The way of a message: its route, the function behind it, and the reply or error frame.
+//! Handles a message: selects the route, invokes the function, and sends the reply.
 
 pub(crate) mod integration;
 mod lenient;

@@ -1,4 +1,4 @@
-//! A gateway, and who connects to it, for tests.
+//! Test fixtures: a gateway, its API and a caller.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use crate::{api::Api, event::caller::Caller, gateway::Gateway, options::Options, time::now_ms};
 
-/// A gateway that answers every message with an error frame: it has no function.
+/// A gateway that answers every message with an error frame because it has no functions.
 pub(crate) fn gateway() -> Gateway {
     let (contract, options, lambda) = parts();
     Gateway::new(contract, options, lambda).expect("a gateway")
 }
 
-/// The API of such a gateway.
+/// The API of the same gateway.
 pub(crate) fn api() -> Api {
     let (contract, options, lambda) = parts();
     Api::new(contract, options, lambda).expect("an API")
@@ -24,7 +24,7 @@ fn parts() -> (Contract, Options, Arc<Lambda>) {
     let contract =
         "routeSelectionExpression: $request.body.action\nroutes: { chat: { function: none } }";
     let contract = Contract::parse("gateway.yaml", contract).expect("a contract");
-    // Lambda removes it in the end, so it must be no one else's.
+    // Lambda deletes this directory when it stops, so it must be unique.
     let folder = std::env::temp_dir().join(Uuid::new_v4().to_string());
     let settings = Settings {
         account_concurrency: 1,
@@ -36,7 +36,7 @@ fn parts() -> (Contract, Options, Arc<Lambda>) {
     (contract, Options::sample(), Arc::new(lambda))
 }
 
-/// Somebody who connects now.
+/// A caller that connects now.
 pub(crate) fn caller(api: &Api) -> Caller {
     let connected_at = now_ms();
     Caller {

@@ -1,8 +1,9 @@
-//! Signature Version 4, as AWS checks it: in the `Authorization` header, or presigned in the query.
+//! Verifies Signature Version 4 in the `Authorization` header or in the query (presigned).
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
 //!
-//! There is one key that the simulator can check, its own. Any region is taken: there is only one of everything here.
+//! The simulator can only verify signatures made with its own key. It accepts any region in the
+//! scope.
 
 mod credential;
 pub(crate) mod error;
@@ -13,12 +14,13 @@ use local_sim_lambda::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 use sluice_sigv4::{Request, canonical_request, sha256_hex, signature, string_to_sign};
 
 use self::{
-    credential::{Claim, Place},
+    credential::{Claim, Location},
     error::SignatureError,
     time::{SKEW_MAX, SKEW_MINUTES, parse, stamp},
 };
 
-/// A signature in good form, made lately for `execute-api`; whether it is right is for [`Signature::verify`] to say.
+/// A well-formed, current signature for `execute-api`. [`Signature::verify`] checks whether it is
+/// correct.
 #[derive(Debug)]
 pub(crate) struct Signature {
     claim: Claim,
@@ -26,10 +28,10 @@ pub(crate) struct Signature {
 }
 
 impl Signature {
-    /// Finds the signature that a request carries.
+    /// Finds the signature of a request.
     ///
     /// # Errors
-    /// There is none, it is incomplete, for another service, or not of now.
+    /// The signature is missing, incomplete, for another service, expired or not yet valid.
     pub(crate) fn find(request: &Request<'_>, now: DateTime<Utc>) -> Result<Self, SignatureError> {
         let claim = Claim::find(request)?;
         let at = parse(&claim.date).ok_or_else(|| SignatureError::bad_date(&claim.date))?;
@@ -42,15 +44,16 @@ impl Signature {
         Ok(signature)
     }
 
-    /// Whether it claims to be made with the simulator's own key.
+    /// Whether the signature claims to be made with the simulator's own key.
     pub(crate) fn is_of_known_key(&self) -> bool {
         self.claim.access_key_id == ACCESS_KEY_ID
     }
 
-    /// Checks that the signature was made with the simulator's own key, for this very request.
+    /// Checks that the signature was made with the simulator's own key for exactly this request.
     ///
     /// # Errors
-    /// The key is another one, or the signature does not fit; then with what should have been signed.
+    /// The key is unknown, or the signature does not match. Then the error contains the expected
+    /// canonical request.
     pub(crate) fn verify(&self, request: &Request<'_>, body: &[u8]) -> Result<(), SignatureError> {
         if !self.is_of_known_key() {
             return Err(SignatureError::unknown_key());
@@ -74,9 +77,9 @@ impl Signature {
                 "Signature not yet current: {at} is still later than {latest} ({current} + {SKEW_MINUTES} min.)"
             )));
         }
-        let (age_max, why) = match self.claim.place {
-            Place::Header => (SKEW_MAX, format!("{SKEW_MINUTES} min.")),
-            Place::Query { expires } => (expires, format!("{} s", expires.num_seconds())),
+        let (age_max, why) = match self.claim.location {
+            Location::Header => (SKEW_MAX, format!("{SKEW_MINUTES} min.")),
+            Location::Query { expires } => (expires, format!("{} s", expires.num_seconds())),
         };
         let earliest = now - age_max;
         if self.at < earliest {

@@ -1,4 +1,4 @@
-//! An open connection's socket: frames in both directions, timers, the close.
+//! Serves the socket of an open connection.
 
 mod frames;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `AWS_IAM`: the handshake is signed.
+//! The `AWS_IAM` authorizer, which verifies the signature of the handshake.
 
 use chrono::Utc;
 use local_sim_lambda::{ACCESS_KEY_ID, ACCOUNT_ID};
@@ -10,11 +10,13 @@ use crate::{
     signature::{Signature, error::SignatureError},
 };
 
-/// Finds the user whose signature a handshake carries: in the `Authorization` header, or in the query, which is
-/// where a browser can put it.
+/// Verifies the signature of a handshake and returns the user.
+///
+/// The signature is in the `Authorization` header or in the query. Browsers can only put it in the
+/// query.
 ///
 /// # Errors
-/// There is none, or it is wrong.
+/// The signature is missing or invalid.
 pub(crate) fn authenticate(head: &Head) -> Result<User, SignatureError> {
     let (path, query) = head.path_and_query();
     let request = Request {
@@ -28,11 +30,11 @@ pub(crate) fn authenticate(head: &Head) -> Result<User, SignatureError> {
             .collect(),
     };
     Signature::find(&request, Utc::now())?.verify(&request, b"")?;
-    Ok(SIMULATOR)
+    Ok(SIMULATOR_USER)
 }
 
-/// The one user there is, whose key the functions have.
-const SIMULATOR: User = User {
+/// The simulator's only user. The functions have its access key.
+const SIMULATOR_USER: User = User {
     user_arn: USER_ARN,
     account_id: ACCOUNT_ID,
     id: "AIDASLUICEEXAMPLE0SIM",
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_user_is_of_the_account() {
+    fn the_user_arn_contains_the_account_and_the_access_key() {
         assert_eq!(
             USER_ARN,
             format!("arn:aws:iam::{ACCOUNT_ID}:user/{ACCESS_KEY_ID}")

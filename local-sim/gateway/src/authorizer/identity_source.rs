@@ -1,4 +1,4 @@
-//! What a request must carry for an authorizer to be asked.
+//! Identity sources: values that a request must contain for the authorizer to be invoked.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use sluice_contract::IdentitySource;
 
 use crate::{event::caller::Upgrade, log::variables::Variables};
 
-/// The first source that a request lacks, or has empty.
+/// The first identity source that is missing or empty in a request.
 pub(crate) fn first_missing<'a>(
     sources: &'a [IdentitySource],
     variables: &Variables<'_>,
@@ -14,22 +14,22 @@ pub(crate) fn first_missing<'a>(
 ) -> Option<Name<'a>> {
     sources
         .iter()
-        .find(|source| !is_there(source, variables, upgrade))
+        .find(|source| !is_present(source, variables, upgrade))
         .map(Name)
 }
 
-fn is_there(source: &IdentitySource, variables: &Variables<'_>, upgrade: &Upgrade) -> bool {
+fn is_present(source: &IdentitySource, variables: &Variables<'_>, upgrade: &Upgrade) -> bool {
     match source {
         IdentitySource::Header(name) => upgrade
             .headers
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .is_some_and(|(_, values)| is_any(values)),
+            .is_some_and(|(_, values)| any_non_empty(values)),
         IdentitySource::QueryString(name) => upgrade
             .query
             .iter()
             .find(|(known, _)| known == name)
-            .is_some_and(|(_, values)| is_any(values)),
+            .is_some_and(|(_, values)| any_non_empty(values)),
         IdentitySource::StageVariable(name) => variables
             .stage
             .variables
@@ -41,11 +41,11 @@ fn is_there(source: &IdentitySource, variables: &Variables<'_>, upgrade: &Upgrad
     }
 }
 
-fn is_any(values: &[String]) -> bool {
+fn any_non_empty(values: &[String]) -> bool {
     values.iter().any(|value| !value.is_empty())
 }
 
-/// A source, as the contract names it.
+/// Displays an identity source as the contract names it.
 pub(crate) struct Name<'a>(&'a IdentitySource);
 
 impl fmt::Display for Name<'_> {

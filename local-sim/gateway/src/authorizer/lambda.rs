@@ -1,4 +1,4 @@
-//! A Lambda authorizer: a function of type REQUEST, which answers with a policy.
+//! A Lambda authorizer of type REQUEST, which responds with a policy.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>
 
@@ -14,16 +14,16 @@ use tracing::warn;
 use crate::{
     api::Api,
     authorizer::{
-        answer::{Answer, AnswerError},
         identity_source,
         policy::{Decision, Policy},
+        response::{AuthorizerResponse, ResponseError},
     },
     event::{
         self,
         caller::{Caller, Request, Upgrade},
         principal::Custom,
     },
-    http::refusal::Refusal,
+    http::refusal::HandshakeRefusal,
     limits::AUTHORIZER_WAIT,
     log::{
         entry::{Step, Steps},
@@ -32,7 +32,7 @@ use crate::{
     routing::integration::lambda_status,
 };
 
-/// Checks that a handshake carries what the authorizer is to look at; else it is not even asked.
+/// Checks that a handshake contains all identity sources. If not, the authorizer is not invoked.
 pub(crate) fn check_identity(
     api: &Api,
     caller: &Caller,
@@ -40,7 +40,7 @@ pub(crate) fn check_identity(
     upgrade: &Upgrade,
     sources: &[IdentitySource],
     steps: &mut Steps,
-) -> Result<(), Refusal> {
+) -> Result<(), HandshakeRefusal> {
     let variables = Variables {
         stage: &api.stage,
         caller,
@@ -52,66 +52,77 @@ pub(crate) fn check_identity(
     let Some(missing) = identity_source::first_missing(sources, &variables, upgrade) else {
         return Ok(());
     };
-    steps.authorizer = Step::of(401, Some(UNAUTHORIZED.to_owned()));
+    steps.authorizer = Step::instant(401, Some(UNAUTHORIZED.to_owned()));
     let why = format!(
-        "the identity source {missing} is missing or empty, so the authorizer was not asked"
+        "the identity source {missing} is missing or empty, so the authorizer was not invoked"
     );
-    Err(Refusal::new(401, UNAUTHORIZED, why))
+    Err(HandshakeRefusal::new(401, UNAUTHORIZED, why))
 }
 
-/// Asks the authorizer, and goes by its policy.
-pub(crate) async fn ask(
+/// Invokes the authorizer and evaluates its policy.
+pub(crate) async fn authorize(
     api: &Api,
     function: &str,
     caller: &Caller,
     request: &Request,
     upgrade: &Upgrade,
     steps: &mut Steps,
-) -> Result<Custom, Refusal> {
+) -> Result<Custom, HandshakeRefusal> {
     let event = event::authorizer(&api.stage, caller, request, upgrade);
-    let (answer, step) = invoke(api, function, event).await;
+    let (response, step) = invoke(api, function, event).await;
     let latency = step.latency.unwrap_or_default();
     steps.authorizer = step;
-    let answer = answer.map_err(|failure| failure.refuse(function))?;
-    let decided = decide(&answer.policy, &api.stage.method_arn());
+    let response = response.map_err(|error| error.to_refusal(function))?;
+    let decided = decide(&response.policy, &api.stage.method_arn());
     steps.authorize = match &decided {
-        Ok(()) => Step::of(200, None),
-        Err(_) => Step::of(403, Some(NOT_AUTHORIZED.to_owned())),
+        Ok(()) => Step::instant(200, None),
+        Err(_) => Step::instant(403, Some(NOT_AUTHORIZED.to_owned())),
     };
-    decided.map_err(|why| Refusal::new(403, "Forbidden", format!("{function}: {why}")))?;
-    for name in &answer.unknown {
-        warn!("{function}: the key {name:?} of the answer means nothing to API Api");
+    decided.map_err(|why| HandshakeRefusal::new(403, "Forbidden", format!("{function}: {why}")))?;
+    for name in &response.unknown {
+        warn!("{function}: the unknown key {name:?} in the authorizer's response is ignored");
     }
     Ok(Custom {
-        principal_id: answer.principal_id,
-        context: answer.context,
+        principal_id: response.principal_id,
+        context: response.context,
         latency,
     })
 }
 
-async fn invoke(api: &Api, function: &str, event: Bytes) -> (Result<Answer, Failure>, Step) {
+async fn invoke(
+    api: &Api,
+    function: &str,
+    event: Bytes,
+) -> (Result<AuthorizerResponse, AuthorizerError>, Step) {
     let started = Instant::now();
     let invoked = timeout(AUTHORIZER_WAIT, api.lambda.invoke(function, event)).await;
     let latency = u64::try_from(started.elapsed().as_millis()).ok();
-    let (integration_status, answer) = match invoked.map(|it| it.outcome) {
-        Err(_) => (None, Err(Failure::Late)),
-        Ok(Err(error)) => (Some(lambda_status(&error)), Err(Failure::of(error))),
+    let (integration_status, response) = match invoked.map(|it| it.outcome) {
+        Err(_) => (None, Err(AuthorizerError::TimedOut)),
+        Ok(Err(error)) => (
+            Some(lambda_status(&error)),
+            Err(AuthorizerError::from_invoke(error)),
+        ),
         Ok(Ok(payload)) => {
-            let answer = Answer::parse(&payload, api.options.authorizer_context);
-            (Some(200), answer.map_err(Failure::Malformed))
+            let response = AuthorizerResponse::parse(&payload, api.options.authorizer_context);
+            (Some(200), response.map_err(AuthorizerError::Malformed))
         }
     };
     let step = Step {
-        status: Some(answer.as_ref().map_or_else(Failure::status, |_| 200)),
+        status: Some(
+            response
+                .as_ref()
+                .map_or_else(AuthorizerError::status, |_| 200),
+        ),
         integration_status,
         latency,
-        error: answer.as_ref().err().map(Failure::to_string),
+        error: response.as_ref().err().map(AuthorizerError::to_string),
         invocation: None,
     };
-    (answer, step)
+    (response, step)
 }
 
-/// Whether a policy allows to connect; else why not, for the developer.
+/// Checks whether a policy allows the client to connect. The error is for the log.
 fn decide(policy: &Policy, arn: &str) -> Result<(), String> {
     match policy.decide(arn) {
         Decision::Allow => Ok(()),
@@ -123,21 +134,21 @@ fn decide(policy: &Policy, arn: &str) -> Result<(), String> {
     }
 }
 
-/// Why an authorizer's word is missing.
+/// Why there is no valid response from an authorizer.
 #[derive(Debug, Error)]
-enum Failure {
+enum AuthorizerError {
     #[error("failed with the message {UNAUTHORIZED:?}")]
     Unauthorized,
-    #[error("no answer within {} s", AUTHORIZER_WAIT.as_secs())]
-    Late,
+    #[error("timed out after {} s", AUTHORIZER_WAIT.as_secs())]
+    TimedOut,
     #[error("{0}")]
     Invoke(InvokeError),
-    #[error("malformed answer: {0}; {EXPECTED}")]
-    Malformed(AnswerError),
+    #[error("malformed response: {0} ({EXPECTED})")]
+    Malformed(ResponseError),
 }
 
-impl Failure {
-    fn of(error: InvokeError) -> Self {
+impl AuthorizerError {
+    fn from_invoke(error: InvokeError) -> Self {
         match error {
             InvokeError::Function { message, .. } if message == UNAUTHORIZED => Self::Unauthorized,
             error => Self::Invoke(error),
@@ -147,18 +158,18 @@ impl Failure {
     fn status(&self) -> u16 {
         match self {
             Self::Unauthorized => 401,
-            Self::Late | Self::Invoke(_) | Self::Malformed(_) => 500,
+            Self::TimedOut | Self::Invoke(_) | Self::Malformed(_) => 500,
         }
     }
 
-    fn refuse(&self, function: &str) -> Refusal {
-        Refusal::of_status(self.status(), format!("{function}: {self}"))
+    fn to_refusal(&self, function: &str) -> HandshakeRefusal {
+        HandshakeRefusal::of_status(self.status(), format!("{function}: {self}"))
     }
 }
 
-/// With exactly this error message, an authorizer says that it does not know the client.
+/// The error message with which an authorizer rejects a client.
 const UNAUTHORIZED: &str = "Unauthorized";
-/// What an access log says of a policy that does not allow to connect.
+/// The error in the access log if the policy does not allow the client to connect.
 const NOT_AUTHORIZED: &str = "The client is not authorized to perform this operation";
 const EXPECTED: &str = "expected {\"principalId\":…,\"policyDocument\":{\"Version\":\"2012-10-17\",\"Statement\":[…]},\
-     \"context\":{…}}; a refusal is a policy that denies, or an error with the message \"Unauthorized\"";
+     \"context\":{…}}; to reject a client, return a policy that denies it, or fail with the message \"Unauthorized\"";

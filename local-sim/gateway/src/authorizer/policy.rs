@@ -1,4 +1,4 @@
-//! The policy that an authorizer answers with, evaluated as IAM does.
+//! Parses and evaluates the policy from an authorizer's response, as IAM does.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
@@ -32,9 +32,9 @@ struct Statement {
     #[serde(rename = "Sid", default)]
     _sid: Option<String>,
     effect: Effect,
-    #[serde(deserialize_with = "texts")]
+    #[serde(deserialize_with = "strings")]
     action: Vec<String>,
-    #[serde(deserialize_with = "texts")]
+    #[serde(deserialize_with = "strings")]
     resource: Vec<String>,
     #[serde(rename = "Condition", default, deserialize_with = "no_condition")]
     _condition: (),
@@ -46,34 +46,34 @@ enum Effect {
     Deny,
 }
 
-/// What a policy says about connecting.
+/// The result of evaluating a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     Allow,
-    /// A statement denies it, whatever others allow.
+    /// At least one statement denies access. Other statements may allow it.
     Deny,
-    /// No statement is about it.
+    /// No statement applies.
     NoMatch,
 }
 
 impl Policy {
-    /// Decides about the route with this ARN.
+    /// Evaluates the policy for the route with this ARN.
     pub(crate) fn decide(&self, arn: &str) -> Decision {
-        let says = |effect| {
+        let has_matching = |effect| {
             self.statement
                 .iter()
-                .any(|statement| statement.effect == effect && statement.is_about(arn))
+                .any(|statement| statement.effect == effect && statement.applies_to(arn))
         };
-        if says(Effect::Deny) {
+        if has_matching(Effect::Deny) {
             Decision::Deny
-        } else if says(Effect::Allow) {
+        } else if has_matching(Effect::Allow) {
             Decision::Allow
         } else {
             Decision::NoMatch
         }
     }
 
-    /// All resources, for a person to compare.
+    /// All resources, for the log.
     pub(crate) fn resources(&self) -> String {
         let all: Vec<&str> = self
             .statement
@@ -89,8 +89,8 @@ impl Policy {
 }
 
 impl Statement {
-    /// Actions go by any case; resources do not.
-    fn is_about(&self, arn: &str) -> bool {
+    /// Whether the statement covers invoking this ARN. Actions ignore case; resources do not.
+    fn applies_to(&self, arn: &str) -> bool {
         let invoke = self
             .action
             .iter()
@@ -99,12 +99,12 @@ impl Statement {
     }
 }
 
-/// Whether a text fits a pattern, in which `*` is any text and `?` any one character.
+/// Whether a text matches a pattern. `*` matches any text and `?` any single character.
 fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut read) = (0, 0);
-    // Where to go on if what follows the last `*` does not fit: it then takes one character more.
+    // Where to continue after a mismatch: the last `*` then matches one more character.
     let mut retry = None;
     while read < text.len() {
         match pattern.get(at) {
@@ -128,8 +128,8 @@ fn matches(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|&c| c == '*')
 }
 
-/// What IAM takes as one or a list.
-fn list(value: Value) -> Vec<Value> {
+/// A list that IAM also accepts as a single value.
+fn one_or_many(value: Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items,
         one => vec![one],
@@ -137,33 +137,33 @@ fn list(value: Value) -> Vec<Value> {
 }
 
 fn statements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Statement>, D::Error> {
-    list(Value::deserialize(deserializer)?)
+    one_or_many(Value::deserialize(deserializer)?)
         .into_iter()
         .map(|item| match item {
             Value::Object(_) => Statement::deserialize(item)
-                .map_err(|error| D::Error::custom(format!("in a Statement: {error}"))),
-            _ => Err(D::Error::custom("a Statement is no object")),
+                .map_err(|error| D::Error::custom(format!("Statement: {error}"))),
+            _ => Err(D::Error::custom("a Statement must be an object")),
         })
         .collect()
 }
 
-fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    list(Value::deserialize(deserializer)?)
+fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    one_or_many(Value::deserialize(deserializer)?)
         .into_iter()
         .map(|item| match item {
             Value::String(text) => Ok(text),
-            other => Err(D::Error::custom(format!("found {other}, expected a text"))),
+            other => Err(D::Error::custom(format!("{other} is not a string"))),
         })
         .collect()
 }
 
-/// Conditions are not evaluated here, so a statement that has one must not count as if it had none.
+/// Rejects conditions, which the simulator does not evaluate.
+///
+/// Ignoring a condition would change the meaning of the policy.
 fn no_condition<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Object(conditions) if conditions.is_empty() => Ok(()),
-        _ => Err(D::Error::custom(
-            "the simulator does not evaluate a Condition",
-        )),
+        _ => Err(D::Error::custom("the simulator does not support Condition")),
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_the_arn_or_a_pattern_of_it() {
+    fn a_resource_is_an_arn_or_a_pattern() {
         for allowed in [
             ARN,
             "*",
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_invoke_or_a_pattern_of_it_in_any_case() {
+    fn an_action_is_invoke_or_a_pattern_in_any_case() {
         let action = |action: &str| check("Allow", &json!(action), &json!("*"));
         for allowed in [
             "execute-api:Invoke",
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn one_and_a_list_are_the_same() {
+    fn a_single_value_is_equivalent_to_a_list() {
         let (actions, resources) = (json!(["s3:Get", "execute-api:Invoke"]), json!(["a", ARN]));
         assert_eq!(check("Allow", &actions, &resources), Decision::Allow);
         let one =
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_denies_wins_wherever_it_stands() {
+    fn a_deny_statement_wins_regardless_of_its_position() {
         let allow = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
         let deny = json!({"Effect": "Deny", "Action": "*", "Resource": ARN});
         let elsewhere = json!({"Effect": "Deny", "Action": "*", "Resource": "arn:else"});
@@ -253,11 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_refused_by_name() {
+    fn the_error_names_what_is_invalid_in_a_policy() {
         let error = |policy: Value| Policy::deserialize(policy).unwrap_err().to_string();
         let statement = |fields: Value| error(json!({"Statement": [fields]}));
         assert!(error(json!({})).contains("Statement"));
-        assert!(error(json!({"Statement": ["a"]})).contains("no object"));
+        assert!(error(json!({"Statement": ["a"]})).contains("must be an object"));
         assert!(error(json!({"Version": "2012-10-18", "Statement": []})).contains("2012-10-18"));
         assert!(error(json!({"Statements": []})).contains("Statements"));
         assert!(
@@ -266,14 +266,15 @@ mod tests {
         );
         assert!(statement(json!({"Effect": "Allow", "Action": "*"})).contains("Resource"));
         assert!(
-            statement(json!({"Effect": "Allow", "Action": 5, "Resource": "*"})).contains("found 5")
+            statement(json!({"Effect": "Allow", "Action": 5, "Resource": "*"}))
+                .contains("5 is not a string")
         );
         let condition =
             json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {}}});
         assert!(statement(condition).contains("Condition"));
     }
 
-    /// The plain definition: as slow as can be, and plainly right.
+    /// A slow reference implementation that follows the definition.
     fn fits(pattern: &[char], text: &[char]) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),
@@ -286,13 +287,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn matching_is_what_its_definition_says(pattern in "[ab*?é]{0,8}", text in "[abé]{0,8}") {
+        fn matches_agrees_with_the_reference_implementation(pattern in "[ab*?é]{0,8}", text in "[abé]{0,8}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert_eq!(matches(&pattern, &text), fits(&chars(&pattern), &chars(&text)));
         }
 
         #[test]
-        fn every_text_is_a_pattern_of_itself_and_of_any_with_stars_put_in(text in "[a-z:/$]{0,40}", at in 0usize..40) {
+        fn a_text_matches_itself_with_and_without_an_inserted_star(text in "[a-z:/$]{0,40}", at in 0usize..40) {
             prop_assert!(matches(&text, &text));
             let at = at.min(text.len());
             let starred = format!("{}*{}", &text[..at], &text[at..]);

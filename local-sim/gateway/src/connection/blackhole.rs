@@ -1,4 +1,4 @@
-//! Sockets whose plug was pulled: nothing is read from them or written to them any more, and they stay open.
+//! Unplugged sockets, which stay open but are neither read from nor written to.
 
 use std::{mem, sync::Arc};
 
@@ -11,47 +11,47 @@ use tokio_util::sync::CancellationToken;
 
 use crate::limits::UNPLUGGED_MAX;
 
-/// All such sockets, a bounded number of them.
+/// All unplugged sockets, at most [`UNPLUGGED_MAX`].
 #[derive(Debug)]
 pub(crate) struct Blackhole {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// Cancelled when all of now are given up.
+    /// Cancelled when all current sockets are given up.
     given_up: CancellationToken,
-    /// Those whose connections have ended.
+    /// The sockets whose connections have ended.
     sockets: Vec<(TcpStream, Plug)>,
 }
 
-/// A plug that is to be pulled, or was: a place among them.
+/// A handle to a socket that is unplugged or about to be. It holds one of the permits.
 #[derive(Debug, Clone)]
 pub(crate) struct Plug {
-    /// Cancelled once the socket is left alone.
+    /// Cancelled once the connection's task has stopped using the socket.
     pulled: CancellationToken,
     given_up: CancellationToken,
-    _place: Arc<OwnedSemaphorePermit>,
+    _permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl Plug {
-    /// Takes note that the socket is left alone from now on.
+    /// Marks the socket as unplugged.
     pub(crate) fn pull(&self) {
         self.pulled.cancel();
     }
 
-    /// Whether the socket is left alone.
+    /// Whether the socket is unplugged.
     pub(crate) fn is_pulled(&self) -> bool {
         self.pulled.is_cancelled()
     }
 
-    /// Completes when the socket is left alone.
+    /// Waits until the socket is unplugged.
     pub(crate) async fn pulled(&self) {
         self.pulled.cancelled().await;
     }
 
-    /// Completes when its socket is given up.
+    /// Waits until the socket is given up.
     pub(crate) async fn given_up(&self) {
         self.given_up.cancelled().await;
     }
@@ -60,22 +60,22 @@ impl Plug {
 impl Blackhole {
     pub(crate) fn new() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(UNPLUGGED_MAX)),
+            permits: Arc::new(Semaphore::new(UNPLUGGED_MAX)),
             kept: Mutex::default(),
         }
     }
 
-    /// Takes a place for one more; `None` where there is none left.
+    /// Reserves a permit for one more socket; `None` if the limit is reached.
     pub(crate) fn plug(&self) -> Option<Plug> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         Some(Plug {
             pulled: CancellationToken::new(),
             given_up: self.kept.lock().given_up.clone(),
-            _place: Arc::new(place),
+            _permit: Arc::new(permit),
         })
     }
 
-    /// Keeps the socket of a connection that has ended, unless it was given up.
+    /// Keeps the socket of an ended connection open, unless it has been given up.
     pub(crate) fn keep(&self, socket: TcpStream, plug: Plug) {
         let mut kept = self.kept.lock();
         if !plug.given_up.is_cancelled() {
@@ -83,7 +83,7 @@ impl Blackhole {
         }
     }
 
-    /// Closes all of them; connections that have not ended yet do so.
+    /// Closes all unplugged sockets, and ends their connections that are still open.
     pub(crate) fn give_up(&self) {
         let kept = mem::take(&mut *self.kept.lock());
         kept.given_up.cancel();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_bounded_and_free_again_when_nobody_has_them() {
+    fn dropping_plugs_frees_their_permits() {
         let unplugged = Blackhole::new();
         let plugs: Vec<Plug> = std::iter::from_fn(|| unplugged.plug()).collect();
         assert_eq!(plugs.len(), UNPLUGGED_MAX);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_given_up_is_closed_whether_it_was_kept_before_or_after() {
+    async fn giving_up_closes_sockets_that_are_kept_before_and_after() {
         let unplugged = Blackhole::new();
         let (mut before, kept) = pair().await;
         let (mut after, late) = pair().await;
@@ -127,6 +127,6 @@ mod tests {
         for client in [&mut before, &mut after] {
             assert_eq!(client.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         }
-        assert_eq!(unplugged.places.available_permits(), UNPLUGGED_MAX);
+        assert_eq!(unplugged.permits.available_permits(), UNPLUGGED_MAX);
     }
 }

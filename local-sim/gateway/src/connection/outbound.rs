@@ -1,5 +1,7 @@
-//! What waits to be written to a client: a queue that is bounded in bytes, so that one who does not read costs
-//! little, and nothing while there is nothing to write.
+//! The queue of messages to a client.
+//!
+//! It is bounded in bytes, so that a client that does not read costs little memory. An empty queue
+//! allocates nothing.
 
 use std::collections::VecDeque;
 
@@ -14,11 +16,11 @@ use crate::limits::{OUTBOUND_BYTES_MAX, OUTBOUND_MESSAGE_BYTES};
 pub(crate) struct Outbound {
     queue: Mutex<VecDeque<Utf8Bytes>>,
     arrived: Notify,
-    /// In bytes; what is taken for a message is given back once it is written.
+    /// One permit per free byte. The permits of a message are returned once it is written.
     room: Semaphore,
 }
 
-/// Why nothing can be queued for a client.
+/// Why a message cannot be queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PostError {
     /// The client reads too slowly.
@@ -39,7 +41,7 @@ impl Outbound {
     /// Queues a message if there is room.
     ///
     /// # Errors
-    /// The client reads too slowly, or has gone.
+    /// The client reads too slowly, or the connection has closed.
     pub(crate) fn post(&self, text: Utf8Bytes) -> Result<(), PostError> {
         match self.room.try_acquire_many(cost(&text)) {
             Ok(room) => room.forget(),
@@ -50,7 +52,7 @@ impl Outbound {
         Ok(())
     }
 
-    /// Queues a message as soon as there is room; for a client that has gone, never.
+    /// Waits for room and queues a message. Drops the message if the connection has closed.
     pub(crate) async fn reply(&self, text: Utf8Bytes) {
         if let Ok(room) = self.room.acquire_many(cost(&text)).await {
             room.forget();
@@ -58,12 +60,12 @@ impl Outbound {
         }
     }
 
-    /// Takes no more messages; those that are queued can still be taken off.
+    /// Rejects further messages. Queued messages can still be taken.
     pub(crate) fn close(&self) {
         self.room.close();
     }
 
-    /// Waits for the next message, and takes it off. Its room is free only once it is [`Self::written`].
+    /// Waits for the next message and removes it. Its room is freed by [`Self::written`].
     pub(crate) async fn next(&self) -> Utf8Bytes {
         loop {
             if let Some(text) = self.try_next() {
@@ -73,18 +75,18 @@ impl Outbound {
         }
     }
 
-    /// Takes the next message off, where there is one.
+    /// Removes the next message, if there is one.
     pub(crate) fn try_next(&self) -> Option<Utf8Bytes> {
         let mut queue = self.queue.lock();
         let text = queue.pop_front();
         if queue.is_empty() {
-            // Whoever was sent a lot once does not hold memory for ever.
+            // Free the memory that a burst of messages has allocated.
             *queue = VecDeque::new();
         }
         text
     }
 
-    /// Takes note that a message of so many bytes has been written.
+    /// Frees the room of a written message, as returned by [`cost`].
     pub(crate) fn written(&self, bytes: u32) {
         self.room.add_permits(bytes as usize);
     }
@@ -95,10 +97,10 @@ impl Outbound {
     }
 }
 
-/// The room that a message takes.
+/// The room that a message needs in the queue.
 pub(crate) fn cost(text: &str) -> u32 {
     let bytes = text.len().saturating_add(OUTBOUND_MESSAGE_BYTES);
-    // What is longer than the whole queue waits until it is alone in it.
+    // A message larger than the queue waits until the queue is empty.
     u32::try_from(bytes.min(OUTBOUND_BYTES_MAX)).unwrap_or(u32::MAX)
 }
 
@@ -114,7 +116,7 @@ mod tests {
     const LARGEST: usize = MESSAGE_BYTES_MAX;
 
     #[tokio::test]
-    async fn messages_come_out_in_order() {
+    async fn messages_are_delivered_in_order() {
         let outbound = Outbound::new();
         assert_eq!(outbound.try_next(), None);
         for text in ["a", "b"] {
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_counted_in_bytes_until_they_are_written() {
+    fn a_message_occupies_room_until_it_is_written() {
         let outbound = Outbound::new();
         let fit = OUTBOUND_BYTES_MAX / (LARGEST + OUTBOUND_MESSAGE_BYTES);
         assert!(fit >= 1, "the largest message must fit");
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_messages_fill_it_too() {
+    fn empty_messages_fill_the_queue_as_well() {
         let outbound = Outbound::new();
         let count = (0..OUTBOUND_BYTES_MAX)
             .take_while(|_| outbound.post(text(0)).is_ok())
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_closed_takes_nothing_and_keeps_nobody_waiting() {
+    async fn closing_the_queue_rejects_messages_and_wakes_waiting_senders() {
         let outbound = Outbound::new();
         outbound.post(text(LARGEST)).unwrap();
         let waiting = async { outbound.reply(text(OUTBOUND_BYTES_MAX)).await };

@@ -1,4 +1,4 @@
-//! The connections, by id: the open ones, and those whose `$connect` runs.
+//! Connections by id: the open ones, and those whose `$connect` is running.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,27 +9,30 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{connection::Connection, id::Id};
 
-/// Every connection between its 101 and its close. Not on a message's way: a reply goes to its own connection.
+/// All connections from their 101 until they are closed.
+///
+/// Replies do not look up their connection here, so messages do not contend for the lock.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     open: RwLock<HashMap<Id, Arc<Connection>>>,
-    /// Those whose `$connect` runs. For everybody else they do not exist, but a developer is told the difference.
-    opening: Mutex<HashSet<Id>>,
+    /// Connections whose `$connect` is running. They are not open; only the log tells the
+    /// difference.
+    connecting: Mutex<HashSet<Id>>,
 }
 
 impl Registry {
-    /// Takes note that a connection's `$connect` runs, until the guard is dropped.
-    pub(crate) fn opening(&self, id: Id) -> Opening<'_> {
-        self.opening.lock().insert(id);
-        Opening { registry: self, id }
+    /// Marks a connection's `$connect` as running until the guard is dropped.
+    pub(crate) fn begin_connect(&self, id: Id) -> PendingConnect<'_> {
+        self.connecting.lock().insert(id);
+        PendingConnect { registry: self, id }
     }
 
-    /// Whether a connection's `$connect` still runs.
-    pub(crate) fn is_opening(&self, id: &Id) -> bool {
-        self.opening.lock().contains(id)
+    /// Whether a connection's `$connect` is running.
+    pub(crate) fn is_connecting(&self, id: &Id) -> bool {
+        self.connecting.lock().contains(id)
     }
 
-    /// Adds a connection that has just opened.
+    /// Adds an open connection.
     pub(crate) fn insert(&self, connection: Arc<Connection>) {
         self.open.write().insert(*connection.id(), connection);
     }
@@ -44,21 +47,21 @@ impl Registry {
         self.open.read().values().cloned().collect()
     }
 
-    /// Forgets a connection that has closed.
+    /// Removes a closed connection.
     pub(crate) fn remove(&self, id: &Id) {
         self.open.write().remove(id);
     }
 }
 
-/// A connection whose `$connect` runs.
+/// A guard that marks a connection's `$connect` as running.
 #[derive(Debug)]
-pub(crate) struct Opening<'a> {
+pub(crate) struct PendingConnect<'a> {
     registry: &'a Registry,
     id: Id,
 }
 
-impl Drop for Opening<'_> {
+impl Drop for PendingConnect<'_> {
     fn drop(&mut self) {
-        self.registry.opening.lock().remove(&self.id);
+        self.registry.connecting.lock().remove(&self.id);
     }
 }

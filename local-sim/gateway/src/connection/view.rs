@@ -1,37 +1,37 @@
-//! A connection as the console shows it.
+//! A snapshot of a connection for the console.
 
 use super::Connection;
 use crate::time::iso_8601;
 
-/// What is to be seen of a connection.
+/// A snapshot of a connection.
 #[derive(Debug, Clone)]
 pub struct View {
     /// The connection id.
     pub id: String,
-    /// As `@connections` writes it.
+    /// The time of the handshake, in the format of `@connections`.
     pub connected_at: String,
-    /// When something last came from or went to the client.
+    /// The time of the last traffic in either direction, in the same format.
     pub last_active_at: String,
-    /// The client's address.
+    /// The client's IP address.
     pub source_ip: String,
-    /// What the client says it is.
+    /// The client's `User-Agent` header.
     pub user_agent: Option<String>,
-    /// What an authorizer calls it, or the ARN of an IAM user.
+    /// The authorizer's `principalId`, or the ARN of the IAM user.
     pub principal_id: Option<String>,
-    /// Its plug was pulled.
+    /// Whether the connection is unplugged.
     pub is_unplugged: bool,
 }
 
-/// Something that has just happened to a connection.
+/// A change of a connection's state.
 #[derive(Debug, Clone)]
 pub enum ConnectionChange {
-    /// It has opened.
+    /// The connection has opened.
     Opened(View),
-    /// Its plug was pulled.
+    /// The connection was unplugged.
     Unplugged(View),
-    /// It has ended, as its `$disconnect` is told.
+    /// The connection has closed, with the code and the reason that its `$disconnect` event has.
     Closed {
-        /// The connection as it was.
+        /// The connection's last state.
         view: View,
         /// The close code.
         code: u16,
@@ -41,7 +41,7 @@ pub enum ConnectionChange {
 }
 
 impl Connection {
-    /// What is to be seen of it.
+    /// Takes a snapshot.
     pub(crate) fn view(&self) -> View {
         let caller = &self.caller;
         let principal = caller.principal.as_deref();

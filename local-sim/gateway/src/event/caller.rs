@@ -1,4 +1,4 @@
-//! A connection, what its client did, and the stage: what events are made from.
+//! The inputs of an event: the connection, the request and the stage.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::{
 };
 use crate::id::Id;
 
-/// What the gateway knows of a connection for as long as it lives; every event repeats it.
+/// The properties of a connection, which every event contains.
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) connection_id: Id,
     /// Milliseconds since the epoch.
     pub(crate) connected_at: i64,
-    /// The `Host` that the client asked for, or the custom domain.
+    /// The client's `Host` header, or the custom domain.
     pub(crate) domain_name: String,
     pub(crate) source_ip: String,
-    /// `None` where the client sent none; an event then has no such key.
+    /// `None` if the client sent none. The key is then missing in events.
     pub(crate) user_agent: Option<String>,
-    /// `None` where nobody asks who it is.
+    /// `None` if the API has no authorizer.
     pub(crate) principal: Option<Box<Principal>>,
 }
 
 impl Caller {
-    /// The IAM user, where the handshake was signed.
+    /// The IAM user, if the API uses `AWS_IAM`.
     pub(crate) fn user(&self) -> Option<&User> {
         match self.principal.as_deref() {
             Some(Principal::Iam(user)) => Some(user),
@@ -35,7 +35,7 @@ impl Caller {
     }
 }
 
-/// One thing that a client did, and when.
+/// One connect, message or disconnect of a client, and its time.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) id: Id,
@@ -43,7 +43,7 @@ pub(crate) struct Request {
     pub(crate) at: i64,
 }
 
-/// What is the same in every event of an API's stage.
+/// The stage of an API, which is the same in all events.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) api_id: String,
@@ -52,14 +52,14 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// What a policy must allow for somebody to connect.
+    /// The ARN that a policy must allow for a client to connect.
     pub(crate) fn method_arn(&self) -> String {
         let Self { api_id, name, .. } = self;
         format!("arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{api_id}/{name}/$connect")
     }
 }
 
-/// What functions see of a handshake.
+/// The headers and the query of a handshake, as events show them.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
     pub(crate) headers: MultiMap,

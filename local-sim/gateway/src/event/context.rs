@@ -1,4 +1,4 @@
-//! `requestContext`: what every event says of its API, its connection and itself.
+//! `requestContext`: the part of an event that describes its API, its connection and itself.
 
 use serde::Serialize;
 
@@ -70,16 +70,16 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Adds what a message's has more.
-    pub(crate) fn of_message(self, id: &'a Id) -> Self {
+    /// Adds the keys that only messages have.
+    pub(crate) fn with_message(self, id: &'a Id) -> Self {
         Self {
             message_id: Some(id),
             ..self
         }
     }
 
-    /// Adds what that of a connection's end has more.
-    pub(crate) fn of_end(self, closed: &'a Closed) -> Self {
+    /// Adds the keys that only disconnects have.
+    pub(crate) fn with_close(self, closed: &'a Closed) -> Self {
         Self {
             disconnect_status_code: Some(closed.code),
             disconnect_reason: Some(&closed.reason),
@@ -88,8 +88,8 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Who called. IAM's fields come first; among themselves they stand as in events that still carried all of them, most
-/// of them null.
+/// The caller's identity. IAM's fields come first, in the order of older recorded events, which had
+/// all of them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity<'a> {

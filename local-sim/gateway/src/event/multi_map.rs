@@ -1,11 +1,11 @@
-//! Names with several values: headers, and the query.
+//! A map with several values per name, for headers and the query.
 
 use serde::{Serialize, Serializer};
 
-/// Names with all their values, in the order in which an event shows them.
+/// Names with all their values, in the order in which events show them.
 pub(crate) type MultiMap = Vec<(String, Vec<String>)>;
 
-/// Puts values under their names, in the order in which names come first.
+/// Groups values by name, in the order in which the names first occur.
 pub(crate) fn group(
     pairs: impl Iterator<Item = (String, String)>,
     same: fn(&str, &str) -> bool,
@@ -20,7 +20,7 @@ pub(crate) fn group(
     grouped
 }
 
-/// `{name: last value}`.
+/// Serializes as `{name: last value}`.
 pub(crate) struct Last<'a>(pub(crate) &'a MultiMap);
 
 impl Serialize for Last<'_> {
@@ -29,7 +29,7 @@ impl Serialize for Last<'_> {
     }
 }
 
-/// `{name: [value, …]}`.
+/// Serializes as `{name: [value, …]}`.
 pub(crate) struct All<'a>(pub(crate) &'a MultiMap);
 
 impl Serialize for All<'_> {

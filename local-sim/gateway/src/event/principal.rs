@@ -1,4 +1,4 @@
-//! Who a client is, once its `$connect` has been authorized.
+//! The identity of an authorized client.
 
 use serde::{
     Serialize, Serializer,
@@ -6,17 +6,17 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// The one who connected.
+/// The identity that the API's authorizer determined.
 #[derive(Debug)]
 pub(crate) enum Principal {
-    /// A Lambda authorizer has let it in.
+    /// The response of a Lambda authorizer.
     Custom(Custom),
-    /// It signed its handshake with AWS credentials.
+    /// The IAM user that signed the handshake.
     Iam(User),
 }
 
 impl Principal {
-    /// What it is called: the authorizer's word for it, or the user's ARN.
+    /// The authorizer's `principalId`, or the ARN of the IAM user.
     pub(crate) fn id(&self) -> &str {
         match self {
             Self::Custom(custom) => &custom.principal_id,
@@ -25,13 +25,13 @@ impl Principal {
     }
 }
 
-/// What a Lambda authorizer said.
+/// The response of a Lambda authorizer.
 #[derive(Debug)]
 pub(crate) struct Custom {
     pub(crate) principal_id: String,
-    /// Properties of its own, in its order.
+    /// The properties of its `context`, in the same order.
     pub(crate) context: Vec<(String, Scalar)>,
-    /// How long it took, in milliseconds.
+    /// How long the authorizer took, in milliseconds.
     pub(crate) latency: u64,
 }
 
@@ -39,12 +39,12 @@ pub(crate) struct Custom {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scalar {
     Text(String),
-    /// A number or a boolean, in JSON.
+    /// A number or a boolean, as JSON.
     Bare(String),
 }
 
 impl Scalar {
-    /// The text of it, which a log shows.
+    /// The value as text, for the access log.
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Text(text) | Self::Bare(text) => text,
@@ -64,7 +64,7 @@ impl Serialize for Scalar {
 }
 
 impl Custom {
-    /// `requestContext.authorizer`, with the latency on `$connect` only.
+    /// `requestContext.authorizer`. Only the event for `$connect` has the latency.
     pub(crate) fn in_event(&self, with_latency: bool) -> InEvent<'_> {
         InEvent {
             custom: self,
@@ -73,7 +73,7 @@ impl Custom {
     }
 }
 
-/// What a Lambda authorizer said, as events show it.
+/// The response of a Lambda authorizer, as events show it.
 pub(crate) struct InEvent<'a> {
     custom: &'a Custom,
     with_latency: bool,
@@ -93,12 +93,12 @@ impl Serialize for InEvent<'_> {
     }
 }
 
-/// An IAM user, as `requestContext.identity` shows one.
+/// An IAM user, as `requestContext.identity` shows it.
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) user_arn: &'static str,
     pub(crate) account_id: &'static str,
-    /// The user's unique id, which is not its access key's.
+    /// The user's unique id, which is different from the access key id.
     pub(crate) id: &'static str,
     pub(crate) access_key: &'static str,
 }

@@ -1,5 +1,7 @@
-//! Events against recorded ones: the same inputs must give the same keys in the same order, and the same values
-//! where these are no redactions.
+//! Compares events with recorded ones.
+//!
+//! The same inputs must give the same keys in the same order. Values must be equal unless they were
+//! redacted.
 
 use local_sim_lambda::ACCOUNT_ID;
 use proptest::prelude::*;
@@ -14,7 +16,7 @@ macro_rules! recorded {
     };
 }
 
-/// The keys of a JSON text in the order in which they stand, each behind the path that leads to it.
+/// The paths of all keys of a JSON text, in their order.
 fn keys(json: &str) -> Vec<String> {
     let (mut keys, mut path) = (Vec::new(), Vec::new());
     let mut rest = json;
@@ -44,7 +46,7 @@ fn keys(json: &str) -> Vec<String> {
     keys
 }
 
-/// What the maker of an event is told, read from the recorded one.
+/// The inputs of an event, read from a recorded one.
 struct Inputs {
     stage: Stage,
     caller: Caller,
@@ -60,7 +62,7 @@ impl Inputs {
         let id = |name: &str| Id::parse(&text(name)).unwrap_or_else(|| Id::parse(ANY).unwrap());
         let identity = |name: &str| context["identity"][name].as_str().map(str::to_owned);
         let mut headers = multi_map(&event["multiValueHeaders"]);
-        // An authorizer's event has what is of the hop, too.
+        // An authorizer's event also has the hop-by-hop headers.
         headers.retain(|(name, _)| {
             !["Connection", "content-length", "Upgrade"].contains(&name.as_str())
         });
@@ -91,7 +93,7 @@ impl Inputs {
     }
 }
 
-/// In the place of an id that was redacted.
+/// Replaces a redacted id.
 const ANY: &str = "R1kmxc2VNjMCFIA=";
 
 fn multi_map(value: &Value) -> MultiMap {
@@ -109,7 +111,7 @@ fn check_keys(event: &Bytes, recorded: &str) {
     assert_eq!(keys(str::from_utf8(event).unwrap()), keys(recorded));
 }
 
-/// Checks keys, their order, and every value but those at `redacted`, which were made unrecognisable.
+/// Checks the keys, their order, and all values except those at `redacted`.
 fn check(event: &Bytes, recorded: &str, redacted: &[&str]) {
     check_keys(event, recorded);
     let [mut made, mut recorded] = [str::from_utf8(event).unwrap(), recorded]
@@ -129,7 +131,7 @@ const IDS: [&str; 3] = [
 ];
 
 #[test]
-fn a_message_is_as_recorded() {
+fn a_message_event_matches_the_recorded_one() {
     let recorded = recorded!("02-message.aws-lambda-go");
     let inputs = Inputs::of(recorded);
     let id = Id::parse("R1knPc2ntjMCFIA=").unwrap();
@@ -148,7 +150,7 @@ fn a_message_is_as_recorded() {
 }
 
 #[test]
-fn a_disconnect_is_as_recorded() {
+fn disconnect_events_match_the_recorded_ones() {
     let made = |recorded: &str, code, reason: &str| {
         let Inputs {
             stage,
@@ -171,7 +173,7 @@ fn a_disconnect_is_as_recorded() {
 }
 
 #[test]
-fn a_connect_is_as_recorded() {
+fn connect_events_match_the_recorded_ones() {
     let made = |recorded: &str| {
         let Inputs {
             stage,
@@ -181,7 +183,7 @@ fn a_connect_is_as_recorded() {
         } = &Inputs::of(recorded);
         connect(stage, caller, request, upgrade)
     };
-    // One header's single value is empty in the recording, though its list is not.
+    // In this recording, the single value of one header is empty although its list is not.
     let recorded = recorded!("06-connect-2023.swift-aws-lambda-events");
     check(
         &made(recorded),
@@ -190,7 +192,7 @@ fn a_connect_is_as_recorded() {
     );
     let recorded = recorded!("08-connect.aws-docs-2024");
     check(&made(recorded), recorded, &IDS);
-    // An API key, which is left out here: usage plans have no place in a simulator.
+    // The simulator does not support usage plans, so its events have no API key.
     let recorded = recorded!("04-connect-with-api-key.rust-runtime");
     let without_key: Vec<String> = keys(recorded)
         .into_iter()
@@ -200,7 +202,7 @@ fn a_connect_is_as_recorded() {
 }
 
 #[test]
-fn an_authorizers_event_is_as_recorded() {
+fn authorizer_events_match_the_recorded_ones() {
     let made = |recorded: &str| {
         let Inputs {
             stage,
@@ -214,7 +216,7 @@ fn an_authorizers_event_is_as_recorded() {
     let arn = ["/methodArn"];
     check(&made(recorded), recorded, &[&IDS[..], &arn].concat());
 
-    // This one was edited: its keys are in another order, and there are some of the invocation's own among them.
+    // This recording was edited: its keys are in another order and include some of the invocation.
     let recorded = recorded!("05-authorizer-request-query.rust-runtime");
     let own: Vec<String> = keys(str::from_utf8(&made(recorded)).unwrap());
     let known = keys(recorded);
@@ -232,7 +234,7 @@ fn an_authorizers_event_is_as_recorded() {
 }
 
 #[test]
-fn an_authorizers_arn_is_that_of_connect() {
+fn the_method_arn_names_the_connect_route() {
     let event = recorded!("08-connect.aws-docs-2024");
     let mut stage = Inputs::of(event).stage;
     stage.api_id = "s1u1ce0sim".to_owned();
@@ -243,7 +245,7 @@ fn an_authorizers_arn_is_that_of_connect() {
 }
 
 #[test]
-fn a_repeated_query_value_shows_its_last_and_all() {
+fn a_repeated_query_parameter_has_its_last_value_and_the_list_of_all() {
     let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
     inputs.upgrade.query = vec![("a".to_owned(), vec!["1".to_owned(), "2".to_owned()])];
     let Inputs {
@@ -287,7 +289,7 @@ fn stage_variables_are_in_every_event() {
 }
 
 #[test]
-fn what_an_authorizer_said_comes_behind_the_route_key_with_its_latency_on_connect_only() {
+fn the_authorizers_response_follows_the_route_key_and_only_connect_has_its_latency() {
     let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
     inputs.caller.principal = Some(Box::new(Principal::Custom(Custom {
         principal_id: "me".to_owned(),
@@ -330,7 +332,7 @@ fn what_an_authorizer_said_comes_behind_the_route_key_with_its_latency_on_connec
 }
 
 #[test]
-fn an_iam_user_is_part_of_the_identity() {
+fn the_identity_contains_the_iam_user() {
     let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
     inputs.caller.user_agent = Some("ws".to_owned());
     inputs.caller.principal = Some(Box::new(Principal::Iam(User {
@@ -359,7 +361,7 @@ fn an_iam_user_is_part_of_the_identity() {
 
 proptest::proptest! {
     #[test]
-    fn an_event_is_json_that_says_what_it_was_told(body in ".*", name in ".{1,9}", value in ".*", agent in ".*") {
+    fn connect_and_message_events_are_json_that_contains_their_inputs(body in ".*", name in ".{1,9}", value in ".*", agent in ".*") {
         let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
         inputs.upgrade.query = vec![(name.clone(), vec![value.clone()])];
         inputs.upgrade.headers = vec![(name.clone(), vec![String::new(), value.clone()])];
@@ -376,7 +378,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn a_disconnect_is_json_that_says_how_it_ended(code: u16, reason in ".*", host in ".*") {
+    fn a_disconnect_event_is_json_that_contains_its_inputs(code: u16, reason in ".*", host in ".*") {
         let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
         inputs.caller.domain_name.clone_from(&host);
         let Inputs { stage, caller, request, .. } = &inputs;
@@ -390,7 +392,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn an_authorizers_event_is_json_that_says_what_it_was_told(name in "[^cCuU].{0,9}", value in ".*", colour in ".*") {
+    fn an_authorizer_event_is_json_that_contains_its_inputs(name in "[^cCuU].{0,9}", value in ".*", colour in ".*") {
         let mut inputs = Inputs::of(recorded!("08-connect.aws-docs-2024"));
         inputs.stage.variables = BTreeMap::from([(name.clone(), colour.clone())]);
         inputs.upgrade.query = vec![(name.clone(), vec![String::new(), value.clone()])];
@@ -406,7 +408,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn a_principal_is_json_that_says_who_it_is(
+    fn events_contain_the_authorizers_response_as_json(
         principal_id in ".*",
         context in prop::collection::btree_map("[^pi].{0,9}", ".*", 0..4),
         number: i64,

@@ -1,4 +1,4 @@
-//! A handshake's headers and query, as functions see them.
+//! The headers and the query of a handshake, as events show them.
 
 use crate::{
     event::{
@@ -9,13 +9,19 @@ use crate::{
     http::head::Head,
 };
 
-/// The headers: by name in any case, without the hop's own, with the gateway's.
-pub(crate) fn seen(head: &Head, caller: &Caller) -> MultiMap {
-    let is_own = |name: &str| OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
+/// The headers for events, grouped by name.
+///
+/// Hop-by-hop headers are removed, and the gateway's own headers are added.
+pub(crate) fn event_headers(head: &Head, caller: &Caller) -> MultiMap {
+    let is_gateway_header = |name: &str| {
+        GATEWAY_HEADERS
+            .iter()
+            .any(|header| name.eq_ignore_ascii_case(header))
+    };
     let passed = head
         .headers
         .iter()
-        .filter(|(name, _)| !is_own(name))
+        .filter(|(name, _)| !is_gateway_header(name))
         .cloned();
     let forwarded: Vec<&str> = head
         .values("x-forwarded-for")
@@ -33,8 +39,8 @@ pub(crate) fn seen(head: &Head, caller: &Caller) -> MultiMap {
     headers
 }
 
-/// What is of the connection to the gateway, and what the gateway sets itself.
-const OWN: [&str; 7] = [
+/// Headers that are not passed on: they are hop-by-hop, or the gateway sets them itself.
+const GATEWAY_HEADERS: [&str; 7] = [
     "connection",
     "upgrade",
     "content-length",
@@ -44,13 +50,13 @@ const OWN: [&str; 7] = [
     "x-forwarded-proto",
 ];
 
-/// `Root=1-{8 hex digits of the second}-{24 random ones}`.
+/// An X-Ray trace id: `Root=1-{time in seconds, 8 hex digits}-{24 random hex digits}`.
 fn trace_id(ms: i64) -> String {
     format!("Root=1-{:08x}-{:024x}", ms / 1000, fastrand::u128(..) >> 32)
 }
 
-/// The query string's values, decoded, by name.
-pub(crate) fn parameters(query: &str) -> MultiMap {
+/// The decoded values of the query string, grouped by name.
+pub(crate) fn query_parameters(query: &str) -> MultiMap {
     group(
         form_urlencoded::parse(query.as_bytes()).into_owned(),
         |one, other| one == other,
@@ -73,7 +79,7 @@ mod tests {
     }
 
     fn check(query: &str, expected: &[(&str, &[&str])]) {
-        assert_eq!(parameters(query), owned(expected), "{query}");
+        assert_eq!(query_parameters(query), owned(expected), "{query}");
     }
 
     #[test]
@@ -88,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_keep_their_case_and_their_values_and_come_in_order() {
+    fn headers_are_sorted_and_keep_their_case_and_values() {
         let caller = Caller {
             connection_id: Id::parse("R1kmxc2VNjMCFIA=").unwrap(),
             connected_at: 1_689_794_896_145,
@@ -113,12 +119,12 @@ mod tests {
                 .map(|(name, value)| (name.into(), value.into()))
                 .into(),
         };
-        let mut seen = seen(&head, &caller);
-        let trace = seen.remove(2);
+        let mut headers = event_headers(&head, &caller);
+        let trace = headers.remove(2);
         assert_eq!(trace.0, "X-Amzn-Trace-Id");
         assert!(trace.1[0].starts_with("Root=1-64b83950-"), "{trace:?}");
         assert_eq!(
-            seen,
+            headers,
             owned(&[
                 ("Cookie", &["a=b"]),
                 ("Host", &["h"]),

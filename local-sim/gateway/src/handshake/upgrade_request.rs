@@ -1,38 +1,38 @@
-//! What a client asks for: checked before anything else is done for it.
+//! Validates an upgrade request before anything else happens.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
     api::Api,
-    http::{domain::Address, head::Head, refusal::Refusal},
+    http::{domain::Address, head::Head, refusal::HandshakeRefusal},
     limits::URL_BYTES_MAX,
 };
 
-/// A handshake in good form, to where there is a WebSocket.
+/// A valid handshake for the WebSocket path.
 #[derive(Debug)]
 pub(crate) struct UpgradeRequest<'a> {
     pub(crate) domain_name: &'a str,
-    /// What the answer is made from.
+    /// `Sec-WebSocket-Key`, from which the response is derived.
     pub(crate) key: &'a str,
     /// As sent.
     pub(crate) query: &'a str,
 }
 
 impl<'a> UpgradeRequest<'a> {
-    /// Reads the head of a request.
+    /// Parses the head of a request.
     ///
     /// # Errors
-    /// It is no handshake, or elsewhere.
-    pub(crate) fn read(api: &'a Api, head: &'a Head) -> Result<Self, Refusal> {
+    /// The handshake is invalid, or its URL is too long or has another path.
+    pub(crate) fn read(api: &'a Api, head: &'a Head) -> Result<Self, HandshakeRefusal> {
         if head.target.len() > URL_BYTES_MAX {
-            return Err(Refusal::url_too_long(head.target.len()));
+            return Err(HandshakeRefusal::url_too_long(head.target.len()));
         }
         let (path, query) = head.path_and_query();
         let domain = api.options.domain_name.as_deref();
         let address = Address::of(&api.stage.name, domain, head.header("host"), path);
-        if !address.is_socket() {
+        if !address.is_websocket_endpoint() {
             let why = format!("the path is {path}, expected {}", address.expected);
-            return Err(Refusal::new(403, "Forbidden", why));
+            return Err(HandshakeRefusal::new(403, "Forbidden", why));
         }
         Ok(Self {
             domain_name: address.domain_name,
@@ -42,15 +42,15 @@ impl<'a> UpgradeRequest<'a> {
     }
 }
 
-/// Checks the form that RFC 6455 demands; gives the key.
-fn key(head: &Head) -> Result<&str, Refusal> {
+/// Checks what RFC 6455 requires of a handshake; returns its key.
+fn key(head: &Head) -> Result<&str, HandshakeRefusal> {
     if head.method != "GET" || !head.lists("connection", "upgrade") {
-        let why = "a handshake is a GET with `Connection: Upgrade`";
-        return Err(Refusal::new(400, "Bad Request", why));
+        let why = "a WebSocket handshake must be a GET with `Connection: Upgrade`";
+        return Err(HandshakeRefusal::new(400, "Bad Request", why));
     }
     if head.header("sec-websocket-version") != Some("13") {
         let why = "Sec-WebSocket-Version is not 13";
-        return Err(Refusal::new(426, "Upgrade Required", why));
+        return Err(HandshakeRefusal::new(426, "Upgrade Required", why));
     }
     let is_key = |key: &&str| {
         STANDARD
@@ -61,9 +61,9 @@ fn key(head: &Head) -> Result<&str, Refusal> {
         .filter(is_key)
         .ok_or_else(|| {
             let why = "Sec-WebSocket-Key is not 16 bytes in base64";
-            Refusal::new(400, "Bad Request", why)
+            HandshakeRefusal::new(400, "Bad Request", why)
         })
 }
 
-/// What a key holds.
+/// The length of a decoded `Sec-WebSocket-Key`.
 const KEY_BYTES: usize = 16;

@@ -1,18 +1,19 @@
-//! Under which names the API is reached, and so what its paths begin with.
+//! Maps a request's `Host` and path to the API's domain name and stage.
 
-/// What a request is addressed to.
+/// The target of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Address<'a> {
-    /// The API's name, as events show it.
+    /// The API's domain name, as events show it.
     pub(crate) domain_name: &'a str,
-    /// What is left of the path below the stage: empty or `/` where WebSockets open. `None` where it is not below.
-    pub(crate) below: Option<&'a str>,
-    /// What its beginning should have been.
+    /// The path below the stage, empty or `/` for WebSockets. `None` if the path is not below the
+    /// stage.
+    pub(crate) path_below_stage: Option<&'a str>,
+    /// How the path should start, for the log.
     pub(crate) expected: String,
 }
 
 impl<'a> Address<'a> {
-    /// Reads `Host` and path. On the custom domain the path names no stage; under every other name it must.
+    /// Parses `Host` and path. The path starts with the stage, except on the custom domain.
     pub(crate) fn of(
         stage: &str,
         custom_domain: Option<&'a str>,
@@ -20,32 +21,32 @@ impl<'a> Address<'a> {
         path: &'a str,
     ) -> Self {
         let host = host.unwrap_or_default();
-        match custom_domain.filter(|name| is_name_of(name, host)) {
+        match custom_domain.filter(|name| host_matches(name, host)) {
             Some(domain_name) => Self {
                 domain_name,
-                below: Some(path),
-                expected: format!("/ (no stage: {domain_name} is mapped to one)"),
+                path_below_stage: Some(path),
+                expected: format!("/ (without the stage, because {domain_name} is mapped to it)"),
             },
             None => Self {
                 domain_name: host,
-                below: below(stage, path),
+                path_below_stage: below_stage(stage, path),
                 expected: format!("/{stage}"),
             },
         }
     }
 
-    /// Whether it is where WebSockets open.
-    pub(crate) fn is_socket(&self) -> bool {
-        matches!(self.below, Some("" | "/"))
+    /// Whether this is the path that WebSockets connect to.
+    pub(crate) fn is_websocket_endpoint(&self) -> bool {
+        matches!(self.path_below_stage, Some("" | "/"))
     }
 }
 
-fn is_name_of(name: &str, host: &str) -> bool {
+fn host_matches(name: &str, host: &str) -> bool {
     let (host, port) = host.rsplit_once(':').unwrap_or((host, ""));
     host.eq_ignore_ascii_case(name) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn below<'a>(stage: &str, path: &'a str) -> Option<&'a str> {
+fn below_stage<'a>(stage: &str, path: &'a str) -> Option<&'a str> {
     let below = path.strip_prefix('/')?.strip_prefix(stage)?;
     (below.is_empty() || below.starts_with('/')).then_some(below)
 }
@@ -54,12 +55,12 @@ fn below<'a>(stage: &str, path: &'a str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    /// The domain's name, and what is below the stage.
+    /// The domain name and the path below the stage.
     fn check(host: &str, path: &str) -> (String, Option<String>) {
         let address = Address::of("dev", Some("chat.example.com"), Some(host), path);
         (
             address.domain_name.to_owned(),
-            address.below.map(str::to_owned),
+            address.path_below_stage.map(str::to_owned),
         )
     }
 
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_begins_with_the_stage() {
+    fn the_path_starts_with_the_stage() {
         assert_eq!(check("localhost:3001", "/dev"), at("localhost:3001", ""));
         assert_eq!(check("localhost:3001", "/dev/"), at("localhost:3001", "/"));
         assert_eq!(
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_custom_domain_it_does_not() {
+    fn on_the_custom_domain_the_path_has_no_stage() {
         let domain = "chat.example.com";
         assert_eq!(check(domain, "/"), at(domain, "/"));
         assert_eq!(check("Chat.Example.com:3001", "/"), at(domain, "/"));

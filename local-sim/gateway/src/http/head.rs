@@ -1,7 +1,9 @@
-//! The head of an HTTP request: read before it is known what the connection is for.
+//! Reads the head of the first HTTP request on a socket.
 //!
-//! The gateway reads it itself because functions see header names in the case in which the client wrote them,
-//! which an HTTP library does not keep.
+//! The request may be a handshake or a request to `@connections`.
+//!
+//! The gateway parses it itself because events show header names in the case that the client sent,
+//! and the HTTP library does not preserve it.
 
 use std::io;
 
@@ -14,7 +16,7 @@ use tokio::{
 
 use crate::limits::{HEAD_BYTES_MAX, HEAD_WAIT, HEADERS_MAX, URL_BYTES_MAX};
 
-/// A request's head.
+/// The head of a request.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) method: String,
@@ -30,19 +32,19 @@ impl Head {
         self.values(name).last()
     }
 
-    /// What is before the query, and the query, as sent.
+    /// The path and the query, as sent.
     pub(crate) fn path_and_query(&self) -> (&str, &str) {
         self.target.split_once('?').unwrap_or((&self.target, ""))
     }
 
-    /// Whether a header lists `token` among its comma-separated values.
+    /// Whether a header has `token` among its comma-separated values, in any case.
     pub(crate) fn lists(&self, name: &str, token: &str) -> bool {
         self.values(name)
             .flat_map(|value| value.split(','))
             .any(|item| item.trim().eq_ignore_ascii_case(token))
     }
 
-    /// Whether the client asks for a WebSocket, rightly or not.
+    /// Whether the client asks for a WebSocket, in a valid handshake or not.
     pub(crate) fn is_upgrade(&self) -> bool {
         self.lists("upgrade", "websocket")
     }
@@ -57,29 +59,28 @@ impl Head {
     }
 }
 
-/// Why there is no head.
+/// Why the head of a request could not be read.
 #[derive(Debug, Error)]
 pub(crate) enum HeadError {
-    /// The client went, or sent nothing for too long: nobody to answer.
-    #[error("the client sent no request")]
+    /// The client disconnected or timed out, so no response is sent.
+    #[error("no request received")]
     Gone(#[source] io::Error),
-    /// Not HTTP/1.1.
+    /// The bytes are not HTTP/1.1.
     #[error("the request is not HTTP/1.1")]
     Malformed(#[source] httparse::Error),
-    /// Too long, or too many headers.
-    #[error(
-        "the head of the request is longer than {HEAD_BYTES_MAX} bytes or has more than {HEADERS_MAX} headers"
-    )]
+    /// The head is too long or has too many headers.
+    #[error("the request head exceeds {HEAD_BYTES_MAX} bytes or {HEADERS_MAX} headers")]
     TooLarge,
-    /// The longest URL is exceeded by the very first line.
-    #[error("the URL has {0} bytes or more")]
+    /// The URL alone exceeds its limit.
+    #[error("the URL is at least {0} bytes long")]
     UrlTooLong(usize),
 }
 
-/// Reads a head into `buffer`, where it stays; returns it with the number of bytes it takes there.
+/// Reads a head into `buffer`; returns the head and its length in bytes. The bytes stay in
+/// `buffer`.
 ///
 /// # Errors
-/// Where the client sends none in time, or not in form.
+/// The client sends no complete head within [`HEAD_WAIT`], or the head is malformed or too large.
 pub(crate) async fn read(
     socket: &mut (impl AsyncRead + Unpin),
     buffer: &mut BytesMut,
@@ -102,7 +103,7 @@ pub(crate) async fn read(
         .unwrap_or_else(|elapsed| Err(HeadError::Gone(elapsed.into())))
 }
 
-/// What is too large about a head that is: its first line, or all of it.
+/// The error for a head that is too large: because of the URL, or as a whole.
 fn too_large(bytes: &[u8]) -> HeadError {
     let line = bytes
         .split(|byte| *byte == b'\n')
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_keep_their_case() {
+    async fn header_names_keep_their_case() {
         let (head, length) = check("GET /dev?a=1 HTTP/1.1\r\nHost: h\r\nx-ONE: 1\r\n\r\nrest")
             .await
             .unwrap();
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_upgrade_is_seen_among_others() {
+    async fn websocket_is_found_among_several_upgrade_protocols() {
         let (head, _) = check("GET / HTTP/1.1\r\nUpgrade: h2c, WebSocket\r\n\r\n")
             .await
             .unwrap();
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_head_is_told_apart() {
+    async fn each_invalid_head_has_its_own_error() {
         assert!(matches!(check("").await, Err(HeadError::Gone(_))));
         assert!(matches!(
             check("GET / HTTP/1.1\r\nHost").await,

@@ -1,4 +1,4 @@
-//! A socket that is written to only as long as its reader takes something now and then.
+//! A write timeout for sockets whose peer stops reading.
 
 use std::{
     io::{self, ErrorKind},
@@ -12,40 +12,40 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// Writes; where nothing is taken for a while, it fails.
+/// A writer that fails with [`ErrorKind::TimedOut`] if it makes no progress for a given time.
 #[derive(Debug)]
 pub struct Patience<W> {
     write: W,
     wait: Duration,
-    /// Set while something waits to be taken.
-    over: Option<Pin<Box<Sleep>>>,
+    /// Set while a write is pending.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<W> Patience<W> {
-    /// Waits for so long at most until some of what is written is taken.
+    /// Wraps a writer. `wait` limits each period without progress, not the whole write.
     pub fn new(write: W, wait: Duration) -> Self {
         Self {
             write,
             wait,
-            over: None,
+            deadline: None,
         }
     }
 
-    /// Passes on what has come of a write, unless it has been waited for too long.
-    fn bounded<T>(
+    /// Passes on the result of an operation, or fails if it has been pending for too long.
+    fn with_timeout<T>(
         &mut self,
-        written: Poll<io::Result<T>>,
+        result: Poll<io::Result<T>>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.over = None;
-            return written;
+        if result.is_ready() {
+            self.deadline = None;
+            return result;
         }
         let wait = self.wait;
-        let over = self.over.get_or_insert_with(|| Box::pin(sleep(wait)));
-        over.as_mut().poll(cx).map(|()| {
-            let why = format!("the client has taken nothing for {wait:?}");
-            Err(io::Error::new(ErrorKind::TimedOut, why))
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(wait)));
+        deadline.as_mut().poll(cx).map(|()| {
+            let message = format!("write timed out: the client read nothing for {wait:?}");
+            Err(io::Error::new(ErrorKind::TimedOut, message))
         })
     }
 }
@@ -57,17 +57,17 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Patience<W> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.write).poll_write(cx, bytes);
-        self.bounded(written, cx)
+        self.with_timeout(written, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.write).poll_flush(cx);
-        self.bounded(flushed, cx)
+        self.with_timeout(flushed, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.write).poll_shutdown(cx);
-        self.bounded(shut, cx)
+        self.with_timeout(shut, cx)
     }
 }
 
@@ -78,22 +78,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_takes_nothing_is_given_up() {
+    async fn a_write_to_a_client_that_does_not_read_times_out() {
         let (write, _unread) = duplex(4);
         let mut patience = Patience::new(write, Duration::from_millis(50));
         let error = patience.write_all(b"12345").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert_eq!(error.to_string(), "the client has taken nothing for 50ms");
+        let expected = "write timed out: the client read nothing for 50ms";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[tokio::test]
-    async fn who_takes_little_at_a_time_gets_everything() {
+    async fn a_slow_reader_receives_everything() {
         let (write, mut read) = duplex(1);
         let mut patience = Patience::new(write, Duration::from_secs(60));
-        let mut taken = [0; 5];
+        let mut received = [0; 5];
         let (written, read) =
-            tokio::join!(patience.write_all(b"12345"), read.read_exact(&mut taken));
+            tokio::join!(patience.write_all(b"12345"), read.read_exact(&mut received));
         assert!(written.is_ok() && read.is_ok(), "{written:?} {read:?}");
-        assert_eq!(&taken, b"12345");
+        assert_eq!(&received, b"12345");
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP answer to a handshake that does not become a WebSocket.
+//! The HTTP response to a refused handshake.
 
 use std::{
     borrow::Cow,
@@ -21,9 +21,9 @@ use crate::{
     time::{http_date, now_ms},
 };
 
-/// Why a handshake is refused: a status and a word for the client, the reason for the developer.
+/// A refused handshake: status and message for the client, and the reason for the log.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct HandshakeRefusal {
     status: u16,
     message: Cow<'static, str>,
     error_type: &'static str,
@@ -31,8 +31,8 @@ pub(crate) struct Refusal {
     ids: Option<(Id, Id)>,
 }
 
-impl Refusal {
-    /// Refuses with a status, and what it says to the client.
+impl HandshakeRefusal {
+    /// Refuses with a status and a message for the client.
     pub(crate) fn new(
         status: u16,
         message: impl Into<Cow<'static, str>>,
@@ -47,7 +47,7 @@ impl Refusal {
         }
     }
 
-    /// Refuses with a status that `$connect` led to, and the word that goes with it.
+    /// Refuses with a status from an authorizer or `$connect`, and API Gateway's message for it.
     pub(crate) fn of_status(status: u16, why: impl Display) -> Self {
         let message = match status {
             401 => "Unauthorized",
@@ -63,7 +63,7 @@ impl Refusal {
         Self::new(status, message, why)
     }
 
-    /// Refuses a handshake that is not rightly signed, in AWS's words.
+    /// Refuses a handshake without a valid signature, with AWS's message.
     pub(crate) fn of_signature(error: &SignatureError) -> Self {
         let summary = error.message.lines().next().unwrap_or_default();
         let why = format!("AWS_IAM: {summary}");
@@ -73,14 +73,14 @@ impl Refusal {
         }
     }
 
-    /// Refuses a URL of so many bytes.
+    /// Refuses a URL of at least this many bytes.
     pub(crate) fn url_too_long(bytes: usize) -> Self {
-        let why = format!("the URL has {bytes} bytes or more, at most {URL_BYTES_MAX} are allowed");
+        let why = format!("the URL is at least {bytes} bytes long (limit: {URL_BYTES_MAX})");
         Self::new(414, "Request-URI Too Long", why)
     }
 
-    /// Names the connection that it would have been, and the request.
-    pub(crate) fn of(self, connection_id: Id, request_id: Id) -> Self {
+    /// Adds the ids of the connection and the request to the response.
+    pub(crate) fn with_ids(self, connection_id: Id, request_id: Id) -> Self {
         Self {
             ids: Some((connection_id, request_id)),
             ..self
@@ -91,12 +91,12 @@ impl Refusal {
         self.status
     }
 
-    /// What the client is told.
+    /// The message for the client.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
-    /// Says on the log why, answers, and closes.
+    /// Logs the reason, sends the response and closes the socket.
     pub(crate) async fn send(self, mut socket: TcpStream) {
         let (connection, request) = self.ids.unzip();
         warn!(
@@ -106,16 +106,17 @@ impl Refusal {
             self.status,
             self.why
         );
-        let answering = async {
+        let responding = async {
             socket.write_all(self.to_http().as_bytes()).await?;
             socket.shutdown().await?;
-            // What the client still sends would otherwise reset the connection before it has read the answer.
+            // Closing a socket with unread data resets the connection before the client has read
+            // the response.
             let mut rest = [0; 512];
             while socket.read(&mut rest).await? > 0 {}
             Ok::<_, std::io::Error>(())
         };
-        // Late or gone: the client is not owed more.
-        let _ = timeout(CLOSE_WAIT, answering).await;
+        // The client may be too slow or have disconnected.
+        let _ = timeout(CLOSE_WAIT, responding).await;
     }
 
     fn to_http(&self) -> String {
@@ -165,8 +166,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_whole_http() {
-        let http = Refusal::new(403, "Forbidden", "why").to_http();
+    fn a_refusal_is_a_complete_http_response() {
+        let http = HandshakeRefusal::new(403, "Forbidden", "why").to_http();
         assert!(
             http.starts_with("HTTP/1.1 403 Forbidden\r\nDate: "),
             "{http}"
@@ -181,19 +182,23 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_by_connect_names_its_ids() {
+    fn a_refusal_by_connect_contains_its_ids() {
         let [connection, request] =
             ["R1kmxc2VNjMCFIA=", "R1knPH17NjMFftw="].map(|id| Id::parse(id).unwrap());
-        let http = Refusal::of_status(404, "why")
-            .of(connection, request)
+        let http = HandshakeRefusal::of_status(404, "why")
+            .with_ids(connection, request)
             .to_http();
         let body = r#"{"message":"Not Found","connectionId":"R1kmxc2VNjMCFIA=","requestId":"R1knPH17NjMFftw="}"#;
         assert!(http.ends_with(&format!("\r\n\r\n{body}")), "{http}");
     }
 
     #[test]
-    fn every_status_has_its_word() {
-        let check = |status| Refusal::of_status(status, "why").message().to_owned();
+    fn every_status_has_its_message() {
+        let check = |status| {
+            HandshakeRefusal::of_status(status, "why")
+                .message()
+                .to_owned()
+        };
         assert_eq!(check(302), "Found");
         assert_eq!(check(401), "Unauthorized");
         assert_eq!(check(418), "I'm a teapot");

@@ -20,26 +20,26 @@ use crate::{
     },
 };
 
-/// What may be asked of the API in a time. Who asks takes a token of every bucket concerned, or of none.
+/// The token buckets of the API. A request takes one token from each bucket that applies to it, or
+/// none at all.
 ///
-/// A stage's limits are the defaults of its routes: a route with limits of its own is not concerned by them. The
-/// bucket of those without is one for all of them.
+/// The stage's limits are the default for its routes. A route with its own limits uses only those.
+/// All other routes share the stage's bucket.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     clock: Arc<Clock>,
-    /// New connections of the account.
+    /// The account quota for new connections.
     connections: Option<Mutex<Bucket>>,
-    /// Connects, messages and callbacks of the account.
+    /// The account quota for requests: connects, messages and callbacks.
     account: Option<Mutex<Bucket>>,
-    /// Connects and messages of all routes without a bucket of their own.
+    /// Connects and messages of all routes that have no bucket of their own.
     stage: Option<Mutex<Bucket>>,
     routes: HashMap<String, Mutex<Bucket>>,
-    refused: Mutex<Refused>,
+    throttle_log: Mutex<ThrottleLog>,
 }
 
 impl Throttle {
-    /// The buckets that a contract speaks of; those of the account too, if `account_quotas` are asked for: an
-    /// account has more than one API.
+    /// Creates the buckets for the contract's limits and, with `account_quotas`, for the account.
     pub(crate) fn new(contract: &Contract, account_quotas: bool, clock: Arc<Clock>) -> Self {
         let now = clock.now();
         let bucket = |(rate, burst): (f64, u32)| Mutex::new(Bucket::new(rate, burst.into(), now));
@@ -57,14 +57,14 @@ impl Throttle {
             stage: limits(&contract.stage.throttling).map(bucket),
             routes: routes.collect(),
             clock,
-            refused: Mutex::default(),
+            throttle_log: Mutex::default(),
         }
     }
 
-    /// Lets a handshake in.
+    /// Takes the tokens for a handshake.
     ///
     /// # Errors
-    /// A bucket is empty: the handshake is to be refused with 429.
+    /// A bucket is empty. The caller must refuse the handshake with 429.
     pub(crate) fn connect(&self) -> Result<(), Throttled> {
         self.take([
             (Limit::Connections, self.connections.as_ref()),
@@ -73,10 +73,12 @@ impl Throttle {
         ])
     }
 
-    /// Lets a message in, of a route unless none takes it. Says on the log, now and then, where it does not.
+    /// Takes the tokens for a message. `route_key` is `None` if no route matches the message.
+    ///
+    /// Logs throttled messages, at most once per second.
     ///
     /// # Errors
-    /// A bucket is empty: the function is not to be invoked.
+    /// A bucket is empty. The caller must not invoke the function.
     pub(crate) fn message(&self, route_key: Option<&str>) -> Result<(), Throttled> {
         self.take([
             (Limit::Account, self.account.as_ref()),
@@ -85,34 +87,36 @@ impl Throttle {
         .inspect_err(|throttled| self.log(throttled))
     }
 
-    /// Lets a request to `@connections` in, which is the account's concern only.
+    /// Takes the token for a request to `@connections`. Only the account quota applies to it.
     ///
     /// # Errors
-    /// The bucket is empty: the request is to be refused with 429.
+    /// The bucket is empty. The caller must refuse the request with 429.
     pub(crate) fn callback(&self) -> Result<(), Throttled> {
         self.take([(Limit::Account, self.account.as_ref())])
     }
 
-    /// The bucket of a route: its own, else the stage's.
-    fn of_route<'a>(&'a self, route_key: Option<&'a str>) -> UpgradeRequest<'a> {
+    /// The bucket of a route: its own if it has one, else the stage's.
+    fn of_route<'a>(&'a self, route_key: Option<&'a str>) -> LimitBucket<'a> {
         match route_key.and_then(|key| Some((key, self.routes.get(key)?))) {
             Some((key, own)) => (Limit::Route(key), Some(own)),
             None => (Limit::Stage, self.stage.as_ref()),
         }
     }
 
-    /// Everybody asks in the order of [`Limit`]. Without a bucket nothing is locked.
-    fn take<const N: usize>(&self, asked: [UpgradeRequest<'_>; N]) -> Result<(), Throttled> {
-        if asked.iter().all(|(_, bucket)| bucket.is_none()) {
+    /// Takes one token from each bucket, or none at all.
+    ///
+    /// All callers pass the buckets in the order of [`Limit`], which rules out deadlocks.
+    fn take<const N: usize>(&self, buckets: [LimitBucket<'_>; N]) -> Result<(), Throttled> {
+        if buckets.iter().all(|(_, bucket)| bucket.is_none()) {
             return Ok(());
         }
-        let mut locked = asked.map(|(limit, bucket)| (limit, bucket.map(Mutex::lock)));
+        let mut locked = buckets.map(|(limit, bucket)| (limit, bucket.map(Mutex::lock)));
         let now = self.clock.now();
         for (limit, bucket) in &mut locked {
             if let Some(bucket) = bucket
                 && !bucket.has_token(now)
             {
-                return Err(Throttled(format!("{limit} takes {}", **bucket)));
+                return Err(Throttled(format!("{limit} allows {}", **bucket)));
             }
         }
         for bucket in locked.iter_mut().filter_map(|(_, bucket)| bucket.as_mut()) {
@@ -122,17 +126,17 @@ impl Throttle {
     }
 
     fn log(&self, throttled: &Throttled) {
-        let due = self.refused.lock().count();
+        let due = self.throttle_log.lock().count();
         if let Some(count) = due {
-            warn!("a message is {throttled} ({count} messages throttled so far)");
+            warn!("message {throttled} ({count} messages throttled so far)");
         }
     }
 }
 
-/// A bucket that is asked for a token, where there is one, and whose it is.
-type UpgradeRequest<'a> = (Limit<'a>, Option<&'a Mutex<Bucket>>);
+/// A limit and its bucket; `None` if the limit is not set.
+type LimitBucket<'a> = (Limit<'a>, Option<&'a Mutex<Bucket>>);
 
-/// Rate and burst, where any of them is limited; the other one is the account's.
+/// Rate and burst, if at least one of them is set. The other one defaults to the account's.
 fn limits(given: &Throttling) -> Option<(f64, u32)> {
     if given == &Throttling::default() {
         return None;
@@ -142,7 +146,7 @@ fn limits(given: &Throttling) -> Option<(f64, u32)> {
     Some((rate, given.burst_limit.unwrap_or(ACCOUNT_BURST)))
 }
 
-/// Whose limit it is.
+/// The limits, in the order in which their buckets are locked.
 #[derive(Debug, Clone, Copy)]
 enum Limit<'a> {
     Connections,
@@ -154,15 +158,15 @@ enum Limit<'a> {
 impl fmt::Display for Limit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connections => f.write_str("an account's quota of new connections"),
-            Self::Account => f.write_str("an account's quota of requests"),
+            Self::Connections => f.write_str("the account quota for new connections"),
+            Self::Account => f.write_str("the account quota for requests"),
             Self::Stage => f.write_str("the stage"),
-            Self::Route(key) => write!(f, "the route {key}"),
+            Self::Route(key) => write!(f, "route {key}"),
         }
     }
 }
 
-/// Too many requests; for the developer, of what.
+/// A throttled request. The text names the exceeded limit for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Throttled(String);
 
@@ -172,27 +176,27 @@ impl fmt::Display for Throttled {
     }
 }
 
-/// Messages that were throttled. A flood of them is said once in a while, not once each.
+/// Counts throttled messages and limits how often they are logged.
 #[derive(Debug, Default)]
-struct Refused {
+struct ThrottleLog {
     count: u64,
-    said: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
-impl Refused {
-    /// Counts one more; gives the sum where it is to be said.
+impl ThrottleLog {
+    /// Counts one more message; returns the sum if it is time to log it.
     fn count(&mut self) -> Option<u64> {
         self.count += 1;
         let now = Instant::now();
-        let is_due = self.said.is_none_or(|said| now - said >= LOG_PAUSE);
+        let is_due = self.logged_at.is_none_or(|at| now - at >= LOG_PAUSE);
         is_due.then(|| {
-            self.said = Some(now);
+            self.logged_at = Some(now);
             self.count
         })
     }
 }
 
-/// Between two lines about throttled messages.
+/// The minimum time between two log lines about throttled messages.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -209,14 +213,14 @@ mod tests {
         )
     }
 
-    /// How often in a row something gets its tokens, at most.
-    fn check(asked: impl Fn() -> Result<(), Throttled>) -> usize {
-        (0..TRIES).take_while(|_| asked().is_ok()).count()
+    /// How many times in a row `take` succeeds, up to [`TRIES`].
+    fn check(take: impl Fn() -> Result<(), Throttled>) -> usize {
+        (0..TRIES).take_while(|_| take().is_ok()).count()
     }
 
     const TRIES: usize = 20_000;
 
-    /// A second may pass while a test runs, so no bucket of these is filled up by time.
+    /// With a rate of 0 no bucket refills, however long a test takes.
     const CONTRACT: &str = "
 routes:
   $connect: { function: f, throttlingRateLimit: 0, throttlingBurstLimit: 2 }
@@ -226,36 +230,36 @@ stage: { throttlingRateLimit: 0, throttlingBurstLimit: 9 }
 ";
 
     #[test]
-    fn a_bucket_of_a_routes_own_is_asked_in_place_of_the_stages() {
+    fn a_route_with_its_own_limits_does_not_use_the_stages_bucket() {
         let (throttle, _) = throttle(CONTRACT, false);
         assert_eq!(check(|| throttle.connect()), 2);
         assert_eq!(check(|| throttle.message(Some("chat"))), 3);
-        // That of the stage is still full, for all the other routes together.
+        // The stage's bucket, which all other routes share, is still full.
         assert_eq!(check(|| throttle.message(Some("$default"))), 9);
         assert_eq!(check(|| throttle.message(None)), 0);
         assert_eq!(check(|| throttle.callback()), TRIES);
         let refused = |route_key| throttle.message(route_key).unwrap_err().to_string();
         assert_eq!(
             refused(Some("chat")),
-            "throttled: the route chat takes 0 a second with a burst of 3"
+            "throttled: route chat allows 0 per second with a burst of 3"
         );
         assert_eq!(
             refused(Some("$default")),
-            "throttled: the stage takes 0 a second with a burst of 9"
+            "throttled: the stage allows 0 per second with a burst of 9"
         );
     }
 
     #[test]
-    fn without_limits_everything_is_let_in() {
+    fn without_limits_nothing_is_throttled() {
         let (throttle, _) = throttle("routes: { $default: { function: f } }", false);
         assert_eq!(check(|| throttle.connect()), TRIES);
         assert_eq!(check(|| throttle.message(Some("$default"))), TRIES);
     }
 
     #[test]
-    fn the_accounts_quotas_are_shared_by_connects_messages_and_callbacks() {
+    fn connects_messages_and_callbacks_share_the_account_quota() {
         let (throttle, clock) = throttle("routes: { $default: { function: f } }", true);
-        // Time passes meanwhile: at least the burst is let in, and not much more at once.
+        // The bucket refills while the test runs, so slightly more than the burst is accepted.
         assert!((5000..TRIES).contains(&check(|| throttle.callback())));
         assert!(check(|| throttle.message(None)) < 5000);
         clock.advance(Duration::from_secs(1)).unwrap();
@@ -263,7 +267,7 @@ stage: { throttlingRateLimit: 0, throttlingBurstLimit: 9 }
     }
 
     #[test]
-    fn buckets_fill_up_as_the_clock_moves() {
+    fn buckets_refill_when_the_clock_advances() {
         let stage = "stage: { throttlingRateLimit: 0.001, throttlingBurstLimit: 2 }";
         let (throttle, clock) = throttle(
             &format!("routes: {{ a: {{ function: f }} }}\n{stage}"),
@@ -277,7 +281,7 @@ stage: { throttlingRateLimit: 0, throttlingBurstLimit: 9 }
     }
 
     #[test]
-    fn a_limit_that_is_left_out_is_the_accounts() {
+    fn a_limit_that_is_not_set_defaults_to_the_accounts() {
         let stage = "stage: { throttlingRateLimit: 0 }";
         let (throttle, _) = throttle(
             &format!("routes: {{ a: {{ function: f }} }}\n{stage}"),

@@ -12,16 +12,16 @@ use crate::log::{
     writer::Writer,
 };
 
-/// Writes entries, where a log is wanted.
+/// The access log; `None` if it is disabled.
 #[derive(Debug)]
 pub(crate) struct AccessLog(Option<(Format, Writer)>);
 
 impl AccessLog {
-    /// Opens the log at `path`, behind what is in it already; `-` is standard error. Without a path, nothing is
-    /// written.
+    /// Opens the log at `path` for appending; `-` is standard error. Without a path, the log is
+    /// disabled.
     ///
     /// # Errors
-    /// The format is none, or the file cannot be opened.
+    /// The format is invalid, or the file cannot be opened.
     pub(crate) fn open(path: Option<&Path>, format: Option<&str>) -> Result<Self, AccessLogError> {
         let Some(path) = path else {
             return Ok(Self(None));
@@ -34,14 +34,15 @@ impl AccessLog {
         Ok(Self(Some((format, writer))))
     }
 
-    /// Queues the line of an entry. It never waits: what a slow disk cannot take is lost, and counted.
+    /// Queues the line of an entry. Never blocks: if the disk is too slow, lines are dropped with a
+    /// warning.
     pub(crate) fn write(&self, entry: &Entry<'_>) {
         if let Some((format, writer)) = &self.0 {
             writer.queue(format.line(entry));
         }
     }
 
-    /// Waits until what is queued is written, though not for long.
+    /// Waits until all queued lines are written, or until a timeout.
     pub(crate) async fn close(&self) {
         if let Some((_, writer)) = &self.0 {
             writer.close().await;
@@ -49,23 +50,23 @@ impl AccessLog {
     }
 }
 
-/// Why there is no access log.
+/// Why the access log cannot be opened.
 #[derive(Debug, Error)]
 pub enum AccessLogError {
-    /// The format is none.
+    /// The format is invalid.
     #[error("--access-log-format")]
     Format(#[from] FormatError),
     /// The file cannot be opened.
     #[error("--access-log: cannot open {path}")]
     Open {
-        /// As it was given.
+        /// The path from the command line.
         path: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// What API Gateway's console proposes for a WebSocket API, and what went wrong.
+/// The format that API Gateway's console suggests for a WebSocket API, plus error variables.
 const FORMAT_DEFAULT: &str = concat!(
     r#"{"requestId":"$context.requestId","ip":"$context.identity.sourceIp","caller":"$context.identity.caller","#,
     r#""user":"$context.identity.user","requestTime":"$context.requestTime","eventType":"$context.eventType","#,

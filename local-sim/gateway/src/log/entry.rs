@@ -1,4 +1,4 @@
-//! What is logged of one event.
+//! An entry of the access log.
 
 use std::time::Duration;
 
@@ -6,37 +6,37 @@ use uuid::Uuid;
 
 use crate::log::variables::Variables;
 
-/// One event and what became of it.
+/// One connect, message or disconnect, and its outcome.
 #[derive(Debug)]
 pub(crate) struct Entry<'a> {
     pub(crate) variables: Variables<'a>,
-    /// As HTTP would tell the outcome.
+    /// The outcome as an HTTP status.
     pub(crate) status: u16,
-    /// What the client was told, where it was told of an error.
+    /// The error message that the client received.
     pub(crate) error: Option<&'a str>,
     pub(crate) steps: &'a Steps,
 }
 
-/// What was done for an event.
+/// The steps that were taken for an event.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    /// Checking a signature.
+    /// Verifying the signature.
     pub(crate) authenticate: Step,
-    /// Evaluating a policy.
+    /// Evaluating the policy.
     pub(crate) authorize: Step,
-    /// Asking a Lambda authorizer.
+    /// Invoking the Lambda authorizer.
     pub(crate) authorizer: Step,
-    /// Asking the route's function.
+    /// Invoking the route's function.
     pub(crate) integration: Step,
 }
 
-/// One of these things; empty where it was not done.
+/// The outcome of a step; empty if the step was not taken.
 #[derive(Debug, Default)]
 pub(crate) struct Step {
     pub(crate) status: Option<u16>,
-    /// What Lambda said, in the place of its function.
+    /// The status of Lambda's response, as opposed to the function's.
     pub(crate) integration_status: Option<u16>,
-    /// Milliseconds.
+    /// In milliseconds.
     pub(crate) latency: Option<u64>,
     pub(crate) error: Option<String>,
     /// The invocation of a route's function.
@@ -57,8 +57,8 @@ pub struct Invocation {
 }
 
 impl Step {
-    /// A step that took no time.
-    pub(crate) fn of(status: u16, error: Option<String>) -> Self {
+    /// A step with a latency of zero.
+    pub(crate) fn instant(status: u16, error: Option<String>) -> Self {
         Self {
             status: Some(status),
             error,
@@ -80,7 +80,7 @@ impl Step {
 }
 
 impl Entry<'_> {
-    /// The value of a variable, without `$context.`; `None` where it has none.
+    /// The value of the variable `$context.{name}`; `None` if it has no value.
     pub(crate) fn find(&self, name: &str) -> Option<String> {
         let step = |step: &Step, name: &str| step.find(name);
         match name.split_once('.') {
@@ -103,7 +103,8 @@ impl Entry<'_> {
         }
     }
 
-    /// The names of <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
+    /// See
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
     fn response_type(&self) -> &'static str {
         match self.status {
             401 => "UNAUTHORIZED",

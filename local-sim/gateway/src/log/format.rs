@@ -1,4 +1,4 @@
-//! The format of a line: text, with `$context` variables in it.
+//! The format of an access log line: text with `$context` variables.
 
 use std::{fmt::Write as _, str::FromStr};
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::log::entry::Entry;
 
-/// A format that has been read.
+/// A parsed format.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Format(Vec<Part>);
 
@@ -18,14 +18,15 @@ enum Part {
 }
 
 impl Format {
-    /// The line of an entry, its end included. What is not known reads `-`.
+    /// Formats the line of an entry, with a line break at its end. A variable without a value
+    /// becomes `-`.
     pub(crate) fn line(&self, entry: &Entry<'_>) -> String {
         let mut line = String::new();
         for part in &self.0 {
             match part {
                 Part::Text(text) => line.push_str(text),
                 Part::Variable(name) => match entry.find(name) {
-                    // It brings its own quotes.
+                    // The value is already quoted and escaped.
                     Some(value) if name == QUOTED => line.push_str(&value),
                     Some(value) => escape(&value, &mut line),
                     None => line.push('-'),
@@ -40,7 +41,7 @@ impl Format {
 impl FromStr for Format {
     type Err = FormatError;
 
-    /// Reads a format. Every name is a variable, though not every variable has a value.
+    /// Parses a format. Any name is accepted, because a variable may have no value.
     fn from_str(text: &str) -> Result<Self, FormatError> {
         if text.is_empty() || text.len() > FORMAT_BYTES_MAX {
             return Err(FormatError::Length(text.len()));
@@ -69,18 +70,20 @@ impl FromStr for Format {
     }
 }
 
-/// How many bytes of a text are the name of a variable: words with dots between them. The properties of an
-/// authorizer may have hyphens.
+/// The length of the variable name at the start of `text`, in bytes.
+///
+/// A name consists of words separated by dots. Only the properties of an authorizer may contain
+/// hyphens.
 fn name_length(text: &str) -> usize {
     let hyphens = text.starts_with("authorizer.");
-    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || hyphens && c == '-';
+    let is_word_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || hyphens && c == '-';
     let mut length = 0;
     loop {
         let word = text[length..]
-            .find(|c| !is_of_word(c))
+            .find(|c| !is_word_char(c))
             .unwrap_or(text.len() - length);
         if word == 0 {
-            // The dot behind a name ends a sentence.
+            // A trailing dot is not part of the name.
             return length.saturating_sub(1);
         }
         length += word;
@@ -91,7 +94,7 @@ fn name_length(text: &str) -> usize {
     }
 }
 
-/// As JSON has it within quotes, so that no value ends its line or its field.
+/// Escapes a value as in a JSON string, so that it cannot end its line or its field.
 fn escape(value: &str, line: &mut String) {
     for c in value.chars() {
         match c {
@@ -105,24 +108,24 @@ fn escape(value: &str, line: &mut String) {
     }
 }
 
-/// What is wrong with a format.
+/// Why a format is invalid.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub enum FormatError {
-    /// Nothing, or too much.
-    #[error("found {0} bytes, expected 1 to {FORMAT_BYTES_MAX}")]
+    /// The format is empty or too long.
+    #[error("the format has {0} bytes, but must have 1 to {FORMAT_BYTES_MAX}")]
     Length(usize),
-    /// A line break.
-    #[error("found a line break, expected one line")]
+    /// The format has several lines.
+    #[error("the format contains a line break, but must be one line")]
     Lines,
-    /// Nothing behind `$context.`.
-    #[error("found `{0}`, expected the name of a variable behind `$context.`")]
+    /// `$context.` is not followed by a name.
+    #[error("no variable name after `$context.` in `{0}`")]
     NoName(String),
 }
 
 const PREFIX: &str = "$context.";
-/// The one variable that is a text with quotes.
+/// The only variable whose value is already quoted.
 const QUOTED: &str = "error.messageString";
-/// A format may be this long, in bytes: API Gateway's own limit.
+/// The maximum length of a format in bytes, which is API Gateway's limit.
 const FORMAT_BYTES_MAX: usize = 3 * 1024;
 
 #[cfg(test)]
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_ends_where_no_name_can_go_on() {
+    fn a_variable_name_ends_at_the_first_other_character() {
         assert_eq!(variables("$context.stage"), ["stage"]);
         assert_eq!(variables("a $context.stage. b"), ["stage"]);
         assert_eq!(
@@ -156,18 +159,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_format_is_refused() {
+    fn an_invalid_format_is_rejected() {
         let check = |text: &str| text.parse::<Format>().unwrap_err().to_string();
-        assert_eq!(check(""), "found 0 bytes, expected 1 to 3072");
-        assert_eq!(
-            check(&"x".repeat(3073)),
-            "found 3073 bytes, expected 1 to 3072"
-        );
-        assert_eq!(check("a\nb"), "found a line break, expected one line");
-        assert_eq!(
-            check("a $context. b"),
-            "found `$context. b`, expected the name of a variable behind `$context.`"
-        );
+        let length = "the format has 0 bytes, but must have 1 to 3072";
+        assert_eq!(check(""), length);
+        let length = "the format has 3073 bytes, but must have 1 to 3072";
+        assert_eq!(check(&"x".repeat(3073)), length);
+        let lines = "the format contains a line break, but must be one line";
+        assert_eq!(check("a\nb"), lines);
+        let no_name = "no variable name after `$context.` in `$context. b`";
+        assert_eq!(check("a $context. b"), no_name);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `$context`: what the gateway knows of one event, by name.
+//! The `$context` variables of an event.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html>
 
@@ -11,7 +11,7 @@ use crate::{
     time::request_time,
 };
 
-/// The variables of one event.
+/// The values behind the `$context` variables of an event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variables<'a> {
     pub(crate) stage: &'a Stage,
@@ -19,14 +19,14 @@ pub(crate) struct Variables<'a> {
     pub(crate) request: &'a Request,
     /// `CONNECT`, `MESSAGE` or `DISCONNECT`.
     pub(crate) event_type: &'static str,
-    /// `None` where no route took a message.
+    /// `None` if no route matches the message.
     pub(crate) route_key: Option<&'a str>,
-    /// Of a message that a route took.
+    /// Set for a message that a route matches.
     pub(crate) message_id: Option<&'a Id>,
 }
 
 impl Variables<'_> {
-    /// The value of a variable, without `$context.`; `None` where it has none.
+    /// The value of the variable `$context.{name}`; `None` if it has no value.
     pub(crate) fn find(&self, name: &str) -> Option<String> {
         let Self {
             stage,

@@ -1,17 +1,17 @@
-//! What is worth saying once.
+//! Warnings that are logged only once.
 
 use std::collections::HashSet;
 
 use parking_lot::Mutex;
 
-/// What has been said. The keys are of the contract, so there are few.
+/// The keys of the warnings logged so far. They are route keys of the contract, so there are few.
 #[derive(Debug, Default)]
 pub(crate) struct WarnOnce(Mutex<HashSet<String>>);
 
 impl WarnOnce {
-    /// Whether nothing has been said about this yet; from now on, something has.
-    pub(crate) fn is_first(&self, about: &str) -> bool {
-        let mut said = self.0.lock();
-        !said.contains(about) && said.insert(about.to_owned())
+    /// Returns `true` on the first call with this key, then `false`.
+    pub(crate) fn is_first(&self, key: &str) -> bool {
+        let mut logged = self.0.lock();
+        !logged.contains(key) && logged.insert(key.to_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! Puts lines where they belong, at the pace of the disk.
+//! Writes the lines of the access log on a separate thread.
 
 use std::{
     fs::OpenOptions,
@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::warn;
 
-/// A file with a thread of its own that writes to it, so that a slow disk stalls nobody else.
+/// A queue to a thread that writes to a file, so that a slow disk does not block other tasks.
 #[derive(Debug)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Item>,
@@ -27,12 +27,12 @@ pub(crate) struct Writer {
 
 enum Item {
     Line(String),
-    /// Says when everything before it is written.
+    /// Flushes the file, then notifies the sender.
     End(oneshot::Sender<()>),
 }
 
 impl Writer {
-    /// Opens a file, behind what is in it already; `-` is standard error.
+    /// Opens a file for appending; `-` is standard error.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let output: Box<dyn Write + Send> = if path == Path::new("-") {
             Box::new(io::stderr())
@@ -52,27 +52,30 @@ impl Writer {
         Ok(Self { queue, lost })
     }
 
-    /// Queues a line, or counts it as lost.
+    /// Queues a line. If the queue is full, drops the line and counts it.
     pub(crate) fn queue(&self, line: String) {
         if self.queue.try_send(Item::Line(line)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Waits until everything queued is written.
+    /// Waits until all queued lines are written, but no longer than [`CLOSE_WAIT`].
     pub(crate) async fn close(&self) {
-        let (end, ended) = oneshot::channel();
-        let ending = async {
+        let (end, flushed) = oneshot::channel();
+        let flush = async {
             self.queue.send(Item::End(end)).await.ok()?;
-            ended.await.ok()
+            flushed.await.ok()
         };
-        if timeout(CLOSE_WAIT, ending).await.is_err() {
-            warn!("access log: the last lines may be missing: the disk is too slow");
+        if timeout(CLOSE_WAIT, flush).await.is_err() {
+            warn!(
+                "access log: flush timed out, the last lines may be missing: the disk is too slow"
+            );
         }
     }
 }
 
-/// Writes lines as they come, and flushes whenever there are no more.
+/// Writes lines as they arrive, and flushes when the queue is empty. Logs the first of consecutive
+/// errors.
 fn write(mut lines: mpsc::Receiver<Item>, output: impl Write, lost: &AtomicU64) {
     let mut output = BufWriter::new(output);
     let mut failed = false;
@@ -87,26 +90,26 @@ fn write(mut lines: mpsc::Receiver<Item>, output: impl Write, lost: &AtomicU64) 
             }),
             Item::End(end) => {
                 let flushed = output.flush();
-                // Whoever waited has given up.
+                // Fails if `close` has timed out.
                 let _ = end.send(());
                 flushed
             }
         };
         match &written {
-            Err(error) if !failed => warn!("access log: {error}; lines are missing"),
+            Err(error) if !failed => warn!("access log: write failed, lines are missing: {error}"),
             _ => {}
         }
         failed = written.is_err();
         match lost.swap(0, Ordering::Relaxed) {
             0 => {}
-            count => warn!("access log: {count} lines are missing: the disk is too slow"),
+            count => warn!("access log: {count} lines dropped: the disk is too slow"),
         }
     }
 }
 
-/// Lines that may wait to be written.
+/// The maximum number of queued lines.
 const LINES_MAX: usize = 8192;
-/// How long the end of the simulator waits for lines to be written.
+/// How long shutdown waits for queued lines to be written.
 const CLOSE_WAIT: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
@@ -115,16 +118,17 @@ mod tests {
 
     use super::*;
 
-    /// A disk that takes a line only when it is told to, and says what it took.
-    struct Slow {
-        go: blocking::Receiver<()>,
-        taken: mpsc::UnboundedSender<Vec<u8>>,
+    /// A disk that performs a write only when the test allows it, and reports what was written.
+    struct SlowDisk {
+        allowed: blocking::Receiver<()>,
+        written: mpsc::UnboundedSender<Vec<u8>>,
     }
 
-    impl Write for Slow {
+    impl Write for SlowDisk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.go.recv().map_err(io::Error::other)?;
-            self.taken.send(bytes.to_vec()).map_err(io::Error::other)?;
+            self.allowed.recv().map_err(io::Error::other)?;
+            let sent = self.written.send(bytes.to_vec());
+            sent.map_err(io::Error::other)?;
             Ok(bytes.len())
         }
 
@@ -134,12 +138,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_disk_costs_lines_and_no_time() {
-        let (go, wait) = blocking::channel();
-        #[expect(clippy::disallowed_methods, reason = "a test's own, and short")]
-        let (taken, mut seen) = mpsc::unbounded_channel();
-        let writer = Writer::new(Box::new(Slow { go: wait, taken })).unwrap();
-        // Too long for a buffer: the disk has to take it, and does not move.
+    async fn lines_are_dropped_without_blocking_if_the_disk_is_slow() {
+        let (allow, allowed) = blocking::channel();
+        #[expect(clippy::disallowed_methods, reason = "the test sends one item")]
+        let (written, mut writes) = mpsc::unbounded_channel();
+        let writer = Writer::new(Box::new(SlowDisk { allowed, written })).unwrap();
+        // The line is longer than the buffer, so the disk must write it at once.
         let long = format!("{}\n", "x".repeat(16 * 1024));
         let length = long.len();
         writer.queue(long);
@@ -147,12 +151,12 @@ mod tests {
             writer.queue("\n".to_owned());
         }
         assert!(writer.lost.load(Ordering::Relaxed) > 0);
-        go.send(()).unwrap();
-        assert_eq!(seen.recv().await.unwrap().len(), length);
+        allow.send(()).unwrap();
+        assert_eq!(writes.recv().await.unwrap().len(), length);
     }
 
     #[tokio::test]
-    async fn what_is_queued_is_written_before_the_end() {
+    async fn close_writes_all_queued_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         std::fs::write(&path, "before\n").unwrap();

@@ -1,34 +1,35 @@
-//! What a request's path names.
+//! Parses the paths of `@connections`.
 
 use percent_encoding::percent_decode_str;
 
 use crate::{http::domain::Address, options::Options};
 
-/// What a path names.
+/// The target of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// A connection, by what may be its id.
+    /// A connection. The text may not be a valid id.
     Connection(String),
-    /// Nothing, although it is below `@connections`.
+    /// A path below `@connections` that does not name a connection.
     NoConnection(String),
-    /// Where a WebSocket can be opened.
+    /// The path that WebSockets connect to.
     Socket,
-    /// Nothing.
+    /// Any other path.
     Unknown {
-        /// What was expected.
+        /// The expected path, for the log.
         expected: String,
     },
 }
 
-/// Reads `/{stage}/@connections/{id}`, or on the custom domain `/@connections/{id}`; each part may be
-/// percent-encoded once.
+/// Parses `/{stage}/@connections/{id}` or, on the custom domain, `/@connections/{id}`.
+///
+/// Each part may be percent-encoded once.
 pub(crate) fn target(options: &Options, host: Option<&str>, path: &str) -> Target {
     let domain_name = options.domain_name.as_deref();
     let address = Address::of(&options.stage, domain_name, host, path);
-    if address.is_socket() {
+    if address.is_websocket_endpoint() {
         return Target::Socket;
     }
-    let parts = address.below.map(|below| {
+    let parts = address.path_below_stage.map(|below| {
         let parts = below.split('/').skip(1);
         parts
             .map(|part| percent_decode_str(part).decode_utf8_lossy())
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_names_a_connection_raw_or_encoded_once() {
+    fn an_id_may_be_percent_encoded_once() {
         for path in [
             "/dev/@connections/R1kmxc2VNjMCFIA=",
             "/dev/%40connections/R1kmxc2VNjMCFIA%3D",
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_custom_domain_there_is_no_stage() {
+    fn on_the_custom_domain_the_path_has_no_stage() {
         let path = format!("/@connections/{ID}");
         assert_eq!(check("chat.example.com", &path), connection(ID));
         let is_unknown = |target| matches!(target, Target::Unknown { .. });
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn below_connections_there_is_nothing_else() {
+    fn other_paths_below_connections_name_no_connection() {
         for (path, route) in [
             ("/dev/@connections", "@connections"),
             ("/dev/@connections/", "@connections/"),
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_unknown_but_where_sockets_open() {
+    fn all_other_paths_except_the_websocket_path_are_unknown() {
         for path in [
             "/",
             "/prod/@connections/a",

@@ -1,4 +1,4 @@
-//! What `@connections` answers otherwise: what the client is told, and why, for the developer.
+//! Error responses of `@connections`, with the reasons for the log.
 
 use bytes::Bytes;
 use hyper::{
@@ -11,21 +11,21 @@ use crate::{
     connection::outbound::PostError,
     id::Id,
     limits::{MESSAGE_BYTES_MAX, throttle::Throttled},
-    management::answer::{self, Answer},
+    management::response::{self, HttpResponse},
     signature::error::SignatureError,
 };
 
-/// A request that is not carried out.
+/// A refused request.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ManagementRefusal {
     status: StatusCode,
     error_type: &'static str,
-    /// What the client is told; without it the body is empty, which is not even JSON.
+    /// The message for the client. Without one, the body is empty rather than JSON.
     message: Option<String>,
     why: String,
 }
 
-impl Refusal {
+impl ManagementRefusal {
     fn new(status: StatusCode, error_type: &'static str, message: &str, why: String) -> Self {
         Self {
             status,
@@ -44,7 +44,7 @@ impl Refusal {
         }
     }
 
-    /// The path is not of this API and stage.
+    /// The path does not belong to this API and stage.
     pub(crate) fn forbidden(why: String) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -54,17 +54,17 @@ impl Refusal {
         )
     }
 
-    /// The path is below `@connections`, but names nothing there, or takes no such method.
+    /// The path is below `@connections`, but no resource there has this path and method.
     pub(crate) fn no_route(route: &str, method: &Method) -> Self {
         let message = format!("No method found matching route {route} for http method {method}.");
         let why = "expected POST, GET or DELETE of @connections/{connectionId}".to_owned();
         Self::new(StatusCode::FORBIDDEN, "ForbiddenException", &message, why)
     }
 
-    /// A WebSocket can be opened there, which is not asked for.
+    /// The path is the WebSocket path, but the request does not ask for an upgrade.
     pub(crate) fn upgrade_required() -> Self {
         let status = StatusCode::UPGRADE_REQUIRED;
-        let why = "a WebSocket is opened with `Upgrade: websocket`".to_owned();
+        let why = "the request has no `Upgrade: websocket`".to_owned();
         Self::new(status, "BadRequestException", "Upgrade Required", why)
     }
 
@@ -80,9 +80,9 @@ impl Refusal {
         )
     }
 
-    /// The body did not come whole, or is no text where it must be.
+    /// The body is incomplete, or it is not valid UTF-8 and the options refuse that.
     pub(crate) fn unreadable(why: String) -> Self {
-        let message = format!("the body cannot be read: {why}");
+        let message = format!("cannot read the body: {why}");
         Self::new(
             StatusCode::BAD_REQUEST,
             "BadRequestException",
@@ -91,13 +91,13 @@ impl Refusal {
         )
     }
 
-    /// This is not in the form of an id.
+    /// The text does not have the format of a connection id.
     pub(crate) fn malformed_id(id: &str) -> Self {
         let message = format!("Invalid connectionId: {id}");
         let why = if id.contains('%') {
-            format!("{id:?} is an id that was percent-encoded twice")
+            format!("the connection id {id:?} is percent-encoded twice")
         } else {
-            format!("{id:?} is no id, which has 15 characters and a `=`")
+            format!("{id:?} is not a connection id (15 characters and `=`)")
         };
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -107,28 +107,28 @@ impl Refusal {
         )
     }
 
-    /// There is no such connection, any more or yet.
-    pub(crate) fn gone(id: &Id, is_opening: bool) -> Self {
-        let why = if is_opening {
-            format!("{id} is not open before its $connect has replied")
+    /// The connection is not open: not yet, no longer, or it never existed.
+    pub(crate) fn gone(id: &Id, is_connecting: bool) -> Self {
+        let why = if is_connecting {
+            format!("{id} is not open yet: its $connect has not replied")
         } else {
-            format!("{id} is not open: it has been closed, or never was here")
+            format!("{id} is not open: it was closed or never existed")
         };
         Self::empty(StatusCode::GONE, "GoneException", why)
     }
 
-    /// More requests than the account may make.
-    #[expect(clippy::needless_pass_by_value, reason = "the error of a `map_err`")]
+    /// The request exceeds the account quota.
+    #[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
     pub(crate) fn throttled(throttled: Throttled) -> Self {
         Self::limit_exceeded(throttled.to_string())
     }
 
-    /// A message cannot be queued.
+    /// The message cannot be queued.
     pub(crate) fn of_post(id: &Id, error: PostError) -> Self {
         match error {
-            PostError::Full => Self::limit_exceeded(format!(
-                "{id} reads too slowly: what was posted before has not been read yet"
-            )),
+            PostError::Full => {
+                Self::limit_exceeded(format!("{id} reads too slowly: its outbound queue is full"))
+            }
             PostError::Gone => Self::gone(id, false),
         }
     }
@@ -137,34 +137,37 @@ impl Refusal {
         Self::empty(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", why)
     }
 
-    /// Says on the log why.
+    /// Logs the reason.
     pub(crate) fn log(&self, method: &Method, path: &str) {
         let status = self.status.as_u16();
         warn!("{method} {path} refused with {status}: {}", self.why);
     }
 
-    /// What the client gets.
-    pub(crate) fn answer(&self) -> Answer {
-        let mut answer = match &self.message {
-            Some(message) => answer::json(self.status, &serde_json::json!({ "message": message })),
-            None => answer::with_body(self.status, Bytes::new()),
+    /// The response for the client.
+    pub(crate) fn to_response(&self) -> HttpResponse {
+        let mut response = match &self.message {
+            Some(message) => {
+                response::json(self.status, &serde_json::json!({ "message": message }))
+            }
+            None => response::with_body(self.status, Bytes::new()),
         };
-        let headers = answer.headers_mut();
+        let headers = response.headers_mut();
         headers.insert(ERROR_TYPE, HeaderValue::from_static(self.error_type));
         if self.status == StatusCode::UPGRADE_REQUIRED {
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
-        answer
+        response
     }
 }
 
-impl From<SignatureError> for Refusal {
+impl From<SignatureError> for ManagementRefusal {
     fn from(error: SignatureError) -> Self {
-        // The message may go on with what should have been signed, in many lines.
+        // After the first line, the message may contain the expected canonical request, in many
+        // lines.
         let why = error.message.lines().next().unwrap_or_default().to_owned();
         Self::new(StatusCode::FORBIDDEN, error.error_type, &error.message, why)
     }
 }
 
-/// The header by which AWS's clients tell errors apart.
+/// The header that tells AWS's clients the type of an error.
 const ERROR_TYPE: &str = "x-amzn-errortype";

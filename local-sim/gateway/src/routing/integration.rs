@@ -1,4 +1,4 @@
-//! Invoking a route's function: what comes back, or why nothing does.
+//! Invokes a route's function and maps its errors.
 
 use std::{
     borrow::Cow,
@@ -20,7 +20,7 @@ use crate::{
     routing::reply::{Reply, ReplyError},
 };
 
-/// An invocation that is over, as far as the gateway cares.
+/// The result of an invocation. After a timeout, the function may still be running.
 #[derive(Debug)]
 pub(crate) struct Integration {
     pub(crate) result: Result<Reply, IntegrationError>,
@@ -32,7 +32,7 @@ pub(crate) struct Integration {
 }
 
 impl Integration {
-    /// What an access log says of it.
+    /// The access log's values for this invocation.
     pub(crate) fn step(&self) -> Step {
         let (integration_status, error) = match &self.result {
             Ok(_) => (Some(200), None),
@@ -53,9 +53,9 @@ impl Integration {
     }
 }
 
-/// Invokes a route's function, and reads its reply.
+/// Invokes a route's function and parses its reply.
 ///
-/// A function that outlives the integration's timeout runs on; its reply is lost.
+/// When the integration times out, the function keeps running and its reply is dropped.
 pub(crate) async fn integrate(api: &Api, route: &Route, event: Bytes) -> Integration {
     let started = Instant::now();
     let invoked = timeout(route.timeout, api.lambda.invoke(&route.function, event)).await;
@@ -83,33 +83,33 @@ pub(crate) async fn integrate(api: &Api, route: &Route, event: Bytes) -> Integra
     }
 }
 
-/// Why a function's reply is missing.
+/// Why there is no valid reply from a function.
 #[derive(Debug, Error)]
 pub(crate) enum IntegrationError {
-    #[error("no reply within the integration's timeout of {} ms; it runs on, and its reply is lost", .0.as_millis())]
+    #[error("integration timed out after {} ms: the function keeps running, but its reply is dropped", .0.as_millis())]
     TimedOut(Duration),
     #[error("{0}")]
     Invoke(InvokeError),
-    #[error("malformed proxy reply: {0}")]
+    #[error("malformed proxy response: {0}")]
     Malformed(ReplyError),
 }
 
 impl IntegrationError {
-    /// Says on the log what happened, for the developer; the client learns little.
+    /// Logs the details, which the client does not receive.
     pub(crate) fn log(&self, function: &str) {
         match self {
             Self::TimedOut(_) => warn!("{function}: {self}"),
-            // Lambda says it, once in a while.
+            // Lambda itself logs throttling, at a limited rate.
             Self::Invoke(InvokeError::Throttled) => debug!("{function}: {self}"),
             Self::Invoke(_) => warn!("{function}: {self}"),
             Self::Malformed(_) => warn!(
-                "{function}: {self}; expected {{\"statusCode\":…}} with nothing but headers, \
-                 multiValueHeaders, body (a text) and isBase64Encoded beside it"
+                "{function}: {self} (reply with an object that has statusCode and at most headers, \
+                 multiValueHeaders, body (a string) and isBase64Encoded)"
             ),
         }
     }
 
-    /// What the sender of a message is told.
+    /// The error frame for the sender of the message.
     pub(crate) fn failure(&self) -> Failure {
         match self {
             Self::TimedOut(_) => Failure::ENDPOINT_REQUEST_TIMED_OUT,
@@ -117,7 +117,7 @@ impl IntegrationError {
         }
     }
 
-    /// The status of a handshake whose `$connect` ended so.
+    /// The status of the handshake if `$connect` fails with this error.
     pub(crate) fn handshake_status(&self) -> u16 {
         match self {
             Self::TimedOut(_) => 504,
@@ -128,7 +128,7 @@ impl IntegrationError {
         }
     }
 
-    /// What Lambda itself answered, where it did.
+    /// The status of Lambda's response; `None` after a timeout.
     fn lambda_status(&self) -> Option<u16> {
         match self {
             Self::TimedOut(_) => None,
@@ -138,7 +138,8 @@ impl IntegrationError {
     }
 }
 
-/// The status of Lambda's answer to an invocation that led to this: a function that fails is a success of Lambda's.
+/// The status of Lambda's response for this error. For Lambda, an invocation whose function fails
+/// is a success.
 pub(crate) fn lambda_status(error: &InvokeError) -> u16 {
     match error {
         InvokeError::Function { .. } => 200,
@@ -148,21 +149,21 @@ pub(crate) fn lambda_status(error: &InvokeError) -> u16 {
     }
 }
 
-/// Why a message has no reply, as its sender is told.
+/// An error that is sent to the sender of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// As HTTP would tell it.
+    /// The HTTP status, for the access log.
     pub(crate) status: u16,
     pub(crate) message: Cow<'static, str>,
 }
 
 impl Failure {
-    /// The function failed, or answered with something that is no proxy reply, or may not be invoked.
+    /// The function failed, sent a malformed reply, or could not be invoked.
     pub(crate) const INTERNAL_SERVER_ERROR: Self = Self::new(500, "Internal server error");
-    /// The integration's timeout has passed; the function runs on.
+    /// The integration timed out. The function keeps running.
     pub(crate) const ENDPOINT_REQUEST_TIMED_OUT: Self =
         Self::new(504, "Endpoint request timed out");
-    /// No route takes the message.
+    /// No route matches the message.
     pub(crate) const FORBIDDEN: Self = Self::new(403, "Forbidden");
 
     const fn new(status: u16, message: &'static str) -> Self {
@@ -172,7 +173,7 @@ impl Failure {
         }
     }
 
-    /// Too many messages came; nobody knows in which words API Gateway says so.
+    /// The message was throttled. API Gateway's text for this case is not known.
     pub(crate) fn throttled(message: &str) -> Self {
         Self {
             status: 429,
@@ -180,7 +181,7 @@ impl Failure {
         }
     }
 
-    /// The frame that says so, byte for byte: mind the blanks.
+    /// The error frame, with the same bytes and spaces as API Gateway's.
     pub(crate) fn frame(&self, connection_id: &Id, request_id: &Id) -> String {
         let message = serde_json::Value::from(self.message.as_ref());
         format!(

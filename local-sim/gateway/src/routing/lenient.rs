@@ -1,13 +1,13 @@
-//! JSON as API Gateway reads it for routing: names need no quotes.
+//! Lenient JSON for routing: member names need no quotes.
 //!
-//! It has been seen to route `{"action":"sendMessage", body:"hello"}` by its action. Nothing else that is lenient is
-//! known, so nothing else is taken; functions get the text as it was sent.
+//! API Gateway was observed to route `{"action":"sendMessage", body:"hello"}` by its action. No
+//! other leniency is known, so none is implemented. Functions receive the text as it was sent.
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-/// The text, with quotes put around names that lack them, where it is no JSON without.
+/// Returns JSON unchanged. In other text, adds the missing quotes around member names.
 pub(crate) fn read(text: &str) -> Cow<'_, str> {
     match serde_json::from_str::<&RawValue>(text) {
         Ok(_) => Cow::Borrowed(text),
@@ -18,16 +18,16 @@ pub(crate) fn read(text: &str) -> Cow<'_, str> {
 fn with_quotes(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
     let mut rest = text;
-    // Behind `{` or `,`, where a name can stand.
+    // After `{` or `,`, where a name may follow.
     let mut at_name = false;
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '"' => string_length(rest),
-            c if is_of_name(c) => rest.find(|c| !is_of_name(c)).unwrap_or(rest.len()),
+            c if is_name_char(c) => rest.find(|c| !is_name_char(c)).unwrap_or(rest.len()),
             c => c.len_utf8(),
         };
         let (token, after) = rest.split_at(length);
-        if at_name && is_of_name(first) && after.trim_start().starts_with(':') {
+        if at_name && is_name_char(first) && after.trim_start().starts_with(':') {
             quoted.extend(["\"", token, "\""]);
         } else {
             quoted.push_str(token);
@@ -38,7 +38,7 @@ fn with_quotes(text: &str) -> String {
     quoted
 }
 
-/// How long the string is that a text begins with, up to its closing quote, or the end.
+/// The length of the string at the start of `text`, including its closing quote if there is one.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
@@ -52,7 +52,7 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
-fn is_of_name(c: char) -> bool {
+fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '$')
 }
 
@@ -80,13 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_within_a_string_stays() {
+    fn the_content_of_strings_is_unchanged() {
         check(r#"{a:"{b:1}, c:\" d:"}"#, r#"{"a":"{b:1}, c:\" d:"}"#);
         check(r#"{a:"open"#, r#"{"a":"open"#);
     }
 
     #[test]
-    fn what_is_no_json_stays_none() {
+    fn other_invalid_json_stays_invalid() {
         for text in [
             "",
             "hello",
@@ -107,17 +107,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn json_is_left_alone_and_anything_can_be_read(text in "[{}\\[\\]:,\"\\\\ a1é-]{0,24}") {
+        fn json_is_unchanged_and_other_text_only_gains_quotes(text in "[{}\\[\\]:,\"\\\\ a1é-]{0,24}") {
             if serde_json::from_str::<&RawValue>(&text).is_ok() {
                 prop_assert_eq!(read(&text), text.as_str());
             }
-            // Quotes are all that it adds.
+            // Only quotes are added.
             let bare = |text: &str| text.replace('"', "");
             prop_assert_eq!(bare(&read(&text)), bare(&text));
         }
 
         #[test]
-        fn an_object_reads_the_same_with_quotes_and_without(names in prop::collection::btree_set("[a-z_$][a-z0-9_-]{0,5}", 0..5)) {
+        fn an_object_reads_the_same_with_and_without_quotes(names in prop::collection::btree_set("[a-z_$][a-z0-9_-]{0,5}", 0..5)) {
             let object = |quote: &str| {
                 let members: Vec<String> = names
                     .iter()

@@ -1,4 +1,4 @@
-//! One message: an invocation of its own, which waits for no other.
+//! Handles one message. Messages of a connection are handled concurrently.
 
 use std::sync::Arc;
 
@@ -26,27 +26,27 @@ use crate::{
     },
 };
 
-/// Answers a message, at first after a wait, so that others overtake it.
+/// Handles a message after a pause, so that other messages overtake it.
 pub(crate) async fn answer_late(
     api: Arc<Api>,
     connection: Arc<Connection>,
     request: Request,
     text: Utf8Bytes,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     pause: Pause,
 ) {
-    // When the gateway ends, nobody waits any more.
+    // Shutdown ends the pause.
     api.shutdown.run_until_cancelled(pause.pass()).await;
-    answer(api, connection, request, text, place).await;
+    answer(api, connection, request, text, permit).await;
 }
 
-/// Answers a message. Its `place` among those under way is free again once the answer is queued.
+/// Handles a message and queues its reply. Releases `permit` once the reply is queued.
 pub(crate) async fn answer(
     api: Arc<Api>,
     connection: Arc<Connection>,
     request: Request,
     text: Utf8Bytes,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) {
     let Handled {
         route_key,
@@ -87,17 +87,17 @@ pub(crate) async fn answer(
     if let Some(frame) = frame {
         connection.outbound.reply(frame.into()).await;
     }
-    drop(place);
+    drop(permit);
 }
 
-/// What became of a message.
+/// The result of handling a message.
 struct Handled<'a> {
-    /// `None` where no route takes it.
+    /// `None` if no route matches the message.
     route_key: Option<&'a str>,
-    /// `None` where no function has seen it.
+    /// `None` if no function was invoked.
     message_id: Option<Id>,
     steps: Steps,
-    /// What its sender gets: on a two-way route the function's body, or an error.
+    /// What the sender receives: on a two-way route the body of the reply, or an error.
     outcome: Result<Option<String>, Failure>,
 }
 
@@ -108,7 +108,7 @@ async fn handle<'a>(
     text: &str,
 ) -> Handled<'a> {
     let selected = select(api, text);
-    let route = api.select(&selected);
+    let route = api.find_route(&selected);
     let route_key = route.map(|(route_key, _)| route_key);
     let mut handled = Handled {
         route_key,
@@ -132,13 +132,13 @@ async fn handle<'a>(
     handled.message_id = Some(message_id);
     handled.steps.integration = integration.step();
     handled.outcome = match integration.result {
-        Ok(reply) => answered(api, route_key, route, reply),
+        Ok(reply) => reply_text(api, route_key, route, reply),
         Err(error) => Err(error.failure()),
     };
     handled
 }
 
-/// What the route selection expression finds.
+/// Evaluates the route selection expression.
 fn select(api: &Api, text: &str) -> String {
     let expression = &api.contract.route_selection_expression;
     match api.options.json {
@@ -147,8 +147,8 @@ fn select(api: &Api, text: &str) -> String {
     }
 }
 
-/// The text for the client of a two-way route. A one-way route has none, whatever the function says.
-fn answered(
+/// The body of the reply, if the route is two-way. On a one-way route the reply is discarded.
+fn reply_text(
     api: &Api,
     route_key: &str,
     route: &Route,
@@ -158,8 +158,8 @@ fn answered(
     if !route.route_response {
         if reply.has_body() && api.warn_once.is_first(route_key) {
             warn!(
-                "{function}: the body of the reply goes nowhere: the route {route_key} has no \
-                 `routeResponse: true` (said once)"
+                "{function}: the body of the reply is discarded because route {route_key} has no \
+                 `routeResponse: true` (logged once per route)"
             );
         }
         return Ok(None);
@@ -172,7 +172,7 @@ fn answered(
 
 fn warn_of_no_route(api: &Api, selected: &str) {
     let contract = &api.contract;
-    let shown: String = selected.chars().take(SELECTED_CHARS_SHOWN).collect();
+    let shortened: String = selected.chars().take(LOGGED_CHARS_MAX).collect();
     let custom = |key: &&String| !key.starts_with('$');
     let known: Vec<&str> = contract
         .routes
@@ -181,11 +181,11 @@ fn warn_of_no_route(api: &Api, selected: &str) {
         .map(String::as_str)
         .collect();
     warn!(
-        "{} selected {shown:?}, which is no route, and there is no $default; the routes are: {}",
+        "{} selected {shortened:?}, but there is neither such a route nor $default (routes: {})",
         contract.route_selection_expression,
         known.join(", ")
     );
 }
 
-/// Of what a client sent in the place of a route key, so much is logged.
-const SELECTED_CHARS_SHOWN: usize = 64;
+/// The maximum length of a logged route key from a client, in characters.
+const LOGGED_CHARS_MAX: usize = 64;

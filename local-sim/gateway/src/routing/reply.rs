@@ -1,7 +1,7 @@
-//! A function's reply in the form that a Lambda proxy integration must have, strictly read.
+//! Strictly parses a function's reply in the format of a Lambda proxy integration.
 //!
-//! An unknown key, a missing `statusCode` or a body that is no text makes it malformed, as reported in
-//! `middyjs/middy#1219` and `architect/architect#1093`.
+//! An unknown key, a missing `statusCode` or a body that is not a string makes a reply malformed,
+//! as reported in `middyjs/middy#1219` and `architect/architect#1093`.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::limits::MESSAGE_BYTES_MAX;
 
 type Headers = Option<serde_json::Map<String, serde_json::Value>>;
 
-/// A reply.
+/// A valid reply.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Reply {
@@ -33,41 +33,42 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Reads a reply.
+    /// Parses a reply.
     ///
     /// # Errors
-    /// What is wrong with it, for the developer.
+    /// The reply is malformed.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, ReplyError> {
         let found = match payload.trim_ascii_start().first() {
             Some(b'{') => return Ok(serde_json::from_slice(payload)?),
-            None => "nothing",
+            None => "empty",
             Some(b'n') => "null",
-            Some(b'"') => "a text",
-            Some(b'[') => "a list",
-            Some(_) => "no object",
+            Some(b'"') => "a string",
+            Some(b'[') => "an array",
+            Some(_) => "another value",
         };
         Err(ReplyError::NoObject(found))
     }
 
-    /// Whether a handshake is accepted by it.
+    /// Whether the reply accepts a handshake.
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status_code)
     }
 
-    /// Whether there is something in it for a client.
+    /// Whether the reply has a non-empty body.
     pub(crate) fn has_body(&self) -> bool {
         self.body.as_ref().is_some_and(|body| !body.is_empty())
     }
 
-    /// The text for the client of a route with a route response; empty where the reply has no body.
+    /// The decoded body for the client; empty if the reply has no body.
     ///
     /// # Errors
-    /// The body is said to be base64, and is not; or it is longer than a message may be.
+    /// The body is not valid base64 although `isBase64Encoded` is true, or it is longer than a
+    /// message may be.
     pub(crate) fn into_text(self) -> Result<String, ReplyError> {
         let body = self.body.unwrap_or_default();
         let text = if self.is_base64_encoded == Some(true) {
             let bytes = STANDARD.decode(body).map_err(ReplyError::Base64)?;
-            // A text frame, whatever the bytes are.
+            // The client receives a text frame, so invalid UTF-8 is replaced.
             String::from_utf8_lossy(&bytes).into_owned()
         } else {
             body
@@ -78,8 +79,9 @@ impl Reply {
         }
     }
 
-    /// The one header that the gateway forwards: its name in any case, with one value or several, of which the
-    /// first counts.
+    /// The value of `Sec-WebSocket-Protocol`, the only header that the gateway forwards.
+    ///
+    /// The name may be in any case. If there are several values, the first one is used.
     pub(crate) fn sub_protocol(&self) -> Option<&str> {
         let single = self.headers.iter().flatten();
         let multi = self.multi_value_headers.iter().flatten();
@@ -90,20 +92,20 @@ impl Reply {
     }
 }
 
-/// What is wrong with a reply.
+/// Why a reply is malformed.
 #[derive(Debug, Error)]
 pub(crate) enum ReplyError {
-    #[error("it is {0}")]
+    #[error("the reply is {0}, not a JSON object")]
     NoObject(&'static str),
     #[error("{0}")]
     Shape(#[from] serde_json::Error),
-    #[error("isBase64Encoded is true, and the body is no base64: {0}")]
+    #[error("isBase64Encoded is true, but the body is not valid base64: {0}")]
     Base64(base64::DecodeError),
-    #[error("the body has {0} bytes, and a message has at most {MESSAGE_BYTES_MAX}")]
+    #[error("the body of {0} bytes exceeds the message limit of {MESSAGE_BYTES_MAX} bytes")]
     TooLong(usize),
 }
 
-/// A whole number, or the digits of one: AWS's own blueprints reply with `"200"`.
+/// Accepts an integer or a string of its digits: AWS's own blueprints reply with `"200"`.
 fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     struct StatusCode;
     impl Visitor<'_> for StatusCode {
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_may_have_nothing_but_a_status_code() {
+    fn a_reply_needs_only_a_status_code() {
         assert_eq!(text(r#"{"statusCode":200}"#).as_deref(), Some(""));
         assert_eq!(text(r#"{"statusCode":"200"}"#).as_deref(), Some(""));
         assert_eq!(
@@ -167,12 +169,12 @@ mod tests {
         assert_eq!(text(&encoded("/w==")).as_deref(), Some("\u{fffd}"));
         assert!(
             error(&encoded("hi!"))
-                .starts_with("isBase64Encoded is true, and the body is no base64")
+                .starts_with("isBase64Encoded is true, but the body is not valid base64")
         );
     }
 
     #[test]
-    fn a_body_is_no_longer_than_a_message() {
+    fn a_body_must_not_be_longer_than_a_message() {
         let check = |body: &str, is_base64_encoded| {
             let reply =
                 json!({"statusCode": 200, "body": body, "isBase64Encoded": is_base64_encoded});
@@ -182,13 +184,13 @@ mod tests {
         };
         let too_long = |bytes| {
             Err(format!(
-                "the body has {bytes} bytes, and a message has at most 131072"
+                "the body of {bytes} bytes exceeds the message limit of 131072 bytes"
             ))
         };
         assert_eq!(check(&"x".repeat(131_072), false), Ok(131_072));
         assert_eq!(check(&"x".repeat(131_073), false), too_long(131_073));
         assert_eq!(check(&STANDARD.encode([b'x'; 131_072]), true), Ok(131_072));
-        // Each byte that is no text becomes a character of three.
+        // Each invalid byte becomes a character of three bytes.
         assert_eq!(
             check(&STANDARD.encode([0xff; 50_000]), true),
             too_long(150_000)
@@ -196,20 +198,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_named() {
+    fn the_error_names_what_the_reply_is_instead_of_an_object() {
         for (payload, found) in [
-            ("", "nothing"),
+            ("", "empty"),
             ("null", "null"),
-            (r#""hi""#, "a text"),
-            (" [200]", "a list"),
-            ("5", "no object"),
+            (r#""hi""#, "a string"),
+            (" [200]", "an array"),
+            ("5", "another value"),
         ] {
-            assert_eq!(error(payload), format!("it is {found}"));
+            let expected = format!("the reply is {found}, not a JSON object");
+            assert_eq!(error(payload), expected);
         }
     }
 
     #[test]
-    fn the_key_that_is_wrong_is_named() {
+    fn the_error_names_the_invalid_key() {
         for (payload, named) in [
             ("{}", "missing field `statusCode`"),
             (r#"{"body":"hi"}"#, "missing field `statusCode`"),
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sub_protocol_is_found_in_any_case() {
+    fn the_subprotocol_header_is_found_in_any_case() {
         let check = |headers: &str| {
             let payload = format!(r#"{{"statusCode":200,{headers}}}"#);
             let reply = Reply::parse(payload.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! What a request says about its signature: who made it, when, and over what.
+//! Parses the parameters of a request's signature: credential, date, signed headers.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::percent_decode_str;
@@ -6,26 +6,26 @@ use sluice_sigv4::{ALGORITHM, DATE_FORMAT, Request, Scope, TERMINATOR};
 
 use crate::signature::{error::SignatureError, time::SKEW_MAX};
 
-/// The parts of a signature as the request states them, none of them proved.
+/// The parameters of a signature as the request states them, not verified.
 #[derive(Debug)]
 pub(crate) struct Claim {
     pub(crate) access_key_id: String,
     /// Date, region, service and terminator.
     scope: [String; 4],
-    /// When it was made, as written.
+    /// The time of the signature, as sent.
     pub(crate) date: String,
-    /// In lower case, in the order given.
+    /// In lower case, in the order of the request.
     pub(crate) signed_headers: Vec<String>,
     pub(crate) signature: String,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
 }
 
-/// Where a signature stands, and so how long it holds.
+/// Where a signature is, which determines how long it is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// In the `Authorization` header.
     Header,
-    /// In the query, which holds for as long as the signer said.
+    /// In the query. It is valid for as long as the signer chose.
     Query { expires: TimeDelta },
 }
 
@@ -42,7 +42,7 @@ impl Claim {
         Err(SignatureError::missing())
     }
 
-    /// What it claims to be signed for; its terminator is for [`Claim::check_scope`] to check.
+    /// The credential scope without its terminator, which [`Claim::check_scope`] checks.
     pub(crate) fn scope(&self) -> Scope<'_> {
         let [date, region, service, _] = &self.scope;
         Scope {
@@ -100,7 +100,7 @@ impl Claim {
         let [credential, headers, signature] = PARTS.map(part);
         match (credential, headers, signature, date) {
             (Some(credential), Some(headers), Some(signature), Some(date)) => {
-                Self::new(&credential, date, &headers, signature, Place::Header)
+                Self::new(&credential, date, &headers, signature, Location::Header)
             }
             (credential, headers, signature, date) => {
                 let absent = [
@@ -143,7 +143,7 @@ impl Claim {
             &required("X-Amz-Date")?,
             &required("X-Amz-SignedHeaders")?,
             required("X-Amz-Signature")?,
-            Place::Query { expires },
+            Location::Query { expires },
         )
     }
 
@@ -152,9 +152,9 @@ impl Claim {
         date: &str,
         signed_headers: &str,
         signature: String,
-        place: Place,
+        location: Location,
     ) -> Result<Self, SignatureError> {
-        // An access key id may hold slashes; the scope does not.
+        // An access key id may contain slashes, the scope may not.
         let mut parts = credential.rsplitn(5, '/').map(str::to_owned);
         let mut next = || {
             parts.next().filter(|part| !part.is_empty()).ok_or_else(|| {
@@ -174,7 +174,7 @@ impl Claim {
                 .map(str::to_ascii_lowercase)
                 .collect(),
             signature,
-            place,
+            location,
         })
     }
 }
@@ -220,5 +220,5 @@ fn parameter(request: &Request<'_>, name: &str) -> Option<String> {
 
 const PARTS: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
 const SERVICE: &str = "execute-api";
-/// A presigned URL holds for a week at most, in seconds.
+/// The maximum validity of a presigned URL in seconds: a week.
 const EXPIRES_SECONDS_MAX: i64 = 7 * 24 * 3600;

@@ -1,14 +1,14 @@
-//! Why a signature is refused, in AWS's words.
+//! Errors of signatures, with AWS's messages.
 
 use thiserror::Error;
 
-/// A refusal, whose status is 403 whatever it says.
+/// A missing or invalid signature. The status is always 403.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub(crate) struct SignatureError {
-    /// What `x-amzn-ErrorType` says.
+    /// The value of `x-amzn-ErrorType`.
     pub(crate) error_type: &'static str,
-    /// What the client is told.
+    /// The message for the client.
     pub(crate) message: String,
 }
 

@@ -1,4 +1,4 @@
-//! What botocore signed at one moment, and what else may come.
+//! Tests with signatures made by botocore, and with invalid ones.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn post(authorization: &str) -> Request<'_> {
     )
 }
 
-/// Checks a request a minute after it was signed.
+/// Verifies a request one minute after it was signed.
 fn check(request: &Request<'_>, body: &str) -> Result<(), SignatureError> {
     Signature::find(request, at("20240120T115608Z"))?.verify(request, body.as_bytes())
 }
@@ -65,7 +65,7 @@ fn refused(request: &Request<'_>) -> String {
 }
 
 #[test]
-fn what_botocore_signed_is_right() {
+fn signatures_by_botocore_are_valid() {
     assert_eq!(check(&post(&authorization(POST)), "hello"), Ok(()));
     let raw = authorization("f938d184786eac2df46b7960e21d1329d15e86df8dd51fdd3f0a753eb856a50a");
     let raw = request("GET", "/dev/@connections/R1kmxc2VNjMCFIA=", "", &raw);
@@ -76,7 +76,7 @@ fn what_botocore_signed_is_right() {
 }
 
 #[test]
-fn a_presigned_query_is_right_whether_or_not_it_has_a_token() {
+fn a_presigned_query_is_valid_with_and_without_a_token() {
     assert_eq!(check(&request("GET", "/dev", PRESIGNED, ""), ""), Ok(()));
     assert_eq!(
         check(&request("GET", "/dev", PRESIGNED_WITH_TOKEN, ""), ""),
@@ -85,7 +85,7 @@ fn a_presigned_query_is_right_whether_or_not_it_has_a_token() {
 }
 
 #[test]
-fn another_request_than_the_signed_one_is_refused_with_what_should_have_been_signed() {
+fn a_changed_request_is_refused_with_the_expected_canonical_request() {
     let signed = authorization(POST);
     let mismatch = "InvalidSignatureException: The request signature we calculated does not match";
     let mut other = post(&signed);
@@ -108,7 +108,7 @@ fn another_request_than_the_signed_one_is_refused_with_what_should_have_been_sig
 }
 
 #[test]
-fn a_request_without_a_signature_is_told_so() {
+fn a_request_without_a_signature_is_refused() {
     assert_eq!(
         refused(&post("")),
         "MissingAuthenticationTokenException: Missing Authentication Token"
@@ -116,7 +116,7 @@ fn a_request_without_a_signature_is_told_so() {
 }
 
 #[test]
-fn an_unknown_key_is_told_apart() {
+fn an_unknown_key_has_its_own_error() {
     let other = authorization(POST).replace("Credential=sluice", "Credential=AKIDEXAMPLE");
     let signature = Signature::find(&post(&other), at("20240120T115608Z")).unwrap();
     assert!(!signature.is_of_known_key());
@@ -127,7 +127,7 @@ fn an_unknown_key_is_told_apart() {
 }
 
 #[test]
-fn what_is_incomplete_is_named() {
+fn the_error_names_the_missing_or_invalid_part() {
     assert_eq!(
         refused(&post("Bearer abc")),
         "IncompleteSignatureException: Unsupported AWS 'algorithm': 'Bearer'."
@@ -174,7 +174,7 @@ fn what_is_incomplete_is_named() {
 }
 
 #[test]
-fn a_wrong_scope_is_named() {
+fn the_error_names_the_wrong_part_of_the_scope() {
     let told = refused(&post(&authorization(POST).replace("execute-api", "lambda")));
     assert!(told.contains("correct service: 'execute-api'."), "{told}");
     let told = refused(&post(&authorization(POST).replace("aws4_request", "aws4")));
@@ -187,7 +187,7 @@ fn a_wrong_scope_is_named() {
 }
 
 #[test]
-fn a_signature_holds_for_five_minutes_around_its_time_and_a_presigned_one_as_long_as_it_says() {
+fn a_header_signature_is_valid_for_five_minutes_and_a_presigned_one_until_it_expires() {
     let header = authorization(POST);
     let header = post(&header);
     let query = request("GET", "/dev", PRESIGNED, "");

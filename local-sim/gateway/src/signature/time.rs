@@ -1,14 +1,14 @@
-//! The time of a signature, and how far it may be from the gateway's.
+//! The time format of signatures, and the allowed clock skew.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use sluice_sigv4::TIME_FORMAT;
 
-/// How many minutes the clocks of client and gateway may differ.
+/// The allowed clock skew between client and gateway in minutes.
 pub(crate) const SKEW_MINUTES: i64 = 5;
-/// The same as a duration.
+/// [`SKEW_MINUTES`] as a duration.
 pub(crate) const SKEW_MAX: TimeDelta = TimeDelta::minutes(SKEW_MINUTES);
 
-/// Reads `20150830T123600Z`, or the format of a `Date` header.
+/// Parses `20150830T123600Z`, or the format of a `Date` header.
 pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     match NaiveDateTime::parse_from_str(text, TIME_FORMAT) {
         Ok(time) => Some(time.and_utc()),
@@ -18,7 +18,7 @@ pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     }
 }
 
-/// Writes a time as `20150830T123600Z`.
+/// Formats a time as `20150830T123600Z`.
 pub(crate) fn stamp(time: DateTime<Utc>) -> String {
     time.format(TIME_FORMAT).to_string()
 }

@@ -1,4 +1,4 @@
-//! An open connection's socket: its frames in both directions, its clocks, and how it ends.
+//! Reads and writes the frames of an open connection, enforces its timers, and closes it.
 
 use std::{
     future::poll_fn,
@@ -27,13 +27,13 @@ use crate::{
     api::Api,
     close::Closed,
     connection::{
-        Connection, Turn,
+        Command, Connection,
         blackhole::Plug,
         outbound::{Outbound, cost},
         view::ConnectionChange,
     },
     limits::{
-        CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_UNDER_WAY_MAX,
+        CLOSE_WAIT, DRAIN_QUIET, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_IN_FLIGHT_MAX,
         READ_BUFFER_BYTES, SHUTDOWN_CLOSE_WAIT, WRITE_BUFFER_BYTES_MAX,
     },
     routing::message,
@@ -43,41 +43,42 @@ use crate::{
 /// How a connection has ended.
 #[derive(Debug)]
 pub(crate) struct Ended<S> {
-    /// What its `$disconnect` is told.
+    /// The code and reason for its `$disconnect`.
     pub(crate) closed: Closed,
-    /// Its socket, where its plug was pulled: open still, and to stay so.
+    /// The socket, if the connection was unplugged. It must stay open.
     pub(crate) unplugged: Option<(S, Plug)>,
 }
 
-/// Moves frames until one side ends the connection; says how it ended once the socket is closed, or left alone.
+/// Serves a connection until it ends; returns how it ended.
 ///
-/// `early` is what the client sent behind its handshake.
-pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+/// On return the socket is closed, unless the connection was unplugged. `early` is what the client
+/// sent after its handshake.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     api: &Arc<Api>,
     connection: &Arc<Connection>,
     socket: S,
     early: BytesMut,
 ) -> Ended<S> {
-    let mut talk = Talk {
+    let mut frame_loop = FrameLoop {
         api,
         connection,
         socket: web_socket(socket, early).await,
         unflushed: None,
         timers: Timers::new(&api.clock),
-        under_way: Arc::new(Semaphore::new(MESSAGES_UNDER_WAY_MAX)),
-        next: None,
+        in_flight: Arc::new(Semaphore::new(MESSAGES_IN_FLIGHT_MAX)),
+        next_permit: None,
     };
     let end = loop {
-        match talk.until_outgrown().await {
+        match frame_loop.until_outgrown().await {
             Ok(()) => {
-                let socket = talk.socket.into_inner().into_inner();
-                talk.socket = web_socket(socket, BytesMut::new()).await;
+                let socket = frame_loop.socket.into_inner().into_inner();
+                frame_loop.socket = web_socket(socket, BytesMut::new()).await;
             }
             Err(end) => break end,
         }
     };
-    end.explain(connection);
-    // From now on it does not exist for anybody else.
+    end.log_cause(connection);
+    // From now on, posts to the connection fail with 410.
     api.connections.remove(connection.id());
     connection.outbound.close();
     let wait = if api.shutdown.is_cancelled() {
@@ -85,12 +86,16 @@ pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     } else {
         CLOSE_WAIT
     };
-    // Whoever does not close in time is cut off.
-    let _ = timeout(wait, end.carry_out(&mut talk.socket, &connection.outbound)).await;
+    // After the timeout the socket is dropped.
+    let _ = timeout(
+        wait,
+        end.finish(&mut frame_loop.socket, &connection.outbound),
+    )
+    .await;
     let (closed, plug) = end.into_closed();
     Ended {
         closed,
-        unplugged: plug.map(|plug| (talk.socket.into_inner().into_inner(), plug)),
+        unplugged: plug.map(|plug| (frame_loop.socket.into_inner().into_inner(), plug)),
     }
 }
 
@@ -108,76 +113,76 @@ async fn web_socket<S: AsyncRead + AsyncWrite + Unpin>(
     WebSocketStream::from_partially_read(socket, early.into(), Role::Server, Some(config)).await
 }
 
-/// A conversation under way.
-struct Talk<'a, S> {
+/// The state of the loop that serves a connection's frames.
+struct FrameLoop<'a, S> {
     api: &'a Arc<Api>,
     connection: &'a Arc<Connection>,
     socket: WebSocketStream<Metered<S>>,
-    /// What was written last may not be on the wire yet; the room that it takes in the queue.
+    /// Set while the last write is not flushed: the room that it occupies in the outbound queue.
     unflushed: Option<u32>,
     timers: Timers<'a>,
-    /// A place for each message that is not answered yet.
-    under_way: Arc<Semaphore>,
-    /// The place of the next message: without one, nothing is read.
-    next: Option<OwnedSemaphorePermit>,
+    /// One permit for each message in flight.
+    in_flight: Arc<Semaphore>,
+    /// The permit for the next message. Without it, nothing is read from the socket.
+    next_permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What happened on the socket.
-enum Moved {
-    In(Option<tungstenite::Result<Message>>),
-    Out(tungstenite::Result<()>),
-    /// Nothing, and there is nothing left in a codec that has grown.
+enum SocketEvent {
+    Received(Option<tungstenite::Result<Message>>),
+    Flushed(tungstenite::Result<()>),
+    /// The socket is idle, and the codec's buffers have grown and are empty.
     Outgrown,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
-    /// Moves frames until the codec is to be replaced, by one that takes less memory.
+impl<S: AsyncRead + AsyncWrite + Unpin> FrameLoop<'_, S> {
+    /// Serves frames until the codec should be replaced by a new one, which uses less memory.
     async fn until_outgrown(&mut self) -> Result<(), End> {
         let (api, connection) = (self.api, self.connection);
-        // To wait for these anew with each frame would cost more than the frame.
+        // Creating these futures for every frame would cost more than the frame itself.
         let mut alarm = pin!(self.timers.alarm());
-        let mut turn = pin!(connection.turn());
+        let mut command = pin!(connection.command());
         let mut shutdown = pin!(api.shutdown.cancelled());
         loop {
-            let (may_read, is_flushed) = (self.next.is_some(), self.unflushed.is_none());
-            let moved = tokio::select! {
-                place = Arc::clone(&self.under_way).acquire_owned(), if !may_read => {
-                    self.next = place.ok();
+            let (may_read, is_flushed) = (self.next_permit.is_some(), self.unflushed.is_none());
+            let result = tokio::select! {
+                permit = Arc::clone(&self.in_flight).acquire_owned(), if !may_read => {
+                    self.next_permit = permit.ok();
                     Ok(())
                 }
-                moved = poll_fn(|cx| poll(&mut self.socket, may_read, !is_flushed, cx)) => match moved {
-                    Moved::In(frame) => self.received(frame),
-                    Moved::Out(flushed) => self.flushed(flushed),
-                    Moved::Outgrown => return Ok(()),
+                event = poll_fn(|cx| poll(&mut self.socket, may_read, !is_flushed, cx)) => match event {
+                    SocketEvent::Received(frame) => self.received(frame),
+                    SocketEvent::Flushed(flushed) => self.flushed(flushed),
+                    SocketEvent::Outgrown => return Ok(()),
                 },
                 text = connection.outbound.next(), if is_flushed => self.send(text).await,
-                () = &mut alarm => self.in_time().map(|()| alarm.set(self.timers.alarm())),
-                turn = &mut turn => match turn {
-                    Turn::Close(closed) => Err(End::Api(closed)),
-                    // Apart, which takes less memory: few connections come here.
-                    Turn::Unplug(plug) => return Err(Box::pin(self.unplugged(plug)).await),
+                () = &mut alarm => self.check_timers().map(|()| alarm.set(self.timers.alarm())),
+                command = &mut command => match command {
+                    Command::Close(closed) => Err(End::Gateway(closed)),
+                    // Boxed to keep this future small: few connections are unplugged.
+                    Command::Unplug(plug) => return Err(Box::pin(self.unplugged(plug)).await),
                 },
-                () = &mut shutdown => Err(End::Api(Closed::service_restart())),
+                () = &mut shutdown => Err(End::Gateway(Closed::service_restart())),
             };
-            moved?;
+            result?;
         }
     }
 
-    /// Leaves the socket alone until the connection is over.
+    /// Does not use the socket until the connection ends.
     async fn unplugged(&mut self, plug: Plug) -> End {
         plug.pull();
         let (api, connection) = (self.api, self.connection);
-        api.tell(|| ConnectionChange::Unplugged(connection.view()));
+        api.notify(|| ConnectionChange::Unplugged(connection.view()));
         loop {
             let closed = tokio::select! {
                 () = self.timers.alarm() => {
-                    if !self.timers.is_over() {
+                    if !self.timers.is_expired() {
                         continue;
                     }
                     Closed::lost()
                 }
                 () = plug.given_up() => Closed::lost(),
-                closed = self.connection.closing() => closed,
+                closed = self.connection.close_requested() => closed,
                 () = self.api.shutdown.cancelled() => Closed::service_restart(),
             };
             return End::Unplugged(closed, plug);
@@ -186,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
     fn received(&mut self, frame: Option<tungstenite::Result<Message>>) -> Result<(), End> {
         let Some(text) = text(frame)? else {
-            // There may be a ping's answer to flush before a message finds room behind it.
+            // Flush the pong to a ping, if there is one, before the next message is written.
             self.unflushed.get_or_insert(0);
             if self.api.options.ping_resets_idle {
                 self.touch();
@@ -194,16 +199,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             return Ok(());
         };
         self.touch();
-        if let Some(place) = self.next.take() {
+        if let Some(permit) = self.next_permit.take() {
             let request = self.api.request();
             let (api, connection) = (Arc::clone(self.api), Arc::clone(self.connection));
             let tasks = &self.api.tasks;
             let span = info_span!("message", request = %request.id);
-            match self.api.faults.wait() {
-                None => tasks
-                    .spawn(message::answer(api, connection, request, text, place).instrument(span)),
+            match self.api.faults.next_pause() {
+                None => tasks.spawn(
+                    message::answer(api, connection, request, text, permit).instrument(span),
+                ),
                 Some(pause) => tasks.spawn(
-                    message::answer_late(api, connection, request, text, place, pause)
+                    message::answer_late(api, connection, request, text, permit, pause)
                         .instrument(span),
                 ),
             };
@@ -227,9 +233,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         flushed.map_err(|_| End::Lost)
     }
 
-    fn in_time(&mut self) -> Result<(), End> {
-        if self.timers.is_over() {
-            return Err(End::Api(self.timers.closed()));
+    fn check_timers(&mut self) -> Result<(), End> {
+        if self.timers.is_expired() {
+            return Err(End::Gateway(self.timers.closed()));
         }
         Ok(())
     }
@@ -240,58 +246,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     }
 }
 
-/// Reads or flushes, whichever can be done first.
+/// Polls the socket for a flush or a frame, whichever is ready first.
 fn poll<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut WebSocketStream<Metered<S>>,
     may_read: bool,
     may_flush: bool,
     cx: &mut Context<'_>,
-) -> Poll<Moved> {
+) -> Poll<SocketEvent> {
     if may_flush && let Poll::Ready(flushed) = socket.poll_flush_unpin(cx) {
-        return Poll::Ready(Moved::Out(flushed));
+        return Poll::Ready(SocketEvent::Flushed(flushed));
     }
     if may_read {
         if let Poll::Ready(frame) = socket.poll_next_unpin(cx) {
-            return Poll::Ready(Moved::In(frame));
+            return Poll::Ready(SocketEvent::Received(frame));
         }
         if !may_flush && socket.get_ref().is_outgrown() {
-            return Poll::Ready(Moved::Outgrown);
+            return Poll::Ready(SocketEvent::Outgrown);
         }
     }
     Poll::Pending
 }
 
-/// What a frame means: a message's text, traffic only, or the end.
+/// The text of a message; `None` for a ping or a pong.
+///
+/// # Errors
+/// The frame ends the connection.
 fn text(frame: Option<tungstenite::Result<Message>>) -> Result<Option<Utf8Bytes>, End> {
     match frame {
         Some(Ok(Message::Text(text))) => Ok(Some(text)),
-        // A ping's answer is sent by the library.
+        // The library replies to pings.
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
-        Some(Ok(Message::Binary(_))) => Err(End::Api(Closed::binary())),
+        Some(Ok(Message::Binary(_))) => Err(End::Gateway(Closed::binary())),
         Some(Ok(Message::Close(frame))) => Err(End::Client(Closed::by_client(frame.as_ref()))),
         Some(Err(error)) => Err(Closed::by_error(&error).map_or(End::Lost, End::Broken)),
         None => Err(End::Lost),
     }
 }
 
-/// Who ends a connection, and so what there is left to say on the socket.
+/// How a connection ends, which determines what is still sent on the socket.
 enum End {
-    /// The client sent a close frame, which is to be echoed.
+    /// The client sent a close frame, which the gateway echoes.
     Client(Closed),
-    /// The gateway closes; the client is to echo that.
-    Api(Closed),
-    /// The client sent what is no WebSocket frame; what comes behind it cannot be read.
+    /// The gateway sends a close frame, which the client echoes.
+    Gateway(Closed),
+    /// The client violated the protocol, so the bytes that follow cannot be parsed.
     Broken(Closed),
-    /// The socket is gone.
+    /// The socket failed or was closed without a close frame.
     Lost,
-    /// The socket is left alone: nobody is told.
+    /// The connection is unplugged, so nothing is sent.
     Unplugged(Closed, Plug),
 }
 
 impl End {
-    /// Says on the log why the gateway closes, where nobody has asked it to.
-    fn explain(&self, connection: &Connection) {
-        if let Self::Api(closed) | Self::Broken(closed) = self
+    /// Logs why the gateway closes the connection, unless a close was requested.
+    fn log_cause(&self, connection: &Connection) {
+        if let Self::Gateway(closed) | Self::Broken(closed) = self
             && let Some(why) = &closed.why
         {
             warn!("{} closed with {}: {why}", connection.id(), closed.code);
@@ -299,18 +308,18 @@ impl End {
     }
 
     /// Completes the closing handshake.
-    async fn carry_out<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         socket: &mut WebSocketStream<S>,
         queued: &Outbound,
     ) {
         match self {
             Self::Client(_) => while let Some(Ok(_)) = socket.next().await {},
-            Self::Api(closed) => {
+            Self::Gateway(closed) => {
                 if socket.flush().await.is_err() {
                     return;
                 }
-                // What was posted before the end still goes out before it.
+                // Messages that were posted before the close are sent before the close frame.
                 while let Some(text) = queued.try_next() {
                     if socket.feed(Message::Text(text)).await.is_err() {
                         return;
@@ -331,14 +340,15 @@ impl End {
 
     fn into_closed(self) -> (Closed, Option<Plug>) {
         match self {
-            Self::Client(closed) | Self::Api(closed) | Self::Broken(closed) => (closed, None),
+            Self::Client(closed) | Self::Gateway(closed) | Self::Broken(closed) => (closed, None),
             Self::Lost => (Closed::lost(), None),
             Self::Unplugged(closed, plug) => (closed, Some(plug)),
         }
     }
 }
 
-/// Reads what the client still sends: a socket dropped with unread data is reset, and the close frame lost.
+/// Discards what the client still sends. Dropping a socket with unread data resets it, and the
+/// close frame is lost.
 async fn drain(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let mut rest = [0; READ_BUFFER_BYTES];
     if socket.shutdown().await.is_ok() {

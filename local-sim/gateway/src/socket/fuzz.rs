@@ -1,7 +1,7 @@
-//! Frames of all sorts, whole and broken, sent to a connection, which must end as RFC 6455 and API Gateway say.
+//! Sends random frames, valid and corrupted, and checks how the connection ends.
 //!
-//! Every case is made from a number, other ones in each run, and one that fails says its own; `model` says what
-//! must come of it.
+//! `model` computes the expected end from RFC 6455 and API Gateway's limits. Each case is generated
+//! from a seed. Every run uses new seeds, and a failing case reports its seed.
 
 mod cases;
 mod model;
@@ -26,22 +26,22 @@ use crate::{
     socket::fuzz::model::Expected,
 };
 
-/// How many cases are run, unless time is up before.
+/// The number of cases, if they fit into [`TIME_MAX`].
 const CASES: u64 = 1_000;
-/// So many are run in any case.
+/// The number of cases that always run.
 const CASES_MIN: u64 = 50;
-/// When time is up.
+/// The time after which no further case starts.
 const TIME_MAX: Duration = Duration::from_secs(5);
-/// No case takes longer, however busy the machine is.
+/// The timeout of a case, long enough for a busy machine.
 const CASE_WAIT: Duration = Duration::from_secs(60);
-/// The room between client and gateway, in bytes: so little that both must read and write in turns.
+/// The capacity of the pipe in bytes: so small that client and gateway must take turns.
 const PIPE_BYTES: usize = 16 * 1024;
 
 #[tokio::test]
-async fn whatever_is_sent_a_connection_ends_as_it_must() {
+async fn random_frames_end_a_connection_as_the_model_expects() {
     let api = Arc::new(api());
     let start = Instant::now();
-    // To run a case again, begin with its number.
+    // To repeat a failed case, set this to its number.
     let first = fastrand::u64(..=u64::MAX - CASES);
     for case in first..first + CASES {
         if case - first >= CASES_MIN && start.elapsed() > TIME_MAX {
@@ -51,33 +51,33 @@ async fn whatever_is_sent_a_connection_ends_as_it_must() {
         let bytes = cases::bytes(&mut rng);
         let expected = model::expected(&bytes);
         let run = run(&api, &bytes, &expected, &mut rng);
-        let found = timeout(CASE_WAIT, run).await;
-        let found =
-            found.unwrap_or_else(|_| panic!("case {case} never ends, expected {expected:?}"));
-        found.check(&expected, case);
+        let outcome = timeout(CASE_WAIT, run).await;
+        let outcome =
+            outcome.unwrap_or_else(|_| panic!("case {case} timed out, expected {expected:?}"));
+        outcome.check(&expected, case);
     }
 }
 
-/// What came of a case.
-struct Found {
-    /// What `$disconnect` would be told.
+/// The outcome of a case.
+struct Outcome {
+    /// The code and reason for `$disconnect`.
     closed: Closed,
-    seen: Seen,
+    received: Received,
 }
 
-/// What the client got.
+/// What the client received.
 #[derive(Default)]
-struct Seen {
+struct Received {
     texts: usize,
     close: Option<u16>,
 }
 
-impl Found {
+impl Outcome {
     fn check(&self, expected: &Expected, case: u64) {
-        let Seen { texts, close } = self.seen;
+        let Received { texts, close } = self.received;
         let code = self.closed.code;
         match expected.end {
-            // The client went, as nothing else would have ended it.
+            // Only the client's disconnect has ended the connection.
             None => assert_eq!(
                 (code, texts, close),
                 (LOST, expected.texts, None),
@@ -86,7 +86,7 @@ impl Found {
             Some(end) => {
                 assert_eq!(code, end, "case {case}: {expected:?}");
                 assert_eq!(close, Some(end), "case {case}: the close frame");
-                // Answers that are late for the close are not sent.
+                // Replies that are not ready before the close are not sent.
                 assert!(
                     texts <= expected.texts,
                     "case {case}: {texts} of {expected:?}"
@@ -99,26 +99,31 @@ impl Found {
 const LOST: u16 = 1006;
 const NO_CODE: u16 = 1005;
 
-/// Sends bytes in pieces, and leaves when there is no more to come.
-async fn run(api: &Arc<Api>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Found {
+/// Sends bytes in pieces, and disconnects once no more replies are expected.
+async fn run(api: &Arc<Api>, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Outcome {
     let (client, server) = duplex(PIPE_BYTES);
     let connection = Arc::new(Connection::new(caller(api)));
-    // Some of it may have come behind the handshake, in the same piece.
+    // Some bytes may have arrived together with the handshake.
     let early = if rng.bool() {
         rng.usize(..=bytes.len())
     } else {
         0
     };
     let (early, bytes) = bytes.split_at(early);
-    let talk = super::frames::talk(api, &connection, server, early.into());
-    let (ended, seen) = tokio::join!(talk, speak(client, bytes, expected, rng));
-    Found {
+    let serving = super::frames::serve(api, &connection, server, early.into());
+    let (ended, received) = tokio::join!(serving, run_client(client, bytes, expected, rng));
+    Outcome {
         closed: ended.closed,
-        seen,
+        received,
     }
 }
 
-async fn speak(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mut Rng) -> Seen {
+async fn run_client(
+    client: DuplexStream,
+    bytes: &[u8],
+    expected: &Expected,
+    rng: &mut Rng,
+) -> Received {
     let (mut read, mut write) = split(client);
     let sending = async {
         let mut rest = bytes;
@@ -132,29 +137,29 @@ async fn speak(client: DuplexStream, bytes: &[u8], expected: &Expected, rng: &mu
         }
     };
     let reading = async {
-        let mut seen = Seen::default();
-        let is_done = |seen: &Seen| {
-            seen.close.is_some() || expected.end.is_none() && seen.texts == expected.texts
+        let mut received = Received::default();
+        let is_done = |received: &Received| {
+            received.close.is_some() || expected.end.is_none() && received.texts == expected.texts
         };
-        while !is_done(&seen) && read_frame(&mut read, &mut seen).await.is_some() {}
-        seen
+        while !is_done(&received) && read_frame(&mut read, &mut received).await.is_some() {}
+        received
     };
     if expected.end.is_none() {
         return tokio::join!(sending, reading).1;
     }
-    // Who has been told to close need not send the rest.
+    // A client that has received the close frame need not send the rest.
     let sent = async {
         sending.await;
         pending().await
     };
     tokio::select! {
-        seen = reading => seen,
-        seen = sent => seen,
+        received = reading => received,
+        received = sent => received,
     }
 }
 
-/// Reads one frame of the gateway; `None` where it has closed.
-async fn read_frame(read: &mut ReadHalf<DuplexStream>, seen: &mut Seen) -> Option<()> {
+/// Reads one frame from the gateway; `None` if it has closed the socket.
+async fn read_frame(read: &mut ReadHalf<DuplexStream>, received: &mut Received) -> Option<()> {
     let [first, length] = [read.read_u8().await.ok()?, read.read_u8().await.ok()?];
     let length = match length {
         126 => read.read_u16().await.ok()?.into(),
@@ -166,14 +171,14 @@ async fn read_frame(read: &mut ReadHalf<DuplexStream>, seen: &mut Seen) -> Optio
         0x81 => {
             let text = String::from_utf8(payload).expect("text");
             assert!(text.starts_with(r#"{"message": "#), "{text}");
-            seen.texts += 1;
+            received.texts += 1;
         }
         0x88 => {
             let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-            seen.close = Some(code.unwrap_or(NO_CODE));
+            received.close = Some(code.unwrap_or(NO_CODE));
         }
         0x8a => {}
-        other => panic!("a frame of the api begins with {other:#x}"),
+        other => panic!("unexpected first byte of a frame from the gateway: {other:#x}"),
     }
     Some(())
 }

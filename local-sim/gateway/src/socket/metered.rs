@@ -1,7 +1,8 @@
-//! The socket below a connection's codec, which knows when there is nothing in the codec that is worth keeping.
+//! A socket wrapper that detects when the codec above it can be replaced to free memory.
 //!
-//! The codec's buffers grow with the longest frame that comes or goes, and never shrink. So what goes by is followed
-//! from frame to frame: between two messages, a codec that has grown can be thrown away for a new one.
+//! The codec's buffers grow with the longest frame in either direction and never shrink. The
+//! wrapper tracks frame boundaries. Between two messages, a codec that has grown can be replaced by
+//! a new one.
 
 use std::{
     io,
@@ -13,17 +14,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::limits::READ_BUFFER_BYTES;
 
-/// A socket of whose frames the length is known.
+/// A socket that tracks the boundaries and lengths of its frames.
 #[derive(Debug)]
 pub(crate) struct Metered<S> {
     socket: S,
     received: Position,
-    /// Something has gone by that is longer than a new codec's buffers.
+    /// Whether a frame was longer than the buffers of a new codec.
     is_long: bool,
 }
 
 impl<S> Metered<S> {
-    /// The socket of a new codec, which has `early` already.
+    /// Wraps the socket of a new codec that has already received `early`.
     pub(crate) fn new(socket: S, early: &[u8]) -> Self {
         let mut metered = Self {
             socket,
@@ -34,12 +35,12 @@ impl<S> Metered<S> {
         metered
     }
 
-    /// Whether the codec has grown and, as far as it depends on what came, is empty.
+    /// Whether the codec has grown and holds no received bytes.
     pub(crate) fn is_outgrown(&self) -> bool {
         self.is_long && self.received.is_between_messages()
     }
 
-    /// The socket itself.
+    /// Unwraps the socket.
     pub(crate) fn into_inner(self) -> S {
         self.socket
     }
@@ -83,15 +84,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 }
 
-/// Where in a stream of a client's frames one is. What is no frame is the codec's to find.
+/// The position in a client's stream of frames. The codec, not this, rejects malformed frames.
 #[derive(Debug, Default)]
 struct Position {
-    /// The head of a frame, as far as it has come.
+    /// The bytes of the current frame's head that have arrived.
     head: [u8; HEAD_BYTES_MAX],
+    /// The number of bytes in `head`.
     length: usize,
-    /// What is still to come of a frame's payload.
+    /// The remaining bytes of the current frame's payload.
     payload: u64,
-    /// A message is still to be continued.
+    /// Whether the current message has further fragments.
     is_within_message: bool,
 }
 
@@ -100,7 +102,7 @@ impl Position {
         self.length == 0 && self.payload == 0 && !self.is_within_message
     }
 
-    /// Goes on by so many bytes; gives the length of the longest payload that begins among them.
+    /// Advances over `bytes`; returns the length of the longest payload that starts in them.
     fn advance(&mut self, mut bytes: &[u8]) -> u64 {
         let mut longest = 0;
         loop {
@@ -114,7 +116,7 @@ impl Position {
             self.head[self.length] = *first;
             self.length += 1;
             bytes = rest;
-            if let Some(payload) = self.whole_head() {
+            if let Some(payload) = self.complete_head() {
                 self.payload = payload;
                 self.length = 0;
                 longest = longest.max(payload);
@@ -122,8 +124,8 @@ impl Position {
         }
     }
 
-    /// The length of the payload behind the head, once that is whole.
-    fn whole_head(&mut self) -> Option<u64> {
+    /// The payload length that the head states, once the head is complete.
+    fn complete_head(&mut self) -> Option<u64> {
         let [first, second, extended @ ..] = &self.head;
         if self.length < 2 {
             return None;
@@ -150,14 +152,16 @@ impl Position {
     }
 }
 
-/// The head of a frame at its longest: two bytes, eight of its length, and the mask.
+/// The maximum length of a frame's head: two bytes, eight bytes of length, and the mask.
 const HEAD_BYTES_MAX: usize = 14;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Whether these bytes end between two messages, and the longest payload, in whatever pieces they come.
+    /// Whether the bytes end between two messages, and the longest payload.
+    ///
+    /// Checks that the result is the same for several piece sizes.
     fn check(bytes: &[u8]) -> (bool, u64) {
         let found = [1, 3, usize::MAX].map(|size| {
             let mut position = Position::default();
@@ -187,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_message_leaves_nothing() {
+    fn a_complete_message_ends_between_messages() {
         for bytes in [0, 1, 125, 126, 65_535, 65_536] {
             let message = frame(0x81, bytes);
             assert_eq!(check(&message), (true, bytes as u64));
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_in_fragments_is_one_whatever_comes_between() {
+    fn a_ping_between_fragments_does_not_end_the_message() {
         let (begun, more, ping, last) = (
             frame(0x01, 300),
             frame(0x00, 5),
@@ -213,19 +217,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_no_fault_here() {
+    fn malformed_frames_do_not_panic() {
         assert_eq!(check(b"\x81\x02hi"), (true, 2));
         assert_eq!(check(&[0xff; 40]), (false, u64::MAX));
     }
 
     #[tokio::test]
-    async fn what_is_long_in_either_direction_makes_it_outgrown() {
+    async fn a_long_frame_in_either_direction_makes_the_codec_outgrown() {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let long = frame(0x81, READ_BUFFER_BYTES + 1);
-        let check = async |come: &[u8], go: usize| {
-            let mut metered = Metered::new(socket(come), b"");
-            metered.write_all(&vec![0; go]).await.unwrap();
-            let mut all = vec![0; come.len()];
+        let check = async |received: &[u8], sent: usize| {
+            let mut metered = Metered::new(socket(received), b"");
+            metered.write_all(&vec![0; sent]).await.unwrap();
+            let mut all = vec![0; received.len()];
             metered.read_exact(&mut all).await.unwrap();
             metered.is_outgrown()
         };
@@ -236,7 +240,7 @@ mod tests {
         assert!(Metered::new((), &long).is_outgrown());
     }
 
-    /// A socket on which this comes, and that takes anything.
+    /// A socket that yields these bytes and discards what is written.
     fn socket(bytes: &[u8]) -> impl AsyncRead + AsyncWrite + Unpin {
         tokio::io::join(io::Cursor::new(bytes.to_vec()), tokio::io::sink())
     }

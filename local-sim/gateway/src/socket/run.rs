@@ -1,4 +1,4 @@
-//! An open connection's life: its messages, its close, its `$disconnect`.
+//! Runs an open connection from its 101 until its `$disconnect` has finished.
 
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ use crate::{
     routing::integration::integrate,
 };
 
-/// Serves an open connection from its 101, which is `response`, until it is closed and its `$disconnect` has run.
+/// Sends the 101, serves the connection until it is closed, and runs its `$disconnect`.
 ///
-/// `early` is what the client sent behind its handshake.
+/// `response` is the 101. `early` is what the client sent after its handshake.
 pub(crate) async fn run(
     api: Arc<Api>,
     mut socket: TcpStream,
@@ -34,18 +34,19 @@ pub(crate) async fn run(
     let written = timeout(ANSWER_WAIT, socket.write_all(response.as_bytes())).await;
     drop(response);
     let closed = if let Ok(Ok(())) = written {
-        let ended = frames::talk(&api, &connection, socket, early).await;
+        let ended = frames::serve(&api, &connection, socket, early).await;
         if let Some((socket, plug)) = ended.unplugged {
             api.blackhole.keep(socket, plug);
         }
         ended.closed
     } else {
-        // It is gone by now, or reads nothing; its `$disconnect` is due all the same.
+        // The client has disconnected or does not read. `$connect` has run, so `$disconnect` must
+        // run as well.
         api.connections.remove(connection.id());
         connection.outbound.close();
         Closed::lost()
     };
-    api.tell(|| ConnectionChange::Closed {
+    api.notify(|| ConnectionChange::Closed {
         view: connection.view(),
         code: closed.code,
         reason: closed.reason.clone(),
@@ -53,7 +54,7 @@ pub(crate) async fn run(
     disconnect(&api, &connection.caller, &closed).await;
 }
 
-/// Runs `$disconnect`, where there is one. Its result concerns nobody any more.
+/// Invokes `$disconnect` if the route exists, and ignores its reply.
 async fn disconnect(api: &Api, caller: &Caller, closed: &Closed) {
     let request = api.request();
     let entry = Entry {
@@ -79,7 +80,7 @@ async fn disconnect(api: &Api, caller: &Caller, closed: &Closed) {
     };
     if api.faults.drops_disconnect() {
         let id = &caller.connection_id;
-        warn!("the $disconnect of {id} does not run, as was asked for");
+        warn!("the $disconnect of {id} does not run (fault dropDisconnect)");
         return;
     }
     let event = event::disconnect(&api.stage, caller, &request, closed);

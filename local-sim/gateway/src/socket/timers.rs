@@ -1,4 +1,4 @@
-//! The two timers of a connection: how long it may be idle, and how long it may live.
+//! The two timers of a connection: the idle timeout and the maximum duration.
 
 use tokio::time::Instant;
 
@@ -8,7 +8,10 @@ use crate::{
     limits::{IDLE_MAX, LIFE_MAX},
 };
 
-/// When a connection is to be looked at again. Traffic only takes note of the time; it never moves the alarm.
+/// The timers of a connection.
+///
+/// Traffic only records its time and does not move the alarm. When the alarm goes off, the caller
+/// checks [`Self::is_expired`].
 #[derive(Debug)]
 pub(crate) struct Timers<'a> {
     clock: &'a Clock,
@@ -18,7 +21,7 @@ pub(crate) struct Timers<'a> {
 }
 
 impl<'a> Timers<'a> {
-    /// The timers of a connection that opens now.
+    /// Starts the timers of a new connection.
     pub(crate) fn new(clock: &'a Clock) -> Self {
         let now = clock.now();
         Self {
@@ -29,26 +32,26 @@ impl<'a> Timers<'a> {
         }
     }
 
-    /// Takes note of traffic.
+    /// Records traffic.
     pub(crate) fn touch(&mut self) {
         self.last_active = self.clock.now();
     }
 
-    /// Waits until it may be over.
+    /// Waits until the connection may have expired.
     pub(crate) fn alarm(&self) -> impl Future<Output = ()> + use<'a> {
         self.clock.sleep_until(self.alarm)
     }
 
-    /// Whether the connection's time is over; else the alarm is set anew.
-    pub(crate) fn is_over(&mut self) -> bool {
+    /// Whether the connection has expired. If not, resets the alarm.
+    pub(crate) fn is_expired(&mut self) -> bool {
         self.alarm = self.end.min(self.last_active + IDLE_MAX);
         self.alarm <= self.clock.now()
     }
 
-    /// How a connection ends whose time is over.
+    /// How an expired connection is closed.
     pub(crate) fn closed(&self) -> Closed {
         if self.end <= self.clock.now() {
-            Closed::old()
+            Closed::expired()
         } else {
             Closed::idle()
         }
@@ -63,7 +66,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    /// How a connection is over after so many minutes, with traffic in each of `busy`.
+    /// How a connection is closed after `minutes`, with traffic in the minutes that are `busy`.
     fn check(minutes: u32, busy: impl Fn(u32) -> bool) -> Option<Closed> {
         let clock = Clock::default();
         let mut timers = Timers::new(&clock);
@@ -73,11 +76,11 @@ mod tests {
                 timers.touch();
             }
         }
-        timers.is_over().then(|| timers.closed())
+        timers.is_expired().then(|| timers.closed())
     }
 
     #[test]
-    fn ten_idle_minutes_are_the_end() {
+    fn a_connection_expires_after_ten_idle_minutes() {
         assert_eq!(check(9, |_| false), None);
         assert_eq!(check(10, |_| false), Some(Closed::idle()));
         assert_eq!(check(18, |minute| minute == 9), None);
@@ -85,18 +88,18 @@ mod tests {
     }
 
     #[test]
-    fn two_hours_are_the_end_however_busy() {
+    fn a_busy_connection_expires_after_two_hours() {
         assert_eq!(check(119, |_| true), None);
-        assert_eq!(check(120, |_| true), Some(Closed::old()));
+        assert_eq!(check(120, |_| true), Some(Closed::expired()));
     }
 
     #[tokio::test]
-    async fn an_alarm_goes_off_where_time_is_moved() {
+    async fn advancing_the_clock_triggers_the_alarm() {
         let clock = Clock::default();
         let mut timers = Timers::new(&clock);
-        let (_, moved) = tokio::join!(timers.alarm(), async { clock.advance(IDLE_MAX) });
-        assert_eq!(moved, Ok(IDLE_MAX));
-        assert!(timers.is_over());
+        let ((), advanced) = tokio::join!(timers.alarm(), async { clock.advance(IDLE_MAX) });
+        assert_eq!(advanced, Ok(IDLE_MAX));
+        assert!(timers.is_expired());
         assert_eq!(timers.closed(), Closed::idle());
     }
 }

@@ -1,4 +1,4 @@
-//! Lines of events.
+//! Tests of formatted lines.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The line of a message that a function failed at, sent by a client that an authorizer knows.
+/// The line of a message from an authorized client whose function failed.
 fn check(format: &str) -> String {
     let stage = Stage {
         api_id: "s1u1ce0sim".into(),
@@ -104,7 +104,7 @@ fn every_variable_has_its_value() {
 }
 
 #[test]
-fn what_has_no_value_is_a_hyphen() {
+fn a_variable_without_a_value_is_a_hyphen() {
     for variable in [
         "authenticate.status",
         "authorize.error",
@@ -126,7 +126,7 @@ fn what_has_no_value_is_a_hyphen() {
 }
 
 #[test]
-fn the_default_is_one_json_object() {
+fn the_default_format_is_one_json_object() {
     let line = check(FORMAT_DEFAULT);
     let json: BTreeMap<String, String> = serde_json::from_str(&line).unwrap();
     for (name, value) in [

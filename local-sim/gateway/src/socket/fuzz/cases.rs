@@ -1,12 +1,12 @@
-//! The bytes of a case: frames as clients send them, and then often broken.
+//! Generates the bytes of a case: frames from a client, often corrupted.
 
 use fastrand::Rng;
 
 use crate::limits::{FRAME_BYTES_MAX, MESSAGE_BYTES_MAX};
 
-/// A case has this many steps at most, each of them a message or a frame.
+/// The maximum number of steps in a case. Each step is a message or a frame.
 const STEPS_MAX: usize = 6;
-/// So many bytes are broken at most.
+/// The maximum number of corrupted bytes.
 const FAULTS_MAX: usize = 4;
 
 pub(crate) fn bytes(rng: &mut Rng) -> Vec<u8> {
@@ -16,7 +16,7 @@ pub(crate) fn bytes(rng: &mut Rng) -> Vec<u8> {
     }
     if rng.bool() {
         for _ in 0..rng.usize(1..=FAULTS_MAX) {
-            break_somewhere(rng, &mut bytes);
+            corrupt(rng, &mut bytes);
         }
     }
     bytes
@@ -59,9 +59,9 @@ fn step(rng: &mut Rng, bytes: &mut Vec<u8>) {
             frame(rng, bytes, first, b"any");
         }
         29 => bytes.extend(std::iter::repeat_with(|| rng.u8(..)).take(20)),
-        // A length far beyond any limit, of which nothing comes.
+        // A payload length that is far too large, without the payload.
         30 => bytes.extend([&[0x81, 0xff][..], &rng.u64(..).to_be_bytes(), &[0; 4]].concat()),
-        // Not masked.
+        // An unmasked frame.
         _ => bytes.extend(b"\x81\x02hi"),
     }
 }
@@ -79,7 +79,7 @@ fn text(rng: &mut Rng) -> String {
     (0..count).filter_map(|_| rng.choice(pieces)).collect()
 }
 
-/// A text in frames that may part its characters, with pings between them.
+/// A text message in fragments, which may split characters, with pings between them.
 fn fragments(rng: &mut Rng, bytes: &mut Vec<u8>) {
     let text = text(rng);
     let mut rest = text.as_bytes();
@@ -103,7 +103,7 @@ fn fragments(rng: &mut Rng, bytes: &mut Vec<u8>) {
     }
 }
 
-/// A message of the largest size in the largest frames, or of one byte more.
+/// A message of the maximum size in frames of the maximum size, or with one byte more.
 fn long_message(rng: &mut Rng, bytes: &mut Vec<u8>) {
     let frames = MESSAGE_BYTES_MAX / FRAME_BYTES_MAX;
     for index in 0..frames {
@@ -137,7 +137,7 @@ fn frame(rng: &mut Rng, bytes: &mut Vec<u8>, first: u8, payload: &[u8]) {
     );
 }
 
-fn break_somewhere(rng: &mut Rng, bytes: &mut Vec<u8>) {
+fn corrupt(rng: &mut Rng, bytes: &mut Vec<u8>) {
     if bytes.is_empty() {
         return;
     }

@@ -1,13 +1,15 @@
-//! What must come of the bytes that a client sends, read straight from RFC 6455 and API Gateway's limits.
+//! A simple model of how a connection handles a client's bytes.
+//!
+//! It was written from RFC 6455 and API Gateway's limits, independently of the gateway.
 
 use crate::limits::{FRAME_BYTES_MAX, MESSAGE_BYTES_MAX};
 
-/// What must come of a client's bytes.
+/// The expected outcome for a client's bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
-    /// So many messages are taken.
+    /// The number of accepted messages.
     pub(crate) texts: usize,
-    /// The code that the connection ends with; `None` where it stays open.
+    /// The close code; `None` if the connection stays open.
     pub(crate) end: Option<u16>,
 }
 
@@ -39,7 +41,7 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Takes a frame off; `Ok(None)` where it is not all there.
+    /// Removes a frame from the front of `bytes`; `Ok(None)` if it is incomplete.
     fn read(bytes: &mut &'a [u8]) -> Result<Option<Self>, u16> {
         let mut rest = *bytes;
         let Some([first, second]) = take(&mut rest) else {
@@ -100,7 +102,7 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 #[derive(Default)]
 struct Model {
     texts: usize,
-    /// What has come of a message, and whether it is text.
+    /// The message received so far, and whether it is text.
     message: Option<(bool, Vec<u8>)>,
 }
 
@@ -125,11 +127,11 @@ impl Model {
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(TOO_BIG);
         }
-        let fault = std::str::from_utf8(&message).err();
-        // Half a character may be made whole by the next frame.
-        if let Some(fault) = fault
+        let error = std::str::from_utf8(&message).err();
+        // The next frame may complete a character.
+        if let Some(error) = error
             && is_text
-            && (is_whole || fault.error_len().is_some())
+            && (is_whole || error.error_len().is_some())
         {
             return Err(INVALID);
         }
@@ -142,7 +144,7 @@ impl Model {
     }
 }
 
-/// The code that a client's close frame is recorded with.
+/// The code that is recorded for a client's close frame.
 fn close_code(payload: &[u8]) -> u16 {
     match payload {
         [] => NO_CODE,

@@ -1,4 +1,4 @@
-//! What an authorizer answers, strictly read.
+//! Strictly parses the response of a Lambda authorizer.
 
 use std::fmt;
 
@@ -10,31 +10,32 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{
-    authorizer::policy::Policy, event::principal::Scalar, limits::AUTHORIZER_ANSWER_BYTES_MAX,
+    authorizer::policy::Policy, event::principal::Scalar, limits::AUTHORIZER_RESPONSE_BYTES_MAX,
     options::AuthorizerContext,
 };
 
-/// Who it is, and what they may.
+/// A valid response of a Lambda authorizer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct AuthorizerResponse {
     pub(crate) principal_id: String,
     pub(crate) policy: Policy,
     pub(crate) context: Vec<(String, Scalar)>,
-    /// Keys that are not an authorizer's.
+    /// Keys that API Gateway does not know.
     pub(crate) unknown: Vec<String>,
 }
 
-impl Answer {
-    /// Reads an answer. Properties become text, unless `typing` leaves them as they are.
+impl AuthorizerResponse {
+    /// Parses a response. `typing` determines whether numbers and booleans of the context become
+    /// strings.
     ///
     /// # Errors
-    /// What is wrong with it, for the developer.
-    pub(crate) fn parse(payload: &[u8], typing: AuthorizerContext) -> Result<Self, AnswerError> {
-        if payload.len() > AUTHORIZER_ANSWER_BYTES_MAX {
-            return Err(AnswerError::TooLong(payload.len()));
+    /// The response is malformed or too long.
+    pub(crate) fn parse(payload: &[u8], typing: AuthorizerContext) -> Result<Self, ResponseError> {
+        if payload.len() > AUTHORIZER_RESPONSE_BYTES_MAX {
+            return Err(ResponseError::TooLong(payload.len()));
         }
         if payload.trim_ascii_start().first() != Some(&b'{') {
-            return Err(AnswerError::NoObject);
+            return Err(ResponseError::NoObject);
         }
         let Members(members) = serde_json::from_slice(payload)?;
         let (mut principal_id, mut policy) = (None, None);
@@ -44,7 +45,7 @@ impl Answer {
                 "principalId" => principal_id = Some(text(&name, &value)?),
                 "policyDocument" => {
                     let read = serde_json::from_str(value.get());
-                    policy = Some(read.map_err(AnswerError::Policy)?);
+                    policy = Some(read.map_err(ResponseError::Policy)?);
                 }
                 "context" => context = properties(&value, typing)?,
                 "usageIdentifierKey" => drop(text(&name, &value)?),
@@ -52,37 +53,37 @@ impl Answer {
             }
         }
         Ok(Self {
-            principal_id: principal_id.ok_or(AnswerError::Missing("principalId"))?,
-            policy: policy.ok_or(AnswerError::Missing("policyDocument"))?,
+            principal_id: principal_id.ok_or(ResponseError::Missing("principalId"))?,
+            policy: policy.ok_or(ResponseError::Missing("policyDocument"))?,
             context,
             unknown,
         })
     }
 }
 
-fn text(name: &str, value: &RawValue) -> Result<String, AnswerError> {
-    serde_json::from_str(value.get()).map_err(|_| AnswerError::property(name, value, "a text"))
+fn text(name: &str, value: &RawValue) -> Result<String, ResponseError> {
+    serde_json::from_str(value.get()).map_err(|_| ResponseError::property(name, value, "a string"))
 }
 
-/// The context, without the two names that are the gateway's own.
+/// The properties of the context, without the two names that the gateway sets itself.
 fn properties(
     context: &RawValue,
     typing: AuthorizerContext,
-) -> Result<Vec<(String, Scalar)>, AnswerError> {
+) -> Result<Vec<(String, Scalar)>, ResponseError> {
     if context.get() == "null" {
         return Ok(Vec::new());
     }
     let Members(members) = serde_json::from_str(context.get())
-        .map_err(|_| AnswerError::property("context", context, "an object"))?;
+        .map_err(|_| ResponseError::property("context", context, "an object"))?;
     members
         .into_iter()
         .filter(|(name, _)| !["principalId", "integrationLatency"].contains(&name.as_str()))
         .map(|(name, value)| {
             let scalar = scalar(&value, typing).ok_or_else(|| {
-                AnswerError::property(
+                ResponseError::property(
                     &format!("context.{name}"),
                     &value,
-                    "a text, a number or a boolean",
+                    "a string, a number or a boolean",
                 )
             })?;
             Ok((name, scalar))
@@ -104,7 +105,8 @@ fn scalar(value: &RawValue, typing: AuthorizerContext) -> Option<Scalar> {
     }
 }
 
-/// An object's members in its order; the last one of a name counts, in the first one's place.
+/// The members of an object in their order. The last value of a duplicate name is used, at the
+/// first one's position.
 struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -132,20 +134,20 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// What is wrong with an answer.
+/// Why a response is malformed.
 #[derive(Debug, Error)]
-pub(crate) enum AnswerError {
-    #[error("{0} bytes, at most {AUTHORIZER_ANSWER_BYTES_MAX} are allowed")]
+pub(crate) enum ResponseError {
+    #[error("{0} bytes exceed the limit of {AUTHORIZER_RESPONSE_BYTES_MAX} bytes")]
     TooLong(usize),
-    #[error("it is no object")]
+    #[error("not a JSON object")]
     NoObject,
-    #[error("it is not JSON: {0}")]
+    #[error("invalid JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("{0} is missing")]
     Missing(&'static str),
     #[error("policyDocument: {0}")]
     Policy(serde_json::Error),
-    #[error("{name} is {found}, expected {expected}")]
+    #[error("{name} must be {expected}, not {found}")]
     Property {
         name: String,
         found: &'static str,
@@ -153,15 +155,15 @@ pub(crate) enum AnswerError {
     },
 }
 
-impl AnswerError {
-    /// Names the kind of a value only: it may be a credential.
+impl ResponseError {
+    /// Names only the type of the value, because the value may be a credential.
     fn property(name: &str, value: &RawValue, expected: &'static str) -> Self {
         Self::Property {
             name: name.to_owned(),
             found: match value.get().as_bytes().first() {
                 Some(b'{') => "an object",
-                Some(b'[') => "a list",
-                Some(b'"') => "a text",
+                Some(b'[') => "an array",
+                Some(b'"') => "a string",
                 Some(b'n') => "null",
                 Some(b't' | b'f') => "a boolean",
                 _ => "a number",
@@ -177,12 +179,15 @@ mod tests {
 
     const POLICY: &str = r#""policyDocument":{"Version":"2012-10-17","Statement":[]}"#;
 
-    fn parse(context: &str, typing: AuthorizerContext) -> Result<Answer, AnswerError> {
+    fn parse(
+        context: &str,
+        typing: AuthorizerContext,
+    ) -> Result<AuthorizerResponse, ResponseError> {
         let json = format!(r#"{{"principalId":"me",{POLICY},"context":{context}}}"#);
-        Answer::parse(json.as_bytes(), typing)
+        AuthorizerResponse::parse(json.as_bytes(), typing)
     }
 
-    /// What functions then see, in order.
+    /// The properties as events show them, in their order.
     fn check(context: &str, typing: AuthorizerContext) -> String {
         let context = parse(context, typing).unwrap().context;
         let fields: Vec<String> = context
@@ -193,13 +198,13 @@ mod tests {
     }
 
     fn error(json: &str) -> String {
-        Answer::parse(json.as_bytes(), AuthorizerContext::Strings)
+        AuthorizerResponse::parse(json.as_bytes(), AuthorizerContext::Strings)
             .unwrap_err()
             .to_string()
     }
 
     #[test]
-    fn properties_become_text_in_their_order() {
+    fn properties_become_strings_and_keep_their_order() {
         let context = r#"{"z":"ž","number":1.50,"flag":true,"a":"5"}"#;
         assert_eq!(
             check(context, AuthorizerContext::Strings),
@@ -214,15 +219,15 @@ mod tests {
     }
 
     #[test]
-    fn the_gateways_own_names_cannot_be_taken() {
+    fn the_context_cannot_override_names_that_the_gateway_sets() {
         let context = r#"{"principalId":"other","integrationLatency":1,"a":"1","a":"2"}"#;
         assert_eq!(check(context, AuthorizerContext::Strings), r#"a="2""#);
     }
 
     #[test]
-    fn what_is_malformed_is_named() {
+    fn the_error_names_what_is_malformed() {
         for json in ["", "null", "[]", r#""Allow""#] {
-            assert_eq!(error(json), "it is no object", "{json}");
+            assert_eq!(error(json), "not a JSON object", "{json}");
         }
         assert_eq!(error(r#"{"statusCode":401}"#), "principalId is missing");
         assert_eq!(
@@ -231,24 +236,24 @@ mod tests {
         );
         assert_eq!(
             error(&format!(r#"{{"principalId":5,{POLICY}}}"#)),
-            "principalId is a number, expected a text"
+            "principalId must be a string, not a number"
         );
         assert!(error(r#"{"principalId":"me","policyDocument":{}}"#).contains("Statement"));
-        assert!(error("{").starts_with("it is not JSON: "));
+        assert!(error("{").starts_with("invalid JSON: "));
         for (context, told) in [
             (
                 r#"{"a":{}}"#,
-                "context.a is an object, expected a text, a number or a boolean",
+                "context.a must be a string, a number or a boolean, not an object",
             ),
             (
                 r#"{"a":[1]}"#,
-                "context.a is a list, expected a text, a number or a boolean",
+                "context.a must be a string, a number or a boolean, not an array",
             ),
             (
                 r#"{"a":null}"#,
-                "context.a is null, expected a text, a number or a boolean",
+                "context.a must be a string, a number or a boolean, not null",
             ),
-            ("5", "context is a number, expected an object"),
+            ("5", "context must be an object, not a number"),
         ] {
             let error = parse(context, AuthorizerContext::Strings).unwrap_err();
             assert_eq!(error.to_string(), told);
@@ -256,26 +261,27 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_eight_kilobytes() {
-        let answer = |bytes: usize| {
+    fn a_response_has_at_most_eight_kilobytes() {
+        let response = |bytes: usize| {
             let json = format!(r#"{{"principalId":"",{POLICY},"context":{{"a":""}}}}"#);
             let filler = "x".repeat(bytes - json.len());
             let json = json.replace(r#""a":"""#, &format!(r#""a":"{filler}""#));
-            Answer::parse(json.as_bytes(), AuthorizerContext::Strings)
+            AuthorizerResponse::parse(json.as_bytes(), AuthorizerContext::Strings)
         };
-        assert!(answer(8192).is_ok());
+        assert!(response(8192).is_ok());
         assert_eq!(
-            answer(8193).unwrap_err().to_string(),
-            "8193 bytes, at most 8192 are allowed"
+            response(8193).unwrap_err().to_string(),
+            "8193 bytes exceed the limit of 8192 bytes"
         );
     }
 
     #[test]
-    fn a_key_that_is_not_an_authorizers_is_noticed() {
+    fn unknown_keys_are_collected() {
         let json = format!(
             r#"{{"principalId":"me",{POLICY},"isAuthorized":true,"usageIdentifierKey":"k"}}"#
         );
-        let answer = Answer::parse(json.as_bytes(), AuthorizerContext::Strings).unwrap();
-        assert_eq!(answer.unknown, ["isAuthorized"]);
+        let response =
+            AuthorizerResponse::parse(json.as_bytes(), AuthorizerContext::Strings).unwrap();
+        assert_eq!(response.unknown, ["isAuthorized"]);
     }
 }

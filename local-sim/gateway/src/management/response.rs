@@ -1,4 +1,4 @@
-//! What `@connections` answers where all is well.
+//! Successful responses of `@connections`.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -10,21 +10,21 @@ use serde::Serialize;
 
 use crate::{connection::Connection, time::iso_8601};
 
-/// A whole answer.
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// A whole response.
+pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
-/// A message is on its way; that the client reads it is not said.
-pub(crate) fn accepted() -> Answer {
+/// The message is queued. The client may not receive it.
+pub(crate) fn accepted() -> HttpResponse {
     with_body(StatusCode::OK, Bytes::new())
 }
 
-/// A connection is being closed.
-pub(crate) fn no_content() -> Answer {
+/// The connection is being closed.
+pub(crate) fn no_content() -> HttpResponse {
     with_body(StatusCode::NO_CONTENT, Bytes::new())
 }
 
-/// What there is to know of a connection.
-pub(crate) fn description(connection: &Connection) -> Answer {
+/// Describes a connection.
+pub(crate) fn description(connection: &Connection) -> HttpResponse {
     let caller = &connection.caller;
     json(
         StatusCode::OK,
@@ -55,19 +55,19 @@ struct Identity<'a> {
     user_agent: Option<&'a str>,
 }
 
-/// An answer with this value.
-pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).expect("strings are always JSON");
-    let mut answer = with_body(status, body.into());
-    answer
+/// A response with a JSON body.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> HttpResponse {
+    let body = serde_json::to_vec(value).expect("strings always serialize");
+    let mut response = with_body(status, body.into());
+    response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
+    response
 }
 
-/// An answer with these bytes.
-pub(crate) fn with_body(status: StatusCode, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    answer
+/// A response with a body.
+pub(crate) fn with_body(status: StatusCode, body: Bytes) -> HttpResponse {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response
 }
