@@ -1,9 +1,8 @@
-//! Rules that the compiler does not hold: which crate of the simulator may depend on which, and which file may name
-//! which library.
+//! Rules that the compiler does not enforce, on dependencies between crates and use of libraries.
 
 use std::{fs, path::Path};
 
-/// Each outside library of an edge, and the only files or folders that may name it.
+/// External libraries, and the only files or folders that may use each.
 const EDGES: &[(&str, &[&str])] = &[
     ("base64", &["gateway/", "mapping/src/event.rs"]),
     ("clap", &["src/cli.rs", "src/main.rs"]),
@@ -57,7 +56,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("zstd", &["records/"]),
 ];
 
-/// Our crates that each crate of the simulator may depend on: the compiler holds the rest.
+/// The workspace crates that each crate of the simulator may depend on.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("broker", &["local-sim-faults", "local-sim-records"]),
     (
@@ -100,7 +99,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Every file of the simulator but the tests in folders named `tests`, by its path, without its comments.
+/// Reads every source file of the simulator: its path, and its code without comments.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let crates = DEPENDENCIES.iter().map(|(folder, _)| folder);
@@ -130,7 +129,7 @@ fn is_below(file: &str, places: &[&str]) -> bool {
     places.iter().any(|place| file.starts_with(place))
 }
 
-/// Whether code uses a crate: `hyper::…` or `use hyper;`, but neither `my_hyper::…` nor `hyper_util::…`.
+/// Whether code uses a library: `hyper::…` or `use hyper;`, not `my_hyper::…` or `hyper_util::…`.
 fn uses(code: &str, library: &str) -> bool {
     let is_path = |(at, rest): (usize, &str)| {
         rest.starts_with("::") || code[..at].ends_with("use ") && !rest.starts_with(is_word)
@@ -138,7 +137,7 @@ fn uses(code: &str, library: &str) -> bool {
     occurrences(code, library).any(is_path)
 }
 
-/// Where code has a path that begins so, and what comes behind it.
+/// Finds where `path` begins a path in the code: the position, and the code after it.
 fn occurrences<'a>(code: &'a str, path: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
     code.match_indices(path)
         .filter(|(at, _)| !code[..*at].ends_with(is_word))
@@ -150,7 +149,7 @@ fn is_word(c: char) -> bool {
 }
 
 #[test]
-fn each_outside_library_is_named_at_its_edge_only() {
+fn each_external_library_is_used_only_where_allowed() {
     let sources = sources();
     for (library, places) in EDGES {
         let users: Vec<&str> = sources
@@ -160,30 +159,30 @@ fn each_outside_library_is_named_at_its_edge_only() {
             .collect();
         assert!(
             !users.is_empty(),
-            "nobody names `{library}`, and {places:?} may"
+            "no file uses `{library}`: remove it from EDGES, where {places:?} may use it"
         );
         for file in users {
             assert!(
                 is_below(file, places),
-                "{file} names `{library}`; only {places:?} may"
+                "{file} uses `{library}`; only {places:?} may"
             );
         }
     }
 }
 
 #[test]
-fn what_differs_between_systems_is_in_one_module() {
+fn platform_specific_code_is_in_one_module() {
     for (file, code) in sources() {
         let named = ["\"/proc", "target_os"]
             .iter()
             .find(|it| code.contains(**it));
-        let may = is_below(&file, &["lambda/src/process", "lambda/src/tests"]);
-        assert!(may || named.is_none(), "{file} names {named:?}");
+        let is_allowed = is_below(&file, &["lambda/src/process", "lambda/src/tests"]);
+        assert!(is_allowed || named.is_none(), "{file} contains {named:?}");
     }
 }
 
 #[test]
-fn crates_depend_only_on_what_they_may() {
+fn crates_depend_only_on_allowed_crates() {
     for (folder, allowed) in DEPENDENCIES {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(folder)
@@ -202,7 +201,7 @@ fn crates_depend_only_on_what_they_may() {
 }
 
 #[test]
-fn a_name_is_found_as_a_path_only() {
+fn a_library_is_found_only_where_its_name_begins_a_path() {
     let uses = |code| uses(code, "hyper");
     assert!(uses("hyper::Method") && uses("use hyper;") && uses("use hyper as http;"));
     assert!(!uses("my_hyper::Method") && !uses("use hyper_util::rt;") && !uses("let hyper = 1;"));

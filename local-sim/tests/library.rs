@@ -1,4 +1,4 @@
-//! A simulator in a test's own process.
+//! The simulator as a library, in the test's own process.
 
 use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _};
 
@@ -11,7 +11,7 @@ use tokio::{
 const CONTRACT: &str =
     "routeSelectionExpression: $request.body.action\nroutes: { chat: { function: mine } }\n";
 
-/// A simulator with a route whose function never answers, on free ports.
+/// Starts a simulator on free ports, with a route whose function never answers.
 async fn start() -> (Simulator, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let contract = folder.path().join("gateway.yaml");
@@ -38,7 +38,7 @@ fn address(url: &str) -> &str {
     rest.split('/').next().expect("an address")
 }
 
-/// Opens a WebSocket, as far as the answer's head goes.
+/// Opens a WebSocket, and reads the head of the handshake's response.
 async fn connect(endpoints: &Endpoints) -> TcpStream {
     let address = address(&endpoints.websocket);
     let mut socket = TcpStream::connect(address).await.expect("a gateway");
@@ -55,7 +55,7 @@ async fn connect(endpoints: &Endpoints) -> TcpStream {
     socket
 }
 
-/// Everything until the end of the connection.
+/// Reads until the connection closes.
 async fn rest(mut socket: TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     let _ = socket.read_to_end(&mut rest).await;
@@ -63,7 +63,7 @@ async fn rest(mut socket: TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_serves_until_it_is_told_to_end() {
+async fn the_simulator_serves_until_it_is_ended() {
     let (simulator, _folder) = start().await;
     let endpoints = simulator.endpoints().clone();
     let socket = connect(&endpoints).await;
@@ -74,7 +74,7 @@ async fn it_serves_until_it_is_told_to_end() {
         .await
         .expect("a console");
     simulator.end().await;
-    // A close frame with 1012.
+    // A close frame with code 1012.
     assert_eq!(rest(socket).await, b"\x88\x11\x03\xf4Service restart");
     for address in [
         address(&endpoints.websocket),
@@ -86,7 +86,7 @@ async fn it_serves_until_it_is_told_to_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_ends_when_it_is_dropped() {
+async fn the_simulator_ends_when_it_is_dropped() {
     let (simulator, _folder) = start().await;
     let socket = connect(simulator.endpoints()).await;
     drop(simulator);
@@ -94,7 +94,7 @@ async fn it_ends_when_it_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_of_them_do_not_get_in_each_others_way() {
+async fn two_simulators_run_side_by_side() {
     let ((one, _folder), (other, _other)) = tokio::join!(start(), start());
     connect(one.endpoints()).await;
     one.end().await;

@@ -1,9 +1,11 @@
-//! From browsers through the embedded broker to a service, and back to the very same.
+//! From browsers through the embedded broker to a service, and back to the same browsers.
 
-use tests::duplex::{self, Topics, connected};
-use tests::kcat::kcat;
+use tests::{
+    duplex::{self, Topics, connected},
+    kcat::kcat,
+};
 
-/// Each of them answered as if it were the only one.
+/// Clients that connect and converse concurrently.
 const CLIENTS: usize = 1000;
 
 #[tokio::test]
