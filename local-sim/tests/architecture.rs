@@ -1,4 +1,4 @@
-//! Rules that the compiler does not enforce, on dependencies between crates and use of libraries.
+//! Rules that the compiler does not enforce, on crate dependencies and library use.
 
 use std::{fs, path::Path};
 
@@ -129,7 +129,7 @@ fn is_below(file: &str, places: &[&str]) -> bool {
     places.iter().any(|place| file.starts_with(place))
 }
 
-/// Whether code uses a library: `hyper::…` or `use hyper;`, not `my_hyper::…` or `hyper_util::…`.
+/// Whether code uses a library: `hyper::…` or `use hyper;`, but not `hyper_util::…`.
 fn uses(code: &str, library: &str) -> bool {
     let is_path = |(at, rest): (usize, &str)| {
         rest.starts_with("::") || code[..at].ends_with("use ") && !rest.starts_with(is_word)

@@ -7,7 +7,7 @@ use tests::{
     simulator::{Launch, Simulator},
 };
 
-/// Concurrent clients. Each occupies a function process while it connects, so keep this modest.
+/// Concurrent clients: few enough for a laptop, as each needs a process while it connects.
 const CLIENTS: usize = 100;
 
 /// Starts a simulator with the shipped contract and an embedded broker.

@@ -31,7 +31,7 @@ async fn records(simulator: &Simulator, url: &str) -> Vec<Record> {
     records
 }
 
-/// Checks the principal in the header of every record and in the bodies of connect and disconnect.
+/// Checks the principal in every header, and in the values of connect and disconnect.
 fn check_principal(records: &[Record], principal: &str) {
     for record in records {
         assert_eq!(record.header("ce_principalid"), principal, "{record:?}");

@@ -12,7 +12,7 @@ use tests::{
 const FUNCTIONS: &str = "functions: { connect: { timeout: 4 }, message: { timeout: 4 } }\n";
 
 #[tokio::test]
-async fn without_a_broker_messages_fail_connections_are_refused_and_functions_survive() {
+async fn without_a_broker_messages_fail_and_handshakes_are_refused() {
     let broker = Launch::default().start(&[]).await;
     let contract = Topics::prefixed("").contract() + FUNCTIONS;
     let launch = Launch::default().contract(&contract).kafka(&broker.kafka);

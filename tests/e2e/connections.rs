@@ -15,11 +15,11 @@ use tests::{
 /// One byte over the largest message that can be posted to a client.
 const TOO_MANY_BYTES: usize = 128 * 1024 + 1;
 
-/// This many posts of the largest size always fill the socket's buffers and the gateway's queue.
+/// Posts of the largest size: more than the socket's buffers and the gateway's queue hold.
 const POSTS_MAX: usize = 500;
 /// Longer than the gateway keeps an HTTP connection without a request open.
 const KEEP_ALIVE_MAX: Duration = Duration::from_secs(90);
-/// Messages that one client sends without waiting: far more than the gateway handles concurrently.
+/// Messages that one client sends without waiting: more than the gateway handles at once.
 const FLOOD: u64 = 2000;
 
 /// Returns a simulator, a connected client and the client's `@connections` URL.

@@ -1,4 +1,4 @@
-//! The console: it refuses other origins and malformed requests, and it can advance the clock.
+//! The console: refusing other origins and malformed requests, and advancing the clock.
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Controlling connections and environments with the console: close, unplug, end, freeze, reset.
+//! Controlling connections and environments with the console.
 
 use std::{pin::pin, time::Duration};
 
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 const QUIET: Duration = Duration::from_millis(300);
 /// The idle timeout of a connection.
 const IDLE_SECONDS: u64 = 600;
-/// This many posts of the largest size always fill the gateway's queue.
+/// Posts of the largest size: more than the gateway's queue holds.
 const POSTS_MAX: usize = 500;
 
 /// Returns a simulator, a connected client and its connection id.

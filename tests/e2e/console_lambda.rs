@@ -62,7 +62,7 @@ async fn uses_cpu(process: &Process) {
 }
 
 #[tokio::test]
-async fn ending_a_busy_environment_fails_its_invocation_with_an_internal_server_error() {
+async fn ending_a_busy_environment_fails_its_invocation() {
     let (simulator, mut client) = connected(CONTRACT).await;
     client.send(r#"{"do":"hang"}"#).await;
     let environment = busy_environment(&simulator).await;

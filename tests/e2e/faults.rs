@@ -21,7 +21,7 @@ use crate::routes::check_error_frame;
 const FAULTS: &str = "/api/faults";
 /// How long a client waits to show that no answer comes.
 const QUIET: Duration = Duration::from_millis(500);
-/// A seed whose random delays put five messages into [`ORDER`], with wide margins between them.
+/// A seed whose random delays put five messages into [`ORDER`], by wide margins.
 const SEED: u32 = 104;
 /// The order of five messages under [`SEED`].
 const ORDER: [u64; 5] = [1, 4, 3, 2, 0];
@@ -236,7 +236,7 @@ async fn a_dropped_disconnect_does_not_run_and_the_next_one_does() {
     simulator.stop().await;
 }
 
-/// Checks that messages wait while the broker has this fault, and continue once it is removed.
+/// Checks that messages wait while the broker has this fault, and continue without it.
 async fn check_broker_recovers(fault: &str) {
     let (simulator, mut client) = warm().await;
     simulator.act(FAULTS, json!({"kafka": {fault: {}}})).await;
@@ -427,7 +427,7 @@ async fn kafka_faults_are_refused_for_an_external_broker() {
         message.starts_with("kafka: ") && message.contains("--kafka"),
         "{message}"
     );
-    // The rest works, but invocations show no record: those of an external broker are not looked up.
+    // Messages still work. Invocations show no record: the console does not read external brokers.
     let mut client = Client::connect(&simulator.websocket).await;
     assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
     let shown = simulator.look("/api/invocations?function=connect").await;

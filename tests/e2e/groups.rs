@@ -18,7 +18,7 @@ mod kcat {
 
     use super::start;
 
-    /// Arguments that read a topic as a group, from the committed offset or the start to the end.
+    /// Arguments that read a topic as a group, from the committed offsets or the start.
     const GROUP: [&str; 6] = [
         "-G",
         "g",

@@ -28,7 +28,7 @@ const FIRST_FRAGMENT: u8 = 0x01;
 const CONTINUATION: u8 = 0x00;
 /// A few more messages than a client may send after it is throttled.
 const FLOOD: usize = 120;
-/// This many posts of the largest size always fill the socket's buffers and the gateway's queue.
+/// Posts of the largest size: more than the socket's buffers and the gateway's queue hold.
 const POSTS_MAX: usize = 500;
 const MINUTE: u64 = 60;
 

@@ -95,7 +95,7 @@ async fn a_busy_process_is_never_frozen() {
     simulator.stop().await;
 }
 
-/// Checks that after the message `end` a fresh process runs, which finds the files of the first.
+/// Checks that a fresh process runs after the message `end`, and finds the old files.
 async fn check_replaced(end: &str) {
     let (simulator, mut client) = connected(launch()).await;
     let first = client.ask(r#"{"do":"keep"}"#).await["pid"].take();
@@ -120,7 +120,7 @@ async fn after_a_timeout_a_fresh_process_finds_the_old_files() {
 }
 
 #[tokio::test]
-async fn killing_a_busy_process_fails_its_invocation_with_an_internal_server_error() {
+async fn killing_a_busy_process_fails_its_invocation() {
     let (simulator, mut client) = connected(launch()).await;
     let process = frozen_process(&simulator, &mut client).await;
     client.send(r#"{"do":"hang"}"#).await;
@@ -233,9 +233,9 @@ async fn an_environment_that_is_idle_too_long_gets_sigterm_and_ends() {
     simulator.stop().await;
 }
 
-/// Checks the response of the Runtime API to a request that a function sends while it is invoked.
+/// Checks the Runtime API's response to a request from a function in mid-invocation.
 ///
-/// The function must survive it and answer the next message.
+/// The function must survive the response and answer the next message.
 async fn check_call(method: &str, path: &str, body: &str, status: u16, error_type: &str) {
     let (simulator, mut client) = connected(launch()).await;
     let message = json!({"do": "call", "method": method, "path": path, "body": body});
@@ -307,9 +307,9 @@ fn small(function: &str) -> Launch {
     launch.function("small", "small.sh")
 }
 
-/// Messages per round, after which memory and descriptors are measured: more than the history keeps.
+/// Messages between two measurements: more than the history keeps.
 const MESSAGES: usize = 1500;
-/// Further messages per round that crash their process, so that the next one is a cold start.
+/// Crashes between two measurements, each followed by a cold start.
 const CRASHES: usize = 100;
 
 /// Growth that counts as an allocator's slack: far less than these invocations would leak.
@@ -380,7 +380,7 @@ async fn two_hundred_environments_run_concurrently() {
     simulator.stop().await;
 }
 
-/// Checks how many environments run for one message more than [`at_once`] starts environments.
+/// Checks how many environments run for one message more than [`at_once`].
 async fn check_scale(scale_after: &str, expected: usize) {
     let simulator = small("{}")
         .option("--scale-after", scale_after)
@@ -421,7 +421,7 @@ async fn with_scale_after_0_an_invocation_starts_an_environment_at_once() {
     check_scale("0", at_once() + 1).await;
 }
 
-/// Checks that a second concurrent message is throttled, and that the log names `cap` as the reason.
+/// Checks that a second concurrent message is throttled, and that the log contains `cap`.
 async fn check_throttled(launch: Launch, cap: &str) {
     let (simulator, mut client) = connected(launch).await;
     let files = tempfile::TempDir::new().unwrap();

@@ -12,10 +12,10 @@ use tests::{client::Client, simulator::Launch, wait::eventually};
 /// Concurrent messages: fewer than `maxConcurrency`.
 const CLIENTS: usize = 40;
 
-/// Connections of one Kafka client: one for metadata, and one to the leader of the only partition.
+/// Connections of one Kafka client: one for metadata, one to the partition's leader.
 const CONNECTIONS_MAX: usize = 2;
 
-/// Much longer than the grace period after which the processes of other functions are frozen.
+/// Much longer than the grace period before other functions are frozen.
 const NEVER_FROZEN_FOR: Duration = Duration::from_millis(300);
 
 #[tokio::test]

@@ -22,7 +22,7 @@ const CLIENTS: u32 = 8;
 /// The pause between two messages of one client.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Returns the program copies that the function's processes run; each reload makes a new copy.
+/// Returns the programs that the function's processes run: each reload makes a new copy.
 fn copies(simulator: &Simulator) -> BTreeSet<String> {
     let processes = simulator.function("/programs/message-");
     processes.into_iter().map(|it| it.command).collect()
@@ -105,14 +105,14 @@ esac
 sed "s/BUILD/$count/" program >next && chmod +x next && mv next ../release/message
 "#;
 
-/// Returns a script that answers with the number of its build, once `CARGO` has filled it in.
+/// Returns a script that answers with its build number, which `CARGO` fills in.
 fn numbered_program() -> String {
     let small = fs::read_to_string(binaries::function("small.sh")).unwrap();
     small.replace("\\\"$$\\\"", "\\\"BUILD\\\"")
 }
 
 #[tokio::test]
-async fn source_changes_are_built_and_a_failed_build_leaves_the_old_programs_in_use() {
+async fn source_changes_are_built_and_a_failed_build_keeps_the_old_programs() {
     let folder = tempfile::TempDir::new().unwrap();
     let [release, source] = ["release", "source"].map(|name| folder.path().join(name));
     let programs = source.join("functions/src/bin");

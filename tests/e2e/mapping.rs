@@ -1,4 +1,4 @@
-//! The event source mapping, tested over the embedded broker with a function that records control.
+//! The event source mapping over the embedded broker, with a function that records control.
 
 use std::{
     fs,

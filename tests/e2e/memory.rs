@@ -26,7 +26,7 @@ routeSelectionExpression: $request.body.action
 routes: { chat: { function: message, topic: chat } }
 ";
 
-/// Opens idle connections with `open`, and checks and returns the memory that each of them takes.
+/// Opens connections, checks the memory that each of them takes, and returns it in bytes.
 async fn check(connections: usize, open: impl AsyncFn(&Simulator) -> Raw) -> u64 {
     tests::process::raise_descriptor_limit();
     let launch = Launch::default().contract(CONTRACT);

@@ -1,4 +1,4 @@
-//! Broken or hostile clients: the gateway refuses or disconnects them, and others are unaffected.
+//! Broken and hostile clients, which must not affect the others.
 
 use futures_util::future::join_all;
 use tests::{
@@ -25,7 +25,7 @@ const PING_ROUNDS: usize = 200;
 ///
 /// This is less than a tenth of all pongs, and less than 1 KiB per client of the measured crowds.
 const GROWTH_KIB_MAX: u64 = 2048;
-/// Crowds of garbage, one after the other. Only growth after the first ones counts as a leak.
+/// Crowds of garbage, one after the other: growth after the first ones is a leak.
 const ROUNDS: usize = FIRST_ROUNDS + 3;
 /// Crowds after which the allocator has reserved enough memory for the next ones.
 const FIRST_ROUNDS: usize = 2;
@@ -64,7 +64,7 @@ async fn check_neighbour(neighbour: &mut Client) {
     assert_eq!(answer["type"], "ack", "{answer}");
 }
 
-/// Checks that nothing panicked, that only the neighbour is connected, and that shutdown works.
+/// Checks that nothing panicked, only the neighbour is connected, and shutdown works.
 async fn check_unharmed(simulator: Simulator, mut neighbour: Client) {
     check_neighbour(&mut neighbour).await;
     eventually("all sockets but the neighbour's are closed", async || {
@@ -76,7 +76,7 @@ async fn check_unharmed(simulator: Simulator, mut neighbour: Client) {
     simulator.stop().await;
 }
 
-/// Checks that a client that sends `bytes` is closed with `code`, and that `code` is recorded.
+/// Checks that a client that sends `bytes` is closed with `code`, and the code is recorded.
 async fn check_closed_with(bytes: &[u8], code: u16) {
     let (simulator, mut neighbour) = start().await;
     let mut raw = Raw::open(&simulator.websocket).await;
@@ -200,7 +200,7 @@ async fn clients_that_never_complete_their_frame_do_not_affect_others() {
     check_unharmed(simulator, neighbour).await;
 }
 
-/// Runs [`GARBAGE`] concurrent clients, which send random bytes instead of a handshake or after one.
+/// Runs concurrent clients that send random bytes instead of a handshake, or after one.
 async fn crowd_of_garbage(url: &str) {
     let garbage = async |seed: usize| {
         let mut rng = fastrand::Rng::with_seed(seed as u64);

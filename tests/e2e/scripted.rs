@@ -107,7 +107,7 @@ async fn reserved_concurrency_limits_a_function() {
     simulator.stop().await;
 }
 
-/// Checks that a message fails with API Gateway's error frame, and that the next one succeeds.
+/// Checks that a message fails with API Gateway's error frame, and the next one succeeds.
 async fn check_fails(message: &Value) {
     let (simulator, mut client) = connected().await;
     client.send(&message.to_string()).await;
@@ -196,7 +196,7 @@ fn waiting_for(path: &Path) -> String {
     json!({"do": "wait", "path": path}).to_string()
 }
 
-/// Returns a simulator with an invocation that hangs, its client, and the simulator's processes.
+/// Returns a simulator with a hanging invocation, its client and its processes.
 async fn hanging() -> (Simulator, Client, Vec<Process>) {
     let (simulator, mut client) = connected().await;
     check_echo(&mut client).await;

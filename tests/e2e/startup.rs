@@ -8,7 +8,7 @@ use tokio::time::timeout;
 /// The longest that the simulator may take to report an unreachable cluster.
 const UNREACHABLE_MAX: Duration = Duration::from_secs(5);
 
-/// Checks that a launch fails with one line that contains `expected`, before it prints any address.
+/// Checks that a launch fails with one line that contains `expected`, and prints no address.
 async fn check_fails(launch: Launch, expected: &[&str]) {
     let refusal = launch.refusal(&[]).await;
     let stderr = &refusal.stderr;
