@@ -106,18 +106,20 @@ fn sources() -> Vec<(String, String)> {
     let mut folders: Vec<_> = crates.map(|folder| root.join(folder).join("src")).collect();
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder of sources") {
-            let path = entry.expect("a source").path();
+        for entry in fs::read_dir(folder).expect("cannot list the sources") {
+            let path = entry.expect("cannot list the sources").path();
             if path.is_dir() {
                 folders.push(path);
                 continue;
             }
-            let text = fs::read_to_string(&path).expect("a source");
+            let text = fs::read_to_string(&path).expect("cannot read the source");
             let code: Vec<&str> = text
                 .lines()
                 .map(|line| line.split("//").next().unwrap_or_default())
                 .collect();
-            let path = path.strip_prefix(root).expect("below the root");
+            let path = path
+                .strip_prefix(root)
+                .expect("the source is below the root");
             sources.push((path.display().to_string(), code.join("\n")));
         }
     }
@@ -187,7 +189,7 @@ fn crates_depend_only_on_allowed_crates() {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(folder)
             .join("Cargo.toml");
-        let manifest = fs::read_to_string(manifest).expect("a manifest");
+        let manifest = fs::read_to_string(manifest).expect("cannot read the manifest");
         let ours = manifest.lines().filter(|line| {
             ["local-sim-", "sluice-", "functions"]
                 .iter()

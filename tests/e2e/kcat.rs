@@ -29,7 +29,7 @@ async fn kcat_lists_the_contracts_topics() {
 }
 
 #[tokio::test]
-async fn kcat_reads_key_headers_and_the_very_bytes() {
+async fn kcat_reads_the_key_the_headers_and_the_unchanged_bytes() {
     let simulator = Launch::default().start(&[]).await;
     path::kcat_reads_key_headers_and_the_very_bytes(&simulator, &Topics::prefixed("")).await;
     simulator.stop().await;
