@@ -1,9 +1,8 @@
-//! Rules that the compiler does not hold: which crate of the simulator may depend on which, and which file may name
-//! which library.
+//! Rules that the compiler does not enforce, on crate dependencies and library use.
 
 use std::{fs, path::Path};
 
-/// Each outside library of an edge, and the only files or folders that may name it.
+/// External libraries, and the only files or folders that may use each.
 const EDGES: &[(&str, &[&str])] = &[
     ("base64", &["gateway/", "mapping/src/event.rs"]),
     (
@@ -54,7 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["src/log/", "src/main.rs"]),
 ];
 
-/// Our crates that each crate of the simulator may depend on: the compiler holds the rest.
+/// The workspace crates that each crate of the simulator may depend on.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("broker", &["local-sim-faults", "local-sim-records"]),
     (
@@ -97,25 +96,27 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Every file of the simulator but the tests in folders named `tests`, by its path, without its comments.
+/// Reads every source file of the simulator: its path, and its code without comments.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let crates = DEPENDENCIES.iter().map(|(folder, _)| folder);
     let mut folders: Vec<_> = crates.map(|folder| root.join(folder).join("src")).collect();
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder of sources") {
-            let path = entry.expect("a source").path();
+        for entry in fs::read_dir(folder).expect("cannot list the sources") {
+            let path = entry.expect("cannot list the sources").path();
             if path.is_dir() {
                 folders.push(path);
                 continue;
             }
-            let text = fs::read_to_string(&path).expect("a source");
+            let text = fs::read_to_string(&path).expect("cannot read the source");
             let code: Vec<&str> = text
                 .lines()
                 .map(|line| line.split("//").next().unwrap_or_default())
                 .collect();
-            let path = path.strip_prefix(root).expect("below the root");
+            let path = path
+                .strip_prefix(root)
+                .expect("the source is below the root");
             sources.push((path.display().to_string(), code.join("\n")));
         }
     }
@@ -127,7 +128,7 @@ fn is_below(file: &str, places: &[&str]) -> bool {
     places.iter().any(|place| file.starts_with(place))
 }
 
-/// Whether code uses a crate: `hyper::…` or `use hyper;`, but neither `my_hyper::…` nor `hyper_util::…`.
+/// Whether code uses a library: `hyper::…` or `use hyper;`, but not `hyper_util::…`.
 fn uses(code: &str, library: &str) -> bool {
     let is_path = |(at, rest): (usize, &str)| {
         rest.starts_with("::") || code[..at].ends_with("use ") && !rest.starts_with(is_word)
@@ -135,7 +136,7 @@ fn uses(code: &str, library: &str) -> bool {
     occurrences(code, library).any(is_path)
 }
 
-/// Where code has a path that begins so, and what comes behind it.
+/// Finds where `path` begins a path in the code: the position, and the code after it.
 fn occurrences<'a>(code: &'a str, path: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
     code.match_indices(path)
         .filter(|(at, _)| !code[..*at].ends_with(is_word))
@@ -147,7 +148,7 @@ fn is_word(c: char) -> bool {
 }
 
 #[test]
-fn each_outside_library_is_named_at_its_edge_only() {
+fn each_external_library_is_used_only_where_allowed() {
     let sources = sources();
     for (library, places) in EDGES {
         let users: Vec<&str> = sources
@@ -157,35 +158,35 @@ fn each_outside_library_is_named_at_its_edge_only() {
             .collect();
         assert!(
             !users.is_empty(),
-            "nobody names `{library}`, and {places:?} may"
+            "no file uses `{library}`: remove it from EDGES, where {places:?} may use it"
         );
         for file in users {
             assert!(
                 is_below(file, places),
-                "{file} names `{library}`; only {places:?} may"
+                "{file} uses `{library}`; only {places:?} may"
             );
         }
     }
 }
 
 #[test]
-fn what_differs_between_systems_is_in_one_module() {
+fn platform_specific_code_is_in_one_module() {
     for (file, code) in sources() {
         let named = ["\"/proc", "target_os"]
             .iter()
             .find(|it| code.contains(**it));
-        let may = is_below(&file, &["lambda/src/process", "lambda/src/tests"]);
-        assert!(may || named.is_none(), "{file} names {named:?}");
+        let is_allowed = is_below(&file, &["lambda/src/process", "lambda/src/tests"]);
+        assert!(is_allowed || named.is_none(), "{file} contains {named:?}");
     }
 }
 
 #[test]
-fn crates_depend_only_on_what_they_may() {
+fn crates_depend_only_on_allowed_crates() {
     for (folder, allowed) in DEPENDENCIES {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(folder)
             .join("Cargo.toml");
-        let manifest = fs::read_to_string(manifest).expect("a manifest");
+        let manifest = fs::read_to_string(manifest).expect("cannot read the manifest");
         let ours = manifest.lines().filter(|line| {
             ["local-sim-", "sluice-", "functions"]
                 .iter()
@@ -199,7 +200,7 @@ fn crates_depend_only_on_what_they_may() {
 }
 
 #[test]
-fn a_name_is_found_as_a_path_only() {
+fn a_library_is_found_only_where_its_name_begins_a_path() {
     let uses = |code| uses(code, "hyper");
     assert!(uses("hyper::Method") && uses("use hyper;") && uses("use hyper as http;"));
     assert!(!uses("my_hyper::Method") && !uses("use hyper_util::rt;") && !uses("let hyper = 1;"));

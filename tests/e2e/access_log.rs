@@ -1,14 +1,11 @@
-//! The access log: a line for every connect, message and disconnect.
+//! The access log: one line for every connect, message and disconnect.
 
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
 use serde_json::Value;
-use tests::client::Client;
-use tests::simulator::Launch;
-use tests::wait::eventually;
+use tests::{client::Client, simulator::Launch, wait::eventually};
 
-/// Waits until the file has so many lines.
+/// Waits until the file has at least `count` complete lines, and returns them.
 async fn lines(path: &Path, count: usize) -> Vec<String> {
     eventually(
         &format!("{count} lines in {}", path.display()),
@@ -57,7 +54,7 @@ async fn every_event_is_one_json_object() {
 }
 
 #[tokio::test]
-async fn a_format_can_be_given_and_what_failed_is_in_it() {
+async fn a_custom_format_can_log_the_error_message() {
     let files = tempfile::TempDir::new().unwrap();
     let path = files.path().join("access.log");
     let contract = "
@@ -88,7 +85,7 @@ routes:
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_log_is_refused_at_the_start() {
+async fn an_invalid_log_path_or_format_fails_the_start() {
     let start = async |path: &str, format: &str| {
         let launch = Launch::default().option("--access-log", path);
         let refusal = launch
@@ -97,14 +94,14 @@ async fn what_cannot_be_a_log_is_refused_at_the_start() {
             .await;
         refusal.stderr
     };
-    let told = start("/nowhere/access.log", "$context.status").await;
+    let stderr = start("/nowhere/access.log", "$context.status").await;
     assert!(
-        told.contains("--access-log: cannot open /nowhere/access.log"),
-        "{told}"
+        stderr.contains("--access-log: cannot open /nowhere/access.log"),
+        "{stderr}"
     );
-    let told = start("-", "a $context. b").await;
+    let stderr = start("-", "a $context. b").await;
     assert!(
-        told.contains("no variable name after `$context.` in `$context. b`"),
-        "{told}"
+        stderr.contains("no variable name after `$context.` in `$context. b`"),
+        "{stderr}"
     );
 }

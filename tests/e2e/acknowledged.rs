@@ -1,14 +1,16 @@
-//! From a client's frame to a record, and the acknowledgement back.
+//! A client's message becomes a record, and the client gets an acknowledgement.
 
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::path::{self, Topics};
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    path::{self, Topics},
+    simulator::{Launch, Simulator},
+};
 
-/// So many clients at once are many for one laptop, and each costs a process while it connects.
+/// Concurrent clients: few enough for a laptop, as each needs a process while it connects.
 const CLIENTS: usize = 100;
 
-/// The shipped contract on a broker of its own.
+/// Starts a simulator with the shipped contract and an embedded broker.
 async fn shipped() -> (Simulator, Topics) {
     (Launch::default().start(&[]).await, Topics::prefixed(""))
 }
@@ -35,7 +37,7 @@ async fn keys_choose_javas_partitions() {
 }
 
 #[tokio::test]
-async fn a_hundred_clients_at_once_lose_and_double_nothing() {
+async fn a_hundred_concurrent_clients_lose_and_duplicate_nothing() {
     let (simulator, topics) = shipped().await;
     path::crowd(&simulator, &topics, CLIENTS).await;
     simulator.stop().await;
@@ -53,7 +55,7 @@ async fn no_credential_reaches_a_record() {
         ("sec-websocket-protocol", "bearer-s3cret"),
         ("origin", "https://example.com"),
     ];
-    // No sub-protocol is agreed on, so this client gives up once it is connected.
+    // The server selects no subprotocol, so the client library returns an error after connecting.
     let _ = Client::open(&format!("{}?{query}", simulator.websocket), &headers).await;
     let consumer = Consumer::connect(&simulator.kafka).await;
     let records = consumer.records(&topics.connections, 2).await;
@@ -62,8 +64,8 @@ async fn no_credential_reaches_a_record() {
     assert_eq!(connect["origin"], "https://example.com");
     for record in &records {
         let value = String::from_utf8_lossy(&record.value);
-        let shown = format!("{} {value} {:?}", record.key, record.headers);
-        assert!(!shown.contains(SECRET), "{shown}");
+        let printed = format!("{} {value} {:?}", record.key, record.headers);
+        assert!(!printed.contains(SECRET), "{printed}");
     }
     simulator.stop().await;
 }

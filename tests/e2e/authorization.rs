@@ -1,12 +1,14 @@
-//! Who connects: told by an authorizer or by a signature, recorded by the functions, and refused with a reason.
+//! Authorizers and IAM signatures: the principal in records, and the reasons of refusals.
 
 use serde_json::{Value, json};
 use sluice_sigv4::percent_encode;
-use tests::client::Client;
-use tests::consumer::{Consumer, Record};
-use tests::sigv4::Signer;
-use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::{
+    client::Client,
+    consumer::{Consumer, Record},
+    sigv4::Signer,
+    simulator::{Launch, Simulator},
+    wait::eventually,
+};
 
 const ROUTES: &str = "
 routeSelectionExpression: $request.body.action
@@ -16,7 +18,9 @@ routes:
   $default: { function: message, topic: ws.messages, key: $context.authorizer.plan, routeResponse: true }
 ";
 
-/// Connects with this, says something and leaves; gives the three records, that of the message in the middle.
+/// Connects to `url`, sends a message and disconnects.
+///
+/// Returns the records of the connect, the message and the disconnect, in this order.
 async fn records(simulator: &Simulator, url: &str) -> Vec<Record> {
     let mut client = Client::connect(url).await;
     assert_eq!(client.ask("hi").await["type"], "ack");
@@ -27,7 +31,7 @@ async fn records(simulator: &Simulator, url: &str) -> Vec<Record> {
     records
 }
 
-/// Checks who each record says it was.
+/// Checks the principal in every header, and in the values of connect and disconnect.
 fn check_principal(records: &[Record], principal: &str) {
     for record in records {
         assert_eq!(record.header("ce_principalid"), principal, "{record:?}");
@@ -38,19 +42,19 @@ fn check_principal(records: &[Record], principal: &str) {
 }
 
 #[tokio::test]
-async fn a_signed_handshake_names_its_user_in_every_record() {
+async fn the_signer_of_a_handshake_is_the_principal_of_every_record() {
     let contract = format!("{ROUTES}authorizer: {{ type: AWS_IAM }}\n");
     let simulator = Launch::default().contract(&contract).start(&[]).await;
     assert_eq!(Client::refused(&simulator.websocket).await, 403);
     let signed = Signer::default().presigned(&simulator.websocket);
     let records = records(&simulator, &signed).await;
     check_principal(&records, "arn:aws:iam::123456789012:user/sluice");
-    // What signed it is a credential.
+    // The query held only the signature, which is a credential and is not recorded.
     assert_eq!(records[0].json().get("query"), None);
     simulator.stop().await;
 }
 
-async fn authorized() -> Simulator {
+async fn start_with_authorizer() -> Simulator {
     let contract = format!(
         "{ROUTES}authorizer: {{ function: guard, identitySource: [route.request.querystring.ticket] }}\n"
     );
@@ -58,8 +62,8 @@ async fn authorized() -> Simulator {
     launch.function("guard", "scripted.py").start(&[]).await
 }
 
-/// The URL with which the authorizer gives this answer.
-fn answered(simulator: &Simulator, answer: &Value) -> String {
+/// Returns a URL that makes the authorizer reply with `answer`.
+fn url_for(simulator: &Simulator, answer: &Value) -> String {
     let answer = percent_encode(answer.to_string());
     format!("{}?ticket={answer}&colour=blue", simulator.websocket)
 }
@@ -71,14 +75,14 @@ fn policy(effect: &str, resource: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_authorizers_word_is_in_every_record() {
-    let simulator = authorized().await;
+async fn the_authorizers_principal_and_context_reach_every_record() {
+    let simulator = start_with_authorizer().await;
     let answer = json!({
         "principalId": "me",
         "policyDocument": policy("Allow", "*"),
         "context": {"plan": "free"},
     });
-    let records = records(&simulator, &answered(&simulator, &answer)).await;
+    let records = records(&simulator, &url_for(&simulator, &answer)).await;
     check_principal(&records, "me");
     assert_eq!(records[1].key, "free");
     assert_eq!(records[0].json()["query"], json!({"colour": ["blue"]}));
@@ -86,12 +90,12 @@ async fn an_authorizers_word_is_in_every_record() {
 }
 
 #[tokio::test]
-async fn every_refusal_says_why() {
-    let simulator = authorized().await;
+async fn every_refusal_is_logged_with_its_reason() {
+    let simulator = start_with_authorizer().await;
     let arn = "arn:aws:execute-api:us-east-1:123456789012:s1u1ce0sim/dev/$connect";
-    let answer = |document: Value| {
+    let url_for_policy = |document: Value| {
         let answer = json!({"principalId": "me", "policyDocument": document});
-        answered(&simulator, &answer)
+        url_for(&simulator, &answer)
     };
     let elsewhere = arn.replace("$connect", "GET/*");
     let unauthorized = format!("{}?ticket=Unauthorized", simulator.websocket);
@@ -107,19 +111,19 @@ async fn every_refusal_says_why() {
             "guard: failed with the message \"Unauthorized\"".to_owned(),
         ),
         (
-            answer(policy("Deny", "*")),
+            url_for_policy(policy("Deny", "*")),
             403,
             format!("guard: the policy denies execute-api:Invoke on {arn}"),
         ),
         (
-            answer(policy("Allow", &elsewhere)),
+            url_for_policy(policy("Allow", &elsewhere)),
             403,
             format!(
                 "guard: no statement of the policy allows execute-api:Invoke on {arn}; its resources: {elsewhere}"
             ),
         ),
         (
-            answered(&simulator, &json!({"statusCode": 401})),
+            url_for(&simulator, &json!({"statusCode": 401})),
             500,
             "guard: malformed response: principalId is missing".to_owned(),
         ),

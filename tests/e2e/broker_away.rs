@@ -1,16 +1,18 @@
-//! A broker that goes away: answers instead of acknowledgements, and no process lost.
+//! An unreachable broker: clients get errors, and no function process exits.
 
 use serde_json::json;
-use tests::client::Client;
-use tests::path::Topics;
-use tests::process::Process;
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    client::Client,
+    path::Topics,
+    process::Process,
+    simulator::{Launch, Simulator},
+};
 
-/// Short function timeouts, so that "not confirmed in time" is soon.
+/// Short function timeouts, so that a produce request times out quickly.
 const FUNCTIONS: &str = "functions: { connect: { timeout: 4 }, message: { timeout: 4 } }\n";
 
 #[tokio::test]
-async fn messages_are_unavailable_connections_refused_and_functions_live() {
+async fn without_a_broker_messages_fail_and_handshakes_are_refused() {
     let broker = Launch::default().start(&[]).await;
     let contract = Topics::prefixed("").contract() + FUNCTIONS;
     let launch = Launch::default().contract(&contract).kafka(&broker.kafka);
@@ -35,12 +37,12 @@ async fn messages_are_unavailable_connections_refused_and_functions_live() {
         answer,
         json!({"type": "error", "id": 2, "code": "unavailable", "retryable": true, "message": message})
     );
-    assert_none_has_ended(&before, &simulator);
+    assert_all_still_run(&before, &simulator);
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn functions_that_start_without_their_broker_answer_all_the_same() {
+async fn functions_that_cold_start_without_a_broker_answer_unavailable() {
     let broker = Launch::default().start(&[]).await;
     let contract = Topics::prefixed("")
         .contract()
@@ -61,12 +63,12 @@ async fn functions_that_start_without_their_broker_answer_all_the_same() {
     let started = functions(&simulator);
     let answer = client.ask(r#"{"id":2}"#).await;
     assert_eq!(answer["code"], "unavailable", "{answer}");
-    assert_none_has_ended(&started, &simulator);
+    assert_all_still_run(&started, &simulator);
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_handshake_whose_function_starts_without_its_broker_is_refused() {
+async fn a_handshake_whose_function_cold_starts_without_a_broker_is_refused() {
     let broker = Launch::default().start(&[]).await;
     let contract = Topics::prefixed("").contract() + FUNCTIONS;
     let launch = Launch::default().contract(&contract).kafka(&broker.kafka);
@@ -76,9 +78,11 @@ async fn a_handshake_whose_function_starts_without_its_broker_is_refused() {
     simulator.stop().await;
 }
 
-/// One more may have been started: on a busy machine, a function is not idle again at once.
+/// Checks that every process in `before` still runs.
+///
+/// One more may have started, since an environment on a busy machine is slow to become idle.
 #[track_caller]
-fn assert_none_has_ended(before: &[String], simulator: &Simulator) {
+fn assert_all_still_run(before: &[String], simulator: &Simulator) {
     let now = functions(simulator);
     let all_run = before.iter().all(|process| now.contains(process));
     assert!(
@@ -87,7 +91,7 @@ fn assert_none_has_ended(before: &[String], simulator: &Simulator) {
     );
 }
 
-/// The processes that serve functions, in a stable order.
+/// Returns the id and command of each process that runs `message` or `connect`.
 fn functions(simulator: &Simulator) -> Vec<String> {
     let mut functions: Vec<Process> = simulator.function("/release/message");
     functions.extend(simulator.function("/release/connect"));

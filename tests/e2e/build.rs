@@ -1,17 +1,21 @@
-//! Building the functions before they run, with a cargo that the test makes.
+//! Building the functions before they run, with a fake `cargo`.
 
-use std::fs;
-use std::process::{Command, Output};
+use std::{
+    fs,
+    process::{Command, Output},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tests::binaries;
-use tests::path::{self, Topics};
-use tests::process::Process;
-use tests::simulator::{Launch, none_left};
-use tests::wait::eventually;
+use tests::{
+    binaries,
+    path::{self, Topics},
+    process::Process,
+    simulator::{Launch, none_left},
+    wait::eventually,
+};
 
-/// Runs a copy of the simulator, in a release folder of its own, with nothing but this `cargo` to call.
+/// Runs the simulator with the shipped contract; see [`command`] for `cargo`.
 fn run_with(cargo: Option<&str>) -> Output {
     run_contract(
         cargo,
@@ -19,13 +23,15 @@ fn run_with(cargo: Option<&str>) -> Output {
     )
 }
 
-/// The same, with this contract.
+/// Runs the simulator with this contract; see [`command`] for `cargo`.
 fn run_contract(cargo: Option<&str>, contract: &str) -> Output {
     let folder = TempDir::new().unwrap();
     command(&folder, cargo, contract).output().unwrap()
 }
 
-/// The simulator as it is to be run, below a folder of its own.
+/// Returns the command that runs a copy of the simulator from `folder/release`.
+///
+/// Its `PATH` contains only `folder`, which holds the script `cargo` if there is one.
 fn command(folder: &TempDir, cargo: Option<&str>, contract: &str) -> Command {
     let release = folder.path().join("release");
     fs::create_dir(&release).unwrap();
@@ -54,7 +60,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn a_build_that_fails_shows_what_cargo_said() {
+fn a_failed_build_shows_cargos_errors() {
     let output = run_with(Some(
         "#!/bin/sh\necho 'error: expected one of' >&2\nexit 101\n",
     ));
@@ -67,7 +73,7 @@ fn a_build_that_fails_shows_what_cargo_said() {
 }
 
 #[test]
-fn a_build_is_of_the_programs_own_profile_and_of_what_the_contract_names() {
+fn a_build_uses_the_simulators_profile_and_builds_the_contracts_functions() {
     let output = run_with(Some("#!/bin/sh\necho \"$@\" >&2\nexit 101\n"));
     let stderr = stderr(&output);
     for expected in [
@@ -83,20 +89,20 @@ fn a_build_is_of_the_programs_own_profile_and_of_what_the_contract_names() {
 }
 
 #[test]
-fn the_function_with_a_package_of_its_own_is_built_only_where_it_is_named() {
-    let check = |function: &str| {
+fn only_the_packages_of_the_contracts_functions_are_built() {
+    let cargo_arguments = |function: &str| {
         let contract = format!(
             "routeSelectionExpression: $request.body.action\nroutes:\n  $default: {{ function: {function}, topic: t }}\n"
         );
         let cargo = "#!/bin/sh\necho \"$@\" >&2\nexit 101\n";
         stderr(&run_contract(Some(cargo), &contract))
     };
-    let message = check("message");
+    let message = cargo_arguments("message");
     assert!(
         message.contains("--package functions") && !message.contains("push"),
         "{message}"
     );
-    let push = check("push");
+    let push = cargo_arguments("push");
     assert!(
         push.contains("--package sluice-push") && push.contains("--bin push"),
         "{push}"
@@ -105,30 +111,30 @@ fn the_function_with_a_package_of_its_own_is_built_only_where_it_is_named() {
 }
 
 #[test]
-fn without_cargo_the_way_out_is_named() {
+fn without_cargo_the_error_suggests_no_build() {
     let stderr = stderr(&run_with(None));
     assert_eq!(stderr.lines().count(), 2, "{stderr}");
     assert!(stderr.contains("--no-build"), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_signal_ends_the_build_and_leaves_nothing_behind() {
-    let (folder, left) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+async fn a_signal_stops_the_build_and_leaves_no_process_or_file_behind() {
+    let (folder, temporary) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let contract = fs::read_to_string(binaries::root().join("gateway.yaml")).unwrap();
     let cargo = "#!/bin/sh\nexec /bin/sleep 60\n";
     let mut command = command(&folder, Some(cargo), &contract);
-    let mut child = command.env("TMPDIR", left.path()).spawn().unwrap();
-    let building = eventually("a build", async || {
+    let mut child = command.env("TMPDIR", temporary.path()).spawn().unwrap();
+    let building = eventually("the build runs", async || {
         let building = Process::descendants(child.id());
         let has_begun = building.iter().any(|it| it.command.contains("sleep"));
         has_begun.then_some(building)
     })
     .await;
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let status = eventually("the end", async || child.try_wait().unwrap()).await;
+    let status = eventually("the simulator exits", async || child.try_wait().unwrap()).await;
     assert_eq!(status.code(), Some(0));
     none_left(&building).await;
-    assert_eq!(fs::read_dir(left.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

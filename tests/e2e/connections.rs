@@ -1,26 +1,28 @@
-//! `@connections`: sending to a client, looking at it and disconnecting it, over plain HTTP.
+//! `@connections`: sending to a client, inspecting it and disconnecting it over plain HTTP.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::http::{connection_url, request, send, signed};
-use tests::net::Url;
-use tests::raw::Raw;
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    http::{connection_url, request, send, signed},
+    net::Url,
+    raw::Raw,
+    simulator::{Launch, Simulator},
+};
 
-/// One byte more than a client can be sent.
+/// One byte over the largest message that can be posted to a client.
 const TOO_MANY_BYTES: usize = 128 * 1024 + 1;
 
-/// Posts of the largest size that fill any socket's buffers and the gateway's queue.
+/// Posts of the largest size: more than the socket's buffers and the gateway's queue hold.
 const POSTS_MAX: usize = 500;
-/// Longer than the gateway keeps a connection on which nobody asks for anything.
+/// Longer than the gateway keeps an HTTP connection without a request open.
 const KEEP_ALIVE_MAX: Duration = Duration::from_secs(90);
-/// Messages of one client at once, far more than may be under way.
+/// Messages that one client sends without waiting: more than the gateway handles at once.
 const FLOOD: u64 = 2000;
 
-/// A simulator, a client of it, and the client's own URL.
+/// Returns a simulator, a connected client and the client's `@connections` URL.
 async fn connected() -> (Simulator, Client, String) {
     let simulator = Launch::default().start(&[]).await;
     let client = Client::connect(&simulator.websocket).await;
@@ -31,7 +33,7 @@ async fn connected() -> (Simulator, Client, String) {
 }
 
 #[tokio::test]
-async fn what_is_posted_reaches_the_client_in_order() {
+async fn posts_reach_the_client_in_order() {
     let (simulator, mut client, url) = connected().await;
     for text in ["plain", r#"{"any":"JSON"}"#, "ž 馬 🐎", ""] {
         let response = signed("POST", &url, text).await;
@@ -42,7 +44,7 @@ async fn what_is_posted_reaches_the_client_in_order() {
 }
 
 #[tokio::test]
-async fn an_id_may_be_escaped_or_not() {
+async fn a_connection_id_may_be_percent_encoded_or_not() {
     let (simulator, mut client, url) = connected().await;
     for url in [url.replace("%3D", "="), url.replace('@', "%40")] {
         assert_eq!(signed("POST", &url, "hi").await.status, 200, "{url}");
@@ -52,7 +54,7 @@ async fn an_id_may_be_escaped_or_not() {
 }
 
 #[tokio::test]
-async fn a_connection_can_be_looked_at() {
+async fn a_connection_can_be_inspected() {
     let (simulator, mut client, url) = connected().await;
     client.ask("active").await;
     let response = signed("GET", &url, "").await;
@@ -71,7 +73,7 @@ async fn a_connection_can_be_looked_at() {
 }
 
 #[tokio::test]
-async fn a_deleted_connection_is_closed_recorded_and_gone() {
+async fn a_deleted_connection_is_closed_recorded_and_answers_410() {
     let (simulator, mut client, url) = connected().await;
     let response = signed("DELETE", &url, "").await;
     assert_eq!((response.status, response.body.as_str()), (204, ""));
@@ -93,7 +95,7 @@ async fn a_deleted_connection_is_closed_recorded_and_gone() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_refused_and_harms_nobody() {
+async fn invalid_posts_are_refused_and_leave_the_client_connected() {
     let (simulator, mut client, url) = connected().await;
     let long = "x".repeat(TOO_MANY_BYTES);
     assert_eq!(signed("POST", &url, &long).await.status, 413);
@@ -109,7 +111,7 @@ async fn what_cannot_be_sent_is_refused_and_harms_nobody() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_can_be_told_nothing_more_but_can_be_deleted() {
+async fn posts_to_a_client_that_does_not_read_get_429_and_it_can_be_deleted() {
     let (simulator, client, url) = connected().await;
     let text = "x".repeat(TOO_MANY_BYTES - 1);
     let mut status = 200;
@@ -130,7 +132,7 @@ async fn a_client_that_does_not_read_can_be_told_nothing_more_but_can_be_deleted
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_costs_its_neighbours_nothing() {
+async fn a_client_that_does_not_read_does_not_affect_its_neighbours() {
     let (simulator, slow, url) = connected().await;
     let mut neighbour = Client::connect(&simulator.websocket).await;
     let consumer = Consumer::connect(&simulator.kafka).await;
@@ -138,12 +140,12 @@ async fn a_client_that_does_not_read_costs_its_neighbours_nothing() {
     let urls = records
         .iter()
         .map(|record| connection_url(&simulator.connections, &record.key));
-    let near = urls.into_iter().find(|other| *other != url).unwrap();
+    let neighbour_url = urls.into_iter().find(|other| *other != url).unwrap();
     let text = "x".repeat(TOO_MANY_BYTES - 1);
     let mut refused = 0;
     for _ in 0..POSTS_MAX {
         refused += usize::from(signed("POST", &url, &text).await.status == 429);
-        assert_eq!(signed("POST", &near, "hi").await.status, 200);
+        assert_eq!(signed("POST", &neighbour_url, "hi").await.status, 200);
         assert_eq!(neighbour.next().await, "hi");
         if refused == 20 {
             break;
@@ -156,17 +158,17 @@ async fn a_client_that_does_not_read_costs_its_neighbours_nothing() {
 }
 
 #[tokio::test]
-async fn who_takes_its_time_to_ask_is_told_so_or_cut_off() {
+async fn slow_requests_get_400_or_are_cut_off() {
     let (simulator, mut client, url) = connected().await;
     let target = Url::parse(&url).target;
     let post = format!("POST {target} HTTP/1.1\r\nHost: slow\r\nContent-Length: 10\r\n\r\n");
     let put = format!("PUT {target} HTTP/1.1\r\nHost: slow\r\n\r\n");
     let late = "HTTP/1.1 400 ";
-    let (no_body, half_a_body, half_a_head, nothing_more) = tokio::join!(
-        slowly(&simulator, &post),
-        slowly(&simulator, format!("{post}hal")),
-        slowly(&simulator, &post[..post.len() - 2]),
-        slowly(&simulator, put),
+    let (no_body, half_a_body, half_a_head, idle_after_response) = tokio::join!(
+        send_and_wait(&simulator, &post),
+        send_and_wait(&simulator, format!("{post}hal")),
+        send_and_wait(&simulator, &post[..post.len() - 2]),
+        send_and_wait(&simulator, put),
     );
     for answer in [no_body, half_a_body] {
         assert!(
@@ -174,27 +176,30 @@ async fn who_takes_its_time_to_ask_is_told_so_or_cut_off() {
             "{answer}"
         );
     }
-    assert_eq!(half_a_head, "", "who sends no request is owed no answer");
-    // It was answered, and then waited for.
-    assert!(nothing_more.starts_with("HTTP/1.1 403 "), "{nothing_more}");
+    assert_eq!(half_a_head, "", "an incomplete request gets no response");
+    // The gateway responded, and closed the connection when no second request came.
+    assert!(
+        idle_after_response.starts_with("HTTP/1.1 403 "),
+        "{idle_after_response}"
+    );
     assert_eq!(
-        nothing_more.matches("HTTP/1.1").count(),
+        idle_after_response.matches("HTTP/1.1").count(),
         1,
-        "{nothing_more}"
+        "{idle_after_response}"
     );
     client.ping().await;
     simulator.stop().await;
 }
 
-/// Sends this, and nothing more; gives what comes until the gateway closes.
-async fn slowly(simulator: &Simulator, bytes: impl AsRef<[u8]>) -> String {
+/// Sends `bytes` and nothing more, and returns the response until the gateway closes.
+async fn send_and_wait(simulator: &Simulator, bytes: impl AsRef<[u8]>) -> String {
     let mut raw = Raw::connect(&simulator.websocket).await;
     raw.send(bytes.as_ref()).await;
     String::from_utf8(raw.rest_in(KEEP_ALIVE_MAX).await).unwrap()
 }
 
 #[tokio::test]
-async fn what_was_posted_before_a_delete_arrives_before_the_close() {
+async fn messages_posted_before_a_delete_arrive_before_the_close() {
     let (simulator, mut client, url) = connected().await;
     for text in ["first", "second"] {
         assert_eq!(signed("POST", &url, text).await.status, 200);
@@ -207,7 +212,7 @@ async fn what_was_posted_before_a_delete_arrives_before_the_close() {
 }
 
 #[tokio::test]
-async fn a_client_that_floods_is_answered_and_keeps_nobody_waiting() {
+async fn a_client_that_floods_is_answered_and_does_not_delay_others() {
     let simulator = Launch::default().start(&[]).await;
     let mut flooding = Client::connect(&simulator.websocket).await;
     let mut other = Client::connect(&simulator.websocket).await;
@@ -229,7 +234,7 @@ async fn a_client_that_floods_is_answered_and_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn what_is_no_connection_says_so_and_says_why_on_the_log() {
+async fn invalid_connection_requests_are_refused_and_the_reason_is_logged() {
     let (simulator, client, url) = connected().await;
     for (method, url, status, body, why) in [
         (
@@ -271,7 +276,7 @@ async fn what_is_no_connection_says_so_and_says_why_on_the_log() {
 }
 
 #[tokio::test]
-async fn a_get_of_the_sockets_url_is_told_to_upgrade_or_that_it_may_not() {
+async fn a_plain_get_of_the_websocket_url_gets_the_configured_status() {
     for (flag, status) in [("426", 426), ("403", 403)] {
         let launch = Launch::default().option("--plain-get", flag);
         let simulator = launch.start(&[]).await;
@@ -282,7 +287,7 @@ async fn a_get_of_the_sockets_url_is_told_to_upgrade_or_that_it_may_not() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_are_mended_or_refused() {
+async fn invalid_utf8_is_replaced_or_refused_as_configured() {
     for (flag, status) in [("replace", 200), ("refuse", 400)] {
         let launch = Launch::default().option("--invalid-utf8", flag);
         let launch = launch.option("--connections-auth", "off");

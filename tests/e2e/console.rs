@@ -1,14 +1,16 @@
-//! The console: for the user and nobody else; the time can be moved.
+//! The console: refusing other origins and malformed requests, and advancing the clock.
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::http::{Response, send};
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    http::{Response, send},
+    simulator::{Launch, Simulator},
+};
 
-/// All that can be asked.
-const CALLS: &[(&str, &str)] = &[
+/// Every endpoint of the console.
+const ENDPOINTS: &[(&str, &str)] = &[
     ("GET", "/api/connections"),
     ("GET", "/api/environments"),
     ("GET", "/api/faults"),
@@ -21,7 +23,7 @@ const CALLS: &[(&str, &str)] = &[
     ("POST", "/api/reset"),
     ("POST", "/api/time"),
 ];
-/// Ten minutes, after which an idle connection is closed, less some seconds for a busy machine.
+/// The idle timeout of ten minutes, less ten seconds of slack for a busy machine.
 const ALMOST_IDLE_SECONDS: u64 = 590;
 const GOING_AWAY: u16 = 1001;
 
@@ -29,7 +31,7 @@ async fn start() -> Simulator {
     Launch::default().start(&[]).await
 }
 
-/// Asks the console with these headers.
+/// Sends a request to the console.
 async fn ask(
     simulator: &Simulator,
     method: &str,
@@ -48,7 +50,7 @@ async fn ask(
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 #[tokio::test]
-async fn the_time_is_moved_and_shown() {
+async fn the_clock_can_be_advanced_and_read() {
     let simulator = start().await;
     for (body, advanced) in [(r#"{"advance": 90}"#, 90.0), (r#"{"advance":0.5}"#, 90.5)] {
         let answer = ask(&simulator, "POST", "/api/time", &[JSON], body).await;
@@ -64,44 +66,44 @@ async fn the_time_is_moved_and_shown() {
 }
 
 #[tokio::test]
-async fn other_pages_and_other_forms_are_refused_by_their_status() {
+async fn cross_origin_and_malformed_requests_get_the_right_status() {
     let simulator = start().await;
-    let move_on = r#"{"advance":600}"#;
+    let advance = r#"{"advance":600}"#;
     let mut client = Client::connect(&simulator.websocket).await;
     for (method, path, headers, body, status) in [
         (
             "POST",
             "/api/time",
             &[JSON, ("Host", "evil.example")][..],
-            move_on,
+            advance,
             403,
         ),
         (
             "POST",
             "/api/time",
             &[JSON, ("Origin", "http://evil.example")],
-            move_on,
+            advance,
             403,
         ),
         (
             "POST",
             "/api/time",
             &[JSON, ("Origin", "null")],
-            move_on,
+            advance,
             403,
         ),
         ("GET", "/api/time", &[("Host", "evil.example")], "", 403),
-        ("POST", "/api/time", &[], move_on, 415),
+        ("POST", "/api/time", &[], advance, 415),
         (
             "POST",
             "/api/time",
             &[("Content-Type", "text/plain")],
-            move_on,
+            advance,
             415,
         ),
-        ("POST", "/api/nothing", &[JSON], move_on, 404),
+        ("POST", "/api/nothing", &[JSON], advance, 404),
         ("GET", "/", &[], "", 404),
-        ("PUT", "/api/time", &[JSON], move_on, 405),
+        ("PUT", "/api/time", &[JSON], advance, 405),
         ("POST", "/api/time", &[JSON], "{}", 400),
         ("POST", "/api/time", &[JSON], r#"{"advance":-1}"#, 400),
         ("POST", "/api/time", &[JSON], "advance", 400),
@@ -123,31 +125,31 @@ async fn other_pages_and_other_forms_are_refused_by_their_status() {
     let long = "x".repeat(100_000);
     let answer = ask(&simulator, "POST", "/api/time", &[JSON], &long).await;
     assert_eq!(answer.status, 413, "{answer:?}");
-    // Nothing of that has moved the time.
+    // None of these requests advanced the clock, so the client is still connected.
     assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
     simulator.stop().await;
 }
 
-/// Checks that a call is refused, and says why.
-async fn check(
+/// Checks that a request gets this status and a JSON body with a message.
+async fn check_refused(
     simulator: &Simulator,
-    call: (&str, &str),
+    endpoint: (&str, &str),
     headers: &[(&str, &str)],
     body: &str,
     status: u16,
 ) {
-    let (method, path) = call;
+    let (method, path) = endpoint;
     let answer = ask(simulator, method, path, headers, body).await;
-    let asked = format!("{method} {path} {headers:?}");
-    assert_eq!(answer.status, status, "{asked}: {answer:?}");
+    let request = format!("{method} {path} {headers:?}");
+    assert_eq!(answer.status, status, "{request}: {answer:?}");
     let json: Value = serde_json::from_str(&answer.body).unwrap();
-    assert!(json["message"].is_string(), "{asked}: {answer:?}");
+    assert!(json["message"].is_string(), "{request}: {answer:?}");
 }
 
 #[tokio::test]
-async fn every_call_is_refused_from_elsewhere() {
+async fn every_endpoint_refuses_other_origins_and_hosts() {
     let simulator = start().await;
-    for &call in CALLS {
+    for &endpoint in ENDPOINTS {
         for elsewhere in [
             ("Origin", "http://evil.example"),
             ("Origin", "http://localhost:3000"),
@@ -155,40 +157,40 @@ async fn every_call_is_refused_from_elsewhere() {
             ("Host", "evil.example"),
             ("Host", "evil.example:3002"),
         ] {
-            check(&simulator, call, &[JSON, elsewhere], "{}", 403).await;
+            check_refused(&simulator, endpoint, &[JSON, elsewhere], "{}", 403).await;
         }
     }
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn every_change_is_said_to_be_json_and_is() {
+async fn every_post_needs_a_json_content_type_and_a_json_object() {
     let simulator = start().await;
     let long = "x".repeat(100_000);
-    for &call in CALLS.iter().filter(|(method, _)| *method == "POST") {
-        check(&simulator, call, &[], "{}", 415).await;
-        check(
+    for &endpoint in ENDPOINTS.iter().filter(|(method, _)| *method == "POST") {
+        check_refused(&simulator, endpoint, &[], "{}", 415).await;
+        check_refused(
             &simulator,
-            call,
+            endpoint,
             &[("Content-Type", "text/plain")],
             "{}",
             415,
         )
         .await;
-        check(&simulator, call, &[JSON], "{", 400).await;
-        check(&simulator, call, &[JSON], "", 400).await;
-        check(&simulator, call, &[JSON], "[]", 400).await;
-        check(&simulator, call, &[JSON], &long, 413).await;
+        check_refused(&simulator, endpoint, &[JSON], "{", 400).await;
+        check_refused(&simulator, endpoint, &[JSON], "", 400).await;
+        check_refused(&simulator, endpoint, &[JSON], "[]", 400).await;
+        check_refused(&simulator, endpoint, &[JSON], &long, 413).await;
     }
     assert_eq!(simulator.look("/api/faults").await, json!({ "seed": 0 }));
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn every_path_names_its_methods() {
+async fn every_405_lists_the_allowed_methods() {
     let simulator = start().await;
-    for &(_, path) in CALLS {
-        let methods = CALLS.iter().filter(|(_, other)| *other == path);
+    for &(_, path) in ENDPOINTS {
+        let methods = ENDPOINTS.iter().filter(|(_, other)| *other == path);
         let allowed = Vec::from_iter(methods.map(|(method, _)| *method)).join(", ");
         for method in ["PUT", "DELETE", "OPTIONS", "GET", "POST"] {
             if !allowed.contains(method) {
@@ -207,13 +209,13 @@ async fn every_path_names_its_methods() {
         "/api/reset/all",
         "/API/time",
     ] {
-        check(&simulator, ("GET", path), &[], "", 404).await;
+        check_refused(&simulator, ("GET", path), &[], "", 404).await;
     }
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn timers_go_by_the_moved_time_and_events_do_not() {
+async fn timers_follow_the_advanced_clock_and_record_timestamps_do_not() {
     let simulator = start().await;
     simulator.advance(300 * 24 * 3600).await;
     let mut client = Client::connect(&simulator.websocket).await;
@@ -232,7 +234,7 @@ async fn timers_go_by_the_moved_time_and_events_do_not() {
 }
 
 #[tokio::test]
-async fn pings_keep_a_connection_unless_they_are_told_not_to() {
+async fn pings_reset_the_idle_timeout_unless_configured_not_to() {
     for (resets, alive) in [("true", true), ("false", false)] {
         let launch = Launch::default().option("--ping-resets-idle", resets);
         let simulator = launch.start(&[]).await;
@@ -250,7 +252,7 @@ async fn pings_keep_a_connection_unless_they_are_told_not_to() {
 }
 
 #[tokio::test]
-async fn without_an_address_it_takes_one_that_is_free() {
+async fn without_an_address_the_console_listens_on_a_free_port() {
     let one = Launch::default().without("--console").start(&[]).await;
     let other = Launch::default().without("--console").start(&[]).await;
     assert_ne!(one.console, other.console);

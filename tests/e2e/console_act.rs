@@ -1,26 +1,27 @@
-//! What the console does to connections and environments.
+//! Controlling connections and environments with the console.
 
-use std::pin::pin;
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use serde_json::{Value, json};
-use tests::client::{Client, Silence};
-use tests::console::Events;
-use tests::consumer::Consumer;
-use tests::http::{connection_url, signed};
-use tests::raw::{Raw, close_code};
-use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::{
+    client::{Client, Silence},
+    console::Events,
+    consumer::Consumer,
+    http::{connection_url, signed},
+    raw::{Raw, close_code},
+    simulator::{Launch, Simulator},
+    wait::eventually,
+};
 use tokio::time::timeout;
 
-/// How long a client waits for what must not come.
+/// How long a client waits to show that no message comes.
 const QUIET: Duration = Duration::from_millis(300);
-/// An idle connection is over after this.
+/// The idle timeout of a connection.
 const IDLE_SECONDS: u64 = 600;
-/// Posts of the largest size that fill the gateway's queue.
+/// Posts of the largest size: more than the gateway's queue holds.
 const POSTS_MAX: usize = 500;
 
-/// A simulator, a client of it, and the client's id.
+/// Returns a simulator, a connected client and its connection id.
 async fn connected() -> (Simulator, Client, String) {
     let simulator = Launch::default().start(&[]).await;
     let client = Client::connect(&simulator.websocket).await;
@@ -32,18 +33,18 @@ fn path(id: &str) -> String {
     format!("/api/connections/{id}")
 }
 
-/// Checks what a connection's `$disconnect` was told.
+/// Checks the code and the reason that `$disconnect` recorded for a connection.
 async fn check_disconnect(simulator: &Simulator, code: u16, reason: &str) {
     let consumer = Consumer::connect(&simulator.kafka).await;
     let record = consumer.records("ws.connections", 2).await[1].json();
     assert_eq!(record["disconnectStatusCode"], code);
-    // One that is empty is left out.
-    let told = record["disconnectReason"].as_str().unwrap_or_default();
-    assert_eq!(told, reason);
+    // An empty reason is omitted from the record.
+    let recorded = record["disconnectReason"].as_str().unwrap_or_default();
+    assert_eq!(recorded, reason);
 }
 
 #[tokio::test]
-async fn a_connection_is_closed_with_any_code_that_may_be_sent() {
+async fn a_connection_can_be_closed_with_any_valid_code_and_reason() {
     for (code, reason) in [
         (1001, "Going away"),
         (1013, ""),
@@ -64,7 +65,7 @@ async fn a_connection_is_closed_with_any_code_that_may_be_sent() {
 }
 
 #[tokio::test]
-async fn a_code_that_many_clients_do_not_know_is_sent_as_it_is() {
+async fn a_close_code_that_many_clients_do_not_know_is_sent_unchanged() {
     let simulator = Launch::default().start(&[]).await;
     let raw = Raw::open(&simulator.websocket).await;
     let id = simulator.connection_ids().await.remove(0);
@@ -75,7 +76,7 @@ async fn a_code_that_many_clients_do_not_know_is_sent_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_done_to_a_connection_is_refused_by_name() {
+async fn an_invalid_connection_action_is_refused_with_the_fields_name() {
     let (simulator, mut client, id) = connected().await;
     let long = "x".repeat(124);
     for (body, name) in [
@@ -107,26 +108,26 @@ async fn what_may_not_be_done_to_a_connection_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn who_is_unplugged_hears_nothing_and_is_not_heard_until_it_is_idle_for_too_long() {
+async fn an_unplugged_connection_is_silent_both_ways_until_its_idle_timeout() {
     let (simulator, mut client, id) = connected().await;
     let mut events = Events::open(&simulator).await;
-    // An id may be escaped, as anywhere in a path.
-    let escaped = id.replace('=', "%3D");
+    // Ids in paths may be percent-encoded.
+    let encoded = id.replace('=', "%3D");
     let shown = simulator
-        .act(&path(&escaped), json!({"action": "unplug"}))
+        .act(&path(&encoded), json!({"action": "unplug"}))
         .await;
     assert_eq!(shown["unplugged"], true);
     events
         .find("connection", |it| it["state"] == "unplugged")
         .await;
-    // It is told nothing, and its message goes nowhere.
+    // The client gets no answer, and its message is not stored.
     assert_eq!(
         client.try_ask(r#"{"id":1}"#, QUIET).await,
         Err(Silence::Late)
     );
     let consumer = Consumer::connect(&simulator.kafka).await;
     consumer.records("ws.messages", 0).await;
-    // A second time is no other than the first.
+    // Unplugging twice has the same effect as once.
     simulator.act(&path(&id), json!({"action": "unplug"})).await;
     simulator.advance(IDLE_SECONDS).await;
     check_disconnect(&simulator, 1006, "Connection lost").await;
@@ -138,7 +139,7 @@ async fn who_is_unplugged_hears_nothing_and_is_not_heard_until_it_is_idle_for_to
         (&json!(1006), &json!(true))
     );
     assert_eq!(simulator.connection_ids().await, [""; 0]);
-    // The client still has no sign of all that.
+    // The client cannot notice that the connection was closed.
     assert_eq!(
         client.try_ask(r#"{"id":2}"#, QUIET).await,
         Err(Silence::Late)
@@ -154,7 +155,7 @@ async fn who_is_unplugged_hears_nothing_and_is_not_heard_until_it_is_idle_for_to
 }
 
 #[tokio::test]
-async fn what_is_posted_to_who_is_unplugged_is_taken_until_there_is_no_room() {
+async fn posts_to_an_unplugged_connection_are_accepted_until_its_queue_is_full() {
     let (simulator, client, id) = connected().await;
     simulator.act(&path(&id), json!({"action": "unplug"})).await;
     let url = connection_url(&simulator.connections, &id);
@@ -163,7 +164,7 @@ async fn what_is_posted_to_who_is_unplugged_is_taken_until_there_is_no_room() {
     while statuses.last().is_none_or(|it| *it == 200) && statuses.len() < POSTS_MAX {
         statuses.push(signed("POST", &url, &text).await.status);
     }
-    // Nothing of it is written, so that it is as many as the queue has room for.
+    // Nothing is written to the socket, so exactly as many posts fit as the queue has room for.
     assert_eq!(statuses, [200, 200, 200, 200, 200, 429]);
     assert_eq!(signed("GET", &url, "").await.status, 200);
     assert_eq!(signed("DELETE", &url, "").await.status, 204);
@@ -175,7 +176,7 @@ async fn what_is_posted_to_who_is_unplugged_is_taken_until_there_is_no_room() {
 }
 
 #[tokio::test]
-async fn neither_a_frame_nor_a_fin_tells_who_is_unplugged() {
+async fn an_unplugged_client_gets_no_close_frame_and_no_fin() {
     let simulator = Launch::default().start(&[]).await;
     let raw = Raw::open(&simulator.websocket).await;
     let id = simulator.connection_ids().await.remove(0);
@@ -191,7 +192,7 @@ async fn neither_a_frame_nor_a_fin_tells_who_is_unplugged() {
 }
 
 #[tokio::test]
-async fn a_reset_ends_connections_that_are_unplugged_and_no_others() {
+async fn a_reset_closes_only_unplugged_connections() {
     let (simulator, mut client, id) = connected().await;
     let mut other = Client::connect(&simulator.websocket).await;
     simulator.act(&path(&id), json!({"action": "unplug"})).await;
@@ -200,11 +201,11 @@ async fn a_reset_ends_connections_that_are_unplugged_and_no_others() {
     assert_eq!(client.try_ask("hello", QUIET).await, Err(Silence::Ended));
     let consumer = Consumer::connect(&simulator.kafka).await;
     let records = consumer.records("ws.connections", 3).await;
-    let gone = records
+    let disconnect = records
         .iter()
         .find(|it| it.header("ce_id").ends_with(":disconnect"));
-    assert_eq!(gone.unwrap().json()["disconnectStatusCode"], 1006);
-    // Time stays moved, too.
+    assert_eq!(disconnect.unwrap().json()["disconnectStatusCode"], 1006);
+    // A reset does not turn the clock back.
     assert_eq!(
         simulator.look("/api/time").await["advanced"],
         IDLE_SECONDS as f64 / 2.0
@@ -214,7 +215,7 @@ async fn a_reset_ends_connections_that_are_unplugged_and_no_others() {
 }
 
 #[tokio::test]
-async fn an_environment_that_is_ended_is_replaced() {
+async fn an_ended_environment_is_replaced() {
     let (simulator, mut client, _) = connected().await;
     client.ask("hello").await;
     let process = simulator.function("message").remove(0);
@@ -225,9 +226,12 @@ async fn an_environment_that_is_ended_is_replaced() {
         "id": "message-0", "function": "message", "state": "gone", "stopped": false, "requestIds": [],
     });
     assert_eq!(ended, expected);
-    eventually("its end", async || (!process.is_alive()).then_some(())).await;
+    eventually("the process exits", async || {
+        (!process.is_alive()).then_some(())
+    })
+    .await;
     assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
-    eventually("the new one in its place", async || {
+    eventually("a new environment replaces message-0", async || {
         let shown = simulator.look("/api/environments").await;
         let ids = shown["environments"]
             .as_array()
@@ -261,7 +265,7 @@ async fn an_environment_that_is_ended_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_reset_has_environments_go_on_and_forgets_invocations() {
+async fn a_reset_thaws_environments_and_clears_the_invocation_history() {
     let (simulator, mut client, _) = connected().await;
     client.ask("hello").await;
     simulator.idle("message-0").await;
@@ -276,11 +280,11 @@ async fn a_reset_has_environments_go_on_and_forgets_invocations() {
     );
     simulator.act("/api/reset", json!({})).await;
     assert_eq!(client.next_json().await["id"], 1);
-    let ours = |it: &Value| it["environment"] == "message-0";
-    let shown = eventually("the invocation that was under way", async || {
+    let is_resumed = |it: &Value| it["environment"] == "message-0";
+    let shown = eventually("the resumed invocation is in the history", async || {
         let shown = simulator.look("/api/invocations").await["invocations"].take();
         let all = shown.as_array().unwrap().clone();
-        all.iter().any(ours).then_some(all)
+        all.iter().any(is_resumed).then_some(all)
     })
     .await;
     assert_eq!(shown.len(), 1, "{shown:?}");

@@ -1,32 +1,34 @@
-//! What the console shows: connections, environments, invocations with their records, and all of it as it happens.
+//! Inspection with the console: connections, environments, invocations and the event stream.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::client::Client;
-use tests::console::Events;
-use tests::consumer::Consumer;
-use tests::path::Topics;
-use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::{
+    client::Client,
+    console::Events,
+    consumer::Consumer,
+    path::Topics,
+    simulator::{Launch, Simulator},
+    wait::eventually,
+};
 use tokio::time::timeout;
 
-/// With one environment, what is asked one after the other is over in the same order.
-const ONE: &str = "functions: { message: { reservedConcurrentExecutions: 1 } }\n";
+/// A single environment runs the invocations one after the other, so their order is known.
+const ONE_ENVIRONMENT: &str = "functions: { message: { reservedConcurrentExecutions: 1 } }\n";
 
-/// Readers of the stream that there may be.
+/// The most concurrent readers of the stream.
 const STREAMS_MAX: usize = 64;
 
-/// Messages that fill the socket of who does not read, and its queue of changes.
+/// Messages whose events overflow the socket and the queue of a stream that is not read.
 const FLOOD: usize = 1500;
-/// Of such a length that each is one frame still.
+/// Length of each message's text: the message still fits in one frame.
 const FLOOD_BYTES: usize = 30_000;
 
-fn one() -> Launch {
-    Launch::default().contract(&(Topics::prefixed("").contract() + ONE))
+fn with_one_environment() -> Launch {
+    Launch::default().contract(&(Topics::prefixed("").contract() + ONE_ENVIRONMENT))
 }
 
-fn names(object: &Value) -> Vec<&str> {
+fn field_names(object: &Value) -> Vec<&str> {
     let object = object.as_object().unwrap();
     object.keys().map(String::as_str).collect()
 }
@@ -36,25 +38,29 @@ async fn invocations(simulator: &Simulator, query: &str) -> Vec<Value> {
     shown["invocations"].as_array().unwrap().clone()
 }
 
-/// The last invocations of `message`, as soon as there are so many; an environment says that it is done after its
-/// client has been answered.
-async fn messages(simulator: &Simulator, count: usize) -> Vec<Value> {
-    eventually("invocations of message", async || {
-        let shown = invocations(simulator, "?function=message").await;
-        (shown.len() == count).then_some(shown)
-    })
+/// Waits until `message` has this many invocations, and returns them, newest first.
+///
+/// An invocation enters the history after its client was answered.
+async fn message_invocations(simulator: &Simulator, count: usize) -> Vec<Value> {
+    eventually(
+        "the invocations of message are in the history",
+        async || {
+            let shown = invocations(simulator, "?function=message").await;
+            (shown.len() == count).then_some(shown)
+        },
+    )
     .await
 }
 
 #[tokio::test]
-async fn connections_are_shown_as_long_as_they_are_open() {
+async fn only_open_connections_are_listed() {
     let simulator = Launch::default().start(&[]).await;
     assert_eq!(
         simulator.look("/api/connections").await,
         json!({ "connections": [] })
     );
-    let named = [("user-agent", "someone")];
-    let mut first = Client::open(&simulator.websocket, &named).await.unwrap();
+    let headers = [("user-agent", "someone")];
+    let mut first = Client::open(&simulator.websocket, &headers).await.unwrap();
     let second = Client::connect(&simulator.websocket).await;
     first.ask("hello").await;
     let shown = simulator.look("/api/connections").await;
@@ -62,7 +68,7 @@ async fn connections_are_shown_as_long_as_they_are_open() {
         panic!("{shown}");
     };
     assert_eq!(
-        names(one),
+        field_names(one),
         [
             "connectedAt",
             "connectionId",
@@ -83,7 +89,7 @@ async fn connections_are_shown_as_long_as_they_are_open() {
     assert_eq!(one["unplugged"], false);
     let ids = simulator.connection_ids().await;
     second.close(1000, "").await;
-    eventually("the end of the second", async || {
+    eventually("only the first connection is listed", async || {
         (simulator.connection_ids().await == ids[..1]).then_some(())
     })
     .await;
@@ -91,13 +97,13 @@ async fn connections_are_shown_as_long_as_they_are_open() {
 }
 
 #[tokio::test]
-async fn environments_are_shown_with_what_they_do() {
+async fn environments_are_listed_with_their_state_and_process() {
     let simulator = Launch::default().start(&[]).await;
     let environments = simulator.look("/api/environments").await;
     assert_eq!(environments, json!({ "environments": [] }));
     let mut client = Client::connect(&simulator.websocket).await;
     client.ask("hello").await;
-    let shown = eventually("frozen environments", async || {
+    let shown = eventually("every environment is frozen", async || {
         let shown = simulator.look("/api/environments").await["environments"].take();
         let all = shown.as_array().unwrap();
         all.iter()
@@ -121,18 +127,18 @@ async fn environments_are_shown_with_what_they_do() {
 }
 
 #[tokio::test]
-async fn invocations_are_shown_with_what_went_in_and_came_out_and_their_record() {
-    let simulator = one().start(&[]).await;
+async fn invocations_are_listed_with_event_reply_and_record() {
+    let simulator = with_one_environment().start(&[]).await;
     let mut client = Client::connect(&simulator.websocket).await;
     for id in ["1", "2"] {
         client.ask(&format!(r#"{{"id":"{id}"}}"#)).await;
     }
-    let shown = messages(&simulator, 2).await;
+    let shown = message_invocations(&simulator, 2).await;
     let [second, first] = &shown[..] else {
         panic!("{shown:?}");
     };
     assert_eq!(
-        names(first),
+        field_names(first),
         [
             "durationMillis",
             "environment",
@@ -160,9 +166,9 @@ async fn invocations_are_shown_with_what_went_in_and_came_out_and_their_record()
             .iter()
             .find(|it| it.value == invocation["event"]["body"].as_str().unwrap().as_bytes());
         let record = record.unwrap();
-        let place =
+        let expected =
             json!({"topic": "ws.messages", "partition": record.partition, "offset": record.offset});
-        assert_eq!(invocation["record"], place);
+        assert_eq!(invocation["record"], expected);
     }
     let connect = &invocations(&simulator, "?function=connect").await[0];
     assert_eq!(connect["record"]["topic"], "ws.connections");
@@ -170,8 +176,8 @@ async fn invocations_are_shown_with_what_went_in_and_came_out_and_their_record()
 }
 
 #[tokio::test]
-async fn the_newest_invocations_come_first_as_many_as_are_asked_for() {
-    let simulator = one().start(&[]).await;
+async fn invocations_are_listed_newest_first_up_to_the_limit() {
+    let simulator = with_one_environment().start(&[]).await;
     let mut client = Client::connect(&simulator.websocket).await;
     for id in 0..60 {
         client.ask(&format!(r#"{{"id":{id}}}"#)).await;
@@ -181,7 +187,7 @@ async fn the_newest_invocations_come_first_as_many_as_are_asked_for() {
         let body = |it: &Value| it["event"]["body"].as_str().unwrap_or("connect").to_owned();
         shown.iter().map(body).collect::<Vec<_>>()
     };
-    eventually("the last invocation", async || {
+    eventually("the last invocation is in the history", async || {
         (bodies("?limit=1").await == [r#"{"id":59}"#]).then_some(())
     })
     .await;
@@ -211,7 +217,7 @@ async fn the_newest_invocations_come_first_as_many_as_are_asked_for() {
 }
 
 #[tokio::test]
-async fn the_stream_tells_of_a_connection_from_its_opening_to_its_end() {
+async fn the_stream_reports_a_connection_from_open_to_close() {
     let simulator = Launch::default().start(&[]).await;
     let mut events = Events::open(&simulator).await;
     let mut client = Client::connect(&simulator.websocket).await;
@@ -251,7 +257,7 @@ async fn the_stream_tells_of_a_connection_from_its_opening_to_its_end() {
 }
 
 #[tokio::test]
-async fn readers_of_the_stream_leave_room_for_others() {
+async fn the_number_of_stream_readers_is_limited() {
     let simulator = Launch::default().start(&[]).await;
     let mut readers = Vec::new();
     for _ in 0..STREAMS_MAX {
@@ -266,20 +272,20 @@ async fn readers_of_the_stream_leave_room_for_others() {
     );
     assert_eq!(simulator.connection_ids().await, [""; 0]);
     readers.pop();
-    // Whoever wants to read has a place as soon as somebody has left.
-    eventually("a place", async || {
-        let opened = timeout(
+    // Another reader is accepted as soon as one has disconnected: its response does not end.
+    eventually("another reader is accepted", async || {
+        let response = timeout(
             Duration::from_millis(100),
             tests::http::request("GET", &url, ""),
         );
-        opened.await.is_err().then_some(())
+        response.await.is_err().then_some(())
     })
     .await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn who_reads_the_stream_too_slowly_is_told_how_much_is_missing() {
+async fn a_slow_stream_reader_gets_the_number_of_missed_events() {
     let simulator = Launch::default().start(&[]).await;
     let mut events = Events::open(&simulator).await;
     let mut client = Client::connect(&simulator.websocket).await;
@@ -289,7 +295,7 @@ async fn who_reads_the_stream_too_slowly_is_told_how_much_is_missing() {
     }
     let missed = events.find("missed", |_| true).await;
     assert!(missed["count"].as_u64() > Some(0), "{missed}");
-    // It goes on with what is newest.
+    // After the gap the stream continues with the newest events.
     let read_all = async { while events.next().await.0 != "the end" {} };
     assert!(timeout(Duration::from_secs(1), read_all).await.is_err());
     client.ask("last").await;

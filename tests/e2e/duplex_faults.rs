@@ -1,47 +1,50 @@
-//! What becomes of records for browsers when something fails on the way.
+//! Faults on the way from a record to a browser.
 
 use std::time::Duration;
 
 use rskafka::record::Record;
 use rustix::process::Signal;
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::duplex::{Topics, connected};
-use tests::group::committed;
-use tests::http::{self, connection_url};
-use tests::producer::{Producer, record};
-use tests::real_kafka::free_ports;
-use tests::simulator::{Launch, Simulator, none_left};
-use tests::unwilling::Unwilling;
-use tests::wait::eventually;
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    duplex::{Topics, connected},
+    group::committed,
+    http::{self, connection_url},
+    producer::{Producer, record},
+    real_kafka::free_ports,
+    simulator::{Launch, Simulator, none_left},
+    unwilling::Unwilling,
+    wait::eventually,
+};
 use tokio::time::Instant;
 
-/// The records of a batch, most of which are still to come when the first has arrived.
+/// Records of a batch: enough that most are undelivered when the first arrives.
 const RECORDS: usize = 500;
 
-/// A batch that begins when all of these records are there.
+/// Settings that deliver all [`RECORDS`] in one batch.
 const ONE_BATCH: &str = ", batchSize: 500, maximumBatchingWindowInSeconds: 300";
 
-/// A machine may be too busy for a kill in the middle of a batch, but not so often.
+/// Attempts to kill a function in mid-batch: on a busy machine a kill may come too late.
 const KILLS_MAX: usize = 10;
 
-/// How long `push` may take where a client does not read, and after that the pause before the batch comes again.
+/// The timeout of `push`, which runs out while a client does not read.
 const TIMEOUT: Duration = Duration::from_secs(3);
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// The longest backoff before a failed batch is retried.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// The contract as shipped gives a record up after this time.
+/// The shipped contract discards records of this age.
 const RECORD_AGE_MAX: Duration = Duration::from_secs(60);
 
-/// The gateway takes no longer message.
+/// The largest message that the gateway accepts.
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
-/// So often in a row a connection without room refuses every message.
-const LOOKS: usize = 20;
+/// A connection counts as full when it refuses this many rounds of messages in a row.
+const ROUNDS: usize = 20;
 
-/// The mapping's group, of the stage and the function.
+/// The mapping's consumer group, named after the stage and the function.
 const GROUP: &str = "local-sim-dev-push";
 
-/// A simulator with these settings of `push`, and who writes what is pushed.
+/// Starts a simulator with these settings of `push`, and a producer for its broker.
 async fn start(settings: &str) -> (Simulator, Topics, Producer) {
     let topics = Topics::prefixed("");
     let simulator = topics.launch(settings).start(&[]).await;
@@ -49,36 +52,36 @@ async fn start(settings: &str) -> (Simulator, Topics, Producer) {
     (simulator, topics, producer)
 }
 
-/// A record for a connection.
+/// Returns a record addressed to the connection `id`.
 fn to(id: &str, value: &str) -> Record {
     record(Some(id), Some(value), &[])
 }
 
-/// Numbered records, for each of the connections in turn.
+/// Returns [`RECORDS`] numbered records, addressed to the connections in turn.
 fn numbered(ids: &[&str]) -> Vec<Record> {
-    let turns = ids.iter().cycle().take(RECORDS).enumerate();
-    turns
+    let addressees = ids.iter().cycle().take(RECORDS).enumerate();
+    addressees
         .map(|(index, id)| to(id, &index.to_string()))
         .collect()
 }
 
-/// Waits until the mapping is done with so many records of partition 0.
-async fn done(simulator: &Simulator, topics: &Topics, records: usize) {
+/// Waits until the mapping has committed this many records of partition 0.
+async fn committed_up_to(simulator: &Simulator, topics: &Topics, records: usize) {
     let expected = [i64::try_from(records).unwrap()];
-    eventually("committed offsets", async || {
+    eventually("the offset is committed", async || {
         let offsets = committed(&simulator.kafka, GROUP, &topics.outbound, 1).await;
         (offsets == expected).then_some(())
     })
     .await;
 }
 
-/// Waits until something is in the log.
+/// Waits until `expected` is in the log.
 async fn says(simulator: &Simulator, expected: &str) {
     let has = async || simulator.stderr().contains(expected).then_some(());
     eventually(&format!("{expected:?} in the log"), has).await;
 }
 
-/// Reads until the last of the messages comes.
+/// Reads numbered messages up to and including the last.
 async fn messages(client: &mut Client) -> Vec<usize> {
     let mut messages = Vec::new();
     while messages.last() != Some(&(RECORDS - 1)) {
@@ -88,30 +91,30 @@ async fn messages(client: &mut Client) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn a_connection_that_vanishes_in_mid_batch_costs_nobody_else_anything() {
+async fn a_connection_that_vanishes_in_mid_batch_does_not_affect_others() {
     let (simulator, topics, producer) = start(ONE_BATCH).await;
     let (mut gone, its_id) = connected(&simulator, &topics, "gone").await;
     let (mut stays, other_id) = connected(&simulator, &topics, "stays").await;
     let records = numbered(&[&its_id, &other_id]);
     producer.store(&topics.outbound, 0, records.clone()).await;
     assert_eq!(gone.next().await, "0");
-    // No goodbye: the socket ends with messages under way to it.
+    // The client sends no close frame: its socket closes while messages are in flight.
     drop(gone);
     let odd: Vec<usize> = (1..RECORDS).step_by(2).collect();
     assert_eq!(messages(&mut stays).await, odd);
     let consumer = Consumer::connect(&simulator.kafka).await;
     consumer.records(&topics.connections, 3).await;
-    // Now all of its messages find that it is gone.
+    // Now every message to the closed connection gets a 410.
     producer.store(&topics.outbound, 0, records).await;
     assert_eq!(messages(&mut stays).await, odd);
-    done(&simulator, &topics, 2 * RECORDS).await;
+    committed_up_to(&simulator, &topics, 2 * RECORDS).await;
     says(&simulator, "gone=250").await;
     stays.leave().await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_push_that_is_killed_in_mid_batch_delivers_everything_at_least_once() {
+async fn a_push_killed_in_mid_batch_delivers_everything_at_least_once() {
     let (simulator, topics, producer) = start(ONE_BATCH).await;
     let (mut client, id) = connected(&simulator, &topics, "a").await;
     for kill in 1..=KILLS_MAX {
@@ -123,23 +126,23 @@ async fn a_push_that_is_killed_in_mid_batch_delivers_everything_at_least_once() 
         killed[0].signal(Signal::KILL);
         none_left(&killed).await;
         let mut found = messages(&mut client).await;
-        // The first one was there before, and is among these only if the batch came again: all of it, in its order,
-        // behind what was delivered of it before the kill.
-        let again = found.iter().position(|&message| message == 0);
-        let came_again = again.is_some();
-        let whole = found.split_off(again.unwrap_or_default());
-        assert_eq!(whole, Vec::from_iter(usize::from(!came_again)..RECORDS));
+        // Message 0 was read above. A second one begins the redelivered batch, which is whole and
+        // in order, and follows the messages that were delivered before the kill.
+        let second_start = found.iter().position(|&message| message == 0);
+        let is_redelivered = second_start.is_some();
+        let batch = found.split_off(second_start.unwrap_or_default());
+        assert_eq!(batch, Vec::from_iter(usize::from(!is_redelivered)..RECORDS));
         assert_eq!(found, Vec::from_iter(1..=found.len()));
-        done(&simulator, &topics, kill * RECORDS).await;
-        if came_again {
+        committed_up_to(&simulator, &topics, kill * RECORDS).await;
+        if is_redelivered {
             return simulator.stop().await;
         }
     }
-    panic!("{KILLS_MAX} batches were done before anybody could kill their function");
+    panic!("none of {KILLS_MAX} kills came before its batch was done");
 }
 
 #[tokio::test]
-async fn a_record_for_nobody_is_counted_and_holds_up_none_behind_it() {
+async fn records_without_a_valid_address_are_counted_and_skipped() {
     let (simulator, topics, producer) = start("").await;
     let (mut client, id) = connected(&simulator, &topics, "a").await;
     let poison = [
@@ -150,7 +153,7 @@ async fn a_record_for_nobody_is_counted_and_holds_up_none_behind_it() {
     let records = [&poison[..], &[to(&id, "behind")]].concat();
     producer.store(&topics.outbound, 0, records).await;
     assert_eq!(client.next().await, "behind");
-    done(&simulator, &topics, 4).await;
+    committed_up_to(&simulator, &topics, 4).await;
     for expected in [
         "no recipient",
         "header `to`: not a JSON list",
@@ -164,19 +167,19 @@ async fn a_record_for_nobody_is_counted_and_holds_up_none_behind_it() {
 }
 
 #[tokio::test]
-async fn a_null_value_closes_the_connection_behind_what_came_before() {
+async fn a_null_value_closes_the_connection_after_earlier_messages() {
     let (simulator, topics, producer) = start("").await;
     let (mut client, id) = connected(&simulator, &topics, "a").await;
     let records = vec![to(&id, "goodbye"), record(Some(&id), None, &[])];
     producer.store(&topics.outbound, 0, records).await;
     assert_eq!(client.next().await, "goodbye");
     assert_eq!(client.closed().await, 1000);
-    done(&simulator, &topics, 2).await;
+    committed_up_to(&simulator, &topics, 2).await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn the_sdk_signs_as_a_strict_gateway_demands() {
+async fn a_strict_gateway_accepts_the_sdks_signatures() {
     let topics = Topics::prefixed("");
     let launch = topics.launch("").option("--connections-auth", "strict");
     let simulator = launch.start(&[]).await;
@@ -190,7 +193,7 @@ async fn the_sdk_signs_as_a_strict_gateway_demands() {
 }
 
 #[tokio::test]
-async fn records_that_another_key_signs_are_given_up_and_left_in_the_dead_letter() {
+async fn records_signed_with_a_wrong_key_go_to_the_dead_letter_topic() {
     let topics = Topics::prefixed("");
     let settings = format!(", maximumRetryAttempts: 0, deadLetter: {}", topics.dead);
     let launch = topics.launch(&settings);
@@ -209,19 +212,19 @@ async fn records_that_another_key_signs_are_given_up_and_left_in_the_dead_letter
     assert_eq!((&dead.key, &dead.value[..]), (&id, &b"hello"[..]));
     assert_eq!(dead.header("failure.function"), "push");
     says(&simulator, "refused with 403").await;
-    // And `push` itself, in its own log.
+    // `push` logs the refusal as well.
     says(&simulator, "the gateway returned status 403").await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_gateway_that_refuses_at_first_gets_everything_in_order() {
+async fn messages_are_retried_in_order_when_the_gateway_refuses_at_first() {
     const CLIENTS: usize = 3;
     const MESSAGES: usize = 20;
     let [port] = free_ports();
     let gateway = Unwilling::start(port, "dev", &[429, 500]).await;
     let topics = Topics::prefixed("");
-    // All in one batch, so that its counts are all there are.
+    // With a single batch, the counts in the log cover every record.
     let count = CLIENTS * MESSAGES;
     let launch = topics.launch(&format!(
         ", batchSize: {count}, maximumBatchingWindowInSeconds: 300"
@@ -247,21 +250,21 @@ async fn a_gateway_that_refuses_at_first_gets_everything_in_order() {
         }
         client.leave().await;
     }
-    done(&simulator, &topics, count).await;
+    committed_up_to(&simulator, &topics, count).await;
     says(&simulator, &format!("delivered={count}")).await;
     says(&simulator, &format!("retried={}", 2 * count)).await;
     simulator.stop().await;
 }
 
-/// A client that does not read, and whose connection has room for nothing more.
-async fn stuck(simulator: &Simulator, topics: &Topics) -> (Client, String) {
+/// Returns a client that does not read and whose connection is full, and its id.
+async fn stuck_client(simulator: &Simulator, topics: &Topics) -> (Client, String) {
     let (client, id) = connected(simulator, topics, "stuck").await;
     let url = connection_url(&simulator.connections, &id);
     let messages = [MESSAGE_BYTES_MAX, 8_192, 512, 1].map(|bytes| "x".repeat(bytes));
-    // Not for a moment only, while the system still takes what is written.
-    eventually("a connection without room", async || {
+    // The connection must stay full: the kernel may still be draining the gateway's queue.
+    eventually("the connection is full", async || {
         let mut is_full = true;
-        for message in messages.iter().cycle().take(LOOKS * messages.len()) {
+        for message in messages.iter().cycle().take(ROUNDS * messages.len()) {
             is_full &= http::signed("POST", &url, message).await.status == 429;
         }
         is_full.then_some(())
@@ -271,22 +274,22 @@ async fn stuck(simulator: &Simulator, topics: &Topics) -> (Client, String) {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_given_up_and_keeps_nobody_from_anything_until_then() {
+async fn records_for_a_client_that_does_not_read_expire_without_delaying_others() {
     let shipped = std::fs::read_to_string(tests::binaries::root().join("gateway.yaml")).unwrap();
     let seconds = TIMEOUT.as_secs();
     let contract = format!("{shipped}functions: {{ push: {{ timeout: {seconds} }} }}\n");
     let simulator = Launch::default().contract(&contract).start(&[]).await;
     let topics = Topics::prefixed("");
     let producer = Producer::connect(&simulator.kafka).await;
-    let (_stuck, its_id) = stuck(&simulator, &topics).await;
+    let (_stuck, its_id) = stuck_client(&simulator, &topics).await;
     let (mut client, id) = connected(&simulator, &topics, "a").await;
-    // Some of its time is over, so that nobody waits for all of it here.
+    // Most of the record's maximum age has already passed, which shortens the test.
     let mut record = to(&its_id, "in vain");
     record.timestamp -= RECORD_AGE_MAX - 4 * TIMEOUT;
     let refusals = || simulator.stderr().matches("refused with 429").count();
     let before = refusals();
     producer.store(&topics.outbound, 0, vec![record]).await;
-    eventually("a batch under way", async || {
+    eventually("the batch has begun", async || {
         (refusals() > before).then_some(())
     })
     .await;
@@ -296,11 +299,14 @@ async fn a_client_that_does_not_read_is_given_up_and_keeps_nobody_from_anything_
         .await;
     assert_eq!(client.next().await, "hello");
     let taken = start.elapsed();
-    assert!(taken < TIMEOUT + PAUSE_MAX, "{taken:?}");
-    assert!(!simulator.stderr().contains("given up"), "it had to wait");
-    done(&simulator, &topics, 2).await;
+    assert!(taken < TIMEOUT + BACKOFF_MAX, "{taken:?}");
+    assert!(
+        !simulator.stderr().contains("given up"),
+        "the healthy client's record waited for the stuck one"
+    );
+    committed_up_to(&simulator, &topics, 2).await;
     says(&simulator, "RecordAgeExceeded").await;
-    // It was delivered once, though it has come again with the record before it.
+    // It was delivered once, although its batch was retried.
     client.leave().await;
     simulator.stop().await;
 }

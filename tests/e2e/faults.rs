@@ -1,48 +1,53 @@
-//! Trouble on demand, by `/api/faults` and by `--faults`.
+//! Fault injection with `/api/faults` and `--faults`.
 
-use std::fs;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::client::{Client, Silence};
-use tests::consumer::Consumer;
-use tests::path::Topics;
-use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::{
+    client::{Client, Silence},
+    consumer::Consumer,
+    path::Topics,
+    simulator::{Launch, Simulator},
+    wait::eventually,
+};
 
-use crate::routes::check_frame;
+use crate::routes::check_error_frame;
 
 const FAULTS: &str = "/api/faults";
-/// How long a client waits for what must not come.
+/// How long a client waits to show that no answer comes.
 const QUIET: Duration = Duration::from_millis(500);
-/// With this seed, of five messages that wait at random the order is this one, by wide margins.
+/// A seed whose random delays put five messages into [`ORDER`], by wide margins.
 const SEED: u32 = 104;
+/// The order of five messages under [`SEED`].
 const ORDER: [u64; 5] = [1, 4, 3, 2, 0];
 
-/// A contract without a mapping, which would be struck by the broker's faults as well.
+/// Uses a contract without a mapping, since a mapping would use up the broker's faults too.
 fn launch() -> Launch {
     Launch::default().contract(&Topics::prefixed("").contract())
 }
 
-/// A simulator, and a client whose function runs already.
+/// Returns a simulator, and a client whose message function is warm.
 async fn warm() -> (Simulator, Client) {
-    warmed(launch()).await
+    warm_with(launch()).await
 }
 
-async fn warmed(launch: Launch) -> (Simulator, Client) {
+async fn warm_with(launch: Launch) -> (Simulator, Client) {
     let simulator = launch.start(&[]).await;
     let mut client = Client::connect(&simulator.websocket).await;
     assert_eq!(client.ask(r#"{"id":"warm"}"#).await["type"], "ack");
     (simulator, client)
 }
 
-fn of_message(faults: &Value) -> Value {
+fn message_faults(faults: &Value) -> Value {
     json!({ "functions": { "message": faults } })
 }
 
-/// Whether each of so many messages is throttled.
+/// Sends `count` messages, and returns for each whether it was throttled.
 async fn throttled(client: &mut Client, count: usize) -> Vec<bool> {
     let mut throttled = Vec::new();
     for _ in 0..count {
@@ -52,34 +57,34 @@ async fn throttled(client: &mut Client, count: usize) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn the_next_invocations_are_throttled_and_then_no_more() {
+async fn only_the_next_invocations_are_throttled() {
     let (simulator, mut client) = warm().await;
-    let faults = of_message(&json!({ "throttle": { "next": 2 } }));
+    let faults = message_faults(&json!({ "throttle": { "next": 2 } }));
     let shown = simulator.act(FAULTS, faults).await;
     let in_force = json!({"seed": 0, "functions": {"message": {"throttle": {"next": 2}}}});
     assert_eq!(shown, in_force);
     client.send("hello").await;
-    check_frame(&client.next().await, "Internal server error");
+    check_error_frame(&client.next().await, "Internal server error");
     let shown = simulator.look(FAULTS).await;
     assert_eq!(
         shown["functions"]["message"]["throttle"],
         json!({"next": 1})
     );
     client.send("hello").await;
-    check_frame(&client.next().await, "Internal server error");
+    check_error_frame(&client.next().await, "Internal server error");
     assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
     assert_eq!(simulator.look(FAULTS).await, json!({"seed": 0}));
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_fault_that_always_strikes_does_until_it_is_ended() {
+async fn a_fault_without_a_limit_lasts_until_it_is_removed() {
     let (simulator, mut client) = warm().await;
     simulator
-        .act(FAULTS, of_message(&json!({"throttle": {}})))
+        .act(FAULTS, message_faults(&json!({"throttle": {}})))
         .await;
     assert_eq!(throttled(&mut client, 3).await, [true; 3]);
-    // Of what is not named nothing changes.
+    // Faults that the request does not name stay unchanged.
     let shown = simulator
         .act(FAULTS, json!({"gateway": {"reorder": {"millis": 1}}}))
         .await;
@@ -88,39 +93,39 @@ async fn a_fault_that_always_strikes_does_until_it_is_ended() {
     });
     assert_eq!(shown, expected);
     simulator
-        .act(FAULTS, of_message(&json!({"throttle": null})))
+        .act(FAULTS, message_faults(&json!({"throttle": null})))
         .await;
     assert_eq!(throttled(&mut client, 2).await, [false; 2]);
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_share_is_chosen_by_the_seed() {
+async fn the_seed_decides_which_share_is_affected() {
     let (simulator, mut client) = warm().await;
-    let faults = of_message(&json!({"throttle": {"share": 0.5}}));
+    let faults = message_faults(&json!({"throttle": {"share": 0.5}}));
     simulator.act(FAULTS, faults.clone()).await;
-    let by_zero = throttled(&mut client, 20).await;
-    let count = by_zero.iter().filter(|it| **it).count();
-    assert!((3..18).contains(&count), "{by_zero:?}");
-    // A seed begins anew what is in force, and so does the fault itself.
+    let with_seed_zero = throttled(&mut client, 20).await;
+    let count = with_seed_zero.iter().filter(|it| **it).count();
+    assert!((3..18).contains(&count), "{with_seed_zero:?}");
+    // Setting the seed restarts the random choices of the active faults; so does setting a fault.
     simulator.act(FAULTS, json!({"seed": 0})).await;
-    assert_eq!(throttled(&mut client, 20).await, by_zero);
+    assert_eq!(throttled(&mut client, 20).await, with_seed_zero);
     simulator.act(FAULTS, faults).await;
-    assert_eq!(throttled(&mut client, 20).await, by_zero);
+    assert_eq!(throttled(&mut client, 20).await, with_seed_zero);
     let shown = simulator.act(FAULTS, json!({"seed": 8})).await;
     assert_eq!(shown["seed"], 8);
-    assert_ne!(throttled(&mut client, 20).await, by_zero);
+    assert_ne!(throttled(&mut client, 20).await, with_seed_zero);
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_cold_start_is_forced_and_shown() {
-    // There is one environment at a time, so no other start is cold.
-    let one = "functions: { message: { reservedConcurrentExecutions: 1 } }\n";
-    let contract = Topics::prefixed("").contract() + one;
-    let (simulator, mut client) = warmed(Launch::default().contract(&contract)).await;
+async fn a_cold_start_can_be_forced() {
+    // With one environment at a time, no other cold start happens.
+    let functions = "functions: { message: { reservedConcurrentExecutions: 1 } }\n";
+    let contract = Topics::prefixed("").contract() + functions;
+    let (simulator, mut client) = warm_with(Launch::default().contract(&contract)).await;
     simulator
-        .act(FAULTS, of_message(&json!({"coldStart": {"next": 1}})))
+        .act(FAULTS, message_faults(&json!({"coldStart": {"next": 1}})))
         .await;
     for id in 1..=2 {
         assert_eq!(
@@ -128,7 +133,7 @@ async fn a_cold_start_is_forced_and_shown() {
             "ack"
         );
     }
-    let shown = eventually("three invocations", async || {
+    let shown = eventually("three invocations are in the history", async || {
         let shown = simulator.look("/api/invocations?function=message").await;
         let shown = shown["invocations"].as_array().unwrap().clone();
         (shown.len() == 3).then_some(shown)
@@ -144,12 +149,12 @@ async fn a_cold_start_is_forced_and_shown() {
 }
 
 #[tokio::test]
-async fn an_invocation_is_late() {
+async fn an_invocation_can_be_delayed() {
     let (simulator, mut client) = warm().await;
     simulator
         .act(
             FAULTS,
-            of_message(&json!({"latency": {"millis": 800, "next": 1}})),
+            message_faults(&json!({"latency": {"millis": 800, "next": 1}})),
         )
         .await;
     let start = Instant::now();
@@ -164,12 +169,12 @@ async fn an_invocation_is_late() {
 }
 
 #[tokio::test]
-async fn whoever_waits_goes_on_when_the_fault_is_over() {
+async fn delayed_messages_continue_when_the_fault_is_removed() {
     let (simulator, mut client) = warm().await;
-    let latency = of_message(&json!({"latency": {"millis": 60_000}}));
-    let once = of_message(&json!({"latency": {"millis": 60_000, "next": 1}}));
+    let latency = message_faults(&json!({"latency": {"millis": 60_000}}));
+    let once = message_faults(&json!({"latency": {"millis": 60_000, "next": 1}}));
     let reorder = json!({"seed": SEED, "gateway": {"reorder": {"millis": 29_000}}});
-    let none = of_message(&json!({"latency": null}));
+    let none = message_faults(&json!({"latency": null}));
     let not_reordered = json!({"gateway": {"reorder": null}});
     for (faults, path, end) in [
         (&latency, "/api/reset", json!({})),
@@ -191,7 +196,7 @@ async fn whoever_waits_goes_on_when_the_fault_is_over() {
 }
 
 #[tokio::test]
-async fn messages_overtake_each_other_in_the_seeds_order() {
+async fn the_seed_decides_the_order_of_reordered_messages() {
     let (simulator, mut client) = warm().await;
     let faults = json!({"seed": SEED, "gateway": {"reorder": {"millis": 1500}}});
     for _ in 0..2 {
@@ -209,7 +214,7 @@ async fn messages_overtake_each_other_in_the_seeds_order() {
 }
 
 #[tokio::test]
-async fn a_disconnect_does_not_run_and_the_next_one_does() {
+async fn a_dropped_disconnect_does_not_run_and_the_next_one_does() {
     let (simulator, client) = warm().await;
     let other = Client::connect(&simulator.websocket).await;
     let ids = simulator.connection_ids().await;
@@ -231,8 +236,8 @@ async fn a_disconnect_does_not_run_and_the_next_one_does() {
     simulator.stop().await;
 }
 
-/// Checks that while the broker has a fault messages wait, and that all is well once it is over.
-async fn check_broker(fault: &str) {
+/// Checks that messages wait while the broker has this fault, and continue without it.
+async fn check_broker_recovers(fault: &str) {
     let (simulator, mut client) = warm().await;
     simulator.act(FAULTS, json!({"kafka": {fault: {}}})).await;
     assert_eq!(
@@ -251,12 +256,12 @@ async fn check_broker(fault: &str) {
 }
 
 #[tokio::test]
-async fn a_broker_that_was_silent_is_well_again() {
-    check_broker("silent").await;
+async fn messages_wait_for_a_silent_broker_to_recover() {
+    check_broker_recovers("silent").await;
 }
 
 #[tokio::test]
-async fn what_is_shown_can_be_put_in_force() {
+async fn the_faults_that_are_shown_can_be_posted_back() {
     let (simulator, mut client) = warm().await;
     // Waits until the function is connected to the leader of its other topic, a request that the fault could strike.
     client.ask(r#"{"action":"chat","id":"warm"}"#).await;
@@ -266,7 +271,7 @@ async fn what_is_shown_can_be_put_in_force() {
     assert_eq!(late, Err(Silence::Late));
     let shown = simulator.look(FAULTS).await;
     assert_eq!(shown, json!({"seed": 0, "kafka": {"silent": {"next": 0}}}));
-    // It is another silence, which strikes nobody.
+    // Posting replaces the silence with one that is used up, so the waiting request goes on.
     assert_eq!(simulator.act(FAULTS, shown.clone()).await, shown);
     assert_eq!(client.next_json().await["id"], 1);
     assert_eq!(client.ask(r#"{"id":2}"#).await["type"], "ack");
@@ -274,17 +279,17 @@ async fn what_is_shown_can_be_put_in_force() {
 }
 
 #[tokio::test]
-async fn a_broker_that_closed_connections_is_well_again() {
-    check_broker("closed").await;
+async fn messages_wait_for_a_broker_that_closes_connections_to_recover() {
+    check_broker_recovers("closed").await;
 }
 
 #[tokio::test]
-async fn a_broker_without_leaders_is_well_again() {
-    check_broker("leaderless").await;
+async fn messages_wait_for_partitions_to_have_leaders_again() {
+    check_broker_recovers("leaderless").await;
 }
 
 #[tokio::test]
-async fn a_broker_that_is_slow_answers_late() {
+async fn a_slow_broker_delays_acknowledgements() {
     let (simulator, mut client) = warm().await;
     simulator
         .act(FAULTS, json!({"kafka": {"slow": {"millis": 700}}}))
@@ -300,7 +305,7 @@ async fn a_broker_that_is_slow_answers_late() {
 }
 
 #[tokio::test]
-async fn a_broker_that_throttles_stores_records_and_has_the_next_ones_wait() {
+async fn a_throttling_broker_stores_the_record_and_delays_the_next() {
     let (simulator, mut client) = warm().await;
     let throttling = json!({"kafka": {"throttling": {"millis": 1500, "next": 1}}});
     simulator.act(FAULTS, throttling).await;
@@ -318,17 +323,17 @@ async fn a_broker_that_throttles_stores_records_and_has_the_next_ones_wait() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_whole() {
+async fn one_invalid_fault_refuses_the_whole_request() {
     let simulator = Launch::default().start(&[]).await;
     for (faults, path) in [
         (json!({"speed": 1}), "speed"),
         (json!({"functions": {"nobody": {}}}), "functions.nobody"),
         (
-            of_message(&json!({"throttle": {"next": -1}})),
+            message_faults(&json!({"throttle": {"next": -1}})),
             "functions.message.throttle.next",
         ),
         (
-            of_message(&json!({"latency": {"millis": "800"}})),
+            message_faults(&json!({"latency": {"millis": "800"}})),
             "functions.message.latency.millis",
         ),
         (
@@ -353,8 +358,8 @@ async fn what_cannot_be_is_refused_whole() {
     simulator.stop().await;
 }
 
-/// A file of faults.
-fn file(yaml: &str) -> (TempDir, PathBuf) {
+/// Writes a faults file.
+fn faults_file(yaml: &str) -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("faults.yaml");
     fs::write(&path, yaml).unwrap();
@@ -362,8 +367,8 @@ fn file(yaml: &str) -> (TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_file_of_faults_is_in_force_from_the_start_and_again_after_a_reset() {
-    let (_folder, path) = file(
+async fn a_faults_file_applies_at_the_start_and_again_after_a_reset() {
+    let (_folder, path) = faults_file(
         "
 seed: 7   # of every choice by chance
 functions:
@@ -399,9 +404,9 @@ gateway:
 }
 
 #[tokio::test]
-async fn a_broker_that_is_in_trouble_from_the_start_is_no_obstacle_to_it() {
-    let (_folder, path) = file("kafka: { closed: {} }");
-    // This contract has a mapping, too.
+async fn the_simulator_starts_with_a_faulty_broker() {
+    let (_folder, path) = faults_file("kafka: { closed: {} }");
+    // The default contract has a mapping, which must start as well.
     let launch = Launch::default().option("--faults", path.to_str().unwrap());
     let simulator = launch.start(&[]).await;
     simulator
@@ -413,7 +418,7 @@ async fn a_broker_that_is_in_trouble_from_the_start_is_no_obstacle_to_it() {
 }
 
 #[tokio::test]
-async fn another_broker_is_given_no_faults() {
+async fn kafka_faults_are_refused_for_an_external_broker() {
     let broker = launch().start(&[]).await;
     let simulator = launch().kafka(&broker.kafka).start(&[]).await;
     let (status, message) = simulator
@@ -424,7 +429,7 @@ async fn another_broker_is_given_no_faults() {
         message.starts_with("kafka: ") && message.contains("--kafka"),
         "{message}"
     );
-    // The rest is there all the same, and an invocation has no record that could be found.
+    // Messages still work. Invocations show no record: the console does not read external brokers.
     let mut client = Client::connect(&simulator.websocket).await;
     assert_eq!(client.ask(r#"{"id":1}"#).await["type"], "ack");
     let shown = simulator.look("/api/invocations?function=connect").await;

@@ -1,13 +1,15 @@
-//! From browsers through the embedded broker to a service, and back to the very same.
+//! From browsers through the embedded broker to a service, and back to the same browsers.
 
-use tests::duplex::{self, Topics, connected};
-use tests::kcat::kcat;
+use tests::{
+    duplex::{self, Topics, connected},
+    kcat::kcat,
+};
 
-/// Each of them answered as if it were the only one.
+/// Clients that connect and converse concurrently.
 const CLIENTS: usize = 1000;
 
 #[tokio::test]
-async fn a_thousand_clients_get_their_own_answers_and_only_them_in_order() {
+async fn each_of_a_thousand_clients_gets_only_its_own_answers_in_order() {
     let topics = Topics::prefixed("");
     let simulator = topics.launch("").start(&[]).await;
     duplex::crowd(&simulator, &topics, CLIENTS).await;
@@ -15,7 +17,7 @@ async fn a_thousand_clients_get_their_own_answers_and_only_them_in_order() {
 }
 
 #[tokio::test]
-async fn a_line_typed_into_kcat_appears_in_the_browser() {
+async fn a_line_typed_into_kcat_reaches_the_client() {
     let topics = Topics::prefixed("");
     let simulator = topics.launch("").start(&[]).await;
     let (mut client, id) = connected(&simulator, &topics, "a").await;

@@ -1,4 +1,4 @@
-//! Consumer groups of the embedded broker, as other people's clients see them.
+//! Consumer groups of the embedded broker, tested with kcat and Kafka's own tools.
 
 use tests::simulator::{Launch, Simulator};
 
@@ -10,14 +10,15 @@ async fn start() -> Simulator {
 mod kcat {
     use std::process::Stdio;
 
-    use tests::kcat::kcat;
-    use tests::wait::within;
-    use tokio::io::AsyncReadExt;
-    use tokio::process::{Child, Command};
+    use tests::{kcat::kcat, wait::within};
+    use tokio::{
+        io::AsyncReadExt,
+        process::{Child, Command},
+    };
 
     use super::start;
 
-    /// From the beginning, as a group, to the end.
+    /// Arguments that read a topic as a group, from the committed offsets or the start.
     const GROUP: [&str; 6] = [
         "-G",
         "g",
@@ -27,7 +28,7 @@ mod kcat {
         "ws.messages",
     ];
 
-    async fn write(brokers: &str, lines: &str) {
+    async fn produce(brokers: &str, lines: &str) {
         kcat(brokers, &["-t", "ws.messages", "-P", "-K", "\t"], lines).await;
     }
 
@@ -38,19 +39,19 @@ mod kcat {
     }
 
     #[tokio::test]
-    async fn a_group_goes_on_where_it_stopped() {
+    async fn a_group_resumes_at_its_committed_offsets() {
         let simulator = start().await;
-        write(&simulator.kafka, "a\t1\nb\t2\nc\t3\nd\t4\n").await;
+        produce(&simulator.kafka, "a\t1\nb\t2\nc\t3\nd\t4\n").await;
         let first = kcat(&simulator.kafka, &GROUP, "").await;
         assert_eq!(sorted(&first), ["1", "2", "3", "4"]);
         assert_eq!(kcat(&simulator.kafka, &GROUP, "").await, "");
-        write(&simulator.kafka, "a\t5\n").await;
+        produce(&simulator.kafka, "a\t5\n").await;
         assert_eq!(kcat(&simulator.kafka, &GROUP, "").await, "5\n");
         simulator.stop().await;
     }
 
-    /// A consumer that says on standard error what is assigned to it.
-    fn consumer(brokers: &str) -> Child {
+    /// Starts a consumer, which prints its assignments to standard error.
+    fn start_consumer(brokers: &str) -> Child {
         Command::new("kcat")
             .args(["-b", brokers, "-X", "session.timeout.ms=6000"])
             .args(["-X", "heartbeat.interval.ms=500", "-G", "g", "ws.messages"])
@@ -62,56 +63,58 @@ mod kcat {
             .expect("kcat is installed")
     }
 
-    /// Waits until a consumer is told to read, with so many partitions at its last word.
+    /// Waits until the consumer's latest assignment has this many partitions.
     async fn assigned(consumer: &mut Child, partitions: usize) {
         let stderr = consumer.stderr.as_mut().unwrap();
-        let mut said = String::new();
-        within("an assignment", async {
+        let mut output = String::new();
+        within("the assignment", async {
             loop {
-                let last = said.lines().rev().find(|line| line.contains("rebalanced"));
+                let last = output
+                    .lines()
+                    .rev()
+                    .find(|line| line.contains("rebalanced"));
                 let count = last.and_then(|line| line.split_once("): assigned: "));
                 if count.is_some_and(|(_, it)| it.matches('[').count() == partitions) {
                     return;
                 }
                 let mut more = [0; 1024];
                 let length = stderr.read(&mut more).await.unwrap();
-                assert!(length > 0, "kcat ended: {said}");
-                said += &String::from_utf8_lossy(&more[..length]);
+                assert!(length > 0, "kcat ended: {output}");
+                output += &String::from_utf8_lossy(&more[..length]);
             }
         })
         .await;
     }
 
     #[tokio::test]
-    async fn two_consumers_share_the_partitions_and_one_takes_over() {
+    async fn two_consumers_share_the_partitions_until_one_is_killed() {
         let simulator = start().await;
-        let mut one = consumer(&simulator.kafka);
+        let mut one = start_consumer(&simulator.kafka);
         assigned(&mut one, 3).await;
-        let mut two = consumer(&simulator.kafka);
-        // Of three partitions one gets two; who that is depends on their ids.
+        let mut two = start_consumer(&simulator.kafka);
+        // One consumer gets two of the three partitions; which one depends on the member ids.
         let shares = async {
             tokio::select! {
                 () = assigned(&mut one, 2) => (2, 1),
                 () = assigned(&mut two, 2) => (1, 2),
             }
         };
-        let (_, second) = within("shares", shares).await;
-        let (gone, left) = if second == 1 {
+        let (_, second) = within("both consumers have partitions", shares).await;
+        let (killed, remaining) = if second == 1 {
             (&mut two, &mut one)
         } else {
             (&mut one, &mut two)
         };
-        // Killed, not ended: its session has to.
-        gone.kill().await.unwrap();
-        assigned(left, 3).await;
+        // A killed consumer does not leave the group: its session has to time out.
+        killed.kill().await.unwrap();
+        assigned(remaining, 3).await;
         simulator.stop().await;
     }
 }
 
 #[cfg(feature = "kafka")]
 mod java {
-    use tests::producer::Producer;
-    use tests::real_kafka::run_java;
+    use tests::{producer::Producer, real_kafka::run_java};
 
     use super::start;
 
@@ -119,7 +122,7 @@ mod java {
     const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
     #[tokio::test]
-    async fn kafkas_own_tools_read_as_a_group_and_show_its_lag() {
+    async fn kafkas_tools_consume_as_a_group_show_its_lag_and_delete_it() {
         let simulator = start().await;
         let producer = Producer::connect(&simulator.kafka).await;
         for partition in 0..3 {

@@ -1,14 +1,16 @@
-//! What the gateway refuses, and why it closes, is explained on standard error.
+//! The gateway explains every refusal and every close on standard error.
 
 use std::path::Path;
 
 use serde_json::json;
 use sluice_sigv4::percent_encode;
-use tests::client::Client;
-use tests::http::{connection_url, request};
-use tests::probe::Step;
-use tests::raw::{Raw, TEXT, frame, handshake};
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    client::Client,
+    http::{connection_url, request},
+    probe::Step,
+    raw::{Raw, TEXT, frame, handshake},
+    simulator::{Launch, Simulator},
+};
 
 const CONTRACT: &str = "
 routeSelectionExpression: $request.body.action
@@ -18,13 +20,15 @@ routes:
   limited: { function: probe, throttlingRateLimit: 0, throttlingBurstLimit: 1 }
   one-way: { function: probe }
 ";
-/// The first bytes of a binary message, of a text's first fragment, and of those that follow.
+/// The first byte of an unfragmented binary frame.
 const BINARY: u8 = 0x82;
-const FIRST: u8 = 0x01;
-const MORE: u8 = 0x00;
-/// A few more messages than a client may go on sending that are throttled.
+/// The first byte of the first fragment of a text.
+const FIRST_FRAGMENT: u8 = 0x01;
+/// The first byte of a continuation fragment, except the last.
+const CONTINUATION: u8 = 0x00;
+/// A few more messages than a client may send after it is throttled.
 const FLOOD: usize = 120;
-/// Posts of the largest size that fill any socket's buffers and the gateway's queue.
+/// Posts of the largest size: more than the socket's buffers and the gateway's queue hold.
 const POSTS_MAX: usize = 500;
 const MINUTE: u64 = 60;
 
@@ -35,7 +39,7 @@ async fn start() -> Simulator {
     launch.start(&["--connections-auth", "off"]).await
 }
 
-/// Opens a connection with this request, sends this on it, and waits for what is said about it.
+/// Opens a connection with `request`, sends `frames` and waits for `expected` in the log.
 async fn check(simulator: &Simulator, request: &str, frames: &[u8], expected: &str) {
     let mut raw = Raw::connect(&simulator.websocket).await;
     raw.send(request.as_bytes()).await;
@@ -45,10 +49,10 @@ async fn check(simulator: &Simulator, request: &str, frames: &[u8], expected: &s
 }
 
 #[tokio::test]
-async fn a_message_that_comes_to_nothing_is_explained() {
+async fn a_message_without_effect_is_explained() {
     let simulator = start().await;
     let plain = handshake(&simulator.websocket);
-    let on = |route: &str, reply: serde_json::Value| {
+    let message_on = |route: &str, reply: serde_json::Value| {
         let text = json!({"action": route, "do": [Step::Reply(reply)]}).to_string();
         frame(TEXT, text.as_bytes())
     };
@@ -59,11 +63,11 @@ async fn a_message_that_comes_to_nothing_is_explained() {
              (routes: chat, limited, one-way)",
         ),
         (
-            on("chat", json!({"statusCode": 200, "Data": 1})),
+            message_on("chat", json!({"statusCode": 200, "Data": 1})),
             "probe: malformed proxy response: unknown field `Data`, expected one of `statusCode`",
         ),
         (
-            on("one-way", json!({"statusCode": 200, "body": "lost"})),
+            message_on("one-way", json!({"statusCode": 200, "body": "lost"})),
             "probe: the body of the reply is discarded because route one-way has no `routeResponse: true`",
         ),
         (
@@ -77,7 +81,7 @@ async fn a_message_that_comes_to_nothing_is_explained() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_closed_for_what_it_sent_is_explained() {
+async fn a_close_for_an_invalid_or_throttled_message_is_explained() {
     let simulator = start().await;
     let plain = handshake(&simulator.websocket);
     let long = [b'x'; 32 * 1024];
@@ -104,9 +108,9 @@ async fn a_connection_that_is_closed_for_what_it_sent_is_explained() {
         ),
         (
             [
-                frame(FIRST, &long),
-                frame(MORE, &long).repeat(3),
-                frame(MORE, b"x"),
+                frame(FIRST_FRAGMENT, &long),
+                frame(CONTINUATION, &long).repeat(3),
+                frame(CONTINUATION, b"x"),
             ]
             .concat(),
             "closed with 1009: message of at least 131073 bytes exceeds 131072 bytes",
@@ -118,11 +122,11 @@ async fn a_connection_that_is_closed_for_what_it_sent_is_explained() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_closed_for_its_age_is_explained() {
+async fn a_close_for_idleness_or_age_is_explained() {
     let simulator = start().await;
     let _idle = Raw::open(&simulator.websocket).await;
     let mut busy = Client::connect(&simulator.websocket).await;
-    // Where one ping has been answered, the time has been noted.
+    // The gateway has noted the activity of a ping once it has answered it.
     for _ in 0..13 {
         busy.ping().await;
         simulator.advance(9 * MINUTE).await;
@@ -139,9 +143,9 @@ async fn a_connection_that_is_closed_for_its_age_is_explained() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_may_surprise_is_explained() {
+async fn a_surprising_handshake_is_explained() {
     let simulator = start().await;
-    let doing = |step: Step| {
+    let handshake_with = |step: Step| {
         let steps = percent_encode(json!([step]).to_string());
         handshake(&format!("{}?do={steps}", simulator.websocket))
     };
@@ -157,11 +161,11 @@ async fn a_handshake_that_may_surprise_is_explained() {
             "the client offers the subprotocols \"chat\", but probe selected none",
         ),
         (
-            doing(Step::Reply(chosen)),
+            handshake_with(Step::Reply(chosen)),
             "probe selected the subprotocol \"news\", which the client does not offer",
         ),
         (
-            doing(early),
+            handshake_with(early),
             "is not open yet: its $connect has not replied",
         ),
     ] {

@@ -1,13 +1,15 @@
-//! The embedded broker as kcat sees it, and kcat's records beside ours.
+//! The embedded broker, tested with kcat.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::kcat::kcat;
-use tests::path::{self, Topics};
-use tests::simulator::Launch;
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    kcat::kcat,
+    path::{self, Topics},
+    simulator::Launch,
+};
 
 #[tokio::test]
 async fn kcat_lists_the_contracts_topics() {
@@ -27,14 +29,14 @@ async fn kcat_lists_the_contracts_topics() {
 }
 
 #[tokio::test]
-async fn kcat_reads_key_headers_and_the_very_bytes() {
+async fn kcat_reads_the_key_the_headers_and_the_unchanged_bytes() {
     let simulator = Launch::default().start(&[]).await;
     path::kcat_reads_key_headers_and_the_very_bytes(&simulator, &Topics::prefixed("")).await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn kcat_writes_what_others_read() {
+async fn other_clients_read_what_kcat_writes() {
     let simulator = Launch::default().start(&[]).await;
     let arguments = ["-t", "ws.messages", "-P", "-K", "\t", "-H", "a=b"];
     kcat(&simulator.kafka, &arguments, "k1\tfirst\nk1\tsecond\n").await;
@@ -51,7 +53,7 @@ async fn kcat_writes_what_others_read() {
 }
 
 #[tokio::test]
-async fn librdkafkas_murmur2_agrees_with_ours_on_every_partition() {
+async fn librdkafkas_murmur2_chooses_the_same_partitions_as_ours() {
     const ROOMS: usize = 30;
     let simulator = Launch::default().start(&[]).await;
     let rooms = (0..ROOMS).map(|room| "ř".repeat(room % 7) + &room.to_string());
@@ -74,15 +76,15 @@ async fn librdkafkas_murmur2_agrees_with_ours_on_every_partition() {
     kcat(&simulator.kafka, &arguments, &lines).await;
 
     let consumer = Consumer::connect(&simulator.kafka).await;
-    let places = async |topic| -> BTreeMap<String, i32> {
+    let partitions = async |topic| -> BTreeMap<String, i32> {
         let records = consumer.records(topic, ROOMS).await;
         records
             .into_iter()
             .map(|record| (record.key, record.partition))
             .collect()
     };
-    let ours = places("chat.messages").await;
-    assert_eq!(ours, places("ws.messages").await);
+    let ours = partitions("chat.messages").await;
+    assert_eq!(ours, partitions("ws.messages").await);
     assert_eq!(ours.len(), ROOMS);
     simulator.stop().await;
 }

@@ -1,32 +1,36 @@
-//! The life of an execution environment, shown with a function that is told what to do.
+//! The lifecycle of execution environments, tested with a scripted function.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    fs,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tests::client::Client;
-use tests::process::Process;
-use tests::simulator::{Launch, Simulator};
-use tests::wait::{eventually, eventually_in};
+use tests::{
+    client::Client,
+    process::Process,
+    simulator::{Launch, Simulator},
+    wait::{eventually, eventually_in},
+};
 
-use crate::routes::check_frame;
+use crate::routes::check_error_frame;
 
-/// There is one environment only: what it does next is seen by the next message.
-const ONE: &str = "
+/// A contract with a single environment, so that every message goes to the same one.
+const ONE_ENVIRONMENT: &str = "
 routeSelectionExpression: $request.body.action
 routes:
   $default: { function: scripted, routeResponse: true }
 functions: { scripted: { timeout: 3, reservedConcurrentExecutions: 1, environment: { GIVEN: contract, BOTH: contract } } }
 ";
 
-/// How long a test looks at a frozen process.
+/// How long a test watches a frozen process.
 const FROZEN_FOR: Duration = Duration::from_millis(300);
 
 fn launch() -> Launch {
     Launch::default()
-        .contract(ONE)
+        .contract(ONE_ENVIRONMENT)
         .function("scripted", "scripted.py")
 }
 
@@ -36,13 +40,13 @@ async fn connected(launch: Launch) -> (Simulator, Client) {
     (simulator, client)
 }
 
-/// The process that answers, once it waits for the next message.
-async fn frozen(simulator: &Simulator, client: &mut Client) -> Process {
+/// Sends a message, and returns the process that answered once it is frozen.
+async fn frozen_process(simulator: &Simulator, client: &mut Client) -> Process {
     let pid = client.ask(r#"{"do":"gap"}"#).await["pid"].take();
     let mut processes = simulator.processes();
     processes.retain(|process| pid == process.pid);
     let process = processes.remove(0);
-    eventually("a frozen process", async || {
+    eventually("the process is frozen", async || {
         process.is_stopped().then_some(())
     })
     .await;
@@ -50,16 +54,16 @@ async fn frozen(simulator: &Simulator, client: &mut Client) -> Process {
 }
 
 #[tokio::test]
-async fn between_invocations_a_process_gets_no_time_and_its_clock_jumps() {
+async fn between_invocations_a_process_uses_no_cpu_and_its_clock_jumps() {
     let (simulator, mut client) = connected(launch()).await;
-    let process = frozen(&simulator, &mut client).await;
+    let process = frozen_process(&simulator, &mut client).await;
     let (before, since) = (process.ticks(), Instant::now());
-    eventually("some time", async || {
+    eventually("the process was watched long enough", async || {
         assert!(process.is_stopped());
         (since.elapsed() > FROZEN_FOR).then_some(())
     })
     .await;
-    assert_eq!(process.ticks(), before, "it was given time");
+    assert_eq!(process.ticks(), before, "the frozen process ran");
     let answer = client.ask(r#"{"do":"gap"}"#).await;
     assert_eq!(answer["pid"], process.pid);
     let gap = answer["gap"].as_f64().unwrap();
@@ -70,15 +74,18 @@ async fn between_invocations_a_process_gets_no_time_and_its_clock_jumps() {
 #[tokio::test]
 async fn a_busy_process_is_never_frozen() {
     let (simulator, mut client) = connected(launch()).await;
-    let process = frozen(&simulator, &mut client).await;
+    let process = frozen_process(&simulator, &mut client).await;
     let files = tempfile::TempDir::new().unwrap();
     let path = files.path().join("go");
     client
         .send(&json!({"do": "wait", "path": path}).to_string())
         .await;
-    eventually("its start", async || (!process.is_stopped()).then_some(())).await;
+    eventually("the process is thawed", async || {
+        (!process.is_stopped()).then_some(())
+    })
+    .await;
     let since = Instant::now();
-    eventually("some time", async || {
+    eventually("the process was watched long enough", async || {
         assert!(!process.is_stopped());
         (since.elapsed() > FROZEN_FOR).then_some(())
     })
@@ -88,13 +95,12 @@ async fn a_busy_process_is_never_frozen() {
     simulator.stop().await;
 }
 
-/// Checks that after a message that ends the process, the next one runs in a fresh process, which finds the files
-/// of the one before.
+/// Checks that a fresh process runs after the message `end`, and finds the old files.
 async fn check_replaced(end: &str) {
     let (simulator, mut client) = connected(launch()).await;
     let first = client.ask(r#"{"do":"keep"}"#).await["pid"].take();
     client.send(end).await;
-    check_frame(&client.next().await, "Internal server error");
+    check_error_frame(&client.next().await, "Internal server error");
     let then = client.ask(r#"{"do":"keep"}"#).await;
     assert_ne!(then["pid"], first);
     let kept: BTreeSet<String> = serde_json::from_value(then["kept"].clone()).unwrap();
@@ -104,23 +110,26 @@ async fn check_replaced(end: &str) {
 }
 
 #[tokio::test]
-async fn after_a_crash_there_is_a_fresh_process_and_the_files_stay() {
+async fn after_a_crash_a_fresh_process_finds_the_old_files() {
     check_replaced(r#"{"do":"exit"}"#).await;
 }
 
 #[tokio::test]
-async fn after_a_timeout_there_is_a_fresh_process_and_the_files_stay() {
+async fn after_a_timeout_a_fresh_process_finds_the_old_files() {
     check_replaced(r#"{"do":"hang"}"#).await;
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_in_mid_invocation_is_an_internal_server_error() {
+async fn killing_a_busy_process_fails_its_invocation() {
     let (simulator, mut client) = connected(launch()).await;
-    let process = frozen(&simulator, &mut client).await;
+    let process = frozen_process(&simulator, &mut client).await;
     client.send(r#"{"do":"hang"}"#).await;
-    eventually("its start", async || (!process.is_stopped()).then_some(())).await;
+    eventually("the process is thawed", async || {
+        (!process.is_stopped()).then_some(())
+    })
+    .await;
     process.signal(Signal::KILL);
-    check_frame(&client.next().await, "Internal server error");
+    check_error_frame(&client.next().await, "Internal server error");
     let then = client.ask(r#"{"do":"gap"}"#).await;
     assert!(then["pid"].is_u64() && then["pid"] != process.pid, "{then}");
     let expected = "Error: Runtime exited with error: signal: killed";
@@ -129,7 +138,7 @@ async fn a_process_that_is_killed_in_mid_invocation_is_an_internal_server_error(
 }
 
 #[tokio::test]
-async fn a_failed_init_is_tried_again_in_the_invocation() {
+async fn a_failed_init_is_retried_in_the_invocation() {
     let (simulator, mut client) = connected(launch().env("INIT", "fail once")).await;
     let answer = client.ask(r#"{"do":"echo"}"#).await;
     assert!(answer["pid"].is_u64(), "{answer}");
@@ -139,11 +148,11 @@ async fn a_failed_init_is_tried_again_in_the_invocation() {
 }
 
 #[tokio::test]
-async fn an_init_that_fails_again_is_an_internal_server_error() {
+async fn an_init_that_fails_twice_is_an_internal_server_error() {
     let (simulator, mut client) = connected(launch().env("INIT", "fail")).await;
     for _ in 0..2 {
         client.send(r#"{"do":"echo"}"#).await;
-        check_frame(&client.next().await, "Internal server error");
+        check_error_frame(&client.next().await, "Internal server error");
     }
     let expected = "Error: Runtime exited with error: exit status 3";
     simulator.says(expected).await;
@@ -151,7 +160,7 @@ async fn an_init_that_fails_again_is_an_internal_server_error() {
 }
 
 #[tokio::test]
-async fn the_variables_are_lambdas_the_contracts_and_those_given() {
+async fn functions_get_the_variables_of_lambda_the_contract_and_the_flags_only() {
     let launch = launch()
         .env("ALSO_GIVEN", "flag")
         .env("BOTH", "flag")
@@ -160,11 +169,11 @@ async fn the_variables_are_lambdas_the_contracts_and_those_given() {
     let answer = client.ask(r#"{"do":"environment"}"#).await;
     let variables = answer["variables"].as_object().unwrap();
     let names: BTreeSet<&str> = variables.keys().map(String::as_str).collect();
-    // What the interpreter and what finds it may set for themselves.
-    let own = |name: &&str| {
+    // The interpreter and its launcher may set these themselves.
+    let is_passed_on = |name: &&str| {
         !name.contains("PYENV") && !matches!(*name, "LC_CTYPE" | "PWD" | "SHLVL" | "_" | "OLDPWD")
     };
-    let names: Vec<&str> = names.into_iter().filter(own).collect();
+    let names: Vec<&str> = names.into_iter().filter(is_passed_on).collect();
     assert_eq!(names, VARIABLES);
     assert_eq!(variables["GIVEN"], "contract");
     assert_eq!(variables["BOTH"], "flag");
@@ -206,25 +215,27 @@ const VARIABLES: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn an_environment_that_is_idle_for_long_ends_and_is_told_before() {
+async fn an_environment_that_is_idle_too_long_gets_sigterm_and_ends() {
     let launch = launch().option("--reap-after", "1");
     let (simulator, mut client) = connected(launch).await;
     let files = tempfile::TempDir::new().unwrap();
-    let path = files.path().join("told");
+    let path = files.path().join("sigterm");
     client
         .ask(&json!({"do": "register", "path": path}).to_string())
         .await;
-    eventually("no process", async || {
+    eventually("the process has exited", async || {
         simulator.function("scripted.py").is_empty().then_some(())
     })
     .await;
-    assert!(path.exists(), "it was not told");
+    assert!(path.exists(), "the function got no SIGTERM");
     let then = client.ask(r#"{"do":"keep"}"#).await;
     assert_eq!(then["kept"].as_array().unwrap().len(), 1, "{then}");
     simulator.stop().await;
 }
 
-/// What the Runtime API answers to a function in the middle of an invocation.
+/// Checks the Runtime API's response to a request from a function in mid-invocation.
+///
+/// The function must survive the response and answer the next message.
 async fn check_call(method: &str, path: &str, body: &str, status: u16, error_type: &str) {
     let (simulator, mut client) = connected(launch()).await;
     let message = json!({"do": "call", "method": method, "path": path, "body": body});
@@ -244,22 +255,22 @@ async fn an_unknown_request_id_is_refused() {
 }
 
 #[tokio::test]
-async fn a_second_event_is_refused_while_the_first_is_under_way() {
+async fn a_second_event_is_refused_while_the_first_is_in_progress() {
     let path = "/2018-06-01/runtime/invocation/next";
     check_call("GET", path, "", 403, "InvalidStateTransition").await;
 }
 
 #[tokio::test]
-async fn without_snap_start_there_is_no_restore() {
+async fn without_snap_start_restore_is_not_found() {
     check_call("GET", "/2018-06-01/runtime/restore/next", "", 404, "").await;
 }
 
-/// More connections to the Runtime API than a process needs.
-const TOO_MANY: usize = 300;
+/// Connections that one process opens to the Runtime API: far more than it needs.
+const TOO_MANY_CONNECTIONS: usize = 300;
 
 #[tokio::test]
-async fn what_is_no_http_hurts_nobody_and_many_connections_neither() {
-    let contract = ONE.replace(
+async fn garbage_and_many_connections_to_the_runtime_api_affect_no_environment() {
+    let contract = ONE_ENVIRONMENT.replace(
         "  $default",
         "  other: { function: other, routeResponse: true }\n  $default",
     );
@@ -270,14 +281,17 @@ async fn what_is_no_http_hurts_nobody_and_many_connections_neither() {
     let answer = client.ask(r#"{"do":"garbage"}"#).await;
     assert!(answer["pid"].is_u64(), "{answer}");
     let (_, before) = simulator.holds();
-    let message = json!({"do": "connect", "times": TOO_MANY});
+    let message = json!({"do": "connect", "times": TOO_MANY_CONNECTIONS});
     let answer = client.ask(&message.to_string()).await;
     assert!(answer["pid"].is_u64(), "{answer}");
     let (_, after) = simulator.holds();
-    assert!(after < before + TOO_MANY / 10, "{before}, then {after}");
+    assert!(
+        after < before + TOO_MANY_CONNECTIONS / 10,
+        "{before}, then {after}"
+    );
     assert!(client.ask(other).await["pid"].is_u64());
     let again = client.ask(r#"{"do":"echo"}"#).await;
-    assert_eq!(again["pid"], answer["pid"], "it has hurt itself at most");
+    assert_eq!(again["pid"], answer["pid"], "the process was replaced");
     simulator.stop().await;
 }
 
@@ -293,25 +307,25 @@ fn small(function: &str) -> Launch {
     launch.function("small", "small.sh")
 }
 
-/// Messages before memory and descriptors are looked at, and then again: more than the history keeps.
+/// Messages between two measurements: more than the history keeps.
 const MESSAGES: usize = 1500;
-/// Messages beside them that end their process, so that the next one starts another.
+/// Crashes between two measurements, each followed by a cold start.
 const CRASHES: usize = 100;
 
-/// Allocators keep some of what they had: far less than so many invocations would leave.
+/// Growth that counts as an allocator's slack: far less than these invocations would leak.
 const GROWTH_KIB_MAX: u64 = 2 * 1024;
 
 #[tokio::test]
-async fn invocations_leave_neither_memory_nor_descriptors() {
-    let contract = ONE.replace(
+async fn invocations_leak_neither_memory_nor_descriptors() {
+    let contract = ONE_ENVIRONMENT.replace(
         "  $default",
         "  small: { function: small, routeResponse: true }\n  $default",
     );
-    let one = "functions: { small: { reservedConcurrentExecutions: 1 },";
-    let contract = contract.replace("functions: {", one);
+    let functions = "functions: { small: { reservedConcurrentExecutions: 1 },";
+    let contract = contract.replace("functions: {", functions);
     let launch = launch().contract(&contract).function("small", "small.sh");
     let (simulator, mut client) = connected(launch).await;
-    let mut held = Vec::new();
+    let mut usage = Vec::new();
     for _ in 0..3 {
         for _ in 0..MESSAGES {
             client.ask(r#"{"do":"echo"}"#).await;
@@ -319,28 +333,28 @@ async fn invocations_leave_neither_memory_nor_descriptors() {
         let mut processes = BTreeSet::new();
         for _ in 0..CRASHES {
             client.send(r#"{"action":"small","do":"exit"}"#).await;
-            check_frame(&client.next().await, "Internal server error");
+            check_error_frame(&client.next().await, "Internal server error");
             client.send(r#"{"action":"small"}"#).await;
             processes.insert(client.next().await);
         }
         assert_eq!(processes.len(), CRASHES, "each crash is a cold start");
-        held.push(simulator.holds());
+        usage.push(simulator.holds());
     }
-    let [_, (memory, descriptors), then] = held[..] else {
-        panic!("{held:?}");
+    let [_, (memory, descriptors), (memory_after, descriptors_after)] = usage[..] else {
+        panic!("{usage:?}");
     };
-    assert!(then.0 < memory + GROWTH_KIB_MAX, "{held:?}");
-    assert!(then.1 <= descriptors, "{held:?}");
+    assert!(memory_after < memory + GROWTH_KIB_MAX, "{usage:?}");
+    assert!(descriptors_after <= descriptors, "{usage:?}");
     simulator.stop().await;
 }
 
-/// So many environments run at once.
+/// Environments that run concurrently.
 const CROWD: usize = 200;
-/// That many processes take a while to start.
+/// How long a test waits for all of them to start.
 const CROWD_PATIENCE: Duration = Duration::from_secs(100);
 
 #[tokio::test]
-async fn two_hundred_environments_run_at_once() {
+async fn two_hundred_environments_run_concurrently() {
     let launch = small("{ timeout: 100 }").option("--scale-after", "0");
     let simulator = launch.start(&[]).await;
     let files = tempfile::TempDir::new().unwrap();
@@ -351,7 +365,7 @@ async fn two_hundred_environments_run_at_once() {
         client.send(&format!("hold {}", path.display())).await;
         clients.push(client);
     }
-    eventually_in(CROWD_PATIENCE, "all processes", async || {
+    eventually_in(CROWD_PATIENCE, "every process has started", async || {
         (simulator.function("small.sh").len() >= CROWD).then_some(())
     })
     .await;
@@ -366,7 +380,7 @@ async fn two_hundred_environments_run_at_once() {
     simulator.stop().await;
 }
 
-/// How many processes there are while so many messages wait, which are more than are started at once.
+/// Checks how many environments run for one message more than [`at_once`].
 async fn check_scale(scale_after: &str, expected: usize) {
     let simulator = small("{}")
         .option("--scale-after", scale_after)
@@ -379,7 +393,7 @@ async fn check_scale(scale_after: &str, expected: usize) {
     for _ in 0..messages {
         client.send(&format!("hold {}", path.display())).await;
     }
-    eventually("its processes", async || {
+    eventually("the expected number of processes", async || {
         (simulator.function("small.sh").len() == expected).then_some(())
     })
     .await;
@@ -392,22 +406,22 @@ async fn check_scale(scale_after: &str, expected: usize) {
     simulator.stop().await;
 }
 
-/// Environments that start without a wait.
+/// The number of environments that start without waiting for `--scale-after`.
 fn at_once() -> usize {
     2 * std::thread::available_parallelism().unwrap().get()
 }
 
 #[tokio::test]
-async fn an_invocation_waits_for_a_busy_environment_as_long_as_it_is_told() {
+async fn an_invocation_waits_for_a_busy_environment_until_scale_after() {
     check_scale("60000", at_once()).await;
 }
 
 #[tokio::test]
-async fn without_patience_an_invocation_starts_an_environment_as_on_lambda() {
+async fn with_scale_after_0_an_invocation_starts_an_environment_at_once() {
     check_scale("0", at_once() + 1).await;
 }
 
-/// Checks that a second message is throttled while there is one, and that this cap is named.
+/// Checks that a second concurrent message is throttled, and that the log contains `cap`.
 async fn check_throttled(launch: Launch, cap: &str) {
     let (simulator, mut client) = connected(launch).await;
     let files = tempfile::TempDir::new().unwrap();
@@ -415,7 +429,7 @@ async fn check_throttled(launch: Launch, cap: &str) {
     client.send(&format!("hold {}", path.display())).await;
     simulator.says("START RequestId").await;
     client.send("number").await;
-    check_frame(&client.next().await, "Internal server error");
+    check_error_frame(&client.next().await, "Internal server error");
     simulator.says(cap).await;
     fs::write(&path, "").unwrap();
     assert!(client.next().await.parse::<u32>().is_ok());
@@ -423,27 +437,27 @@ async fn check_throttled(launch: Launch, cap: &str) {
 }
 
 #[tokio::test]
-async fn the_accounts_concurrency_is_a_bound_and_is_named() {
+async fn the_accounts_concurrency_is_a_limit_that_the_log_names() {
     let launch = small("{}").option("--account-concurrency", "1");
     let cap = "small: throttled: all 1 unreserved executions of --account-concurrency are in use";
     check_throttled(launch, cap).await;
 }
 
 #[tokio::test]
-async fn a_functions_concurrency_is_a_bound_and_is_named() {
+async fn a_functions_concurrency_is_a_limit_that_the_log_names() {
     let launch = small("{ reservedConcurrentExecutions: 1 }");
     let cap = "small: throttled: all 1 of its reservedConcurrentExecutions are in use";
     check_throttled(launch, cap).await;
 }
 
 #[tokio::test]
-async fn more_cannot_be_reserved_than_the_account_has() {
+async fn functions_cannot_reserve_more_concurrency_than_the_account_has() {
     let launch = small("{ reservedConcurrentExecutions: 5 }").option("--account-concurrency", "4");
     let refusal = launch.refusal(&[]).await;
     assert_eq!(refusal.status.code(), Some(1));
-    let said = &refusal.stderr;
+    let stderr = &refusal.stderr;
     assert!(
-        said.contains("add up to 5") && said.contains("--account-concurrency"),
-        "{said}"
+        stderr.contains("add up to 5") && stderr.contains("--account-concurrency"),
+        "{stderr}"
     );
 }

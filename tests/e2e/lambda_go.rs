@@ -1,10 +1,8 @@
-//! A function in Go on `aws-lambda-go`, run as it is.
+//! A function in Go, built on `aws-lambda-go` and run unchanged.
 
-use tests::binaries;
-use tests::client::Client;
-use tests::simulator::Launch;
+use tests::{binaries, client::Client, simulator::Launch};
 
-use crate::routes::check_frame;
+use crate::routes::check_error_frame;
 
 const CONTRACT: &str = "
 routeSelectionExpression: $request.body.action
@@ -31,9 +29,9 @@ async fn a_function_in_go_runs_unchanged() {
     let second = client.ask("again").await;
     assert_eq!(second["pid"], first["pid"]);
     assert_ne!(second["requestId"], first["requestId"]);
-    // The library reports the error, and then ends the process.
+    // On a panic the library reports the error and exits.
     client.send("panic").await;
-    check_frame(&client.next().await, "Internal server error");
+    check_error_frame(&client.next().await, "Internal server error");
     let third = client.ask("once more").await;
     assert_ne!(third["pid"], first["pid"]);
     simulator.stop().await;

@@ -1,13 +1,15 @@
-//! What Lambda and its functions log, as it comes out on the simulator's standard error.
+//! The log lines of Lambda and of functions on the simulator's standard error.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tests::client::Client;
-use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::{
+    client::Client,
+    simulator::{Launch, Simulator},
+    wait::eventually,
+};
 
-use crate::routes::check_frame;
+use crate::routes::check_error_frame;
 
 const CONTRACT: &str = "
 routeSelectionExpression: $request.body.action
@@ -16,7 +18,7 @@ routes:
 functions: { scripted: { timeout: 3, reservedConcurrentExecutions: 1 } }
 ";
 
-/// The longest line that is not cut, as in CloudWatch Logs.
+/// Longer lines are split, as in CloudWatch Logs.
 const LINE_BYTES_MAX: usize = 256 << 10;
 
 async fn connected(format: &str) -> (Simulator, Client) {
@@ -29,10 +31,10 @@ async fn connected(format: &str) -> (Simulator, Client) {
     (simulator, client)
 }
 
-/// All lines of a request, once it is reported.
+/// Waits for the report of a request, and returns all of its log lines.
 async fn lines(simulator: &Simulator, request: &Value) -> Vec<String> {
     let prefix = format!("scripted 0 {} | ", request.as_str().unwrap());
-    eventually("a report", async || {
+    eventually("the report of the request", async || {
         let stderr = simulator.stderr();
         let lines = stderr.lines().filter_map(|line| line.strip_prefix(&prefix));
         let lines: Vec<String> = lines.map(str::to_owned).collect();
@@ -43,7 +45,7 @@ async fn lines(simulator: &Simulator, request: &Value) -> Vec<String> {
     .await
 }
 
-/// The fields of a report, by name: `Duration: 1.00 ms` and so on, between tabs.
+/// Parses the tab-separated fields of a report, such as `Duration: 1.00 ms`.
 fn fields(report: &str) -> BTreeMap<&str, &str> {
     let report = report.strip_prefix("REPORT ").unwrap();
     report
@@ -77,7 +79,7 @@ async fn an_invocation_is_logged_as_on_lambda() {
     assert!((1..200).contains(&used), "{used}");
     let [duration, init, billed] =
         ["Duration", "Init Duration", "Billed Duration"].map(|name| milliseconds(&fields, name));
-    // Both are rounded to two digits.
+    // The billed duration is rounded up, and the others have two decimals.
     assert!(
         (0.0..1.01).contains(&(billed - duration - init)),
         "{fields:?}"
@@ -91,7 +93,7 @@ async fn an_invocation_is_logged_as_on_lambda() {
 }
 
 #[tokio::test]
-async fn only_a_cold_start_has_an_init() {
+async fn only_a_cold_start_reports_an_init_duration() {
     let (simulator, mut client) = connected("Text").await;
     client.ask(r#"{"do":"echo"}"#).await;
     let request = client.ask(r#"{"do":"echo"}"#).await["request"].take();
@@ -104,7 +106,7 @@ async fn only_a_cold_start_has_an_init() {
 }
 
 #[tokio::test]
-async fn in_json_the_lines_are_lambdas_events() {
+async fn with_log_format_json_the_lines_are_platform_events() {
     let (simulator, mut client) = connected("JSON").await;
     let request = client.ask(r#"{"do":"echo"}"#).await["request"].take();
     let lines = lines(&simulator, &request).await;
@@ -121,7 +123,7 @@ async fn in_json_the_lines_are_lambdas_events() {
     simulator.stop().await;
 }
 
-/// The lines between START and END of an invocation that prints these bytes.
+/// Runs an invocation that prints these bytes, and returns its lines between START and END.
 async fn printed(bytes: &[u8]) -> Vec<String> {
     let (simulator, mut client) = connected("Text").await;
     let message = json!({"do": "print", "with": bytes}).to_string();
@@ -133,24 +135,24 @@ async fn printed(bytes: &[u8]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_a_function_prints_comes_line_by_line_with_its_request() {
+async fn printed_lines_are_logged_with_their_request() {
     assert_eq!(printed(b"one\n\ntwo | 2\r\n").await, ["one", "", "two | 2"]);
 }
 
 #[tokio::test]
-async fn what_is_no_text_is_printed_as_far_as_it_is() {
+async fn printed_invalid_utf8_is_replaced() {
     assert_eq!(printed(b"a\xffb\n").await, ["a\u{fffd}b"]);
 }
 
 #[tokio::test]
-async fn a_flood_of_lines_stalls_nobody_and_a_long_line_is_cut() {
+async fn a_flood_of_lines_is_logged_whole_and_a_long_line_is_split() {
     let (simulator, mut client) = connected("Text").await;
     let request = client.ask(r#"{"do":"flood","lines":100000}"#).await["request"].take();
     let lines = lines(&simulator, &request).await;
     let printed = lines.iter().filter(|line| line.starts_with("line "));
     assert_eq!(printed.count(), 100_000);
     client.ask(r#"{"do":"line","bytes":300000}"#).await;
-    eventually("a long line in two pieces", async || {
+    eventually("the long line is split", async || {
         let stderr = simulator.stderr();
         let longest = stderr.lines().map(str::len).max()?;
         (LINE_BYTES_MAX..LINE_BYTES_MAX + 80_000)
@@ -162,7 +164,7 @@ async fn a_flood_of_lines_stalls_nobody_and_a_long_line_is_cut() {
 }
 
 #[tokio::test]
-async fn where_nobody_reads_a_flood_and_complaints_stall_nobody() {
+async fn a_flood_stalls_nothing_while_stderr_is_not_read() {
     let (unread, stderr) = std::io::pipe().unwrap();
     let contract = CONTRACT.replace(
         "  $default",
@@ -176,10 +178,10 @@ async fn where_nobody_reads_a_flood_and_complaints_stall_nobody() {
     let simulator = launch.start(&[]).await;
     let mut client = Client::connect(&simulator.websocket).await;
     client.ask(r#"{"do":"flood","lines":200000}"#).await;
-    // The gateway says of each that it has failed.
+    // The gateway logs each of these failures.
     for _ in 0..10 {
         client.send(r#"{"do":"fail"}"#).await;
-        check_frame(&client.next().await, "Internal server error");
+        check_error_frame(&client.next().await, "Internal server error");
     }
     let mut other = Client::connect(&simulator.websocket).await;
     let answer = other.ask(r#"{"action":"other","do":"echo"}"#).await;

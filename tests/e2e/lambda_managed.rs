@@ -1,25 +1,25 @@
-//! Managed Instances: one environment takes many invocations at once.
+//! Managed Instances: one environment runs many invocations concurrently.
 
-use std::fs;
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 use serde_json::json;
-use tests::client::Client;
-use tests::simulator::Launch;
-use tests::wait::eventually;
+use tests::{client::Client, simulator::Launch, wait::eventually};
 
-/// Messages at once: less than a process takes.
+/// Concurrent messages: fewer than `maxConcurrency`.
 const CLIENTS: usize = 40;
 
-/// Connections of one Kafka client: one for what topics there are, and one for the one partition.
+/// Connections of one Kafka client: one for metadata, one to the partition's leader.
 const CONNECTIONS_MAX: usize = 2;
 
-/// Much more than the grace after which other processes are frozen.
+/// Much longer than the grace period before other functions are frozen.
 const NEVER_FROZEN_FOR: Duration = Duration::from_millis(300);
 
 #[tokio::test]
-async fn one_process_with_one_client_takes_as_many_messages_at_once_as_it_may() {
+async fn one_process_with_one_kafka_client_handles_concurrent_messages() {
     let broker = Launch::default()
         .option("--partitions", "1")
         .start(&[])
@@ -38,12 +38,12 @@ functions: { message: { maxConcurrency: 64 } }
         assert_eq!(client.ask("{}").await["type"], "ack");
         clients.push(client);
     }
-    // The broker takes nothing for a while.
+    // The broker acknowledges nothing while it is stopped.
     broker.signal(Signal::STOP);
     for client in &mut clients {
         client.send("{}").await;
     }
-    eventually("all of them in the process", async || {
+    eventually("every invocation has begun", async || {
         let begun = simulator.stderr().matches(" | START RequestId: ").count();
         (begun == 2 * CLIENTS).then_some(())
     })
@@ -60,7 +60,7 @@ functions: { message: { maxConcurrency: 64 } }
         assert_eq!(client.next_json().await["type"], "ack");
     }
     let since = Instant::now();
-    eventually("some idle time", async || {
+    eventually("the process was watched long enough", async || {
         assert!(!processes[0].is_stopped());
         (since.elapsed() > NEVER_FROZEN_FOR).then_some(())
     })
@@ -70,7 +70,7 @@ functions: { message: { maxConcurrency: 64 } }
 }
 
 #[tokio::test]
-async fn one_that_takes_too_long_does_not_end_the_process() {
+async fn an_invocation_that_times_out_does_not_end_the_process() {
     let contract = "
 routeSelectionExpression: $request.body.action
 routes:
@@ -85,11 +85,11 @@ functions: { scripted: { timeout: 1, maxConcurrency: 1 } }
     client
         .send(&json!({"do": "wait", "path": path}).to_string())
         .await;
-    crate::routes::check_frame(&client.next().await, "Internal server error");
+    crate::routes::check_error_frame(&client.next().await, "Internal server error");
     let before = simulator.function("scripted.py");
     assert_eq!(before.len(), 1, "{before:?}");
     fs::write(&path, "").unwrap();
-    // Another one may have been started for it, since the first was busy.
+    // Another process may have started for it, since the first was busy.
     assert!(client.ask(r#"{"do":"echo"}"#).await["pid"].is_u64());
     assert!(before[0].is_alive());
     simulator.stop().await;

@@ -1,24 +1,28 @@
-//! Hot reload: programs are replaced while messages come in.
+//! Hot reload: programs are replaced under load.
 
-use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    fs::{self, OpenOptions},
+    io::Write,
+    time::Duration,
+};
 
-use tests::binaries;
-use tests::client::Client;
-use tests::load::Load;
-use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::{
+    binaries,
+    client::Client,
+    load::Load,
+    simulator::{Launch, Simulator},
+    wait::eventually,
+};
 
-/// How often the program is replaced.
+/// How many times the program is replaced.
 const RELOADS: usize = 50;
-/// Who sends meanwhile.
+/// Clients that send messages meanwhile.
 const CLIENTS: u32 = 8;
-/// Between two messages of one of them.
+/// The pause between two messages of one client.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The programs that processes of the function run: each is a copy of its own.
+/// Returns the programs that the function's processes run: each reload makes a new copy.
 fn copies(simulator: &Simulator) -> BTreeSet<String> {
     let processes = simulator.function("/programs/message-");
     processes.into_iter().map(|it| it.command).collect()
@@ -38,26 +42,26 @@ async fn fifty_reloads_under_load_lose_no_message() {
     let mut seen = copies(&simulator);
     let mut last = String::new();
     for reload in 1..=RELOADS {
-        // The same program, but for a byte that nobody reads, takes its place as a linker's would.
+        // Append unused bytes to a copy, and rename it over the program as a linker does.
         let next = folder.path().join("next");
         fs::copy(&original, &next).unwrap();
         let mut file = OpenOptions::new().append(true).open(&next).unwrap();
         file.write_all(&vec![0; reload]).unwrap();
         drop(file);
         fs::rename(&next, &program).unwrap();
-        eventually("a reload", async || {
-            let said = simulator.stderr();
-            (said.matches("message: reloaded").count() == reload).then_some(())
+        eventually("the program is reloaded", async || {
+            let stderr = simulator.stderr();
+            (stderr.matches("message: reloaded").count() == reload).then_some(())
         })
         .await;
         load.progress(10).await;
-        last = eventually("a process of the new program", async || {
+        last = eventually("a process runs the new program", async || {
             copies(&simulator).difference(&seen).next().cloned()
         })
         .await;
         seen.insert(last.clone());
     }
-    eventually("the last program only", async || {
+    eventually("all processes run the last program", async || {
         (copies(&simulator) == BTreeSet::from([last.clone()])).then_some(())
     })
     .await;
@@ -69,7 +73,7 @@ async fn fifty_reloads_under_load_lose_no_message() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_run_leaves_the_old_program_in_use() {
+async fn a_removed_program_leaves_the_old_one_in_use() {
     let folder = tempfile::TempDir::new().unwrap();
     let program = folder.path().join("bootstrap");
     binaries::local_sim();
@@ -77,20 +81,20 @@ async fn what_cannot_be_run_leaves_the_old_program_in_use() {
     let launch = Launch::default().option("--function", &format!("message={}", program.display()));
     let simulator = launch.start(&["--watch"]).await;
     fs::remove_file(&program).unwrap();
-    eventually("a complaint", async || {
-        let said = simulator.stderr();
+    eventually("a warning names the program", async || {
+        let stderr = simulator.stderr();
         let path = program.display().to_string();
-        let complaint = said
+        let warning = stderr
             .lines()
             .find(|line| line.contains("the old version stays"))?;
-        complaint.contains(&path).then_some(())
+        warning.contains(&path).then_some(())
     })
     .await;
     tests::path::connect_message_disconnect(&simulator, &tests::path::Topics::prefixed("")).await;
     simulator.stop().await;
 }
 
-/// Puts the next program in its place, but for the second time, when it complains.
+/// A fake `cargo` that installs the next program, except that its second build fails.
 const CARGO: &str = r#"#!/bin/sh
 builds=$(dirname "$0")/builds
 echo >>"$builds"
@@ -101,14 +105,14 @@ esac
 sed "s/BUILD/$count/" program >next && chmod +x next && mv next ../release/message
 "#;
 
-/// Answers with the number of the build that it is of.
-fn numbered() -> String {
+/// Returns a script that answers with its build number, which `CARGO` fills in.
+fn numbered_program() -> String {
     let small = fs::read_to_string(binaries::function("small.sh")).unwrap();
     small.replace("\\\"$$\\\"", "\\\"BUILD\\\"")
 }
 
 #[tokio::test]
-async fn a_change_of_the_source_is_built_and_where_that_fails_the_old_programs_stay() {
+async fn source_changes_are_built_and_a_failed_build_keeps_the_old_programs() {
     let folder = tempfile::TempDir::new().unwrap();
     let [release, source] = ["release", "source"].map(|name| folder.path().join(name));
     let programs = source.join("functions/src/bin");
@@ -118,7 +122,7 @@ async fn a_change_of_the_source_is_built_and_where_that_fails_the_old_programs_s
     binaries::copy(binaries::local_sim(), &program);
     let cargo = folder.path().join("cargo");
     binaries::script(CARGO, &cargo);
-    fs::write(source.join("program"), numbered()).unwrap();
+    fs::write(source.join("program"), numbered_program()).unwrap();
     fs::write(programs.join("message.rs"), "1").unwrap();
     let path = format!("{}:/usr/bin:/bin", folder.path().display());
     let contract = "

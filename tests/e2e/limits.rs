@@ -1,9 +1,11 @@
-//! What a client may send: text only, frames of 32 KB, messages of 128 KB.
+//! Limits on what a client sends: text only, frames of 32 KB, messages of 128 KB.
 
 use serde_json::json;
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    simulator::{Launch, Simulator},
+};
 
 /// API Gateway's quotas.
 const FRAME_BYTES_MAX: usize = 32 * 1024;
@@ -13,13 +15,13 @@ const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 const UNSUPPORTED: u16 = 1003;
 const TOO_BIG: u16 = 1009;
 
-/// A JSON message of exactly this many bytes, with the id `big`.
+/// Returns a JSON message of exactly this many bytes, with the id `big`.
 fn message(bytes: usize) -> String {
     let empty = json!({"id": "big", "text": ""}).to_string().len();
     json!({"id": "big", "text": "x".repeat(bytes - empty)}).to_string()
 }
 
-async fn client() -> (Simulator, Client) {
+async fn connected() -> (Simulator, Client) {
     let simulator = Launch::default().start(&[]).await;
     let client = Client::connect(&simulator.websocket).await;
     (simulator, client)
@@ -27,7 +29,7 @@ async fn client() -> (Simulator, Client) {
 
 #[tokio::test]
 async fn the_largest_message_in_the_largest_frames_is_stored_whole() {
-    let (simulator, mut client) = client().await;
+    let (simulator, mut client) = connected().await;
     let (one, four) = (message(FRAME_BYTES_MAX), message(MESSAGE_BYTES_MAX));
     assert_eq!(client.ask(&one).await, json!({"type": "ack", "id": "big"}));
     client.send_fragmented(&four, FRAME_BYTES_MAX).await;
@@ -43,36 +45,36 @@ async fn the_largest_message_in_the_largest_frames_is_stored_whole() {
 }
 
 #[tokio::test]
-async fn one_byte_more_in_a_frame_closes_with_1009() {
-    let (simulator, mut client) = client().await;
+async fn a_frame_one_byte_over_the_limit_closes_with_1009() {
+    let (simulator, mut client) = connected().await;
     client.send(&message(FRAME_BYTES_MAX + 1)).await;
     assert_eq!(client.closed().await, TOO_BIG);
-    check_disconnected(&simulator, TOO_BIG).await;
+    check_closed_without_message(&simulator, TOO_BIG).await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn one_byte_more_in_a_message_closes_with_1009() {
-    let (simulator, mut client) = client().await;
+async fn a_message_one_byte_over_the_limit_closes_with_1009() {
+    let (simulator, mut client) = connected().await;
     client
         .send_fragmented(&message(MESSAGE_BYTES_MAX + 1), FRAME_BYTES_MAX)
         .await;
     assert_eq!(client.closed().await, TOO_BIG);
-    check_disconnected(&simulator, TOO_BIG).await;
+    check_closed_without_message(&simulator, TOO_BIG).await;
     simulator.stop().await;
 }
 
 #[tokio::test]
 async fn a_binary_frame_closes_with_1003() {
-    let (simulator, mut client) = client().await;
+    let (simulator, mut client) = connected().await;
     client.send_binary(b"\x00\x01").await;
     assert_eq!(client.closed().await, UNSUPPORTED);
-    check_disconnected(&simulator, UNSUPPORTED).await;
+    check_closed_without_message(&simulator, UNSUPPORTED).await;
     simulator.stop().await;
 }
 
-/// The close is recorded with its code, and nothing was stored.
-async fn check_disconnected(simulator: &Simulator, code: u16) {
+/// Checks that the disconnect was recorded with `code`, and that no message was stored.
+async fn check_closed_without_message(simulator: &Simulator, code: u16) {
     let consumer = Consumer::connect(&simulator.kafka).await;
     let records = consumer.records("ws.connections", 2).await;
     assert_eq!(records[1].json()["disconnectStatusCode"], code);

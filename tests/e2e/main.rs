@@ -1,9 +1,6 @@
-//! The whole path over the embedded broker, as clients, functions and operators see it.
+//! End-to-end tests of the simulator with its embedded broker.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test relies on ends it where it fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod access_log;
 mod acknowledged;

@@ -1,23 +1,29 @@
-//! The event source mapping, over the embedded broker, with a function that does what records tell it.
+//! The event source mapping over the embedded broker, with a function that records control.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
-use tests::consumer::Consumer;
-use tests::group::committed;
-use tests::process::Process;
-use tests::producer::{Producer, record};
-use tests::proxy::Proxy;
-use tests::pushed::{Pushed, contract};
-use tests::real_kafka::free_ports;
-use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::{
+    consumer::Consumer,
+    group::committed,
+    process::Process,
+    producer::{Producer, record},
+    proxy::Proxy,
+    pushed::{Pushed, contract},
+    real_kafka::free_ports,
+    simulator::{Launch, Simulator},
+    wait::eventually,
+};
 
-/// A simulator that pushes topic `out` with these settings, and what the function got.
+/// Starts a simulator whose mapping reads topic `out` with these settings.
+///
+/// Returns it with a producer, and with the events that the function receives.
 async fn start(settings: &str) -> (Simulator, Producer, Pushed) {
     let pushed = Pushed::new();
     let simulator = pushed.launch(&contract("out", settings)).start(&[]).await;
@@ -25,19 +31,20 @@ async fn start(settings: &str) -> (Simulator, Producer, Pushed) {
     (simulator, producer, pushed)
 }
 
-/// A file that is not there yet.
-fn signal() -> (TempDir, PathBuf) {
+/// Returns the path of a file that does not exist yet, and its folder.
+fn signal_file() -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("go");
     (directory, path)
 }
 
-fn until(told: &str, path: &Path) -> String {
-    format!("{told}:{}", path.display())
+/// Returns a record value that makes the function do `action` until the file exists.
+fn until(action: &str, path: &Path) -> String {
+    format!("{action}:{}", path.display())
 }
 
 #[tokio::test]
-async fn the_event_is_lambdas() {
+async fn the_event_has_lambdas_format() {
     let (simulator, producer, pushed) = start("").await;
     producer.send("out", 1, "k", "hello").await;
     let event = pushed.events(1).await.remove(0);
@@ -72,14 +79,14 @@ async fn the_event_is_lambdas() {
     simulator.stop().await;
 }
 
-/// As behind a load balancer, which accepts what the broker behind it cannot take.
+/// A load balancer in front of an unreachable broker behaves like this.
 #[tokio::test]
-async fn a_broker_that_accepts_and_does_not_answer_is_passed_over() {
+async fn a_broker_that_accepts_but_does_not_respond_is_skipped() {
     let (cluster, producer, _unused) = start("").await;
-    let [away, nobody] = free_ports();
-    let _proxy = Proxy::start(away, nobody).await;
+    let [proxy_port, closed_port] = free_ports();
+    let _proxy = Proxy::start(proxy_port, closed_port).await;
     let pushed = Pushed::new();
-    let brokers = format!("127.0.0.1:{away},{}", cluster.kafka);
+    let brokers = format!("127.0.0.1:{proxy_port},{}", cluster.kafka);
     let launch = pushed.launch(&contract("elsewhere", "")).kafka(&brokers);
     let simulator = launch.start(&["--create-topics"]).await;
     producer.send("elsewhere", 2, "k", "hello").await;
@@ -89,7 +96,7 @@ async fn a_broker_that_accepts_and_does_not_answer_is_passed_over() {
 }
 
 #[tokio::test]
-async fn records_come_in_order_from_every_partition_and_are_committed() {
+async fn records_of_every_partition_arrive_in_order_and_are_committed() {
     const RECORDS: i64 = 300;
     let (simulator, producer, pushed) = start("batchSize: 7").await;
     for index in 0..RECORDS {
@@ -107,20 +114,20 @@ async fn records_come_in_order_from_every_partition_and_are_committed() {
         assert_eq!(values[&format!("out-{partition}")], expected);
     }
     assert!(pushed.events(1).await.iter().all(|event| count(event) <= 7));
-    come_to(&simulator, [100, 100, 100]).await;
+    check_committed(&simulator, [100, 100, 100]).await;
     simulator.stop().await;
 }
 
 /// Waits until the mapping has committed these offsets of topic `out`.
-async fn come_to(simulator: &Simulator, expected: [i64; 3]) {
-    eventually("committed offsets", async || {
+async fn check_committed(simulator: &Simulator, expected: [i64; 3]) {
+    eventually("the offsets are committed", async || {
         let offsets = committed(&simulator.kafka, "local-sim-dev-pushed", "out", 3).await;
         (offsets == expected).then_some(())
     })
     .await;
 }
 
-fn count_of(event: &Value, partition: &str) -> usize {
+fn count_in_partition(event: &Value, partition: &str) -> usize {
     let records = event["records"][partition].as_array();
     records.map_or(0, Vec::len)
 }
@@ -133,7 +140,7 @@ fn count(event: &Value) -> usize {
 }
 
 #[tokio::test]
-async fn a_window_gathers_records_of_several_partitions_in_one_batch() {
+async fn a_batching_window_collects_several_partitions_into_one_batch() {
     let (simulator, producer, pushed) =
         start("batchSize: 6, maximumBatchingWindowInSeconds: 300").await;
     for partition in [0, 1, 2, 0, 1, 2] {
@@ -145,16 +152,16 @@ async fn a_window_gathers_records_of_several_partitions_in_one_batch() {
 }
 
 #[tokio::test]
-async fn a_partition_that_always_fails_holds_up_no_other() {
-    for told in ["error", "named", "exit", "wait"] {
+async fn a_failing_partition_does_not_delay_the_others() {
+    for action in ["error", "named", "exit", "wait"] {
         let (simulator, producer, pushed) = start("").await;
-        let (_directory, path) = signal();
-        producer.send("out", 0, "k", &until(told, &path)).await;
+        let (_directory, path) = signal_file();
+        producer.send("out", 0, "k", &until(action, &path)).await;
         pushed.events(1).await;
         producer.send("out", 0, "k", "behind").await;
         producer.send("out", 1, "k", "beside").await;
         pushed.until("out-1", "beside").await;
-        assert!(!pushed.is_done_with("out-0", "behind"), "{told}");
+        assert!(!pushed.is_done_with("out-0", "behind"), "{action}");
         fs::write(&path, "").unwrap();
         pushed.until("out-0", "behind").await;
         simulator.stop().await;
@@ -162,10 +169,10 @@ async fn a_partition_that_always_fails_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn what_was_done_before_a_failure_does_not_come_again() {
+async fn records_before_a_reported_failure_are_not_retried() {
     let (simulator, producer, pushed) =
         start("batchSize: 3, maximumBatchingWindowInSeconds: 300").await;
-    let (_directory, path) = signal();
+    let (_directory, path) = signal_file();
     for value in ["first", &until("named", &path), "last"] {
         producer.send("out", 0, "k", value).await;
     }
@@ -180,10 +187,10 @@ async fn what_was_done_before_a_failure_does_not_come_again() {
 }
 
 #[tokio::test]
-async fn what_is_given_up_is_left_in_the_dead_letter_as_it_was() {
+async fn discarded_records_reach_the_dead_letter_topic_unchanged() {
     let (simulator, producer, pushed) =
         start("maximumRetryAttempts: 1, bisectBatchOnFunctionError: true, deadLetter: dead").await;
-    let (_directory, path) = signal();
+    let (_directory, path) = signal_file();
     let poison = until("error", &path);
     for value in ["before", &poison, "after"] {
         producer.send("out", 2, "k", value).await;
@@ -211,9 +218,9 @@ async fn what_is_given_up_is_left_in_the_dead_letter_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_is_given_up_without_a_dead_letter_is_said_to_be() {
+async fn records_discarded_without_a_dead_letter_topic_are_logged() {
     let (simulator, producer, pushed) = start("maximumRetryAttempts: 1").await;
-    let (_directory, path) = signal();
+    let (_directory, path) = signal_file();
     producer.send("out", 0, "k", &until("named", &path)).await;
     producer.send("out", 0, "k", "behind").await;
     pushed.until("out-0", "behind").await;
@@ -222,12 +229,12 @@ async fn what_is_given_up_without_a_dead_letter_is_said_to_be() {
         simulator.says(expected).await;
     }
     assert!(!simulator.stderr().contains("named:"));
-    come_to(&simulator, [2, 0, 0]).await;
+    check_committed(&simulator, [2, 0, 0]).await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn records_that_are_too_old_never_reach_the_function() {
+async fn records_over_the_maximum_age_never_reach_the_function() {
     let (simulator, producer, pushed) =
         start("maximumRecordAgeInSeconds: 60, deadLetter: dead").await;
     let mut old = record(Some("k"), Some("old"), &[]);
@@ -243,12 +250,12 @@ async fn records_that_are_too_old_never_reach_the_function() {
         assert!(!dead.headers.contains_key("failure.message"));
     }
     assert_eq!(pushed.values(1).await["out-0"], ["young"]);
-    come_to(&simulator, [3, 0, 0]).await;
+    check_committed(&simulator, [3, 0, 0]).await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_topic_that_was_never_read_is_read_from_where_the_contract_says() {
+async fn a_new_group_reads_from_the_starting_position() {
     let (cluster, producer, _unused) = start("").await;
     producer.send("out", 0, "k", "before").await;
     for (position, expected) in [
@@ -258,7 +265,7 @@ async fn a_topic_that_was_never_read_is_read_from_where_the_contract_says() {
         let pushed = Pushed::new();
         let contract = contract("out", &format!("startingPosition: {position}"));
         let launch = pushed.launch(&contract).kafka(&cluster.kafka);
-        // A group of its own for each.
+        // The stage is part of the group's name, so each position gets its own group.
         let launch = launch.option("--stage", &position.to_lowercase());
         let simulator = launch.start(&["--create-topics"]).await;
         if position == "TRIM_HORIZON" {
@@ -273,8 +280,8 @@ async fn a_topic_that_was_never_read_is_read_from_where_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_batch_has_no_more_bytes_than_lambda_takes() {
-    // In base64, six of them are more than 6 MB.
+async fn a_batch_fits_into_lambdas_payload_limit() {
+    // Six values of this size exceed 6 MB in base64, and five do not.
     const BYTES: usize = 880_000;
     let (simulator, producer, pushed) = start("maximumBatchingWindowInSeconds: 300").await;
     for index in 0..6 {
@@ -287,29 +294,29 @@ async fn a_batch_has_no_more_bytes_than_lambda_takes() {
 }
 
 #[tokio::test]
-async fn a_partition_that_fails_in_a_batch_is_no_matter_to_the_others_in_it() {
+async fn a_failing_partition_does_not_affect_the_others_in_its_batch() {
     let (simulator, producer, pushed) =
         start("batchSize: 3, maximumBatchingWindowInSeconds: 300").await;
-    let (_directory, path) = signal();
+    let (_directory, path) = signal_file();
     producer.send("out", 0, "k", &until("named", &path)).await;
     producer.send("out", 1, "k", "first").await;
     producer.send("out", 1, "k", "second").await;
     let events = pushed.events(3).await;
     assert_eq!(count(&events[0]), 3);
-    // From now on the one that failed goes out alone.
+    // The failed partition is retried alone.
     for event in &events[1..] {
-        assert_eq!((count(event), count_of(event, "out-0")), (1, 1));
+        assert_eq!((count(event), count_in_partition(event, "out-0")), (1, 1));
     }
-    come_to(&simulator, [0, 2, 0]).await;
+    check_committed(&simulator, [0, 2, 0]).await;
     fs::write(&path, "").unwrap();
-    come_to(&simulator, [1, 2, 0]).await;
+    check_committed(&simulator, [1, 2, 0]).await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_function_that_is_killed_in_the_middle_gets_its_batch_again() {
+async fn a_batch_is_redelivered_after_its_function_is_killed() {
     let (simulator, producer, pushed) = start("").await;
-    let (_directory, path) = signal();
+    let (_directory, path) = signal_file();
     producer.send("out", 0, "k", &until("wait", &path)).await;
     pushed.events(1).await;
     let is_function = |process: &Process| process.command.contains("pushed.py");
@@ -324,7 +331,7 @@ async fn a_function_that_is_killed_in_the_middle_gets_its_batch_again() {
 }
 
 #[tokio::test]
-async fn the_mapping_has_joined_before_anybody_can_know() {
+async fn the_mapping_has_joined_its_group_when_the_simulator_is_ready() {
     for _ in 0..5 {
         let (simulator, producer, pushed) = start("startingPosition: LATEST").await;
         producer.send("out", 0, "k", "first").await;
@@ -334,9 +341,9 @@ async fn the_mapping_has_joined_before_anybody_can_know() {
 }
 
 #[tokio::test]
-async fn the_end_lets_the_batch_under_way_finish() {
+async fn shutdown_lets_the_current_batch_finish() {
     let (mut simulator, producer, pushed) = start("").await;
-    let (_directory, path) = signal();
+    let (_directory, path) = signal_file();
     producer.send("out", 0, "k", &until("wait", &path)).await;
     pushed.events(1).await;
     simulator.signal(Signal::TERM);
@@ -351,9 +358,9 @@ async fn the_end_lets_the_batch_under_way_finish() {
 }
 
 #[tokio::test]
-async fn a_batch_that_hangs_does_not_hold_up_the_end() {
+async fn a_hanging_batch_does_not_delay_the_shutdown() {
     let (mut simulator, producer, pushed) = start("").await;
-    let (_directory, path) = signal();
+    let (_directory, path) = signal_file();
     producer.send("out", 0, "k", &until("wait", &path)).await;
     pushed.events(1).await;
     simulator.signal(Signal::TERM);
@@ -368,10 +375,10 @@ async fn a_batch_that_hangs_does_not_hold_up_the_end() {
 
 #[cfg(feature = "kcat")]
 #[tokio::test]
-async fn what_kcat_writes_is_read_whatever_it_is() {
+async fn records_from_kcat_are_read_with_any_compression() {
     use tests::kcat::kcat;
     let (simulator, _, pushed) = start("").await;
-    // A header without a value, and every compression.
+    // Each record also has a header without a value.
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let arguments = ["-t", "out", "-p", "0", "-P", "-z", codec, "-H", "empty"];
         let line = format!("{}{codec}\n", "x".repeat(1000));
@@ -383,10 +390,10 @@ async fn what_kcat_writes_is_read_whatever_it_is() {
 
 #[cfg(feature = "kcat")]
 #[tokio::test]
-async fn headers_come_as_often_as_they_are_there_and_are_left_so() {
+async fn repeated_headers_are_kept_in_the_event_and_in_the_dead_letter() {
     use tests::kcat::kcat;
     let (simulator, _, pushed) = start("maximumRetryAttempts: 0, deadLetter: dead").await;
-    let (_directory, path) = signal();
+    let (_directory, path) = signal_file();
     let headers = ["-H", "a=1", "-H", "failure.topic=x", "-H", "a=2"];
     let write = [&["-t", "out", "-p", "0", "-P"][..], &headers].concat();
     kcat(&simulator.kafka, &write, &until("error", &path)).await;
@@ -395,7 +402,7 @@ async fn headers_come_as_often_as_they_are_there_and_are_left_so() {
         event["records"]["out-0"][0]["headers"],
         serde_json::json!([{"a": [49]}, {"failure.topic": [120]}, {"a": [50]}])
     );
-    come_to(&simulator, [1, 0, 0]).await;
+    check_committed(&simulator, [1, 0, 0]).await;
     let dead = kcat(
         &simulator.kafka,
         &["-t", "dead", "-C", "-e", "-q", "-f", "%h\n"],
@@ -408,9 +415,8 @@ async fn headers_come_as_often_as_they_are_there_and_are_left_so() {
     simulator.stop().await;
 }
 
-/// Nothing but its launch is special here: a contract names a function that is not ours.
 #[tokio::test]
-async fn a_wrong_dead_letter_is_refused() {
+async fn a_dead_letter_topic_that_is_the_mapped_topic_is_refused() {
     let launch = Launch::default().contract(&contract("out", "deadLetter: out"));
     let refusal = launch.refusal(&[]).await;
     assert!(

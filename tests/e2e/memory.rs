@@ -1,40 +1,43 @@
-//! What an idle connection costs.
+//! The memory of idle connections.
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use tests::http::{connection_url, request};
-use tests::raw::{Raw, TEXT, frame};
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    http::{connection_url, request},
+    raw::{Raw, TEXT, frame},
+    simulator::{Launch, Simulator},
+};
 
-/// An idle connection takes this much memory of the gateway at most.
+/// The most memory that the gateway may use per idle connection.
 const BYTES_MAX: u64 = 8 * 1024;
-/// Connections that are there before anything is measured.
+/// Connections that are opened before the first measurement.
 const WARM: usize = 50;
-/// Connections that are used at once.
+/// Connections that are opened and used concurrently.
 const AT_ONCE: usize = 8;
 
-/// Nearly the longest frame, and nearly the longest message that can be posted.
+/// Almost the largest frame that a client may send.
 const SENT_BYTES: usize = 30_000;
+/// Almost the largest message that can be posted.
 const POSTED_BYTES: usize = 100_000;
 
-/// What is sent finds no route, and is answered with an error frame that names the connection.
+/// Messages match no route, so each gets an error frame, which contains the connection id.
 const CONTRACT: &str = "
 routeSelectionExpression: $request.body.action
 routes: { chat: { function: message, topic: chat } }
 ";
 
-/// Checks what `connections` take that are opened so, and then say nothing more.
+/// Opens connections, checks the memory that each of them takes, and returns it in bytes.
 async fn check(connections: usize, open: impl AsyncFn(&Simulator) -> Raw) -> u64 {
     tests::process::raise_descriptor_limit();
     let launch = Launch::default().contract(CONTRACT);
     let simulator = launch.start(&["--connections-auth", "off"]).await;
-    let some = async |count: usize| -> Vec<Raw> {
+    let open_many = async |count: usize| -> Vec<Raw> {
         let opening = stream::iter(0..count).map(|_| open(&simulator));
         opening.buffer_unordered(AT_ONCE).collect().await
     };
-    let warm = some(WARM).await;
+    let warm = open_many(WARM).await;
     let before = simulator.resident_kib();
-    let open = some(connections).await;
+    let open = open_many(connections).await;
     let grown = simulator.resident_kib().saturating_sub(before) * 1024;
     let bytes = grown / connections as u64;
     assert!(
@@ -49,7 +52,7 @@ async fn idle(simulator: &Simulator) -> Raw {
     Raw::open(&simulator.websocket).await
 }
 
-/// One that was sent a lot, and has sent a lot itself.
+/// Opens a connection, and sends and receives nearly the largest message on it.
 async fn used(simulator: &Simulator) -> Raw {
     let mut raw = idle(simulator).await;
     raw.send(&frame(TEXT, &[b'x'; SENT_BYTES])).await;
@@ -58,7 +61,7 @@ async fn used(simulator: &Simulator) -> Raw {
     let url = connection_url(&simulator.connections, id);
     let text = "x".repeat(POSTED_BYTES);
     assert_eq!(request("POST", &url, &text).await.status, 200);
-    assert!(raw.text().await == text, "it differs");
+    assert!(raw.text().await == text, "the posted text was changed");
     raw
 }
 
@@ -73,6 +76,6 @@ async fn ten_thousand_idle_connections_take_at_most_8_kb_each() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_used_takes_at_most_8_kb_again() {
+async fn a_used_connection_takes_at_most_8_kb_when_it_is_idle_again() {
     println!("{} bytes for each", check(1000, used).await);
 }

@@ -1,31 +1,33 @@
-//! What the README has a new user type does what it says.
+//! The commands in the README do what it says.
 
 #[cfg(feature = "kcat")]
 use std::process::Stdio;
 
 #[cfg(feature = "curl")]
 use serde_json::Value;
-use tests::client::Client;
-use tests::duplex::{Topics, connected};
-use tests::readme;
-use tests::simulator::{Launch, Simulator};
-use tests::wait::within;
+use tests::{
+    client::Client,
+    duplex::{Topics, connected},
+    readme,
+    simulator::{Launch, Simulator},
+    wait::within,
+};
 #[cfg(feature = "curl")]
 use tokio::io::AsyncReadExt;
 #[cfg(feature = "kcat")]
 use tokio::io::AsyncWriteExt;
 
-/// The simulator of the quick start, and who is connected.
+/// Returns the simulator of the quick start, a connected client and its connection id.
 async fn start() -> (Simulator, Client, String) {
     let simulator = Launch::default().start(&[]).await;
     let (client, id) = connected(&simulator, &Topics::prefixed(""), "a").await;
     (simulator, client, id)
 }
 
-/// The output of a command that ends well.
+/// Runs the README's command that starts with `beginning`, and returns its output.
 async fn run(beginning: &str, simulator: &Simulator, id: &str) -> String {
     let mut shell = readme::shell(beginning, simulator, id);
-    let output = within("the command's end", shell.output()).await.unwrap();
+    let output = within("the command exits", shell.output()).await.unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{beginning}: {stderr}");
     String::from_utf8(output.stdout).unwrap()
@@ -33,13 +35,13 @@ async fn run(beginning: &str, simulator: &Simulator, id: &str) -> String {
 
 #[cfg(feature = "kcat")]
 #[tokio::test]
-async fn a_line_that_is_typed_appears_in_the_browser_at_once() {
+async fn a_typed_line_reaches_the_client_at_once() {
     let (simulator, mut client, id) = start().await;
     let listed = run("kcat -b 127.0.0.1:9092 -t ws.connections", &simulator, &id).await;
     assert_eq!(listed.trim_end(), id);
     let mut shell = readme::shell("while read", &simulator, &id);
     let mut typing = shell.stdin(Stdio::piped()).spawn().unwrap();
-    // It stays open: who types does not press Ctrl-D after every line.
+    // Standard input stays open, as for a user who does not press Ctrl-D after every line.
     let keyboard = typing.stdin.as_mut().unwrap();
     for line in ["hello", "two words"] {
         keyboard
@@ -55,7 +57,7 @@ async fn a_line_that_is_typed_appears_in_the_browser_at_once() {
 
 #[cfg(feature = "curl")]
 #[tokio::test]
-async fn curl_signs_a_post() {
+async fn the_curl_command_signs_a_post() {
     let (simulator, mut client, id) = start().await;
     let answer = run("curl --aws-sigv4", &simulator, &id).await;
     assert_eq!(answer, "");
@@ -65,7 +67,7 @@ async fn curl_signs_a_post() {
 
 #[cfg(feature = "curl")]
 #[tokio::test]
-async fn every_line_about_the_console_can_be_pasted_one_after_the_other() {
+async fn the_console_commands_work_one_after_the_other() {
     let simulator = Launch::default().start(&[]).await;
     let mut client = Client::connect(&simulator.websocket).await;
     client.ask("hello").await;
@@ -77,7 +79,7 @@ async fn every_line_about_the_console_can_be_pasted_one_after_the_other() {
             let mut stream = shell.spawn().unwrap();
             let mut begun = [0; 3];
             let stdout = stream.stdout.as_mut().unwrap();
-            within("the stream", stdout.read_exact(&mut begun))
+            within("the stream begins", stdout.read_exact(&mut begun))
                 .await
                 .unwrap();
             assert_eq!(&begun, b":\n\n");
@@ -86,7 +88,7 @@ async fn every_line_about_the_console_can_be_pasted_one_after_the_other() {
         let output = within(line, shell.output()).await.unwrap();
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(answer.is_object(), "{line}: {answer}");
-        // That is why something is refused.
+        // Only refusals have a message.
         assert_eq!(answer.get("message"), None, "{line}");
     }
     for name in [
@@ -101,7 +103,7 @@ async fn every_line_about_the_console_can_be_pasted_one_after_the_other() {
         let path = format!("/api/{name}");
         assert!(
             lines.iter().any(|it| it.contains(&path)),
-            "no line for {name}"
+            "the README has no command for {path}"
         );
     }
     simulator.stop().await;

@@ -1,30 +1,35 @@
-//! Clients that are broken or mean well for nobody: each is told or cut off, and its neighbours do not notice.
+//! Broken and hostile clients, which must not affect the others.
 
 use futures_util::future::join_all;
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::raw::{Raw, TEXT, close_code, frame, handshake};
-use tests::simulator::{Launch, Simulator};
-use tests::wait::eventually;
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    raw::{Raw, TEXT, close_code, frame, handshake},
+    simulator::{Launch, Simulator},
+    wait::eventually,
+};
 
-/// Clients that do the same thing at once.
+/// Clients that misbehave concurrently.
 const CROWD: usize = 200;
-/// Clients that send garbage, and how many of them at once.
+/// Clients that send garbage concurrently.
 const GARBAGE: usize = 1000;
 /// The first byte of a ping.
 const PING: u8 = 0x89;
-/// Pings of the largest size, and how many of them are sent at once: far more than any socket's buffers take.
+/// The largest payload of a ping.
 const PING_BYTES: usize = 125;
+/// Pings per round.
 const PINGS: usize = 1000;
+/// Rounds of pings: together their pongs are far larger than any socket's buffers.
 const PING_ROUNDS: usize = 200;
-/// By so much the gateway may grow meanwhile, in KiB: less than a tenth of the answers to pings, and less than
-/// a KiB for each of a crowd.
+/// The most that the gateway may grow in a test, in KiB.
+///
+/// This is less than a tenth of all pongs, and less than 1 KiB per client of the measured crowds.
 const GROWTH_KIB_MAX: u64 = 2048;
-/// Crowds, one after the other: enough to tell what each of them leaves behind from what the first ones need.
+/// Crowds of garbage, one after the other: growth after the first ones is a leak.
 const ROUNDS: usize = FIRST_ROUNDS + 3;
-/// An allocator takes its room from the system in steps, and may not have it all after one crowd.
+/// Crowds after which the allocator has reserved enough memory for the next ones.
 const FIRST_ROUNDS: usize = 2;
-/// Messages of a client that reads no answer: more than may be under way.
+/// Messages of a client that reads no answer: more than the gateway handles concurrently.
 const UNREAD: usize = 1000;
 
 /// WebSocket close codes (RFC 6455, section 7.4.1).
@@ -32,7 +37,7 @@ const PROTOCOL: u16 = 1002;
 const LOST: u16 = 1006;
 const INVALID: u16 = 1007;
 
-/// A contract that needs no Kafka for a connection to open.
+/// A contract without `$connect`, so that opening a connection needs no Kafka.
 const CONTRACT: &str = "
 routeSelectionExpression: $request.body.action
 routes:
@@ -40,7 +45,7 @@ routes:
   $default: { function: message, topic: ws.messages, routeResponse: true }
 ";
 
-/// One in which connections come and go without a trace.
+/// A contract in which opening and closing a connection invokes no function.
 const WITHOUT_LIFECYCLE: &str = "
 routeSelectionExpression: $request.body.action
 routes: { chat: { function: message, topic: chat } }
@@ -59,7 +64,7 @@ async fn check_neighbour(neighbour: &mut Client) {
     assert_eq!(answer["type"], "ack", "{answer}");
 }
 
-/// Nothing has panicked, nothing is left open, and it ends as it should.
+/// Checks that nothing panicked, only the neighbour is connected, and shutdown works.
 async fn check_unharmed(simulator: Simulator, mut neighbour: Client) {
     check_neighbour(&mut neighbour).await;
     eventually("all sockets but the neighbour's are closed", async || {
@@ -71,8 +76,8 @@ async fn check_unharmed(simulator: Simulator, mut neighbour: Client) {
     simulator.stop().await;
 }
 
-/// What a client is told that opens a connection and sends this, and the code that is recorded.
-async fn check_frames(bytes: &[u8], code: u16) {
+/// Checks that a client that sends `bytes` is closed with `code`, and the code is recorded.
+async fn check_closed_with(bytes: &[u8], code: u16) {
     let (simulator, mut neighbour) = start().await;
     let mut raw = Raw::open(&simulator.websocket).await;
     raw.send(bytes).await;
@@ -85,14 +90,14 @@ async fn check_frames(bytes: &[u8], code: u16) {
 }
 
 #[tokio::test]
-async fn what_is_not_utf_8_closes_with_1007() {
-    check_frames(&frame(TEXT, b"\xc3\x28"), INVALID).await;
+async fn invalid_utf8_closes_with_1007() {
+    check_closed_with(&frame(TEXT, b"\xc3\x28"), INVALID).await;
 }
 
 #[tokio::test]
-async fn what_is_no_frame_closes_with_1002() {
+async fn an_invalid_frame_closes_with_1002() {
     let not_masked = b"\x81\x02hi";
-    check_frames(not_masked, PROTOCOL).await;
+    check_closed_with(not_masked, PROTOCOL).await;
 }
 
 #[tokio::test]
@@ -111,7 +116,7 @@ async fn clients_that_vanish_are_recorded_with_1006() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_and_closed() {
+async fn invalid_requests_are_answered_and_closed() {
     let (simulator, neighbour) = start().await;
     let url = &simulator.websocket;
     let head = |headers: String| handshake(url).replace("\r\n\r\n", &format!("\r\n{headers}\r\n"));
@@ -134,7 +139,7 @@ async fn what_is_no_request_is_answered_and_closed() {
 }
 
 #[tokio::test]
-async fn who_pings_and_never_reads_costs_little() {
+async fn a_client_that_pings_and_never_reads_uses_little_memory() {
     let (simulator, mut neighbour) = start().await;
     let mut raw = Raw::open(&simulator.websocket).await;
     let pings = frame(PING, &[b'x'; PING_BYTES]).repeat(PINGS);
@@ -152,7 +157,7 @@ async fn who_pings_and_never_reads_costs_little() {
 }
 
 #[tokio::test]
-async fn who_never_reads_an_answer_disturbs_nobody() {
+async fn a_client_that_never_reads_does_not_affect_others() {
     let (simulator, mut neighbour) = start().await;
     let mut raw = Raw::open(&simulator.websocket).await;
     raw.send(&frame(TEXT, br#"{"id":"s"}"#).repeat(UNREAD))
@@ -165,7 +170,7 @@ async fn who_never_reads_an_answer_disturbs_nobody() {
 }
 
 #[tokio::test]
-async fn a_crowd_that_never_ends_its_request_is_cut_off() {
+async fn clients_that_never_complete_their_request_are_cut_off() {
     let (simulator, mut neighbour) = start().await;
     let loris = async || {
         let mut raw = Raw::connect(&simulator.websocket).await;
@@ -175,13 +180,13 @@ async fn a_crowd_that_never_ends_its_request_is_cut_off() {
     let crowd = join_all((0..CROWD).map(|_| loris())).await;
     check_neighbour(&mut neighbour).await;
     for rest in join_all(crowd.into_iter().map(Raw::rest)).await {
-        assert_eq!(rest, b"", "who sends no request is owed no answer");
+        assert_eq!(rest, b"", "an incomplete request gets no response");
     }
     check_unharmed(simulator, neighbour).await;
 }
 
 #[tokio::test]
-async fn a_crowd_that_never_ends_its_frame_disturbs_nobody() {
+async fn clients_that_never_complete_their_frame_do_not_affect_others() {
     let (simulator, mut neighbour) = start().await;
     let half = async || {
         let mut raw = Raw::open(&simulator.websocket).await;
@@ -195,7 +200,7 @@ async fn a_crowd_that_never_ends_its_frame_disturbs_nobody() {
     check_unharmed(simulator, neighbour).await;
 }
 
-/// Many clients at once that send what is nothing, in the place of a handshake or behind one.
+/// Runs concurrent clients that send random bytes instead of a handshake, or after one.
 async fn crowd_of_garbage(url: &str) {
     let garbage = async |seed: usize| {
         let mut rng = fastrand::Rng::with_seed(seed as u64);
@@ -205,7 +210,7 @@ async fn crowd_of_garbage(url: &str) {
             _ => Raw::open(url).await,
         };
         raw.send(&bytes).await;
-        // Some of it may be the beginning of a frame, whose end is awaited.
+        // The bytes may look like the start of a frame, so end the stream.
         raw.half_close().await;
         raw.rest().await;
     };
@@ -213,27 +218,27 @@ async fn crowd_of_garbage(url: &str) {
 }
 
 #[tokio::test]
-async fn a_thousand_that_send_garbage_disturb_nobody() {
+async fn a_thousand_clients_that_send_garbage_do_not_affect_others() {
     let (simulator, mut neighbour) = start().await;
-    let asking = async {
+    let neighbour_asks = async {
         loop {
             check_neighbour(&mut neighbour).await;
         }
     };
     tokio::select! {
         () = crowd_of_garbage(&simulator.websocket) => {}
-        () = asking => {}
+        () = neighbour_asks => {}
     }
-    // The neighbour's last question may have been cut off before its answer.
+    // The neighbour may have been cancelled between a message and its answer, so use a new one.
     drop(neighbour);
     let neighbour = Client::connect(&simulator.websocket).await;
     check_unharmed(simulator, neighbour).await;
 }
 
 #[tokio::test]
-async fn a_thousand_that_send_garbage_leave_nothing_behind() {
+async fn clients_that_send_garbage_leak_no_memory() {
     tests::process::raise_descriptor_limit();
-    // Without a function nobody keeps anything of them, as the broker does of their ends.
+    // Without functions the broker stores no disconnect records, which would use memory.
     let launch = Launch::default().contract(WITHOUT_LIFECYCLE);
     let simulator = launch.start(&[]).await;
     let mut grown = Vec::new();
@@ -246,7 +251,7 @@ async fn a_thousand_that_send_garbage_leave_nothing_behind() {
         .await;
         grown.push(simulator.resident_kib().saturating_sub(before));
     }
-    // The first crowds need what the others find.
+    // The first crowds make the allocator reserve memory, which the later ones reuse.
     let later: u64 = grown[FIRST_ROUNDS..].iter().sum();
     assert!(later <= GROWTH_KIB_MAX, "{grown:?} KiB");
     simulator.stop().await;

@@ -1,12 +1,9 @@
-//! Which route takes a message, and what the client is told where none does.
+//! Route selection: which route handles a message, and the error if none does.
 
 use serde_json::json;
-use tests::anatomy::check_id;
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::simulator::Launch;
+use tests::{anatomy::check_id, client::Client, consumer::Consumer, simulator::Launch};
 
-/// No `$default`, no `$connect`, and one route that answers nothing.
+/// A contract without `$default` and `$connect`, and with a route that does not answer.
 const CONTRACT: &str = "
 routeSelectionExpression: $request.body.action
 routes:
@@ -16,7 +13,7 @@ routes:
 ";
 
 #[tokio::test]
-async fn a_message_without_a_route_is_forbidden_and_the_connection_stays() {
+async fn a_message_without_a_route_is_forbidden_and_the_connection_stays_open() {
     let simulator = Launch::default().contract(CONTRACT).start(&[]).await;
     let mut client = Client::connect(&simulator.websocket).await;
     for text in [
@@ -26,7 +23,7 @@ async fn a_message_without_a_route_is_forbidden_and_the_connection_stays() {
         "[]",
     ] {
         client.send(text).await;
-        check_frame(&client.next().await, "Forbidden");
+        check_error_frame(&client.next().await, "Forbidden");
     }
     assert_eq!(
         client.ask(r#"{"action":"chat","id":1}"#).await,
@@ -46,13 +43,13 @@ async fn a_route_without_a_route_response_is_silent() {
     client.send(r#"{"action":"silent"}"#).await;
     let consumer = Consumer::connect(&simulator.kafka).await;
     consumer.records("silent", 1).await;
-    // The first thing that the client hears is the answer to its next message.
+    // The client's first answer is to its next message, so the silent route sent none.
     assert_eq!(client.ask(r#"{"action":"chat","id":"x"}"#).await["id"], "x");
     simulator.stop().await;
 }
 
-/// Checks an error frame byte for byte, but for the two ids, of which only the form is known.
-pub(crate) fn check_frame(frame: &str, message: &str) {
+/// Checks an error frame byte for byte, except for the two ids, whose form is checked.
+pub(crate) fn check_error_frame(frame: &str, message: &str) {
     let json: serde_json::Value = serde_json::from_str(frame).unwrap();
     let id = |name: &str| {
         json[name]

@@ -1,20 +1,21 @@
-//! What functions can do to a connection, shown with one that is told what to do.
+//! The effects of functions on a connection, tested with a scripted function.
 
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tests::anatomy::check_id;
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::process::Process;
-use tests::simulator::{Launch, Simulator, none_left};
-use tests::wait::eventually;
+use tests::{
+    anatomy::check_id,
+    client::Client,
+    consumer::Consumer,
+    process::Process,
+    simulator::{Launch, Simulator, none_left},
+    wait::eventually,
+};
 
-use crate::routes::check_frame;
+use crate::routes::check_error_frame;
 
-/// The scripted function takes the messages, and ours record the connections.
+/// The scripted function handles messages; `connect` and `disconnect` record connections.
 const MESSAGES: &str = "
 routeSelectionExpression: $request.body.action
 routes:
@@ -36,7 +37,7 @@ async fn connected() -> (Simulator, Client) {
     (simulator, client)
 }
 
-/// Checks that the function answers, with the event that it was given.
+/// Checks that the function answers with its event, and returns the answer.
 async fn check_echo(client: &mut Client) -> Value {
     let answer = client.ask(r#"{"do":"echo"}"#).await;
     assert_eq!(answer["event"]["body"], r#"{"do":"echo"}"#, "{answer}");
@@ -44,7 +45,7 @@ async fn check_echo(client: &mut Client) -> Value {
 }
 
 #[tokio::test]
-async fn any_program_can_be_a_function_and_gets_the_gateways_event() {
+async fn any_executable_can_be_a_function_and_gets_the_gateways_event() {
     let (simulator, mut client) = connected().await;
     let event = check_echo(&mut client).await["event"].take();
     let names: Vec<&String> = event.as_object().unwrap().keys().collect();
@@ -64,26 +65,25 @@ async fn any_program_can_be_a_function_and_gets_the_gateways_event() {
 }
 
 #[tokio::test]
-async fn two_messages_of_one_connection_overlap() {
+async fn two_messages_of_one_connection_run_concurrently() {
     let (simulator, mut client) = connected().await;
     let files = tempfile::TempDir::new().unwrap();
     let path = files.path().join("go");
     let slow = waiting_for(&path);
     client.send(&slow).await;
-    // The second is answered while the first still runs …
+    // The second message is answered while the first one still runs.
     check_echo(&mut client).await;
-    // … which ends only now.
     fs::write(&path, "").unwrap();
     assert_eq!(client.next_json().await["event"]["body"], slow.as_str());
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_process_is_used_again() {
+async fn a_process_is_reused() {
     let (simulator, mut client) = connected().await;
     let first = check_echo(&mut client).await["pid"].take();
-    // The next message may come before that process has asked for more, and get another one.
-    eventually("the first process again", async || {
+    // A message that comes before the first process is idle again gets another process.
+    eventually("the first process answers again", async || {
         (check_echo(&mut client).await["pid"] == first).then_some(())
     })
     .await;
@@ -91,27 +91,27 @@ async fn a_process_is_used_again() {
 }
 
 #[tokio::test]
-async fn reserved_concurrency_bounds_a_function() {
-    let one = "{ timeout: 3, reservedConcurrentExecutions: 1 }";
-    let simulator = start(&MESSAGES.replace("{ timeout: 3 }", one)).await;
+async fn reserved_concurrency_limits_a_function() {
+    let settings = "{ timeout: 3, reservedConcurrentExecutions: 1 }";
+    let simulator = start(&MESSAGES.replace("{ timeout: 3 }", settings)).await;
     let mut client = Client::connect(&simulator.websocket).await;
     let files = tempfile::TempDir::new().unwrap();
     let path = files.path().join("go");
-    // Either may come first; the other one is throttled.
+    // Either message may come first; the other one is throttled.
     client.send(&waiting_for(&path)).await;
     client.send(&waiting_for(&path)).await;
-    check_frame(&client.next().await, "Internal server error");
+    check_error_frame(&client.next().await, "Internal server error");
     fs::write(&path, "").unwrap();
     assert!(client.next_json().await["pid"].is_u64());
     check_echo(&mut client).await;
     simulator.stop().await;
 }
 
-/// Checks that a message fails with API Gateway's frame, and that the next one does not.
+/// Checks that a message fails with API Gateway's error frame, and the next one succeeds.
 async fn check_fails(message: &Value) {
     let (simulator, mut client) = connected().await;
     client.send(&message.to_string()).await;
-    check_frame(&client.next().await, "Internal server error");
+    check_error_frame(&client.next().await, "Internal server error");
     check_echo(&mut client).await;
     simulator.stop().await;
 }
@@ -132,12 +132,12 @@ async fn a_reported_error_is_an_internal_server_error() {
 }
 
 #[tokio::test]
-async fn a_route_without_a_route_response_tells_of_errors_all_the_same() {
+async fn errors_are_sent_even_on_a_route_without_a_route_response() {
     check_fails(&json!({"action": "silent", "do": "exit"})).await;
 }
 
 #[tokio::test]
-async fn what_is_no_proxy_response_is_an_internal_server_error() {
+async fn a_malformed_proxy_response_is_an_internal_server_error() {
     let (simulator, mut client) = connected().await;
     for reply in [
         "garbage",
@@ -148,14 +148,14 @@ async fn what_is_no_proxy_response_is_an_internal_server_error() {
     ] {
         let message = json!({"do": "reply", "with": reply});
         client.send(&message.to_string()).await;
-        check_frame(&client.next().await, "Internal server error");
+        check_error_frame(&client.next().await, "Internal server error");
     }
     check_echo(&mut client).await;
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn the_body_of_a_reply_is_the_answer_whatever_its_status() {
+async fn the_body_of_a_reply_is_sent_with_any_status() {
     let (simulator, mut client) = connected().await;
     for (reply, answer) in [
         (r#"{"statusCode":200,"body":"fine"}"#, "fine"),
@@ -171,7 +171,7 @@ async fn the_body_of_a_reply_is_the_answer_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_gets_the_functions_status_and_leaves_no_record() {
+async fn a_refused_handshake_gets_the_functions_status_and_leaves_no_record() {
     let contract = MESSAGES.replace(
         "connect, topic: ws.connections }\n  $dis",
         "scripted }\n  $dis",
@@ -181,7 +181,7 @@ async fn a_refused_connection_gets_the_functions_status_and_leaves_no_record() {
         let url = format!("{}?status={status}", simulator.websocket);
         assert_eq!(Client::refused(&url).await, status);
     }
-    // One that is accepted ends with a record; those that were refused must not have left any.
+    // Only the accepted connection leaves a record, that of its disconnect.
     Client::connect(&simulator.websocket)
         .await
         .close(1000, "")
@@ -191,12 +191,12 @@ async fn a_refused_connection_gets_the_functions_status_and_leaves_no_record() {
     simulator.stop().await;
 }
 
-/// A message whose invocation ends when this file is there.
+/// Returns a message whose invocation ends when the file exists.
 fn waiting_for(path: &Path) -> String {
     json!({"do": "wait", "path": path}).to_string()
 }
 
-/// A simulator with a function that never replies, and what runs in it.
+/// Returns a simulator with a hanging invocation, its client and its processes.
 async fn hanging() -> (Simulator, Client, Vec<Process>) {
     let (simulator, mut client) = connected().await;
     check_echo(&mut client).await;
@@ -206,7 +206,7 @@ async fn hanging() -> (Simulator, Client, Vec<Process>) {
 }
 
 #[tokio::test]
-async fn the_end_waits_for_no_function() {
+async fn shutdown_does_not_wait_for_a_hanging_function() {
     let (mut simulator, mut client, processes) = hanging().await;
     simulator.signal(Signal::TERM);
     assert_eq!(client.closed().await, 1012);
@@ -216,7 +216,7 @@ async fn the_end_waits_for_no_function() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn a_second_signal_ends_the_simulator_at_once() {
     let (mut simulator, client, processes) = hanging().await;
     simulator.signal(Signal::TERM);
     simulator.signal(Signal::INT);

@@ -1,20 +1,24 @@
-//! The end of the simulator: orderly where it is asked, complete where it is killed.
+//! Shutdown: graceful after a signal, and without leftover processes after a kill.
 
 use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::json;
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::probe::Step;
-use tests::simulator::{Launch, none_left};
-use tests::wait::eventually;
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    probe::Step,
+    simulator::{Launch, none_left},
+    wait::eventually,
+};
 
-/// Clients that are connected when the end comes.
+/// Clients that are connected at shutdown.
 const CLIENTS: usize = 5;
 
-/// Ends a simulator with open connections; another one's broker keeps the records.
-async fn check_orderly(signal: Signal) {
+/// Checks that a signal closes open connections and records every disconnect.
+///
+/// Another simulator provides the broker, so that the records outlive the shutdown.
+async fn check_graceful(signal: Signal) {
     let broker = Launch::default().start(&[]).await;
     let launch = Launch::default().kafka(&broker.kafka);
     let mut simulator = launch.start(&[]).await;
@@ -56,17 +60,17 @@ async fn check_orderly(signal: Signal) {
 }
 
 #[tokio::test]
-async fn sigterm_closes_connections_and_records_it() {
-    check_orderly(Signal::TERM).await;
+async fn sigterm_closes_connections_and_records_their_disconnects() {
+    check_graceful(Signal::TERM).await;
 }
 
 #[tokio::test]
-async fn sigint_closes_connections_and_records_it() {
-    check_orderly(Signal::INT).await;
+async fn sigint_closes_connections_and_records_their_disconnects() {
+    check_graceful(Signal::INT).await;
 }
 
 #[tokio::test]
-async fn a_disconnect_of_the_end_is_still_answered_by_connections() {
+async fn at_shutdown_a_disconnect_function_can_still_call_connections() {
     let contract = "routeSelectionExpression: $request.body.action\n\
                     routes: { $disconnect: { function: probe } }";
     let launch = Launch::default().contract(contract);
@@ -87,14 +91,14 @@ async fn a_disconnect_of_the_end_is_still_answered_by_connections() {
 }
 
 #[tokio::test]
-async fn a_killed_simulator_takes_its_processes_along_even_a_stopped_one() {
+async fn a_killed_simulator_leaves_no_process_not_even_a_stopped_one() {
     let simulator = Launch::default().start(&[]).await;
     let mut client = Client::connect(&simulator.websocket).await;
     client.ask("hello").await;
     let processes = simulator.processes();
     let stopped = &simulator.function("/release/message")[0];
     stopped.signal(Signal::STOP);
-    eventually("a stopped function", async || {
+    eventually("the function is stopped", async || {
         stopped.is_stopped().then_some(())
     })
     .await;
@@ -103,7 +107,7 @@ async fn a_killed_simulator_takes_its_processes_along_even_a_stopped_one() {
 }
 
 #[tokio::test]
-async fn standard_output_says_where_everything_is_and_nothing_else() {
+async fn standard_output_lists_the_addresses_and_nothing_else() {
     let simulator = Launch::default().start(&[]).await;
     let mut client = Client::connect(&simulator.websocket).await;
     client.ask("hello").await;

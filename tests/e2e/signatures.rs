@@ -1,13 +1,15 @@
-//! Who may use `@connections`: whoever signs, only the simulator's own key, or everybody.
+//! Signatures of requests to `@connections`, in every mode of `--connections-auth`.
 
 use chrono::{TimeDelta, Utc};
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::http::{connection_url, send};
-use tests::sigv4::Signer;
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    http::{connection_url, send},
+    sigv4::Signer,
+    simulator::{Launch, Simulator},
+};
 
-/// A simulator that demands these signatures, a client of it, and the client's own URL.
+/// Returns a simulator with this `--connections-auth`, a client and its `@connections` URL.
 async fn connected(mode: &str) -> (Simulator, Client, String) {
     let launch = Launch::default().option("--connections-auth", mode);
     let simulator = launch.start(&[]).await;
@@ -18,17 +20,19 @@ async fn connected(mode: &str) -> (Simulator, Client, String) {
     (simulator, client, url)
 }
 
-/// The status and the kind of error of a request to a connection, by who signs it.
-async fn check_signature(url: &str, signer: Option<&Signer>) -> (u16, String) {
+/// Posts to a connection, signed or not, and returns the status and the error type.
+async fn post_as(url: &str, signer: Option<&Signer>) -> (u16, String) {
     let headers = signer.map(|signer| signer.headers("POST", url, b"hi"));
     let response = send("POST", url, &headers.unwrap_or_default(), b"hi").await;
     let kind = response.header("x-amzn-errortype").unwrap_or_default();
     (response.status, kind.to_owned())
 }
 
-/// What those are told whose request is signed by the simulator's own key, wrongly by it, by another key, for
-/// another service, long ago, and not at all.
-async fn signatures(mode: &str) -> [(u16, String); 5] {
+/// Returns the response status and the error type for each kind of signature.
+///
+/// The kinds are, in order: the simulator's own key, its key id with a wrong secret, another key,
+/// its key for another service, and no signature.
+async fn responses(mode: &str) -> [(u16, String); 5] {
     let (simulator, client, url) = connected(mode).await;
     let own = Signer::default();
     let wrong = Signer {
@@ -43,16 +47,16 @@ async fn signatures(mode: &str) -> [(u16, String); 5] {
         service: "s3".to_owned(),
         ..own.clone()
     };
-    let told = [
-        check_signature(&url, Some(&own)).await,
-        check_signature(&url, Some(&wrong)).await,
-        check_signature(&url, Some(&other)).await,
-        check_signature(&url, Some(&elsewhere)).await,
-        check_signature(&url, None).await,
+    let responses = [
+        post_as(&url, Some(&own)).await,
+        post_as(&url, Some(&wrong)).await,
+        post_as(&url, Some(&other)).await,
+        post_as(&url, Some(&elsewhere)).await,
+        post_as(&url, None).await,
     ];
     drop(client);
     simulator.stop().await;
-    told
+    responses
 }
 
 fn refused(kind: &str) -> (u16, String) {
@@ -60,10 +64,10 @@ fn refused(kind: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn requests_are_signed_and_by_the_own_key_rightly() {
+async fn signed_mode_verifies_the_simulators_key_and_accepts_any_other() {
     let sent = (200, String::new());
     assert_eq!(
-        signatures("signed").await,
+        responses("signed").await,
         [
             sent.clone(),
             refused("InvalidSignatureException"),
@@ -75,9 +79,9 @@ async fn requests_are_signed_and_by_the_own_key_rightly() {
 }
 
 #[tokio::test]
-async fn a_strict_gateway_knows_its_own_key_only() {
+async fn strict_mode_accepts_the_simulators_key_only() {
     assert_eq!(
-        signatures("strict").await,
+        responses("strict").await,
         [
             (200, String::new()),
             refused("InvalidSignatureException"),
@@ -89,15 +93,15 @@ async fn a_strict_gateway_knows_its_own_key_only() {
 }
 
 #[tokio::test]
-async fn signatures_can_be_left_out() {
+async fn with_auth_off_no_signature_is_needed() {
     assert_eq!(
-        signatures("off").await,
+        responses("off").await,
         [(); 5].map(|()| (200, String::new()))
     );
 }
 
 #[tokio::test]
-async fn an_old_signature_is_refused() {
+async fn an_expired_signature_is_refused() {
     let (simulator, _client, url) = connected("signed").await;
     let at = Utc::now() - TimeDelta::hours(1);
     let headers = Signer::default().headers_at(at, "GET", &url, b"");

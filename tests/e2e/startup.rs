@@ -1,19 +1,15 @@
-//! Everything that keeps the simulator from starting is one line on standard error.
+//! Every failure to start is one line on standard error.
 
-use std::fs;
-use std::net::TcpListener;
-use std::time::Duration;
+use std::{fs, net::TcpListener, time::Duration};
 
-use tests::binaries;
-use tests::path::Topics;
-use tests::simulator::Launch;
+use tests::{binaries, path::Topics, simulator::Launch};
 use tokio::time::timeout;
 
-/// Nobody waits longer to hear that a cluster cannot be reached.
+/// The longest that the simulator may take to report an unreachable cluster.
 const UNREACHABLE_MAX: Duration = Duration::from_secs(5);
 
-/// Checks that a launch is refused, plainly and before anything is announced.
-async fn check(launch: Launch, expected: &[&str]) {
+/// Checks that a launch fails with one line that contains `expected`, and prints no address.
+async fn check_fails(launch: Launch, expected: &[&str]) {
     let refusal = launch.refusal(&[]).await;
     let stderr = &refusal.stderr;
     assert!(
@@ -30,14 +26,14 @@ async fn check(launch: Launch, expected: &[&str]) {
     }
 }
 
-/// Checks that a cluster that is not there is soon told.
+/// Checks that an unreachable cluster is reported in time.
 async fn check_unreachable(address: &str) {
     let words = [address];
-    let refused = check(Launch::default().kafka(address), &words);
+    let refused = check_fails(Launch::default().kafka(address), &words);
     timeout(UNREACHABLE_MAX, refused).await.unwrap();
 }
 
-/// A listener that keeps a port taken, and its address.
+/// Returns a listener that occupies a port, and its address.
 fn taken() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -47,7 +43,7 @@ fn taken() -> (TcpListener, String) {
 #[tokio::test]
 async fn the_gateways_port_is_in_use() {
     let (_taken, address) = taken();
-    check(
+    check_fails(
         Launch::default().option("--listen", &address),
         &[&address, "--listen"],
     )
@@ -58,14 +54,14 @@ async fn the_gateways_port_is_in_use() {
 async fn the_brokers_port_is_in_use() {
     let (_taken, address) = taken();
     let launch = Launch::default().option("--kafka-listen", &address);
-    check(launch, &[&address, "--kafka-listen"]).await;
+    check_fails(launch, &[&address, "--kafka-listen"]).await;
 }
 
 #[tokio::test]
-async fn the_port_asked_for_the_console_is_in_use() {
+async fn the_consoles_port_is_in_use() {
     let (_taken, address) = taken();
     let launch = Launch::default().option("--console", &address);
-    check(launch, &[&address, "--console"]).await;
+    check_fails(launch, &[&address, "--console"]).await;
 }
 
 #[tokio::test]
@@ -82,20 +78,20 @@ async fn the_cluster_listens_but_never_answers() {
 }
 
 #[tokio::test]
-async fn the_clusters_settings_do_not_fit_together() {
+async fn the_clusters_settings_contradict_each_other() {
     let launch = Launch::default().kafka("127.0.0.1:1");
     let launch = launch.inherits("KAFKA_SASL_PASSWORD", "s3cret");
-    check(launch, &["--kafka", "KAFKA_SASL_PASSWORD", "PLAINTEXT"]).await;
+    check_fails(launch, &["--kafka", "KAFKA_SASL_PASSWORD", "PLAINTEXT"]).await;
 
     let launch = Launch::default().kafka("127.0.0.1:1");
     let launch = launch
         .inherits("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
         .env("KAFKA_SECURITY_PROTOCOL", "SASL");
-    check(launch, &["--kafka", "KAFKA_SECURITY_PROTOCOL", "\"SASL\""]).await;
+    check_fails(launch, &["--kafka", "KAFKA_SECURITY_PROTOCOL", "\"SASL\""]).await;
 }
 
 #[tokio::test]
-async fn with_the_embedded_broker_the_clusters_settings_of_the_environment_do_not_count() {
+async fn the_embedded_broker_ignores_cluster_settings_from_the_environment() {
     let launch = Launch::default()
         .inherits("KAFKA_BROKERS", "127.0.0.1:1")
         .inherits("KAFKA_SECURITY_PROTOCOL", "SASL_SSL");
@@ -116,12 +112,12 @@ async fn the_cluster_lacks_topics() {
         messages,
         chat,
     } = &topics;
-    check(launch, &[connections, messages, chat, "--create-topics"]).await;
+    check_fails(launch, &[connections, messages, chat, "--create-topics"]).await;
     broker.stop().await;
 }
 
 #[tokio::test]
-async fn missing_topics_are_created_where_that_is_asked_for() {
+async fn missing_topics_are_created_with_create_topics() {
     let broker = Launch::default().start(&[]).await;
     let topics = Topics::prefixed("created.");
     let launch = Launch::default()
@@ -137,13 +133,13 @@ async fn missing_topics_are_created_where_that_is_asked_for() {
 #[tokio::test]
 async fn the_contract_is_missing() {
     let launch = Launch::default().option("--contract", "/nowhere/gateway.yaml");
-    check(launch, &["/nowhere/gateway.yaml"]).await;
+    check_fails(launch, &["/nowhere/gateway.yaml"]).await;
 }
 
 #[tokio::test]
-async fn the_contract_is_wrong() {
+async fn the_contract_is_invalid() {
     let contract = "routeSelectionExpression: $request.body.action\nrouts: {}\n";
-    check(
+    check_fails(
         Launch::default().contract(contract),
         &["gateway.yaml:2:", "routs"],
     )
@@ -151,12 +147,12 @@ async fn the_contract_is_wrong() {
 }
 
 #[tokio::test]
-async fn the_contract_names_a_function_that_nobody_has() {
+async fn the_contract_names_an_unknown_function() {
     let contract = "
 routeSelectionExpression: $request.body.action
 routes: { $default: { function: nobody } }
 ";
-    check(
+    check_fails(
         Launch::default().contract(contract),
         &["nobody", "--function"],
     )
@@ -166,14 +162,14 @@ routes: { $default: { function: nobody } }
 #[tokio::test]
 async fn a_given_function_is_missing() {
     let launch = Launch::default().option("--function", "message=/nowhere/message");
-    check(launch, &["/nowhere/message"]).await;
+    check_fails(launch, &["/nowhere/message"]).await;
 }
 
 #[tokio::test]
 async fn a_given_function_is_not_executable() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
-    check(
+    check_fails(
         Launch::default().option("--function", &format!("message={path}")),
         &[path],
     )
@@ -181,34 +177,34 @@ async fn a_given_function_is_not_executable() {
 }
 
 #[tokio::test]
-async fn there_are_no_binaries_and_none_may_be_built() {
+async fn no_build_needs_existing_binaries() {
     let empty = tempfile::TempDir::new().unwrap();
     let program = empty.path().join("local-sim");
     binaries::copy(binaries::local_sim(), &program);
-    check(Launch::default().program(&program), &["--no-build"]).await;
+    check_fails(Launch::default().program(&program), &["--no-build"]).await;
 }
 
 #[tokio::test]
-async fn a_function_is_given_that_no_route_names() {
+async fn a_given_function_has_no_route() {
     let launch = Launch::default().option("--function", "mesage=/bin/true");
-    check(launch, &["--function mesage", "message"]).await;
+    check_fails(launch, &["--function mesage", "message"]).await;
 }
 
 #[tokio::test]
-async fn where_kafka_usually_is_the_other_way_to_use_it_is_named() {
-    // Somebody else's listener does as well as this one.
+async fn if_kafkas_usual_port_is_in_use_the_error_suggests_using_that_kafka() {
+    // Another process may hold the port already, which serves as well.
     let _taken = TcpListener::bind("127.0.0.1:9092");
     let launch = Launch::default().option("--kafka-listen", "127.0.0.1:9092");
-    check(launch, &["--kafka-listen", "--kafka uses it"]).await;
+    check_fails(launch, &["--kafka-listen", "--kafka uses it"]).await;
 }
 
 #[tokio::test]
-async fn the_faults_are_wrong() {
+async fn the_faults_file_is_invalid() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("faults.yaml");
     let name = path.display().to_string();
     let launch = || Launch::default().option("--faults", &name);
-    check(launch(), &[&name, "file not found"]).await;
+    check_fails(launch(), &[&name, "file not found"]).await;
     for (yaml, expected) in [
         (
             "gateway:\n  reorder: {}\n",
@@ -221,9 +217,9 @@ async fn the_faults_are_wrong() {
         ("seed: [", "not YAML"),
     ] {
         fs::write(&path, yaml).unwrap();
-        check(launch(), &[&name, expected]).await;
+        check_fails(launch(), &[&name, expected]).await;
     }
     fs::write(&path, "kafka: { silent: {} }").unwrap();
     let elsewhere = launch().kafka("127.0.0.1:1");
-    check(elsewhere, &[&name, ":1: kafka: faults", "--kafka"]).await;
+    check_fails(elsewhere, &[&name, ":1: kafka: faults", "--kafka"]).await;
 }

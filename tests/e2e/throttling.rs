@@ -1,12 +1,14 @@
 //! Throttling by the contract's limits, of connections and of messages.
 
-use tests::client::Client;
-use tests::consumer::Consumer;
-use tests::simulator::{Launch, Simulator};
+use tests::{
+    client::Client,
+    consumer::Consumer,
+    simulator::{Launch, Simulator},
+};
 
-use crate::routes::check_frame;
+use crate::routes::check_error_frame;
 
-/// Buckets that time hardly fills up; it can be moved.
+/// The buckets hardly refill during a test, unless it advances the clock.
 const CONTRACT: &str = "
 routeSelectionExpression: $request.body.action
 routes:
@@ -24,9 +26,9 @@ routes:
     throttlingRateLimit: 0.001
     throttlingBurstLimit: 2
 ";
-/// In this time a bucket gets one token.
+/// The time in which a bucket gets one token.
 const TOKEN_SECONDS: u64 = 1000;
-/// Far more messages than a client can send that are all throttled.
+/// Far more throttled messages than a client may send.
 const FLOOD: usize = 1000;
 const POLICY: u16 = 1008;
 
@@ -37,20 +39,20 @@ async fn start() -> Simulator {
 }
 
 #[tokio::test]
-async fn a_route_takes_its_burst_and_then_says_too_many_requests() {
+async fn a_route_accepts_its_burst_and_then_answers_too_many_requests() {
     let simulator = start().await;
     let mut client = Client::connect(&simulator.websocket).await;
     for _ in 0..2 {
         assert_eq!(client.ask(CHAT).await["type"], "ack");
     }
     client.send(CHAT).await;
-    check_frame(&client.next().await, "Too Many Requests");
+    check_error_frame(&client.next().await, "Too Many Requests");
     assert_eq!(client.ask(r#"{"id":2}"#).await["type"], "ack");
     simulator.stop().await;
 }
 
 #[tokio::test]
-async fn a_handshake_too_many_is_refused_with_429_until_the_bucket_fills_up() {
+async fn handshakes_over_the_limit_get_429_until_the_bucket_refills() {
     let simulator = start().await;
     let _first = Client::connect(&simulator.websocket).await;
     let _second = Client::connect(&simulator.websocket).await;
@@ -62,7 +64,7 @@ async fn a_handshake_too_many_is_refused_with_429_until_the_bucket_fills_up() {
 }
 
 #[tokio::test]
-async fn who_goes_on_all_the_same_is_closed_with_1008() {
+async fn a_client_that_ignores_throttling_is_closed_with_1008() {
     let simulator = start().await;
     let mut flooding = Client::connect(&simulator.websocket).await;
     let mut other = Client::connect(&simulator.websocket).await;
@@ -70,7 +72,7 @@ async fn who_goes_on_all_the_same_is_closed_with_1008() {
     assert_eq!(code, POLICY);
     assert_eq!(other.ask(r#"{"id":"o"}"#).await["type"], "ack");
     let consumer = Consumer::connect(&simulator.kafka).await;
-    // Two connections may be in two partitions, and their records in any order.
+    // Records of different connections may come in any order, from different partitions.
     let records = consumer.records("ws.connections", 3).await;
     let disconnect = records
         .iter()
@@ -81,7 +83,7 @@ async fn who_goes_on_all_the_same_is_closed_with_1008() {
 }
 
 #[tokio::test]
-async fn the_stages_bucket_is_shared_by_routes_without_one_and_the_words_can_be_chosen() {
+async fn routes_without_a_bucket_share_the_stages_and_the_message_can_be_chosen() {
     let stage = "stage: { throttlingRateLimit: 0, throttlingBurstLimit: 2 }";
     let contract = format!(
         "routeSelectionExpression: $request.body.action\n\
