@@ -1,10 +1,9 @@
-//! API Gateway's event JSON, turned at once into our own [`Event`].
+//! Parses API Gateway's event JSON into our own [`Event`].
 //!
-//! `aws_lambda_events` is stricter than Lambda: it refuses, among others, an
-//! event without `connectedAt`, a `null` identity, query value or body that is
-//! no text, and a control character in a header. API Gateway sends none of
-//! these today (it did send `"authorizer":""` until 2019); emulators may, and
-//! are told what is wrong.
+//! `aws_lambda_events` is stricter than Lambda. It rejects, for example, an event without
+//! `connectedAt`, a `null` identity, a query value or body that is not a string, and a control
+//! character in a header. API Gateway sends none of these today (until 2019 it sent
+//! `"authorizer":""`). Emulators may, and get an error that says what is wrong.
 
 use std::collections::BTreeMap;
 
@@ -25,14 +24,14 @@ use crate::{
     reply::ReplyId,
 };
 
-/// An event that cannot be used, and what it told about itself all the same.
+/// An event that cannot be used, with the parts of it that are known.
 #[derive(Debug)]
 pub struct Refused {
-    /// What is wrong with it.
+    /// The error.
     pub failure: Failure,
     /// The key of the route that the gateway selected.
     pub route_key: Option<String>,
-    /// What an answer is called by.
+    /// The id of the answer.
     pub reply_id: ReplyId,
 }
 
@@ -93,7 +92,7 @@ fn connection(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Connect
         stage: required("stage", context.stage)?,
         domain_name: present(context.domain_name),
         connected_at: time("connectedAt", context.connected_at)?,
-        // All but `apiKey`.
+        // All fields except `apiKey`.
         identity: [
             ("accessKey", identity.access_key),
             ("accountId", identity.account_id),
@@ -123,7 +122,7 @@ fn connection(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Connect
     })
 }
 
-/// The text of a message, decoded where the event says that it is encoded.
+/// The text of a message, decoded if the event says that it is encoded.
 fn body(body: String, is_base64_encoded: bool) -> Result<Body, Failure> {
     if !is_base64_encoded {
         return Ok(Body::new(body.into_bytes()));
@@ -134,9 +133,9 @@ fn body(body: String, is_base64_encoded: bool) -> Result<Body, Failure> {
         .map_err(|err| bad_event(format!("body is marked as base64 and is not: {err}")))
 }
 
-/// The query by name, every value in order.
+/// The query parameters by name, with all values in order.
 ///
-/// Older emulators send the query without its repetitions only.
+/// Older emulators send only one value for each name.
 fn query(multi: &QueryMap, single: &QueryMap) -> BTreeMap<String, Vec<String>> {
     let map = if multi.is_empty() { single } else { multi };
     // `QueryMap::iter` panics at a name without values.
@@ -150,8 +149,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     present(Some(value.into_owned()))
 }
 
-/// API Gateway makes text of everything that an authorizer answers; others
-/// leave it as it is.
+/// API Gateway converts everything that an authorizer returns to strings; emulators may not.
 fn scalar(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
@@ -161,7 +159,7 @@ fn scalar(value: Value) -> Option<String> {
     }
 }
 
-/// What the gateway does not know it leaves out, or leaves empty.
+/// API Gateway omits unknown values, or sends them empty.
 fn present(value: Option<String>) -> Option<String> {
     value.filter(|value| !value.is_empty())
 }
@@ -174,7 +172,7 @@ fn required(field: &str, value: Option<String>) -> Result<String, Failure> {
     })
 }
 
-/// A time that Kafka can store and RFC 3339 can write.
+/// Checks that Kafka can store the time and RFC 3339 can express it.
 fn time(field: &str, millis: i64) -> Result<DateTime<Utc>, Failure> {
     /// The last millisecond of the year 9999.
     const LAST: i64 = 253_402_300_799_999;
@@ -196,8 +194,8 @@ fn bad_event(problem: impl std::fmt::Display) -> Failure {
     )
 }
 
-/// What is wrong with an event, without the value that is wrong: it may be a
-/// credential, and this goes into an answer and a log.
+/// What is wrong with an event. Leaves out the invalid value: it may be a credential, and this text
+/// goes into an answer and the log.
 fn problem(error: &serde_path_to_error::Error<serde_json::Error>, json: &str) -> String {
     let path = match error.path().to_string() {
         path if path == "." => "the event".to_owned(),
@@ -228,7 +226,7 @@ fn problem(error: &serde_path_to_error::Error<serde_json::Error>, json: &str) ->
     format!("{path} is {kind} unlike any that API Gateway sends")
 }
 
-/// Looks for what an answer needs in an event that is not as it should be.
+/// Finds what an answer needs in an invalid event.
 fn refused(failure: Failure, json: &str) -> Refused {
     let event: Value = serde_json::from_str(json).unwrap_or_default();
     let text = |pointer| event.pointer(pointer).and_then(Value::as_str);

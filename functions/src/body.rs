@@ -1,19 +1,18 @@
-//! What a message's bytes tell without anybody's schema: whether they are JSON,
-//! and the client's own id.
+//! What is known of a message without its schema: whether it is JSON, and the client's own id.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A message's bytes, and what they tell.
+/// A message's bytes, and what is known of them.
 #[derive(Debug, Clone)]
 pub struct Body {
-    /// The client's bytes, untouched.
+    /// The client's bytes, unchanged.
     pub bytes: Vec<u8>,
     /// Whether the bytes are one JSON value.
     pub is_json: bool,
-    /// The client's own id of the message, where it sent a usable one.
+    /// The client's own id of the message, if it sent a usable one.
     pub client_message_id: Option<ClientMessageId>,
 }
 
@@ -21,21 +20,20 @@ pub struct Body {
 /// [`ID_BYTES_MAX`] bytes.
 #[derive(Debug, Clone)]
 pub struct ClientMessageId {
-    /// As it was sent, down to the last zero and escape: `1.0`, `1e3`, `"\u0061"`.
+    /// As it was sent, including trailing zeros and escapes: `1.0`, `1e3`, `"\u0061"`.
     pub json: Box<RawValue>,
-    /// The string's content; the number as it was sent.
+    /// The content of the string, or the number as it was sent.
     pub text: String,
 }
 
-/// The id may carry this many bytes: any UUID, URN or hash, and still short
-/// enough to be copied into a header and an answer.
+/// The maximum length of an id: enough for any UUID, URN or hash, and short enough for a header.
 pub const ID_BYTES_MAX: usize = 256;
 
 impl Body {
-    /// Looks at a message's bytes.
+    /// Examines a message.
     ///
-    /// Where a JSON object names `id` twice, the last one counts, as it does
-    /// for JavaScript's `JSON.parse` and for selection expressions.
+    /// If a JSON object has several members `id`, the last one counts, as for JavaScript's
+    /// `JSON.parse` and for selection expressions.
     pub fn new(bytes: Vec<u8>) -> Self {
         let (is_json, client_message_id) = match str::from_utf8(&bytes) {
             Ok(text) if text.trim_start().starts_with('{') => {
@@ -68,7 +66,7 @@ impl ClientMessageId {
     }
 }
 
-/// A JSON object, read through to its end, of which only the `id` is kept.
+/// A JSON object, parsed completely. Only its `id` is kept.
 struct Object<'a> {
     id: Option<&'a RawValue>,
 }
@@ -90,7 +88,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut id = None;
-        // A name as it stands: half a surrogate pair in it is no String, and still JSON.
+        // The raw name: half a surrogate pair is valid JSON, but not a `String`.
         while let Some(key) = map.next_key::<&RawValue>()? {
             if serde_json::from_str::<String>(key.get()).is_ok_and(|key| key == "id") {
                 id = Some(map.next_value::<&RawValue>()?);

@@ -1,4 +1,4 @@
-//! The environment, read once.
+//! The configuration, read once from the environment.
 
 use std::path::{Path, PathBuf};
 
@@ -7,25 +7,25 @@ use sluice_contract::{Contract, FileError};
 use sluice_kafka::{Settings, SettingsError};
 use thiserror::Error;
 
-/// The contract's name beside `bootstrap`.
+/// The file name of the contract beside `bootstrap`.
 const CONTRACT_FILE: &str = "gateway.yaml";
 
-/// The variables that say where it is.
+/// The variables that determine its path.
 const CONTRACT: &str = "SLUICE_CONTRACT";
 const TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
 
-/// What the environment says.
+/// The configuration of a function.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `SLUICE_CONTRACT`: the contract's file. Default: `gateway.yaml` in
-    /// `LAMBDA_TASK_ROOT`, where Lambda unpacks the function, or in the
-    /// working directory where that is unset.
+    /// `SLUICE_CONTRACT`: the path of the contract. The default is `gateway.yaml` in
+    /// `LAMBDA_TASK_ROOT`, where Lambda unpacks the function, or in the working directory if that
+    /// is unset.
     pub contract: PathBuf,
-    /// The variable that this file follows from.
+    /// The variable that determined the path.
     contract_variable: &'static str,
-    /// `AWS_LAMBDA_FUNCTION_NAME`: what brokers see as the client's id.
+    /// `AWS_LAMBDA_FUNCTION_NAME`: the `client.id` that brokers see.
     pub client_id: String,
-    /// `KAFKA_*`: where the cluster is, and how to connect to it.
+    /// `KAFKA_*`: the cluster, and how to connect to it.
     pub kafka: Settings,
 }
 
@@ -39,8 +39,7 @@ impl Config {
         Self::from_lookup(variable)
     }
 
-    /// Reads the variables that `lookup` finds by name. An empty one is unset,
-    /// except where a value is required.
+    /// Reads the variables with `lookup`. An empty variable counts as unset, unless it is required.
     ///
     /// # Errors
     /// The first variable that is missing or cannot be used.
@@ -62,7 +61,7 @@ impl Config {
         })
     }
 
-    /// Reads the contract, which says where the records of this function go.
+    /// Reads the contract, which defines where the records of this function go.
     ///
     /// # Errors
     /// The contract is missing or wrong, or a route of this function has no topic.
@@ -77,24 +76,24 @@ impl Config {
     }
 }
 
-/// A variable that is missing or cannot be used.
+/// A variable that is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// This is not Lambda.
+    /// A variable of Lambda is missing: this is not Lambda.
     #[error(transparent)]
     NotInLambda(#[from] NotInLambda),
-    /// A variable is no text.
+    /// A variable is not UTF-8.
     #[error(transparent)]
     NotText(#[from] NotText),
-    /// The contract that a variable leads to is missing or wrong.
+    /// The contract at the path of a variable is missing or invalid.
     #[error("{variable}: {source}")]
     Contract {
         /// The variable's name.
         variable: &'static str,
-        /// What is wrong.
+        /// The error.
         source: FileError,
     },
-    /// A variable about Kafka.
+    /// A `KAFKA_*` variable.
     #[error(transparent)]
     Kafka(#[from] SettingsError),
 }

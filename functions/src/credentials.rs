@@ -1,9 +1,8 @@
-//! Which parts of a handshake are credentials, and so never leave the function.
+//! Which query parameters are credentials, and so never leave the function.
 //!
-//! Of the handshake's headers only `Origin` and `User-Agent` go into a record;
-//! `Authorization`, `Cookie`, `Sec-WebSocket-Protocol` and `x-api-key` are not
-//! even read, nor is `identity.apiKey`. The query goes into a record by name,
-//! and this list says which names do not.
+//! Of the handshake's headers, only `Origin` and `User-Agent` go into a record. `Authorization`,
+//! `Cookie`, `Sec-WebSocket-Protocol`, `x-api-key` and `identity.apiKey` are not even read. Query
+//! parameters go into a record unless their name is in this list.
 
 use std::collections::BTreeSet;
 
@@ -20,11 +19,11 @@ const NAMES: [&str; 9] = [
     "token",
 ];
 
-/// What the names of a presigned URL's parameters begin with, in lower case.
+/// The prefix of the parameters of a presigned URL, in lower case.
 const PRESIGNED: &str = "x-amz-";
 
-/// Whether a query parameter of this name carries a credential: it is one of a
-/// known list, in any case, or one that the authorizer looks at.
+/// Whether a query parameter with this name is a credential: a known name in any case, or one that
+/// the authorizer reads.
 pub(crate) fn is_credential(name: &str, authorizers: &BTreeSet<&str>) -> bool {
     let lower = name.to_lowercase();
     NAMES.contains(&lower.as_str())

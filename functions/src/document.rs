@@ -1,6 +1,6 @@
-//! The JSON value of a record about a connection that was opened or closed.
+//! The JSON value of a connect or disconnect record.
 //!
-//! Fields that are not known are left out.
+//! Unknown fields are omitted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::{credentials::is_credential, event::Connection};
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
 const CONNECTION_AGE_MAX: TimeDelta = TimeDelta::hours(2);
 
-/// The document about a connection that is opened, as JSON.
+/// The value of a connect record.
 pub(crate) fn connect(
     connection: &Connection,
     origin: Option<String>,
@@ -33,7 +33,7 @@ pub(crate) fn connect(
     })
 }
 
-/// The document about a connection that is closed, as JSON.
+/// The value of a disconnect record.
 pub(crate) fn disconnect(
     connection: &Connection,
     at: DateTime<Utc>,
@@ -50,7 +50,7 @@ pub(crate) fn disconnect(
     })
 }
 
-/// A time as CloudEvents and the documents write it, with milliseconds.
+/// A time in RFC 3339 with milliseconds, as CloudEvents and these values write it.
 pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -1,4 +1,4 @@
-//! What happened on a connection, in our own words.
+//! An event of a connection, independent of AWS's types.
 
 use std::collections::BTreeMap;
 
@@ -6,31 +6,31 @@ use chrono::{DateTime, Utc};
 
 use crate::body::Body;
 
-/// One thing that happened on one connection.
+/// An event of a connection.
 ///
-/// An event is complete by construction, so no later step checks it again.
+/// It is complete by construction, so no later step checks it again.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// The connection it happened on.
+    /// The connection.
     pub connection: Connection,
     /// The key of the route that the gateway selected.
     pub route_key: String,
-    /// The gateway's id of this event, for its logs.
+    /// The gateway's request id, for its logs.
     pub request_id: Option<String>,
     /// When the gateway received it (`requestTimeEpoch`).
     pub at: DateTime<Utc>,
-    /// What it was, and what it carried.
+    /// The kind of event, with its data.
     pub kind: Kind,
 }
 
-/// What happened, and what only this kind of event carries.
+/// The kind of event, with the data that only this kind has.
 #[derive(Debug, Clone)]
 pub enum Kind {
     /// A client asks to open the connection.
     Connect {
-        /// The page that the client runs in, where it says so.
+        /// The `Origin` of the page, if the client sent one.
         origin: Option<String>,
-        /// The query of the URL, credentials included.
+        /// The query parameters of the URL, including credentials.
         query: BTreeMap<String, Vec<String>>,
     },
     /// A client sent a message.
@@ -44,12 +44,12 @@ pub enum Kind {
     Disconnect {
         /// The WebSocket close code.
         status_code: Option<i64>,
-        /// The reason beside the code, where one was given.
+        /// The close reason, if there is one.
         reason: Option<String>,
     },
 }
 
-/// What every event tells about its connection.
+/// What every event says about its connection.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// The gateway's id of the connection.
@@ -62,16 +62,15 @@ pub struct Connection {
     pub domain_name: Option<String>,
     /// When the connection was opened.
     pub connected_at: DateTime<Utc>,
-    /// Who opened it, and from where, by API Gateway's names such as
-    /// `sourceIp`. The API key is not among them: it is a credential.
+    /// The `identity` of the client by API Gateway's names, such as `sourceIp`. The API key is
+    /// omitted, since it is a credential.
     pub identity: BTreeMap<&'static str, String>,
-    /// What the authorizer answered, every value as text.
+    /// The authorizer's context, with every value as text.
     pub authorizer: BTreeMap<String, String>,
 }
 
 impl Connection {
-    /// Who the client was proven to be: the authorizer's principal or, with
-    /// IAM, the user's ARN.
+    /// The authenticated principal: the authorizer's, or with IAM the user's ARN.
     pub fn principal_id(&self) -> Option<&str> {
         self.authorizer
             .get("principalId")
@@ -98,7 +97,7 @@ impl Event {
             "eventType" => Some(self.kind.event_type().to_owned()),
             "messageDirection" => Some("IN".to_owned()),
             "messageId" => self.kind.message_id().map(str::to_owned),
-            // The gateway gives both of these the same value.
+            // The gateway gives both the same value.
             "requestId" | "extendedRequestId" => self.request_id.clone(),
             "requestTime" => Some(self.at.format("%d/%b/%Y:%H:%M:%S +0000").to_string()),
             "requestTimeEpoch" => Some(millis(self.at)),
@@ -110,7 +109,7 @@ impl Event {
 }
 
 impl Kind {
-    /// API Gateway's word for this kind.
+    /// API Gateway's `eventType`.
     pub fn event_type(&self) -> &'static str {
         match self {
             Self::Connect { .. } => "CONNECT",
@@ -119,7 +118,7 @@ impl Kind {
         }
     }
 
-    /// The gateway's id of the message, where this is one.
+    /// The gateway's id of the message, if this is a message.
     pub fn message_id(&self) -> Option<&str> {
         match self {
             Self::Message { id, .. } => Some(id),

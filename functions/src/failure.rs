@@ -1,25 +1,24 @@
-//! Why a message was not stored, and what its client may do about it.
+//! Why a message was not stored, and whether its client may retry.
 
 use std::error::Error;
 
 use serde::Serialize;
 
-/// What went wrong, in words that a client can act upon.
+/// An error code that a client can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The message cannot be used.
     BadRequest,
-    /// The message is larger than its topic takes.
+    /// The message is larger than its topic accepts.
     TooLarge,
-    /// We may see the topic but not write to it.
+    /// The function may see the topic but not write to it.
     Forbidden,
-    /// The topic does not exist, or is hidden from us.
+    /// The topic does not exist, or the function may not see it.
     NoTopic,
-    /// A fault of ours.
+    /// A bug, or a wrong deployment.
     Internal,
-    /// Not confirmed in time, for whatever reason. The record may have been
-    /// stored all the same.
+    /// Not confirmed in time. The record may have been stored.
     Unavailable,
 }
 
@@ -29,12 +28,12 @@ impl Code {
         self.answer().1
     }
 
-    /// The HTTP status of the code, which a refused `$connect` is answered with.
+    /// The HTTP status, with which a `$connect` is refused.
     pub fn status(self) -> u16 {
         self.answer().0
     }
 
-    /// The one place that says what a code means outside.
+    /// The HTTP status, and whether a retry can help.
     fn answer(self) -> (u16, bool) {
         match self {
             Self::BadRequest => (400, false),
@@ -45,21 +44,21 @@ impl Code {
     }
 }
 
-/// A message, or a connection, that was not stored.
+/// The error of a message or connection that was not stored.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// What went wrong.
+    /// The error code.
     pub code: Code,
-    /// What the client is told. It names no broker, no topic and no credential.
+    /// The text for the client. It names no broker, topic or credential.
     pub message: String,
-    /// What lies behind it, for the log only.
+    /// The cause, for the log only.
     #[source]
     pub cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
-    /// A failure that explains itself.
+    /// A failure without a cause.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -68,7 +67,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, with what lies behind it.
+    /// The same failure, with a cause.
     pub fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             cause: Some(cause.into()),

@@ -4,7 +4,7 @@
 //! event JSON ─parse▶ Event ─route▶ Record ─publish▶ Receipt ─render▶ Response
 //! ```
 //!
-//! Two of these steps can fail, and a failure is an answer, never a crash.
+//! Two of these steps can fail. A failure is an answer, never a crash.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::{
     trace::traceparent,
 };
 
-/// Stores the events of one function.
+/// Handles the events of one function.
 #[derive(Debug)]
 pub struct Handler<S> {
     contract: Contract,
@@ -32,18 +32,18 @@ pub struct Handler<S> {
 /// One invocation, as Lambda describes it.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Lambda's id for it, for the log.
+    /// Lambda's request id, for the log.
     pub request_id: String,
-    /// When it reached us.
+    /// When it arrived.
     pub received: Instant,
-    /// How long Lambda lets it run from then on.
+    /// How long it may run from then on.
     pub time_left: Duration,
     /// The X-Ray trace header.
     pub trace: Option<String>,
 }
 
 impl<S: Sink> Handler<S> {
-    /// A handler of the routes of `contract` that stores in `sink`.
+    /// A handler for the routes of `contract` that stores records in `sink`.
     pub fn new(contract: Contract, sink: S, log: Log) -> Self {
         Self {
             contract,
@@ -88,8 +88,7 @@ impl<S: Sink> Handler<S> {
             &self.contract.credential_query_names(),
             invocation.trace.as_deref().and_then(traceparent),
         );
-        // The client is answered before Lambda ends the invocation and before
-        // the gateway stops waiting for it.
+        // Answers before Lambda ends the invocation and before the gateway's timeout.
         let time = time_for_work(invocation.time_left.min(route.timeout));
         self.sink.publish(record, invocation.received + time).await
     }
@@ -108,11 +107,10 @@ impl<S: Sink> Handler<S> {
         Ok((route, topic))
     }
 
-    /// Whether the client gets a frame: on a message's route with a route response.
+    /// Whether the client gets a frame: for a message, if its route has a response.
     ///
-    /// A route that the contract lacks may have a route response too. If it has
-    /// none, API Gateway drops the frame; if it has one, API Gateway would send
-    /// an empty frame instead.
+    /// A route that is missing in the contract may have a route response. If it has none, API
+    /// Gateway drops the frame. If it has one, API Gateway would otherwise send an empty frame.
     fn has_frame(&self, route_key: Option<&str>) -> bool {
         match route_key {
             Some("$connect" | "$disconnect") => false,

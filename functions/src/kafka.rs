@@ -1,15 +1,15 @@
-//! The sink that is Kafka: acknowledged by all in-sync replicas, or not at all.
+//! Stores records in Kafka: acknowledged by all in-sync replicas, or not at all.
 //!
 //! ```text
 //! Record ─▶ Producer ─▶ Attempts ─▶ Session ─▶ one connection per partition
-//!              │ again until the deadline, each time in a new session,
-//!              │ after what a session cannot outlive
+//!              │ retries until the deadline, in a new session after an
+//!              │ error that a session does not survive
 //!              ▼
-//!           Verdict: final (a code for the client), or worth another attempt
+//!           Verdict: final (a code for the client), or worth a retry
 //! ```
 //!
-//! A record whose confirmation was lost is sent again, so it may be stored
-//! twice. Both carry the same `ce_id`, and the log says which.
+//! A record whose confirmation was lost is sent again, so it may be stored twice. Both copies have
+//! the same `ce_id`, and the log names it.
 
 mod attempt;
 mod clock;

@@ -1,5 +1,5 @@
-//! Starts a function, then handles its invocations: one at a time, or many at
-//! once on Managed Instances.
+//! Starts a function and handles its invocations: one at a time, or many at once on Managed
+//! Instances.
 
 use std::{
     collections::BTreeSet,
@@ -23,11 +23,11 @@ use crate::{
 
 /// Runs the function of this name until Lambda ends the process.
 ///
-/// A wrong configuration ends it at once, with one line on standard error. A
-/// broker that cannot be reached does not: events are answered with `unavailable`.
+/// An invalid configuration ends the process with one line on standard error. An unreachable broker
+/// does not: events are answered with `unavailable`.
 pub async fn run(function: &str) -> ExitCode {
     let log = Log::stderr(Format::from_env());
-    // Boxed: it is large, and each page of stack costs a page fault at a cold start.
+    // Boxed, since it is large, and each page of stack costs a page fault in a cold start.
     match Box::pin(serve(function, log.clone())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

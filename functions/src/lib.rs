@@ -8,12 +8,11 @@
 //!                    body          document          kafka            failure
 //! ```
 //!
-//! The core knows neither AWS nor Kafka. At the edges, each outside library is
-//! named in one module only: `apigw_event` (the event's JSON), `kafka` (the sink)
-//! and `lambda` (start-up and invocations).
+//! The core knows neither AWS nor Kafka. Each outside library is used in one module only:
+//! `apigw_event` (the event's JSON), `kafka` (the sink) and `lambda` (start and invocations).
 //!
-//! The three functions are one program under three names. They are apart so
-//! that each can have its own memory, concurrency and rights.
+//! The three functions are one program under three names, so that each can have its own memory,
+//! concurrency and rights.
 
 // The event …
 pub mod body;

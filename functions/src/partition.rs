@@ -1,11 +1,11 @@
-//! Java's default partitioner, so that a key lands where Kafka Streams and
-//! other Java producers put it.
+//! Java's default partitioner: a key goes to the partition that Kafka Streams and other Java
+//! producers choose.
 
 use std::num::NonZeroI32;
 
 /// The partition of a key, of `count` partitions numbered from 0.
 ///
-/// Another `count` gives most keys another partition.
+/// A different `count` moves most keys to another partition.
 pub fn partition(key: &[u8], count: NonZeroI32) -> i32 {
     (murmur2(key) & i32::MAX) % count.get()
 }
@@ -15,7 +15,7 @@ fn murmur2(data: &[u8]) -> i32 {
     const SEED: u32 = 0x9747_b28c;
     const M: u32 = 0x5bd1_e995;
 
-    // Kafka takes the length as a 32-bit number too; keys are far shorter.
+    // Kafka hashes the length as a 32-bit number too. Keys are far shorter.
     let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
     let (words, rest) = data.as_chunks::<4>();
     let mut hash = SEED ^ len;

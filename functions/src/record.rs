@@ -1,4 +1,4 @@
-//! The record of an event: a CloudEvent in Kafka's binary binding.
+//! The record of an event: a CloudEvent in Kafka's binary mode.
 //!
 //! The binding: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md>
 
@@ -15,13 +15,13 @@ use crate::{
 /// One record, ready to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The topic it goes to.
+    /// The topic.
     pub topic: String,
-    /// Its key. Records with the same key stay in order.
+    /// The key. Records with the same key stay in order.
     pub key: String,
-    /// The event's data. A record without it is a tombstone, for a compacted topic.
+    /// The value. Without a value, the record is a tombstone for a compacted topic.
     pub value: Option<Vec<u8>>,
-    /// The event's attributes.
+    /// The headers.
     pub headers: BTreeMap<&'static str, String>,
     /// When the gateway received the event.
     pub timestamp: DateTime<Utc>,
@@ -44,7 +44,7 @@ impl Record {
         headers.extend(traceparent.map(|parent| ("traceparent", parent)));
         let timestamp = event.at;
         let value = if route.tombstone {
-            // In CloudEvents, an event without data has no content type either.
+            // In CloudEvents, an event without data has no content type.
             None
         } else {
             headers.insert("content-type", content_type(&event.kind).to_owned());
@@ -60,7 +60,7 @@ impl Record {
     }
 }
 
-/// The value of the route's key expression, or else the connection id.
+/// The value of the route's `key`, or the connection id.
 fn key(event: &Event, expression: Option<&Expression>) -> String {
     expression
         .map(|expression| {
@@ -74,8 +74,8 @@ fn key(event: &Event, expression: Option<&Expression>) -> String {
         .unwrap_or_else(|| event.connection.id.clone())
 }
 
-/// The event's attributes as headers. Their names are the binding's prefix and
-/// lower-case letters and digits, as CloudEvents demands.
+/// The CloudEvents attributes as headers. Their names are the binding's prefix and lower-case
+/// letters and digits, as CloudEvents requires.
 fn attributes(event: &Event) -> BTreeMap<&'static str, String> {
     let connection = &event.connection;
     let (id, kind, client_message_id) = match &event.kind {
@@ -121,7 +121,7 @@ fn content_type(kind: &Kind) -> &'static str {
     }
 }
 
-/// The client's bytes, untouched, or a document about the connection.
+/// The client's bytes, unchanged, or the JSON value of a connect or disconnect record.
 fn value(event: Event, credentials: &BTreeSet<&str>) -> Vec<u8> {
     let Event {
         connection,

@@ -1,4 +1,4 @@
-//! What API Gateway and the client are told.
+//! The answer to API Gateway and to the client.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -10,12 +10,11 @@ use crate::{
     sink::Receipt,
 };
 
-/// What the function answers to its invocation: the status to API Gateway, the
-/// body to the client.
+/// The response to an invocation: a status for API Gateway, a body for the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
-    /// On `$connect`, anything but 2xx refuses the connection.
+    /// On `$connect`, a status other than 2xx refuses the connection.
     pub status_code: u16,
     /// The text frame that the client receives.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,7 +22,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The answer to one event, with a frame where `frame_for` says for whom.
+    /// The response to an event, with a frame if `frame_for` names its id.
     pub fn new(outcome: &Result<Receipt, Failure>, frame_for: Option<&ReplyId>) -> Self {
         Self {
             status_code: match outcome {
@@ -35,13 +34,12 @@ impl Response {
     }
 }
 
-/// What a frame is called by: the client's own id where it sent a usable one,
-/// else the message id, else nothing.
+/// The id of a frame: the client's own id if it sent a usable one, else the message id, else none.
 #[derive(Debug, Clone, Default)]
 pub struct ReplyId(Option<Box<RawValue>>);
 
 impl ReplyId {
-    /// The id that an answer to this event carries.
+    /// The id of the answer to this event.
     pub fn of(event: &Event) -> Self {
         match &event.kind {
             Kind::Message { id, body } => Self::new(Some(body), Some(id)),
@@ -49,7 +47,7 @@ impl ReplyId {
         }
     }
 
-    /// The id of a message, as far as it is known.
+    /// The id of a message, if it is known.
     pub fn new(body: Option<&Body>, message_id: Option<&str>) -> Self {
         let client_id = body.and_then(|body| body.client_message_id.as_ref());
         Self(match client_id {
@@ -59,7 +57,7 @@ impl ReplyId {
     }
 }
 
-/// One text frame, its members in this order.
+/// A text frame, with its members in this order.
 fn frame(outcome: &Result<Receipt, Failure>, ReplyId(id): &ReplyId) -> String {
     #[derive(Serialize)]
     #[serde(tag = "type", rename_all = "lowercase")]

@@ -1,4 +1,4 @@
-//! Where records go: the seam between what we do and what stores it.
+//! The trait that stores records.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,8 +9,7 @@ use crate::{failure::Failure, record::Record};
 
 /// Stores records durably.
 pub trait Sink: Send + Sync {
-    /// Stores one record and returns once all in-sync replicas have it, or
-    /// fails by `deadline`.
+    /// Stores a record. Returns once all in-sync replicas have it, or fails by `deadline`.
     fn publish(
         &self,
         record: Record,
@@ -21,9 +20,9 @@ pub trait Sink: Send + Sync {
 /// Where a record was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
-    /// The topic's partition.
+    /// The partition.
     pub partition: i32,
-    /// The record's place in it.
+    /// The offset.
     pub offset: i64,
 }
 
@@ -37,7 +36,7 @@ impl<S: Sink> Sink for &S {
     }
 }
 
-/// A sink that keeps its records in memory: the twin of the real one, for tests.
+/// A sink in memory, for tests.
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<Vec<Record>>);
 

@@ -1,10 +1,10 @@
-//! From an X-Ray trace id to a W3C `traceparent`.
+//! Converts an X-Ray trace header to a W3C `traceparent`.
 
 /// The `traceparent` of an X-Ray trace header such as
 /// `Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1`.
 ///
-/// There is none where the header names no parent, or is not what X-Ray sends:
-/// a consumer is better off without a parent than with one that does not exist.
+/// `None` if the header names no parent or is malformed: a consumer is better off without a parent
+/// than with one that does not exist.
 pub(crate) fn traceparent(header: &str) -> Option<String> {
     let field = |name: &str| {
         header
@@ -16,7 +16,7 @@ pub(crate) fn traceparent(header: &str) -> Option<String> {
     let parent = field("Parent")?;
     let hex = is_hex(epoch, 8) && is_hex(unique, 24) && is_hex(parent, 16);
     let trace = format!("{epoch}{unique}");
-    // To W3C, an id of nothing but zeros is none.
+    // An id of zeros is invalid.
     let named = [&trace, parent]
         .iter()
         .all(|id| id.bytes().any(|digit| digit != b'0'));

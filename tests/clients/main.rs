@@ -6,6 +6,9 @@
     reason = "what a test relies on ends it where it fails"
 )]
 
+#[cfg(any(feature = "node-clients", feature = "python-clients"))]
+mod readme;
+
 use std::path::{Path, PathBuf};
 
 use tests::binaries;

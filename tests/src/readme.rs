@@ -36,11 +36,27 @@ pub fn console() -> Vec<String> {
     lines(|line| line.starts_with("curl ") && line.contains(CONSOLE))
 }
 
-fn lines(is_meant: impl Fn(&str) -> bool) -> Vec<String> {
+fn text() -> String {
     let read = |path| fs::read_to_string(binaries::root().join(path)).unwrap();
-    let text = READMES.map(read).concat().replace("\\\n", "");
+    READMES.map(read).concat()
+}
+
+fn lines(is_meant: impl Fn(&str) -> bool) -> Vec<String> {
+    let text = text().replace("\\\n", "");
     let meant = text.lines().filter(|line| is_meant(line));
     meant.map(str::to_owned).collect()
+}
+
+/// The code block of the READMEs with this beginning.
+///
+/// # Panics
+/// If there is none.
+pub fn block(beginning: &str) -> String {
+    let text = text();
+    let start = text.find(&format!("\n{beginning}"));
+    let start = start.unwrap_or_else(|| panic!("the READMEs have no block {beginning}")) + 1;
+    let end = text[start..].find("```").expect("an end of the block");
+    text[start..start + end].to_owned()
 }
 
 /// A shell that runs this line of a README, for this connection.

@@ -1,4 +1,4 @@
-//! One attempt at storing a record.
+//! One attempt to store a record.
 
 use std::{
     pin::pin,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{record::Record, sink::Receipt};
 
-/// Tries to store records, many at a time, and connects when it must.
+/// Attempts to store records, many at a time, and connects when necessary.
 #[derive(Debug)]
 pub(super) struct Attempts {
     settings: Settings,
@@ -40,7 +40,7 @@ impl Attempts {
         }
     }
 
-    /// How connections are secured.
+    /// The settings of connections.
     pub(super) fn security(&self) -> &Security {
         &self.settings.security
     }
@@ -60,15 +60,15 @@ impl Attempts {
         self.current.shared_session(now, begin)
     }
 
-    /// Tries once, and leaves no session behind that may be broken.
+    /// Makes one attempt. Discards the session if it may be broken.
     pub(super) async fn attempt(
         &self,
         record: &Record,
         deadline: Instant,
         patience: Duration,
     ) -> Result<Receipt, AttemptError> {
-        // First, since the session in use may be another one after the wait;
-        // and until the end, when a session that failed is out of the way.
+        // Acquired first, since the session may be another one after the wait. Held until a session
+        // that failed is discarded.
         let _permit = timeout_at(deadline.into(), self.in_flight.acquire())
             .await
             .map_err(|_| AttemptError::Busy(IN_FLIGHT_MAX))?
@@ -83,8 +83,8 @@ impl Attempts {
         result
     }
 
-    /// Lets go of a session that failed so, unless it is none of its fault: the
-    /// records of other topics go on in it.
+    /// Discards a session after this error, unless the session is not to blame: then records of
+    /// other topics continue to use it.
     pub(super) fn part_with(&self, shared: &SharedSession<Session>, error: &AttemptError) {
         let verdict = verdict(error);
         if verdict == Verdict::Refused {
@@ -115,7 +115,7 @@ impl Attempts {
             self.current.discard(shared);
         }
         unthrottled(&session, deadline).await?;
-        // A timeout lets what it bounds begin, however late it is.
+        // A timeout lets its future start even if the deadline has passed.
         if Instant::now() >= deadline {
             return Err(AttemptError::Expired);
         }
@@ -123,9 +123,9 @@ impl Attempts {
     }
 }
 
-/// Waits until brokers take records again, unless the deadline comes first.
+/// Waits until the throttling ends, or fails if the deadline comes first.
 async fn unthrottled(session: &Session, deadline: Instant) -> Result<(), AttemptError> {
-    // Records sent meanwhile by other events may be throttled again.
+    // Other records sent in the meantime may be throttled again.
     while let Some(until) = session.throttled_until()
         && let now = Instant::now()
         && until > now
@@ -138,11 +138,10 @@ async fn unthrottled(session: &Session, deadline: Instant) -> Result<(), Attempt
     Ok(())
 }
 
-/// Sends a record, and waits for its confirmation as long as there is patience.
+/// Sends a record and waits for its confirmation, at most for `patience`.
 ///
-/// A broker that throttles reads no further from its connection: until it does,
-/// an answer that does not come is no sign of a broken connection, and to send
-/// the record again would store it twice.
+/// A broker that throttles does not read from its connection. Until it does, a missing response
+/// does not mean a broken connection, and sending the record again would store it twice.
 async fn confirmed(
     session: &Session,
     record: &Record,

@@ -1,9 +1,9 @@
-//! Time by the wall clock, which goes on while a function is frozen.
+//! Time by the wall clock, which continues while a function is frozen.
 
 use std::time::{Duration, SystemTime};
 
-/// Whether more than `time` lies between `then` and `now`. A clock that was set
-/// back by as much tells nothing, so that then it may have passed.
+/// Whether more than `time` has passed between `then` and `now`. True if the clock was set back,
+/// since then it is unknown.
 pub(super) fn has_passed(time: Duration, then: SystemTime, now: SystemTime) -> bool {
     let between = now.duration_since(then);
     between.unwrap_or_else(|back| back.duration()) > time

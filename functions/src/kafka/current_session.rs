@@ -1,4 +1,4 @@
-//! The session in use: begun by the first who needs it, shared by all.
+//! The session in use, started by the first record that needs it and shared by all.
 
 use std::{
     sync::Arc,
@@ -9,20 +9,19 @@ use parking_lot::Mutex;
 
 use super::{clock::has_passed, shared_init::SharedInit};
 
-/// A session that was idle for longer is not trusted, nor is one of its
-/// connections: on its way, a NAT or a
-/// load balancer forgets a silent connection after 350 s, and tells nobody.
+/// A session, or a connection of it, that was idle for longer is replaced: a NAT or load balancer
+/// forgets a silent connection after 350 s without notice.
 pub(super) const IDLE_MAX: Duration = Duration::from_mins(1);
 
-/// A session, from when it is begun.
+/// A session that is being started, or has been.
 pub(super) type SharedSession<S> = Arc<SharedInit<S>>;
 
 /// The session in use, if any.
 #[derive(Debug)]
 pub(super) struct CurrentSession<S>(Mutex<Option<Slot<S>>>);
 
-/// A session, and when it was last used by the wall clock: the monotonic
-/// one may stand still while a function is frozen.
+/// A session, and when it was last used by the wall clock, since the monotonic clock may stop while
+/// a function is frozen.
 #[derive(Debug)]
 struct Slot<S> {
     shared: SharedSession<S>,
@@ -52,8 +51,8 @@ impl<S> CurrentSession<S> {
         shared
     }
 
-    /// Drops a session, unless another one has replaced it already.
-    /// Records that wait in it may still be confirmed.
+    /// Drops a session, unless another one has replaced it already. Records in flight may still be
+    /// confirmed.
     pub(super) fn discard(&self, shared: &SharedSession<S>) {
         let mut current = self.0.lock();
         if current

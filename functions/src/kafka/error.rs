@@ -1,4 +1,4 @@
-//! Why one attempt at storing a record failed.
+//! Why an attempt to store a record failed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,33 +6,33 @@ use rskafka::client::error::Error as KafkaError;
 use sluice_kafka::{BrokerErrors, ConnectError, Connection, Refusal};
 use thiserror::Error;
 
-/// Why one attempt at storing a record failed.
+/// Why an attempt to store a record failed.
 #[derive(Debug, Error)]
 pub enum AttemptError {
     /// There is no connection to the cluster.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The topic does not exist, or is hidden from us.
+    /// The topic does not exist, or the function may not see it.
     #[error("there is no topic {0:?} to be seen")]
     NoTopic(String),
-    /// The topic exists, and its partitions do not yet.
+    /// The topic exists, but its partitions do not yet.
     #[error("the topic {0:?} has no partitions yet")]
     NoPartitions(String),
-    /// A broker no longer accepts who we are.
+    /// A broker refused the credentials.
     #[error("cannot connect to Kafka")]
     Refused(#[source] Refusal),
-    /// Kafka could not be asked for topics, or for a partition's leader.
+    /// The topics or the partition's leader could not be found.
     #[error("cannot find the partition{brokers}")]
     Lookup {
-        /// Why brokers failed.
+        /// The errors of brokers.
         brokers: BrokerErrors,
         /// The error of the client.
         source: KafkaError,
     },
-    /// The record was sent, and then the broker, or the connection, failed.
+    /// The record was sent, and the broker or the connection failed.
     #[error("cannot store the record{brokers}")]
     Produce {
-        /// Why brokers failed.
+        /// The errors of brokers.
         brokers: BrokerErrors,
         /// The error of the client.
         source: KafkaError,
@@ -40,29 +40,28 @@ pub enum AttemptError {
     /// The broker confirmed something other than the one record sent.
     #[error("Kafka confirmed {0} records instead of 1")]
     Unconfirmed(usize),
-    /// Nothing came back in time.
+    /// No response in time.
     #[error("no answer from Kafka in time, {0}{1}")]
     Late(Step, BrokerErrors),
-    /// The deadline had come before the record could be sent.
+    /// The deadline passed before the record could be sent.
     #[error("no time left to send the record")]
     Expired,
-    /// The brokers ask for no more records until after the deadline.
+    /// The brokers throttle until after the deadline.
     #[error("Kafka throttles for {} ms more", .0.as_millis())]
     Throttled(Duration),
-    /// Other records were in the way until the deadline.
+    /// Other records were in flight until the deadline.
     #[error("{0} records were waiting for their confirmation already")]
     Busy(usize),
-    /// What others waited for as well.
+    /// An error that other records share.
     #[error(transparent)]
     Shared(Arc<Self>),
-    /// The process ends.
+    /// The process is ending.
     #[error("connecting was abandoned")]
     Abandoned,
 }
 
 impl AttemptError {
-    /// What failed before anything was sent. Refused credentials are told apart
-    /// from the rest by what the broker said.
+    /// An error before anything was sent. Refused credentials are recognised by the broker's error.
     pub(super) fn lookup(connection: &Connection, source: KafkaError) -> Self {
         connection.refusal().map_or_else(
             || Self::Lookup {
@@ -74,7 +73,7 @@ impl AttemptError {
     }
 }
 
-/// What took too long.
+/// The step that timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Step {
     /// Finding the cluster, the topic and the partition: nothing was sent.

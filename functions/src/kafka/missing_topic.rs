@@ -1,25 +1,23 @@
-//! A topic that is not there, until that is certain.
+//! Decides when a topic is missing for certain.
 
 use std::time::{Duration, Instant};
 
 use super::topics::ABSENT_FOR;
 
-/// A topic is said to be missing once it was looked for in vain for this long:
-/// brokers hear of a new one within moments, and not all at once. Where a record
-/// has less time, a second look has to do.
+/// A topic counts as missing after this time: brokers learn of a new topic within moments, but not
+/// all at once. If a record has less time, a second look must do.
 pub(super) const ABSENT_MIN: Duration = Duration::from_secs(1);
 
-/// Since when a record's topic has been looked for in vain.
+/// Since when the topic of a record has not been found.
 #[derive(Debug, Default)]
 pub(super) struct MissingTopic(Option<Instant>);
 
 impl MissingTopic {
-    /// Whether it is certain that there is no such topic, after an attempt that
-    /// began and ended so and found none; `is_last` where there is no time for
-    /// another.
+    /// Whether the topic is missing for certain, after an attempt that began and ended at these
+    /// times and did not find it. `is_last` if there is no time for another attempt.
     pub(super) fn is_certain(&mut self, began: Instant, ended: Instant, is_last: bool) -> bool {
         let since = *self.0.get_or_insert(ended);
-        // By then nobody believes what was seen before.
+        // By then the last result has expired.
         let looked_again = began.saturating_duration_since(since) > ABSENT_FOR;
         ended - since >= ABSENT_MIN || is_last && looked_again
     }

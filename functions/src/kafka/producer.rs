@@ -1,4 +1,4 @@
-//! Stores records: attempts, one after the other, until the deadline.
+//! Stores records: attempt after attempt until the deadline.
 
 use std::{
     collections::BTreeSet,
@@ -23,29 +23,26 @@ use crate::{
     sink::{Receipt, Sink},
 };
 
-/// Connecting before the first event may take this long. Init is the cheapest
-/// time to connect, but a broker that is away must not keep a function from
-/// starting.
+/// The time to connect before the first event. Init is the cheapest time to connect, but an
+/// unreachable broker must not prevent a start.
 const INIT_MAX: Duration = Duration::from_secs(2);
 
-/// A record's confirmation is waited for this long at first: short, since the
-/// connection may have gone silent. Each further attempt waits twice as long,
-/// since the broker may only be slow, and a record that is sent again may be
-/// stored twice.
+/// The timeout of the first confirmation: short, since the connection may have gone silent. It
+/// doubles with each attempt, since the broker may only be slow, and a record that is sent again
+/// may be stored twice.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Not longer: API Gateway itself waits for 29 s in all.
+/// The longest timeout. API Gateway waits for 29 s in all.
 const PATIENCE_MAX: Duration = Duration::from_secs(16);
 
-/// Between two attempts there is a pause, at first this long, doubled each
-/// time, and shortened at random by up to half so that functions do not knock
-/// in step.
+/// The pause after the first attempt. It doubles each time, and is shortened at random by up to
+/// half, so that functions do not retry in step.
 const PAUSE: Duration = Duration::from_millis(20);
-/// No pause is longer: the next leader is elected in about a second.
+/// The longest pause. A leader election takes about a second.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// After refused credentials that time may mend the pause is this long, less the
-/// same random part: a new connection in each of the first pauses would be one
-/// of those that Amazon MSK refuses for being too many.
+/// The pause after refused credentials that may be accepted later, less the same random part. With
+/// shorter pauses, each new connection would be one of those that Amazon MSK refuses for being too
+/// many.
 const PAUSE_REFUSED: Duration = Duration::from_secs(1);
 
 /// Stores records in Kafka, many at a time, and connects when it must.
@@ -56,8 +53,8 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// A producer that is not connected yet. Brokers see `client_id`; `log` is
-    /// told of each record that may be stored twice.
+    /// Creates a producer without connecting. Brokers see `client_id`. `log` gets each record that
+    /// may be stored twice.
     pub fn new(settings: Settings, client_id: String, log: Log) -> Self {
         Self {
             attempts: Attempts::new(settings, client_id),
@@ -65,8 +62,8 @@ impl Producer {
         }
     }
 
-    /// Connects ahead of the first record, with one of the partitions of
-    /// `topics`, unless the credentials can be had during invocations only.
+    /// Connects ahead of the first record, to one partition of each of `topics`, unless credentials
+    /// are available during invocations only.
     ///
     /// # Errors
     /// The cluster was not reached in time. Records will try again.
@@ -86,7 +83,7 @@ impl Producer {
         warmed
     }
 
-    /// Says that a record goes out once more, though it may be stored already.
+    /// Logs that a record is sent again although it may be stored already.
     fn warn(&self, record: &Record, error: AttemptError) -> AttemptError {
         let error = SentAgain(error);
         let ce_id = record.headers.get("ce_id").map_or("", String::as_str);
@@ -127,7 +124,7 @@ impl Sink for Producer {
             }
             let is_last = again >= deadline;
             let end = match verdict {
-                // The last attempt failed for good; an earlier one may not have.
+                // The last attempt failed for good, but an earlier one may not have.
                 Verdict::Final(_) if may_be_stored => Some(Code::Unavailable),
                 Verdict::Final(code) => Some(code),
                 // What an earlier attempt may have stored is there if the topic
@@ -166,7 +163,7 @@ impl Sink for Producer {
     }
 }
 
-/// What failed before tells more than that time then ran out.
+/// An earlier error says more than a timeout after it.
 fn more_telling(told: Option<AttemptError>, error: AttemptError) -> AttemptError {
     match told {
         Some(told) if error.is_late() => told,
@@ -174,13 +171,12 @@ fn more_telling(told: Option<AttemptError>, error: AttemptError) -> AttemptError
     }
 }
 
-/// What the log is told when duplicates may arise, one line for each.
+/// The log line for a record that may be stored twice.
 #[derive(Debug, Error)]
 #[error("sent again, may be stored twice")]
 struct SentAgain(#[source] AttemptError);
 
-/// What the client is told. What lies behind it, with topics and brokers by
-/// name, is for the log.
+/// The failure for the client. The cause, with topics and brokers by name, is for the log.
 fn failure(code: Code) -> Failure {
     Failure::new(
         code,
@@ -197,11 +193,11 @@ fn failure(code: Code) -> Failure {
     )
 }
 
-/// The pause before refused credentials are tried again, where that is worth it.
+/// The pause before a retry after refused credentials, if one can help.
 fn pause_of_refused(remedy: Remedy, was_refused: bool, pause: Duration) -> Option<Duration> {
     match remedy {
         Remedy::None => None,
-        // Not over and over, since brokers lock out who does that.
+        // Only once, since brokers lock out clients that retry.
         Remedy::Fetch => (!was_refused).then_some(pause),
         Remedy::Time => Some(PAUSE_REFUSED),
     }
@@ -211,7 +207,7 @@ fn doubled(time: Duration, max: Duration) -> Duration {
     time.saturating_mul(2).min(max)
 }
 
-/// Between half of a pause and all of it.
+/// A random time from half of a pause to all of it.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

@@ -23,56 +23,53 @@ use super::{
 };
 use crate::{partition::partition, record::Record, sink::Receipt};
 
-/// A cluster may take this long to be connected with, or a partition's leader:
-/// TLS and SASL on a slow processor fit, and there is time for another attempt.
+/// The time to connect to the cluster or to a partition's leader: enough for TLS and SASL on a slow
+/// processor, with time left for another attempt.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
-/// So many records may wait for their confirmation at once: as many as one
-/// processor of a Managed Instance takes events. Each holds a few copies of
-/// its value.
+/// The maximum of records in flight: as many as one vCPU of a Managed Instance handles events. Each
+/// holds a few copies of its value.
 pub(super) const IN_FLIGHT_MAX: usize = 64;
 
-/// A session keeps connections with so many partitions. Each takes three file
-/// descriptors of the 1,024 that Lambda gives to a process, where two sessions
-/// have to fit, the one that is over and the next, and what is in flight.
+/// The maximum of partitions with a connection. Each takes three of the 1,024 file descriptors that
+/// Lambda allows, and two sessions must fit: the old one and its replacement.
 pub(super) const PARTITIONS_MAX: usize = 128;
 
 const _: () = assert!(3 * (2 * (1 + PARTITIONS_MAX) + IN_FLIGHT_MAX) < 1_024);
 
-/// A client, the topics it saw, and a connection for each partition that was
-/// written to.
+/// A client, the topics that it has seen, and a connection for each partition that was written to.
 ///
-/// A session is thrown away whole: the client underneath keeps a connection
-/// that fell silent and would wait on it again.
+/// A session is discarded as a whole, since the client would wait again on a connection that has
+/// gone silent.
 #[derive(Debug)]
 pub(super) struct Session {
     topics: Topics,
     partitions: Mutex<HashMap<Key, Slot>>,
-    /// Last, since it closes the sockets of all others.
+    /// Last, since dropping it closes the sockets of all others.
     connection: Arc<Connection>,
 }
 
-/// A topic and a partition of it.
+/// A topic and the index of a partition.
 type Key = (String, i32);
 
-/// A connection with the leader of a partition.
+/// A connection to the leader of a partition.
 type Leader = Arc<SharedInit<PartitionClient>>;
 
-/// A partition's connection, and when it was used last by the wall clock.
+/// A partition's connection, and when it was last used by the wall clock.
 #[derive(Debug)]
 struct Slot {
     leader: Leader,
     used: SystemTime,
 }
 
-/// A record's place: its partition, with the connection to it.
+/// A record's partition, with the connection to its leader.
 pub(super) struct Place {
     partition: i32,
     client: Arc<PartitionClient>,
 }
 
 impl Session {
-    /// Connects, which tells which topics there are.
+    /// Connects, and learns the topics.
     pub(super) async fn connect(
         settings: &Settings,
         client_id: &str,
@@ -88,9 +85,9 @@ impl Session {
         })
     }
 
-    /// Looks whether these topics are there, and connects with one partition,
-    /// since the others, from every instance of a function, would be many for a
-    /// cluster, and would keep a function from its first event.
+    /// Checks that these topics exist, and connects to one partition of each. All partitions, from
+    /// every environment, would be too many connections for a cluster and would delay the first
+    /// event.
     pub(super) async fn warm_up(
         &self,
         topics: &BTreeSet<String>,
@@ -101,7 +98,7 @@ impl Session {
         for topic in topics {
             match self.topics.partition_count(topic, now).await {
                 Ok(_) => first = first.or(Some(topic)),
-                // The others are none the worse for it.
+                // The other topics are not affected.
                 Err(error) => result = result.and(Err(error)),
             }
         }
@@ -111,7 +108,7 @@ impl Session {
         result
     }
 
-    /// Finds where a record goes, and connects with it.
+    /// Finds the partition of a record, and connects to its leader.
     pub(super) async fn find(
         &self,
         record: &Record,
@@ -122,8 +119,7 @@ impl Session {
         let leader = self.leader(&record.topic, partition, now);
         let client = leader.outcome().await;
         if client.is_err() {
-            // Where the session goes on, as with a topic that is forbidden,
-            // the next record asks again.
+            // If the session continues, as after a forbidden topic, the next record tries again.
             self.forget(&record.topic, partition, &leader);
         }
         Ok(Place {
@@ -139,8 +135,7 @@ impl Session {
         place: &Place,
     ) -> Result<Receipt, AttemptError> {
         let records = vec![kafka_record(record)];
-        // Boxed, since the client may connect again in it: it is large, and more
-        // deeply nested than the compiler likes.
+        // Boxed, since the client may reconnect in it: it is large and deeply nested.
         let producing = Box::pin(place.client.produce(records, Compression::NoCompression));
         let offsets = producing.await.map_err(|source| AttemptError::Produce {
             brokers: self.connection.broker_errors(),
@@ -155,30 +150,30 @@ impl Session {
         }
     }
 
-    /// Until when brokers asked for no more records, where one did.
+    /// When the current throttling ends, if there is one.
     pub(super) fn throttled_until(&self) -> Option<Instant> {
         self.connection.throttled_until()
     }
 
-    /// Whether a record that is sent `now` is likely to be lost: a broker has
-    /// ended its connection, or soon will.
+    /// Whether a record sent `now` is likely to be lost, because a broker has closed its connection
+    /// or soon will.
     pub(super) fn is_over(&self, now: SystemTime) -> bool {
         self.connection.is_over(now)
     }
 
-    /// Whether the next record had better begin another session.
+    /// Whether the next record should start a new session.
     pub(super) fn is_outdated(&self) -> bool {
         self.topics.are_outdated()
     }
 
-    /// That an answer did not come.
+    /// The error of a missing response.
     pub(super) fn late(&self, step: Step) -> AttemptError {
         AttemptError::Late(step, self.connection.broker_errors())
     }
 
-    /// The connection with a partition, begun by the first who needs it, and
-    /// begun again after a failure or where it was idle for too long, as it is
-    /// closed then. Records that wait in it may still be confirmed.
+    /// The connection to a partition's leader, started by the first record that needs it. It is
+    /// replaced after a failure, and if it was idle for too long. Records in flight on the old one
+    /// may still be confirmed.
     fn leader(&self, topic: &str, partition: i32, now: SystemTime) -> Leader {
         let key = (topic.to_owned(), partition);
         let mut partitions = self.partitions.lock();
@@ -229,7 +224,7 @@ async fn open(
     partition: i32,
 ) -> Result<PartitionClient, AttemptError> {
     let connecting = connection.partition_client(topic, partition, UnknownTopicHandling::Error);
-    // Boxed: it is large, and `timeout` would be as large.
+    // Boxed, since it is large, and `timeout` would be as large.
     timeout(CONNECT_MAX, Box::pin(connecting))
         .await
         .map_err(|_| AttemptError::Late(Step::Connecting, connection.broker_errors()))?

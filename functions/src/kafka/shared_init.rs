@@ -1,4 +1,4 @@
-//! What takes time to open, and is opened once for all who need it.
+//! A slow initialization, done once for all tasks that need it.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use tokio::{
 
 use super::error::AttemptError;
 
-/// Something that is being opened, or is open, or could not be.
+/// A value that is being initialized, is ready, or has failed.
 ///
-/// The work goes on while no task waits for it: a record with little time begins
-/// what the next one finds done. All tasks that wait get the same outcome, so that
-/// they do not run into the same failure one after the other.
+/// The work continues while no task waits for it: a record with little time starts what the next
+/// one finds done. All waiting tasks get the same result, so that they do not run into the same
+/// error one after the other.
 #[derive(Debug)]
 pub(super) struct SharedInit<T> {
     outcome: Receiver<Option<Outcome<T>>>,
@@ -24,13 +24,13 @@ pub(super) struct SharedInit<T> {
 type Outcome<T> = Result<Arc<T>, Arc<AttemptError>>;
 
 impl<T: Send + Sync + 'static> SharedInit<T> {
-    /// Begins. The work must end by itself.
+    /// Starts the work, which must end by itself.
     pub(super) fn start(
         work: impl Future<Output = Result<T, AttemptError>> + Send + 'static,
     ) -> Self {
         let (tell, outcome) = channel(None);
         let mut working = JoinSet::new();
-        // Boxed, since it is moved a few times before it runs.
+        // Boxed, since it is moved several times before it runs.
         let work = Box::pin(work);
         working.spawn(async move {
             let outcome = work.await.map(Arc::new).map_err(Arc::new);
@@ -42,7 +42,7 @@ impl<T: Send + Sync + 'static> SharedInit<T> {
         }
     }
 
-    /// What came of it, as soon as that is known.
+    /// Waits for the result.
     pub(super) async fn outcome(&self) -> Result<Arc<T>, AttemptError> {
         let mut outcome = self.outcome.clone();
         let known = outcome
@@ -56,20 +56,20 @@ impl<T: Send + Sync + 'static> SharedInit<T> {
         }
     }
 
-    /// What is open, if it is by now.
+    /// The value, if it is ready.
     pub(super) fn opened(&self) -> Option<Arc<T>> {
         let outcome = self.outcome.borrow();
         outcome.as_ref()?.as_ref().ok().map(Arc::clone)
     }
 
-    /// Whether nothing has come of it yet.
+    /// Whether the work is in progress.
     pub(super) fn is_under_way(&self) -> bool {
-        // First, since the outcome is told before the work ends.
+        // Checked first, since the result is set before the work ends.
         let is_working = self.outcome.has_changed().is_ok();
         is_working && self.outcome.borrow().is_none()
     }
 
-    /// Whether it could not be opened, or the work panicked.
+    /// Whether the work failed or panicked.
     pub(super) fn has_failed(&self) -> bool {
         !self.is_under_way() && !matches!(*self.outcome.borrow(), Some(Ok(_)))
     }

@@ -1,4 +1,4 @@
-//! Which topics there are, and how many partitions they have.
+//! The cluster's topics, and their numbers of partitions.
 
 use std::{
     num::NonZeroI32,
@@ -19,16 +19,15 @@ use super::{
     shared_init::SharedInit,
 };
 
-/// A topic's partition count is looked up again after this time, as Kafka's own
-/// clients do (`metadata.max.age.ms`): until then keys go to the partitions
-/// that were there before.
+/// The age at which partition counts are refreshed, as by Kafka's own clients
+/// (`metadata.max.age.ms`). Until then keys go to the old partitions.
 const REFRESH_AFTER: Duration = Duration::from_mins(5);
 
-/// A topic that is not there is not looked for again for this long, however
-/// many records it has: its clients resend, and each look is for all topics.
+/// The time before a missing topic is looked up again, however many records it gets: clients
+/// resend, and each look-up is for all topics.
 pub(super) const ABSENT_FOR: Duration = Duration::from_millis(250);
 
-/// A list of topics may take this long to come: as long as an attempt.
+/// The timeout of a list of topics: as long as an attempt.
 const LIST_MAX: Duration = Duration::from_secs(2);
 
 /// The topics of a session.
@@ -36,7 +35,7 @@ const LIST_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Topics {
     connection: Arc<Connection>,
     known: Arc<Known>,
-    /// The last look, which all share who need one while it is under way.
+    /// The last look-up, shared by all that need one while it is in progress.
     looking: Mutex<Option<Arc<SharedInit<()>>>>,
 }
 
@@ -49,12 +48,12 @@ struct Known {
 #[derive(Debug)]
 struct Counts {
     of: PartitionCounts,
-    /// By the wall clock, which goes on while a function is frozen.
+    /// By the wall clock, which continues while a function is frozen.
     asked: SystemTime,
 }
 
 impl Topics {
-    /// As the cluster told while it was connected with, and was `asked` then.
+    /// The topics that the cluster listed while the client connected, and when it was `asked`.
     pub(super) fn new(
         connection: Arc<Connection>,
         told: PartitionCounts,
@@ -71,8 +70,8 @@ impl Topics {
         }
     }
 
-    /// How many partitions a topic has. A topic that was not there before is
-    /// looked for again: it may be new.
+    /// The number of partitions of a topic. A missing topic is looked up again, since it may be
+    /// new.
     pub(super) async fn partition_count(
         &self,
         topic: &str,
@@ -80,7 +79,7 @@ impl Topics {
     ) -> Result<NonZeroI32, AttemptError> {
         let (count, asked) = self.known.partition_count(topic);
         if count.is_ok() {
-            // No record waits for that.
+            // No record waits for the refresh.
             if has_passed(REFRESH_AFTER, asked, now) {
                 self.look_again();
             }
@@ -93,12 +92,12 @@ impl Topics {
         self.known.partition_count(topic).0
     }
 
-    /// Whether the last look failed, so that what is known is too old.
+    /// Whether the last look-up failed, so that the counts are too old.
     pub(super) fn are_outdated(&self) -> bool {
         self.known.is_outdated.load(Ordering::Relaxed)
     }
 
-    /// Looks again, or joins the look that is under way.
+    /// Starts a look-up, or joins the one in progress.
     fn look_again(&self) -> Arc<SharedInit<()>> {
         let mut looking = self.looking.lock();
         let under_way = looking.take().filter(|look| look.is_under_way());
@@ -107,7 +106,7 @@ impl Topics {
         look
     }
 
-    /// Begins a look, which goes on beside those who wait for it.
+    /// Starts a look-up, which continues if no task waits for it.
     fn look(&self) -> SharedInit<()> {
         let (connection, known) = (Arc::clone(&self.connection), Arc::clone(&self.known));
         SharedInit::start(async move {
@@ -120,7 +119,7 @@ impl Topics {
 }
 
 impl Known {
-    /// How many partitions a topic has, and when that was asked.
+    /// The number of partitions of a topic, and when it was asked for.
     fn partition_count(&self, topic: &str) -> (Result<NonZeroI32, AttemptError>, SystemTime) {
         let counts = self.counts.lock();
         let count = match counts.of.get(topic) {
@@ -132,10 +131,9 @@ impl Known {
     }
 }
 
-/// The topics that we may see.
+/// Lists all topics that the client is authorized to see.
 ///
-/// All of them rather than one by name, because that is what the client can
-/// do; and it shows whether a topic exists without touching it.
+/// The client cannot ask for one by name. A list shows whether a topic exists without creating it.
 async fn list(connection: &Connection) -> Result<Counts, AttemptError> {
     let asked = SystemTime::now();
     let topics = timeout(LIST_MAX, connection.list_topics())

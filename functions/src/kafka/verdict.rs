@@ -1,4 +1,4 @@
-//! What each error means for the record at hand.
+//! What an error means for the current record.
 
 use rskafka::{
     BackoffError,
@@ -12,31 +12,29 @@ use crate::failure::Code;
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Another attempt, in a new session, would end the same.
+    /// A retry in a new session would fail too.
     Final(Code),
-    /// The credentials were refused: those of a secret may have changed.
+    /// The credentials were refused. A secret may have changed.
     Refused,
-    /// The topic was not to be seen: it may be new, and the broker that was asked
-    /// may not have heard of it yet.
+    /// The topic was not found. It may be new, and the broker may not know of it yet.
     Absent,
-    /// Another attempt can help: the error is of this moment, of this
-    /// connection, or of what this session believes about the cluster.
+    /// A retry can help: the error is temporary, or due to this connection or to outdated metadata.
     Retry(Stored),
 }
 
-/// Whether the record may be stored although there was an error.
+/// Whether the record may be stored in spite of the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stored {
-    /// It was not sent, or the broker said that it was not stored.
+    /// It was not sent, or the broker reported that it was not stored.
     No,
-    /// Nobody can tell, or the leader has it and others do not.
+    /// Unknown, or the leader has stored it and replicas have not.
     Maybe,
 }
 
 const NOT_STORED: Verdict = Verdict::Retry(Stored::No);
 const MAYBE_STORED: Verdict = Verdict::Retry(Stored::Maybe);
 
-/// The verdict on why an attempt failed.
+/// The verdict on the error of an attempt.
 pub(super) fn verdict(error: &AttemptError) -> Verdict {
     match error {
         AttemptError::Connect(ConnectError::Refused(_)) | AttemptError::Refused(_) => {
@@ -47,13 +45,13 @@ pub(super) fn verdict(error: &AttemptError) -> Verdict {
         }
         AttemptError::Connect(ConnectError::Failed { error, .. })
         | AttemptError::Lookup { source: error, .. } => match on_client_error(error) {
-            // Nothing was sent that could have been stored.
+            // Nothing was sent.
             Verdict::Retry(_) => NOT_STORED,
             verdict => verdict,
         },
         AttemptError::Produce { source, .. } => on_client_error(source),
         AttemptError::NoTopic(_) => Verdict::Absent,
-        // Neither has been sent, and there is no time left.
+        // Nothing was sent, and there is no time left.
         AttemptError::Throttled(_) | AttemptError::Busy(_) => Verdict::Final(Code::Unavailable),
         AttemptError::Unconfirmed(_) | AttemptError::Late(Step::Confirming, _) => MAYBE_STORED,
         AttemptError::Shared(error) => verdict(error),
@@ -66,7 +64,7 @@ pub(super) fn verdict(error: &AttemptError) -> Verdict {
 }
 
 impl AttemptError {
-    /// Whether time ran out, rather than anything having gone wrong.
+    /// Whether the error is a timeout only.
     pub(super) fn is_late(&self) -> bool {
         match self {
             Self::Late(..) | Self::Expired | Self::Busy(_) => true,
@@ -92,29 +90,28 @@ fn on_client_error(error: &KafkaError) -> Verdict {
         }
         // Connecting, before a record is sent.
         KafkaError::Connection(_) => NOT_STORED,
-        // An answer without the partition, or with another: whether to a
-        // question or to the record is not to be seen.
+        // A response without the partition, or with another one. It may be a response to a look-up
+        // or to the record.
         _ => MAYBE_STORED,
     }
 }
 
 fn on_request_error(error: &RequestError) -> Verdict {
     match error {
-        // The broker is older, or newer, than the client can speak to; or the
-        // request cannot be written in its version. Nothing was sent.
+        // The broker supports no version in common with the client, or the request cannot be
+        // written in its version. Nothing was sent.
         RequestError::NoVersionMatch { .. } | RequestError::WriteError(_) => {
             Verdict::Final(Code::Internal)
         }
-        // The connection broke, or the answer cannot be read.
+        // The connection broke, or the response cannot be read.
         _ => MAYBE_STORED,
     }
 }
 
 /// Kafka's error codes: <https://kafka.apache.org/protocol#protocol_error_codes>
 ///
-/// Whatever is not known to be final is worth another try. That a topic is
-/// unknown is not final here either: the partition's leader may be the last to
-/// hear of it, and a new session asks whether it is there.
+/// Errors that are not known to be final are worth a retry. An unknown topic is not final here: the
+/// partition's leader may be the last to learn of it, and a new session looks it up.
 fn on_protocol_error(error: ProtocolError) -> Verdict {
     match error {
         ProtocolError::MessageTooLarge | ProtocolError::RecordListTooLarge => {
@@ -124,7 +121,7 @@ fn on_protocol_error(error: ProtocolError) -> Verdict {
             Verdict::Final(Code::Forbidden)
         }
         ProtocolError::InvalidTopicException => Verdict::Final(Code::NoTopic),
-        // The broker, or what validates records inside it, refuses this record.
+        // The broker, or a validator in it, refuses this record.
         ProtocolError::InvalidRecord | ProtocolError::PolicyViolation => {
             Verdict::Final(Code::BadRequest)
         }
@@ -148,10 +145,10 @@ fn on_protocol_error(error: ProtocolError) -> Verdict {
         | ProtocolError::PreferredLeaderNotAvailable
         | ProtocolError::ThrottlingQuotaExceeded
         | ProtocolError::UnknownLeaderEpoch => NOT_STORED,
-        // It wrote, and others may not have, or it does not say. A leader that
-        // is replaced, or loses the topic, while it waits for the others ends
-        // the wait with NOT_LEADER_OR_FOLLOWER or UNKNOWN_TOPIC_OR_PARTITION.
-        // Neither do errors tell that are not for producers, or newer than this.
+        // The leader wrote, and replicas may not have, or it does not say. A leader that is
+        // replaced, or loses the topic, while it waits for replicas returns NOT_LEADER_OR_FOLLOWER
+        // or UNKNOWN_TOPIC_OR_PARTITION. Errors that are not for producers, or newer than this, say
+        // nothing either.
         _ => MAYBE_STORED,
     }
 }

@@ -1,0 +1,1 @@
+export default { test: { globalSetup: "sluice.setup.js", testTimeout: 30_000 } };
