@@ -62,7 +62,7 @@ impl Producer {
         }
     }
 
-    /// Connects ahead of the first record, to one partition of each of `topics`, unless credentials
+    /// Connects ahead of the first record, to one partition of one of `topics`, unless credentials
     /// are available during invocations only.
     ///
     /// # Errors

@@ -85,8 +85,8 @@ impl Session {
         })
     }
 
-    /// Checks that these topics exist, and connects to one partition of each. All partitions, from
-    /// every environment, would be too many connections for a cluster and would delay the first
+    /// Checks that these topics exist, and connects to one partition of one of them. All partitions,
+    /// from every environment, would be too many connections for a cluster and would delay the first
     /// event.
     pub(super) async fn warm_up(
         &self,
