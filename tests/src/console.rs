@@ -1,4 +1,4 @@
-//! The console of a simulator: what it shows, what it is told to do, and its stream of events.
+//! Client for a simulator's console: state, actions and the event stream.
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -10,27 +10,27 @@ use crate::simulator::Simulator;
 use crate::wait::{eventually, within};
 
 impl Simulator {
-    /// What the console shows at this path.
+    /// Returns the JSON that the console serves at this path.
     ///
     /// # Panics
-    /// Panics where it shows nothing.
+    /// Panics if the response is not successful.
     pub async fn look(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.console);
         ok(&http::request("GET", &url, "").await)
     }
 
-    /// Has the console do what the body says, and returns its answer.
+    /// Posts an action to the console and returns the JSON of the response.
     ///
     /// # Panics
-    /// Panics where it does not.
+    /// Panics if the response is not successful.
     pub async fn act(&self, path: &str, body: Value) -> Value {
         ok(&self.post(path, &body).await)
     }
 
-    /// Has the console do what it refuses; returns the status and the message.
+    /// Posts an action that the console must reject; returns the status and the error message.
     ///
     /// # Panics
-    /// Panics where it does it all the same.
+    /// Panics if the console accepts it.
     pub async fn refused(&self, path: &str, body: Value) -> (u16, String) {
         let answer = self.post(path, &body).await;
         assert_ne!(answer.status, 200, "{answer:?}");
@@ -38,7 +38,7 @@ impl Simulator {
         (answer.status, json["message"].as_str().unwrap().to_owned())
     }
 
-    /// The connection ids of all clients, in the order in which they came.
+    /// The ids of all open connections, oldest first.
     pub async fn connection_ids(&self) -> Vec<String> {
         let shown = self.look("/api/connections").await;
         let connections = shown["connections"].as_array().unwrap().iter();
