@@ -83,7 +83,7 @@ impl Drop for Clock {
 fn library() -> PathBuf {
     let architectures = fs::read_dir("/usr/lib").unwrap();
     let mut places = architectures.map(|it| it.unwrap().path().join(LIBRARY));
-    places
-        .find(|place| place.is_file())
-        .unwrap_or_else(|| panic!("/usr/lib/*/{LIBRARY} not found (install the package libfaketime)"))
+    places.find(|place| place.is_file()).unwrap_or_else(|| {
+        panic!("/usr/lib/*/{LIBRARY} not found (install the package libfaketime)")
+    })
 }

@@ -11,10 +11,7 @@
 //! No program under test runs inside the test process. The tests run the release binaries, reach
 //! the broker over its socket, and assert only behaviour that is visible from outside.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test cannot run without its harness"
-)]
+#![expect(clippy::unwrap_used, reason = "a test cannot run without its harness")]
 
 pub mod admin;
 pub mod anatomy;

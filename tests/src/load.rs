@@ -288,7 +288,11 @@ impl Visitor {
             .fetch_max(milliseconds, Ordering::Relaxed);
         match answer {
             Ok(answer) if answer["type"] == "ack" => {
-                assert_eq!(answer["id"], id.text(), "the response is to another message");
+                assert_eq!(
+                    answer["id"],
+                    id.text(),
+                    "the response is to another message"
+                );
                 fate.acknowledged = true;
                 self.state.acknowledged.fetch_add(1, Ordering::Relaxed);
                 Next::Message

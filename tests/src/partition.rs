@@ -23,7 +23,8 @@ const PARTITIONS: i32 = 3;
 /// cannot share a bug with the implementation.
 pub fn java_partition(key: &str) -> i32 {
     let known = MURMUR2.iter().find(|(known, _)| *known == key);
-    let (_, hash) = known.unwrap_or_else(|| panic!("no known hash for key {key:?} (use a key of MURMUR2)"));
+    let (_, hash) =
+        known.unwrap_or_else(|| panic!("no known hash for key {key:?} (use a key of MURMUR2)"));
     // Like Kafka's `toPositive`: clears the sign bit instead of negating.
     (hash & i32::MAX) % PARTITIONS
 }

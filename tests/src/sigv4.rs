@@ -39,7 +39,10 @@ impl Default for Signer {
 impl Signer {
     /// Reads the usual AWS variables. Without them, uses the simulator's default credentials.
     pub fn from_env() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "only this module reads these variables")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only this module reads these variables"
+        )]
         let find = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let default = Self::default();
         let Some(access_key_id) = find("AWS_ACCESS_KEY_ID") else {
