@@ -28,7 +28,7 @@ const PORTS: Range<u16> = 16_384..32_768;
 const PORT_TRIES_MAX: usize = 1000;
 
 /// JVM flags for a small node that starts fast: a bounded heap, only the C1 compiler, and only
-/// warnings and errors in the log on standard error.
+/// errors in the log on standard error.
 const JVM: &[&str] = &[
     "-Xmx384m",
     "-Xms128m",
