@@ -1,4 +1,4 @@
-//! What an operator does to a cluster, in Kafka's own requests.
+//! Administers a cluster with Kafka protocol requests.
 
 pub mod acls;
 mod scram;
@@ -28,54 +28,54 @@ use tokio::time::timeout;
 
 use crate::wait::eventually;
 
-/// A broker that is well answers at once; one that is stopped never does.
+/// The timeout of a request. A healthy broker responds at once; a paused one never does.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// What brokers are told about that, where they ask.
+/// The same timeout as requests carry it.
 const ANSWER_MAX_MS: i32 = 2_000;
 
-/// Longer than any answer about a handful of topics.
+/// The most bytes of a response, more than any about a few topics has.
 const ANSWER_BYTES_MAX: u32 = 1024 * 1024;
 
-/// A version of each request that Kafka 4 knows, and the last without topic ids.
+/// Request versions that Kafka 4 supports, before topic ids were introduced.
 const METADATA: i16 = 9;
 const CREATE_PARTITIONS: i16 = 2;
 const DELETE_TOPICS: i16 = 5;
 const QUOTAS: i16 = 1;
 const CONFIGS: i16 = 1;
 
-/// A setting is about a topic (`ConfigResource.Type`), and replaces what was set before or lets
-/// go of it (`AlterConfigOp.OpType`).
+/// The resource type of a topic (`ConfigResource.Type`), and the operations that set or remove
+/// one of its settings (`AlterConfigOp.OpType`).
 const OF_TOPIC: i8 = 2;
 const SET: i8 = 0;
 const DELETE: i8 = 1;
 
-/// Speaks to whichever broker answers; all hand on to the controller.
+/// An admin client. It uses any broker that responds, since all forward to the controller.
 #[derive(Debug)]
 pub struct Admin {
     brokers: Vec<u16>,
 }
 
-/// A partition as one broker sees it.
+/// A partition's state as reported by one broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
-    /// Its number.
+    /// The partition number.
     pub index: i32,
-    /// The broker that leads it, if one does.
+    /// The node id of the leader, if there is one.
     pub leader: Option<i32>,
-    /// How many replicas are in sync.
+    /// Number of in-sync replicas.
     pub in_sync: usize,
 }
 
 impl Admin {
-    /// An operator of the brokers that listen at these ports of loopback.
+    /// A client for the brokers on these loopback ports.
     pub fn new(ports: impl IntoIterator<Item = u16>) -> Self {
         Self {
             brokers: ports.into_iter().collect(),
         }
     }
 
-    /// The partitions of a topic; none where it does not exist.
+    /// The partitions of a topic. Empty if the topic does not exist.
     pub async fn partitions(&self, topic: &str) -> Vec<Partition> {
         let asked = MetadataRequestTopic::default().with_name(Some(name(topic)));
         let request = MetadataRequest::default()
@@ -85,7 +85,7 @@ impl Admin {
         answer.topics.iter().flat_map(partitions).collect()
     }
 
-    /// Whether each broker sees all of them, and `replicas` in sync of every partition.
+    /// Whether every broker sees all brokers, and `replicas` in-sync replicas of each partition.
     pub async fn in_sync(&self, replicas: usize) -> bool {
         let request = MetadataRequest::default().with_topics(None);
         for &port in &self.brokers {
@@ -102,7 +102,7 @@ impl Admin {
         true
     }
 
-    /// Gives a topic more partitions, `count` in all.
+    /// Increases a topic's number of partitions to `count`.
     pub async fn add_partitions(&self, topic: &str, count: i32) {
         let wanted = CreatePartitionsTopic::default()
             .with_name(name(topic))
@@ -132,7 +132,7 @@ impl Admin {
         .await;
     }
 
-    /// Lets a client send so many bytes a second to each broker, or as many as it likes.
+    /// Sets a client's produce quota in bytes per second and broker, or removes it.
     pub async fn produce_quota(&self, client_id: &str, bytes: Option<u32>) {
         let client = EntityData::default()
             .with_entity_type(StrBytes::from_static_str("client-id"))
@@ -151,7 +151,7 @@ impl Admin {
         .await;
     }
 
-    /// Sets one of a topic's settings, or lets it be the broker's again.
+    /// Sets one of a topic's settings, or resets it to the broker's default.
     pub async fn set(&self, topic: &str, setting: &str, value: Option<&str>) {
         let operation = if value.is_some() { SET } else { DELETE };
         let change = AlterableConfig::default()
@@ -169,7 +169,7 @@ impl Admin {
         .await;
     }
 
-    /// Asks one broker after the other until one gives a good answer.
+    /// Sends a request to one broker after the other until a response passes `is_good`.
     async fn ask<R: Request>(
         &self,
         request: &R,
@@ -190,7 +190,7 @@ impl Admin {
     }
 }
 
-/// What a broker answers; nothing where it is away, silent or not understood.
+/// Sends a request to one broker. `None` on connection failure, timeout or invalid response.
 pub(crate) async fn ask_one<R: Request>(
     port: u16,
     request: &R,
@@ -211,7 +211,7 @@ pub(crate) async fn ask_one<R: Request>(
     R::Response::decode(&mut answer, version).ok()
 }
 
-/// A request with its length before it.
+/// Encodes a request with its length prefix.
 fn encode<R: Request>(request: &R, version: i16) -> Vec<u8> {
     let header = RequestHeader::default()
         .with_request_api_key(R::KEY)

@@ -1,4 +1,4 @@
-//! What every part of a record must hold, as consumers may rely on.
+//! Checks every field of a record against the format that consumers may rely on.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::consumer::Record;
 use crate::partition::java_partition;
 
-/// API Gateway ends every connection after this time.
+/// API Gateway closes every connection after this time.
 const LIFETIME: TimeDelta = TimeDelta::hours(2);
 
-/// Checks the record of a connection that gave this user agent, origin and query.
+/// Checks a connect record against the user agent, origin and query that the test sent.
 pub fn check_connect(record: &Record) {
     let document = record.json();
     assert_eq!(record.header("ce_type"), "sluice.ws.connect.v1");
@@ -33,7 +33,7 @@ pub fn check_connect(record: &Record) {
     assert_eq!(time(&document["expiresAt"]) - connected, LIFETIME);
 }
 
-/// Checks the record of a message to the room of its key.
+/// Checks the record of a message to room `abc`, which is its key.
 pub fn check_message(record: &Record, text: &str) {
     assert_eq!(record.value, text.as_bytes());
     assert_eq!(record.key, "abc");
@@ -45,7 +45,7 @@ pub fn check_message(record: &Record, text: &str) {
     check_id(record.header("ce_id"));
 }
 
-/// Checks the record of the end of that connection.
+/// Checks the disconnect record that belongs to a connect record.
 pub fn check_disconnect(record: &Record, connect: &Record) {
     assert_eq!(record.header("ce_type"), "sluice.ws.disconnect.v1");
     assert_eq!(record.header("ce_routekey"), "$disconnect");
@@ -69,7 +69,7 @@ pub fn check_disconnect(record: &Record, connect: &Record) {
     );
 }
 
-/// What every record says of itself, and that it says nothing more than is known.
+/// Checks the headers that all records have in common, and that no header is unknown.
 pub fn check_headers(record: &Record, connection_id: &str) {
     check_id(connection_id);
     assert_eq!(record.header("ce_specversion"), "1.0");
@@ -116,5 +116,5 @@ fn time(value: &Value) -> DateTime<Utc> {
     value
         .as_str()
         .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| panic!("no time: {value}"))
+        .unwrap_or_else(|| panic!("not a time: {value}"))
 }

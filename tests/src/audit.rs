@@ -1,32 +1,31 @@
-//! What clients were told, held against what is stored.
+//! Compares the responses that clients received with the stored records.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::consumer::{Consumer, Record};
 use crate::load::{Account, Id};
 
-/// How many of a list a failure names.
+/// How many items of a list an error message shows.
 const NAMED_MAX: usize = 5;
 
-/// What a topic holds of the messages of one account.
+/// The result of comparing one account with a topic.
 #[derive(Debug, Default)]
 pub struct Audit {
     /// Messages that were acknowledged.
     pub acknowledged: u64,
     /// Messages that were acknowledged and are not stored.
     pub lost: Vec<Id>,
-    /// Records that were stored again under the same `ce_id`: Kafka's doing, and ours.
+    /// Records stored again with the same `ce_id`, after a retry by Kafka's client or a function.
     pub duplicated: u64,
-    /// Records that were stored again under another `ce_id`: the client's doing, which sent the
-    /// message again.
+    /// Records stored again with another `ce_id`, because the client resent the message.
     pub resent: u64,
-    /// What must not be at all: records altered, never sent, or under more `ce_id`s than the
-    /// message was sent times.
+    /// Corrupt results: altered records, records that were never sent, or records with more
+    /// `ce_id`s than the message was sent times.
     pub wrong: Vec<String>,
 }
 
 impl Audit {
-    /// Reads all of a topic.
+    /// Reads the whole topic and compares it with the account.
     pub async fn of(brokers: &str, topic: &str, account: &Account) -> Self {
         let mut ledger = Ledger::new(account);
         let consumer = Consumer::connect(brokers).await;
@@ -41,7 +40,7 @@ impl Audit {
         ledger.close()
     }
 
-    /// What breaks the promise, in words; nothing where it was kept.
+    /// The violated guarantees, as text.
     pub fn complaints(&self) -> Vec<String> {
         let lost = self.lost.iter().take(NAMED_MAX);
         let lost = lost.map(|id| format!("{}: acknowledged and not stored", id.text()));
@@ -50,7 +49,7 @@ impl Audit {
     }
 }
 
-/// Says where fewer openings of connections are stored than handshakes were accepted.
+/// Returns a complaint if fewer connects are stored than handshakes were accepted.
 pub async fn connections(brokers: &str, topic: &str, account: &Account) -> Option<String> {
     let mut opened = HashSet::new();
     let consumer = Consumer::connect(brokers).await;
@@ -65,7 +64,7 @@ pub async fn connections(brokers: &str, topic: &str, account: &Account) -> Optio
     (stored < accepted).then(|| format!("{accepted} connections accepted, {stored} stored"))
 }
 
-/// What is stored, message by message.
+/// The stored records, by message.
 struct Ledger<'a> {
     account: &'a Account,
     stored: HashMap<Id, Stored>,
@@ -139,8 +138,8 @@ mod tests {
     use super::*;
     use crate::load::Fate;
 
-    /// The audit of one message that was sent so often and acknowledged, and of the records
-    /// with these client ids and `ce_id`s; one has another value.
+    /// Audits one acknowledged message that was sent `sent` times, against records with these client
+    /// ids and `ce_id`s. One record has another value.
     fn check(sent: u32, records: &[(&str, &str)]) -> Audit {
         let id = Id::parse("1-2").unwrap();
         let fate = Fate {

@@ -1,4 +1,4 @@
-//! The release binaries under test, built once per test process.
+//! Builds the release binaries under test, once per test process.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The top of the repository.
+/// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -14,12 +14,12 @@ pub fn root() -> &'static Path {
 /// The path of `local-sim`, built in the release profile together with the functions.
 ///
 /// # Panics
-/// Panics with cargo's own output above it where the build fails.
+/// Panics if the build fails, after cargo's own output.
 pub fn local_sim() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        // `cargo test` says which package it runs; build scripts that look would run again.
+        // `cargo test` sets these for the package it runs, which would make build scripts rerun.
         for (name, _) in std::env::vars_os() {
             if ["CARGO_MANIFEST_", "CARGO_PKG_"]
                 .iter()
@@ -41,16 +41,16 @@ pub fn local_sim() -> &'static Path {
     })
 }
 
-/// Copies a program, or a script, to where it is to be run from.
+/// Copies a program or script that the test will execute.
 ///
-/// Another process does it: one of ours that is being started meanwhile would have the copy open for writing, and
-/// nothing runs a file that is.
+/// Uses `cp`: a file that this process has open for writing could be inherited by a child that is
+/// being spawned, and the system does not execute a file that is open for writing (`ETXTBSY`).
 pub fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg(from).arg(to).status().unwrap();
     assert!(status.success(), "cp: {status}");
 }
 
-/// Makes a program of a script.
+/// Writes an executable script.
 pub fn script(text: &str, to: &Path) {
     let draft = to.with_extension("draft");
     fs::write(&draft, text).unwrap();
@@ -58,7 +58,7 @@ pub fn script(text: &str, to: &Path) {
     copy(&draft, to);
 }
 
-/// A function of `tests/functions`, which is any program that speaks the Runtime API.
+/// The path of a function in `tests/functions`: any program that speaks the Runtime API.
 pub fn function(name: &str) -> PathBuf {
     root().join("tests/functions").join(name)
 }
@@ -66,7 +66,7 @@ pub fn function(name: &str) -> PathBuf {
 /// The function in Go, built from `tests/functions/go`.
 ///
 /// # Panics
-/// Panics with Go's own output above it where the build fails.
+/// Panics if the build fails, after Go's own output.
 pub fn go_function() -> PathBuf {
     let program = target().join("go-function");
     let status = Command::new("go")
@@ -79,7 +79,7 @@ pub fn go_function() -> PathBuf {
     program
 }
 
-/// Where cargo puts what it builds: the test itself runs from `<target>/<profile>/deps`.
+/// Cargo's target directory. The test itself runs from `<target>/<profile>/deps`.
 pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_path_buf()

@@ -1,10 +1,10 @@
-//! Certificates, made for one run: good ones, and bad ones of each kind.
+//! Generates valid and invalid certificates for one test run.
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
 };
 
-/// What a server shows: its certificate, and the key to it.
+/// A server's certificate and private key.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The certificate, in PEM.
@@ -14,7 +14,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// An identity that nobody vouches for but itself.
+    /// A self-signed identity.
     pub fn self_signed(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = named(name).self_signed(&key).unwrap();
@@ -29,16 +29,16 @@ impl Identity {
     }
 }
 
-/// An authority to trust.
+/// A certificate authority.
 #[derive(Debug)]
 pub struct Authority {
-    /// Its own certificate, in PEM.
+    /// The authority's certificate, in PEM.
     pub certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    /// Founds one.
+    /// Generates a new authority.
     pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
@@ -58,7 +58,7 @@ impl Authority {
         self.issue(&named(name))
     }
 
-    /// An identity for a server of this name that was good until the year 2000.
+    /// An identity for a server of this name that expired in the year 2000.
     pub fn expired(&self, name: &str) -> Identity {
         let mut params = named(name);
         params.not_after = date_time_ymd(2000, 1, 1);

@@ -1,4 +1,4 @@
-//! An ordinary WebSocket client.
+//! A well-behaved WebSocket client.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 use crate::wait::within;
 
-/// What is read at once.
+/// The size of the read buffer.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
 /// One open connection.
@@ -25,12 +25,12 @@ pub struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
-/// Why there was no answer.
+/// Why no response arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
-    /// It did not come in time.
+    /// The wait timed out.
     Late,
-    /// The connection ended before.
+    /// The connection ended first.
     Ended,
 }
 
@@ -38,15 +38,15 @@ impl Client {
     /// Opens a connection.
     ///
     /// # Panics
-    /// Panics where it is refused.
+    /// Panics if the handshake fails.
     pub async fn connect(url: &str) -> Self {
         Self::open(url, &[]).await.unwrap()
     }
 
-    /// Opens a connection with these headers.
+    /// Opens a connection with further headers.
     ///
     /// # Errors
-    /// Whatever the handshake fails with.
+    /// Returns the handshake's error.
     pub async fn open(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, Box<Error>> {
         let mut request = url.into_client_request()?;
         for (name, value) in headers {
@@ -55,21 +55,21 @@ impl Client {
                 .headers_mut()
                 .append(HeaderName::from_static(name), value);
         }
-        // It is filled with zeros for each read: 128 KiB would be most of what a small message costs.
+        // The buffer is zeroed before each read: at 128 KiB, that would dominate a small message's cost.
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
         let opened = connect_async_with_config(request, Some(config), true);
         let (socket, _) = within("the handshake", opened).await?;
         Ok(Self { socket })
     }
 
-    /// Asks for a connection that is refused, and returns the HTTP status.
+    /// Attempts a handshake that must be refused, and returns the HTTP status.
     ///
     /// # Panics
-    /// Panics where it is not refused, or not in HTTP.
+    /// Panics if the handshake succeeds or fails without an HTTP status.
     pub async fn refused(url: &str) -> u16 {
         match Self::open(url, &[]).await.map_err(|error| *error) {
             Err(Error::Http(response)) => response.status().as_u16(),
-            other => panic!("a refusal was expected, not {other:?}"),
+            other => panic!("not a refused handshake: {other:?}"),
         }
     }
 
@@ -84,7 +84,7 @@ impl Client {
             .await;
     }
 
-    /// Sends one text message in frames of `size` bytes, as browsers do not.
+    /// Sends one text message in frames of `size` bytes, which browsers do not do.
     pub async fn send_fragmented(&mut self, text: &str, size: usize) {
         let mut chunks = text.as_bytes().chunks(size).enumerate().peekable();
         while let Some((index, chunk)) = chunks.next() {
@@ -103,11 +103,11 @@ impl Client {
     /// The text of the next message.
     ///
     /// # Panics
-    /// Panics where none comes, or something else.
+    /// Panics if the next message is not text, or on timeout.
     pub async fn next(&mut self) -> String {
         match within("a text frame", self.socket.next()).await {
             Some(Ok(Message::Text(text))) => text.as_str().to_owned(),
-            other => panic!("a text frame was expected, not {other:?}"),
+            other => panic!("not a text frame: {other:?}"),
         }
     }
 
@@ -117,17 +117,18 @@ impl Client {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
-    /// Sends a message and returns the next one, which need not be its answer where others
-    /// are under way.
+    /// Sends a message and returns the next one received.
+    ///
+    /// That may be the response to another message, if several are in flight.
     pub async fn ask(&mut self, text: &str) -> Value {
         self.send(text).await;
         self.next_json().await
     }
 
-    /// Sends a message and returns the next one, if it comes in time.
+    /// Sends a message and returns the next one received within `time`.
     ///
     /// # Errors
-    /// Nothing came, or the connection ended.
+    /// The wait timed out, or the connection ended.
     pub async fn try_ask(&mut self, text: &str, time: Duration) -> Result<Value, Silence> {
         let exchange = async {
             self.socket.send(Message::text(text)).await.ok()?;
@@ -142,25 +143,25 @@ impl Client {
         }
     }
 
-    /// Sends a ping and waits for the answer.
+    /// Sends a ping and waits for the pong.
     ///
     /// # Panics
-    /// Panics where something else comes first.
+    /// Panics if another message arrives first.
     pub async fn ping(&mut self) {
         self.send_raw(Message::Ping(Bytes::new())).await;
         match within("a pong", self.socket.next()).await {
             Some(Ok(Message::Pong(_))) => {}
-            other => panic!("a pong was expected, not {other:?}"),
+            other => panic!("not a pong: {other:?}"),
         }
     }
 
-    /// Sends a message many times, unless the gateway closes before; returns the code of its close frame.
+    /// Sends a message up to `times` times and returns the code of the gateway's close frame.
     ///
     /// # Panics
-    /// Panics where the gateway does not close in the end.
+    /// Panics if the gateway does not close the connection.
     pub async fn flood(&mut self, text: &str, times: usize) -> u16 {
         for _ in 0..times {
-            // It may have closed already.
+            // The gateway may have closed already.
             if within("sending", self.socket.send(Message::text(text)))
                 .await
                 .is_err()
@@ -172,7 +173,7 @@ impl Client {
             match within("a close frame", self.socket.next()).await {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
                 Some(Ok(_)) => {}
-                other => panic!("a close frame was expected, not {other:?}"),
+                other => panic!("not a close frame: {other:?}"),
             }
         }
     }
@@ -180,18 +181,18 @@ impl Client {
     /// Waits for the close frame and returns its code.
     ///
     /// # Panics
-    /// Panics where the connection ends without one, or a message comes first.
+    /// Panics if the connection ends without one or a message arrives first.
     pub async fn closed(&mut self) -> u16 {
         match within("a close frame", self.socket.next()).await {
             Some(Ok(Message::Close(Some(frame)))) => {
-                // Reading on sends the answering close frame; what follows says nothing more.
+                // Reading on sends the close frame in response.
                 while within("the end", self.socket.next())
                     .await
                     .is_some_and(|it| it.is_ok())
                 {}
                 frame.code.into()
             }
-            other => panic!("a close frame was expected, not {other:?}"),
+            other => panic!("not a close frame: {other:?}"),
         }
     }
 
@@ -208,14 +209,14 @@ impl Client {
         {}
     }
 
-    /// Closes the connection as a client that has heard all there is to hear.
+    /// Closes the connection, expecting no further message.
     ///
     /// # Panics
-    /// Panics where a message comes before the gateway has closed it too.
+    /// Panics if a message arrives before the gateway's close frame.
     pub async fn leave(mut self) {
         self.socket.close(None).await.unwrap();
         while let Some(Ok(message)) = within("the end", self.socket.next()).await {
-            assert!(message.is_close(), "nothing was expected, not {message:?}");
+            assert!(message.is_close(), "unexpected message: {message:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! A wall clock that runs ahead, for processes that are given it.
+//! A wall clock that a test can advance, for the processes under test (libfaketime).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use tempfile::TempDir;
 
 use crate::simulator::Launch;
 
-/// Debian's package `libfaketime` has it here, below the directory of the architecture.
+/// The library's path in Debian's package `libfaketime`, below the architecture's directory.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
-/// Where the library keeps what processes share, and how it calls that before their number.
+/// The directory and the name prefixes of the library's shared memory files; a pid follows.
 const SHARED: &str = "/dev/shm";
 const SHARED_NAMES: [&str; 2] = ["faketime_shm_", "sem.faketime_sem_"];
 
-/// The time until it is moved, and then as much later.
+/// A wall clock that shows the real time plus an offset.
 #[derive(Debug)]
 pub struct Clock {
     directory: TempDir,
@@ -23,16 +23,17 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Gives it to a simulator and its functions. Their monotonic clock stays as it is: a
-    /// function that was frozen need not see on it that time went by.
+    /// Configures a simulator and its functions to use this clock.
+    ///
+    /// Their monotonic clock is unchanged, as on a function that was frozen.
     ///
     /// # Panics
-    /// Panics where the library is missing.
+    /// Panics if libfaketime is not installed.
     pub fn given_to(&self, launch: Launch) -> Launch {
         let variables = [
             ("LD_PRELOAD", library().display().to_string()),
             ("FAKETIME_TIMESTAMP_FILE", self.file().display().to_string()),
-            // The file is read each time that somebody asks for the time.
+            // The library reads the file on each call.
             ("FAKETIME_NO_CACHE", "1".to_owned()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
             ("NO_FAKE_STAT", "1".to_owned()),
@@ -42,7 +43,7 @@ impl Clock {
         })
     }
 
-    /// Moves it on.
+    /// Advances the clock.
     pub fn move_on(&mut self, time: Duration) {
         self.ahead += time;
         fs::write(self.file(), format!("+{}s\n", self.ahead.as_secs())).unwrap();
@@ -65,14 +66,14 @@ impl Default for Clock {
 }
 
 impl Drop for Clock {
-    /// Removes what the library leaves behind of processes that were killed.
+    /// Removes the library's shared memory files of processes that were killed.
     fn drop(&mut self) {
         for entry in fs::read_dir(SHARED).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let owner = SHARED_NAMES.iter().find_map(|it| name.strip_prefix(it));
             if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-                // Another test may have been faster.
+                // Another test may have removed the file already.
                 let _ = fs::remove_file(&path);
             }
         }
@@ -82,7 +83,7 @@ impl Drop for Clock {
 fn library() -> PathBuf {
     let architectures = fs::read_dir("/usr/lib").unwrap();
     let mut places = architectures.map(|it| it.unwrap().path().join(LIBRARY));
-    places
-        .find(|place| place.is_file())
-        .unwrap_or_else(|| panic!("no /usr/lib/*/{LIBRARY}: the package libfaketime has it"))
+    places.find(|place| place.is_file()).unwrap_or_else(|| {
+        panic!("/usr/lib/*/{LIBRARY} not found (install the package libfaketime)")
+    })
 }

@@ -1,11 +1,11 @@
-//! Three real Apache Kafka nodes, each of which can be killed, stopped and started.
+//! A cluster of three real Apache Kafka nodes that tests can kill, pause and restart.
 //!
 //! ```text
 //!  clients ──▶ proxy 1..3 ──▶ CLIENT  ┐
 //!  admin, consumer ────────▶ INTERNAL ┼ node 1..3, broker and controller
 //! ```
-//! What clients are told of the cluster are the proxies' ports, so that the network to each
-//! broker is in the test's hands; who looks after the cluster is not disturbed by that.
+//! The brokers advertise the proxies' ports to clients, so a test controls the network to each
+//! broker. `admin` and `consumer` connect directly and are not affected.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -22,20 +22,20 @@ use crate::proxy::Proxy;
 use crate::real_kafka::{CLUSTER_ID, STARTS_MAX, free_ports, java};
 use crate::wait::{eventually, eventually_in};
 
-/// How many nodes there are: with one away, two are in sync, and that is enough to write.
+/// Number of nodes. With one down, the two in-sync replicas still suffice to write.
 pub const NODES: usize = 3;
 
-/// A node that comes back has to catch up with the others, who are under load meanwhile.
+/// Timeout for a restarted node to catch up with the others, which are under load.
 const HEALING_MAX: Duration = Duration::from_mins(2);
 
-/// Runs `$@` in the place of this shell, and ends it when standard input does: that is a pipe
-/// from the test process, so no node outlives it, however it ends.
+/// Runs `$@` in place of this shell and kills it when standard input ends. Standard input is a pipe
+/// from the test process, so no node outlives that process.
 const NOT_LONGER_THAN_STDIN: &str = r#"exec 3<&0
 (read -r _ <&3; kill -s KILL $$) &
 exec "$@" 3<&- </dev/null"#;
 
-/// Removes the directory `$0` when standard input ends; the nodes, which end at that moment too,
-/// may still be writing to it.
+/// Removes the directory `$0` when standard input ends. Retries, because the nodes end at the same
+/// moment and may still be writing.
 const REMOVE_AT_LAST: &str = r#"read -r _
 for _ in 1 2 3 4 5; do rm -rf "$0" && break; sleep 1; done"#;
 
@@ -43,7 +43,7 @@ for _ in 1 2 3 4 5; do rm -rf "$0" && break; sleep 1; done"#;
 #[derive(Debug)]
 pub struct Cluster {
     nodes: BTreeMap<i32, Node>,
-    /// Held so that its standard input stays open.
+    /// Held to keep its standard input open.
     _janitor: Child,
 }
 
@@ -64,7 +64,7 @@ struct Ports {
 }
 
 impl Cluster {
-    /// The one cluster of this process, whole, and to nobody else's use until it is given back.
+    /// Locks the one cluster of this process for exclusive use. All replicas are in sync.
     pub async fn exclusive() -> MutexGuard<'static, Self> {
         static SHARED: OnceCell<Mutex<Cluster>> = OnceCell::const_new();
         let shared = SHARED.get_or_init(async || Mutex::new(Self::start_all().await));
@@ -79,10 +79,10 @@ impl Cluster {
                 return cluster;
             }
         }
-        panic!("no cluster after {STARTS_MAX} starts");
+        panic!("the Kafka cluster did not start in {STARTS_MAX} attempts");
     }
 
-    /// Formats and starts all nodes; none where one ends at once, as it does without its ports.
+    /// Formats and starts all nodes. `None` if a node exits, for example because a port is taken.
     async fn try_start_all() -> Option<Self> {
         let directory = TempDir::new().unwrap().keep();
         let janitor = Command::new("sh")
@@ -128,27 +128,27 @@ impl Cluster {
         cluster.is_whole().await.then_some(cluster)
     }
 
-    /// What clients bootstrap from: the proxies' addresses.
+    /// The bootstrap addresses for clients: those of the proxies.
     pub fn brokers(&self) -> String {
         addresses(self.nodes.values().map(|node| node.ports.proxy))
     }
 
-    /// The brokers themselves, for who checks what is stored.
+    /// The brokers' own addresses, to check what is stored.
     pub fn direct(&self) -> String {
         addresses(self.nodes.values().map(|node| node.ports.internal))
     }
 
-    /// The numbers of the nodes.
+    /// The node ids.
     pub fn ids(&self) -> Vec<i32> {
         self.nodes.keys().copied().collect()
     }
 
-    /// Who changes and describes topics.
+    /// An admin client.
     pub fn admin(&self) -> Admin {
         Admin::new(self.nodes.values().map(|node| node.ports.internal))
     }
 
-    /// Puts a proxy before each broker; without them clients reach nothing.
+    /// Starts a proxy in front of each broker. Clients cannot connect without them.
     pub async fn proxies(&self) -> Vec<Proxy> {
         let mut proxies = Vec::new();
         for Node { ports, .. } in self.nodes.values() {
@@ -157,7 +157,7 @@ impl Cluster {
         proxies
     }
 
-    /// The leader of a partition, as soon as there is one.
+    /// Waits until the partition has a leader and returns its node id.
     pub async fn leader_of(&self, topic: &str, partition: i32) -> i32 {
         let admin = self.admin();
         eventually("a leader", async || {
@@ -168,13 +168,13 @@ impl Cluster {
         .await
     }
 
-    /// Ends a node at once, as a power cut would, except that what it wrote is still there.
+    /// Kills a node with SIGKILL. What it wrote is kept.
     pub async fn kill(&mut self, id: i32) {
-        // Closing standard input has its guard send SIGKILL.
+        // The guard shell sends SIGKILL when standard input closes.
         self.end(id, |process| drop(process.stdin.take())).await;
     }
 
-    /// Ends a node as an operator would, who lets it hand over what it leads.
+    /// Shuts a node down cleanly, so that it first hands over its leaderships.
     pub async fn shut_down(&mut self, id: i32) {
         self.end(id, |process| signal(process, Signal::TERM)).await;
     }
@@ -186,22 +186,22 @@ impl Cluster {
         }
     }
 
-    /// Starts a node that was ended. It is there some seconds later.
+    /// Starts a node that has ended, without waiting until it is ready.
     pub fn start(&mut self, id: i32) {
         self.node(id).start();
     }
 
-    /// Stops a node where it is, with all its sockets open (SIGSTOP).
+    /// Pauses a node with SIGSTOP. Its sockets stay open.
     pub fn pause(&mut self, id: i32) {
         self.tell(id, Signal::STOP);
     }
 
-    /// Lets a stopped node go on.
+    /// Resumes a paused node.
     pub fn resume(&mut self, id: i32) {
         self.tell(id, Signal::CONT);
     }
 
-    /// Starts and resumes whatever is not running, and waits until everything is in sync.
+    /// Starts or resumes all nodes and waits until all replicas are in sync.
     pub async fn heal(&mut self) {
         for node in self.nodes.values_mut() {
             match &node.process {
@@ -209,10 +209,10 @@ impl Cluster {
                 None => node.start(),
             }
         }
-        assert!(self.is_whole().await, "a node has ended by itself");
+        assert!(self.is_whole().await, "a node has exited unexpectedly");
     }
 
-    /// Waits until all nodes agree that all are in sync; not so where one has ended.
+    /// Waits until all nodes report all replicas in sync. Returns false if a node has exited.
     async fn is_whole(&mut self) -> bool {
         let admin = self.admin();
         eventually_in(HEALING_MAX, "a whole cluster", async || {
@@ -248,7 +248,7 @@ impl Cluster {
 }
 
 impl Node {
-    /// Writes the settings and begins to format the directory after them.
+    /// Writes the settings and starts formatting the data directory.
     fn format(&self, voters: &str) -> Child {
         fs::create_dir(&self.directory).unwrap();
         let properties = settings(self.id, self.ports, voters, &self.directory);
@@ -263,7 +263,7 @@ impl Node {
             .unwrap()
     }
 
-    /// What it has to say goes to a file: with others away, that is a lot.
+    /// Starts the node. It logs to a file, since it logs a lot while other nodes are down.
     fn start(&mut self) {
         let log = File::options()
             .create(true)
@@ -289,12 +289,12 @@ impl Node {
 
 /// Sends a signal to a process that has not been waited for.
 fn signal(process: &Child, signal: Signal) {
-    // It may have ended, which whoever waits for the cluster finds out.
+    // It may have exited; the wait for the cluster reports that.
     let _ = kill_process(Pid::from_child(process), signal);
 }
 
-/// The settings of one node. A broker that is silent is given up after 6 s, which leaves its
-/// clients some of their 10.
+/// The settings of one node. The controller fences an unresponsive broker after 6 s, which leaves
+/// clients part of their 10 s.
 fn settings(id: i32, ports: Ports, voters: &str, directory: &Path) -> String {
     let Ports {
         client,

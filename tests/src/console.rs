@@ -1,4 +1,4 @@
-//! The console of a simulator: what it shows, what it is told to do, and its stream of events.
+//! Client for a simulator's console: state, actions and the event stream.
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -10,27 +10,27 @@ use crate::simulator::Simulator;
 use crate::wait::{eventually, within};
 
 impl Simulator {
-    /// What the console shows at this path.
+    /// Returns the JSON that the console serves at this path.
     ///
     /// # Panics
-    /// Panics where it shows nothing.
+    /// Panics if the response is not successful.
     pub async fn look(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.console);
         ok(&http::request("GET", &url, "").await)
     }
 
-    /// Has the console do what the body says, and returns its answer.
+    /// Posts an action to the console and returns the JSON of the response.
     ///
     /// # Panics
-    /// Panics where it does not.
+    /// Panics if the response is not successful.
     pub async fn act(&self, path: &str, body: Value) -> Value {
         ok(&self.post(path, &body).await)
     }
 
-    /// Has the console do what it refuses; returns the status and the message.
+    /// Posts an action that the console must reject; returns the status and the error message.
     ///
     /// # Panics
-    /// Panics where it does it all the same.
+    /// Panics if the console accepts it.
     pub async fn refused(&self, path: &str, body: Value) -> (u16, String) {
         let answer = self.post(path, &body).await;
         assert_ne!(answer.status, 200, "{answer:?}");
@@ -38,7 +38,7 @@ impl Simulator {
         (answer.status, json["message"].as_str().unwrap().to_owned())
     }
 
-    /// The connection ids of all clients, in the order in which they came.
+    /// The ids of all open connections, oldest first.
     pub async fn connection_ids(&self) -> Vec<String> {
         let shown = self.look("/api/connections").await;
         let connections = shown["connections"].as_array().unwrap().iter();
@@ -47,7 +47,7 @@ impl Simulator {
             .collect()
     }
 
-    /// Waits until the environment of this id has nothing to do; it says so some time after its client is answered.
+    /// Waits until this environment is idle, which may be later than the response to the client.
     pub async fn idle(&self, id: &str) {
         eventually(&format!("{id} to be idle"), async || {
             let shown = self.look("/api/environments").await;
@@ -70,21 +70,21 @@ fn ok(answer: &Response) -> Value {
     serde_json::from_str(&answer.body).unwrap()
 }
 
-/// A reader of the console's stream.
+/// A client of the console's event stream.
 #[derive(Debug)]
 pub struct Events {
     stream: BufReader<TcpStream>,
 }
 
 impl Events {
-    /// Opens it; what happens from now on is told.
+    /// Opens the stream, which carries the events from now on.
     ///
     /// # Panics
-    /// Panics where it is no stream.
+    /// Panics if the response is not an event stream.
     pub async fn open(simulator: &Simulator) -> Self {
         let host = Url::parse(&simulator.console).host;
         let mut stream = TcpStream::connect(&host).await.unwrap();
-        // In HTTP/1.0 an answer that goes on comes in no chunks.
+        // A response to HTTP/1.0 is not chunked.
         let request = format!("GET /api/stream HTTP/1.0\r\nHost: {host}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut events = Self {
@@ -100,7 +100,7 @@ impl Events {
         events
     }
 
-    /// The next event: its name and what it tells. Comments are passed over.
+    /// The name and data of the next event. Comments are skipped.
     pub async fn next(&mut self) -> (String, Value) {
         let mut name = String::new();
         let mut data = String::new();
@@ -117,7 +117,7 @@ impl Events {
         }
     }
 
-    /// The next event of this name that is as expected.
+    /// The next event with this name and for which `expected` holds.
     pub async fn find(&mut self, name: &str, expected: impl Fn(&Value) -> bool) -> Value {
         loop {
             let (found, value) = self.next().await;
@@ -127,14 +127,14 @@ impl Events {
         }
     }
 
-    /// The text of the comment that comes next.
+    /// The text of the next comment.
     ///
     /// # Panics
-    /// Panics where something else comes.
+    /// Panics if the next line is not a comment.
     pub async fn comment(&mut self) -> String {
         let line = self.line().await;
         let comment = line.strip_prefix(':');
-        let comment = comment.unwrap_or_else(|| panic!("a comment was expected, not {line}"));
+        let comment = comment.unwrap_or_else(|| panic!("not a comment: {line}"));
         assert_eq!(self.line().await, "");
         comment.trim().to_owned()
     }

@@ -1,4 +1,4 @@
-//! What the broker has, read by another client than the one that wrote it.
+//! Reads records with a different client from the one that wrote them.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,23 @@ use crate::wait::{eventually, within};
 /// More bytes than any test writes to one partition.
 const FETCH_BYTES_MAX: i32 = 64 * 1024 * 1024;
 
-/// How long the broker may wait for more, in milliseconds: not at all, since only what it has
-/// already is asked for.
+/// Milliseconds that a fetch may wait for records: none, since it only asks for stored ones.
 const FETCH_WAIT_MS: i32 = 0;
 
 /// One record, with the text parts as text.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Where it lies.
+    /// The partition.
     pub partition: i32,
-    /// Its place there.
+    /// The offset in the partition.
     pub offset: i64,
-    /// Its key.
+    /// The key.
     pub key: String,
-    /// Its value, byte for byte.
+    /// The value, unchanged.
     pub value: Vec<u8>,
-    /// Its headers.
+    /// The headers.
     pub headers: BTreeMap<String, String>,
-    /// Its timestamp.
+    /// The timestamp.
     pub timestamp: DateTime<Utc>,
 }
 
@@ -36,7 +35,7 @@ impl Record {
     /// The header of this name.
     ///
     /// # Panics
-    /// Panics where there is none.
+    /// Panics if there is none.
     pub fn header(&self, name: &str) -> &str {
         let header = self.headers.get(name);
         header.unwrap_or_else(|| panic!("no {name} in {:?}", self.headers))
@@ -64,7 +63,7 @@ impl Consumer {
         }
     }
 
-    /// The topics, with their number of partitions.
+    /// The topics and their partition counts.
     pub async fn topics(&self) -> BTreeMap<String, usize> {
         let topics = within("the topics", self.client.list_topics())
             .await
@@ -78,7 +77,7 @@ impl Consumer {
     /// Waits until the topic has `count` records and returns them, partition by partition.
     ///
     /// # Panics
-    /// Panics where it gets no more than fewer, or has more.
+    /// Panics if there are more, or still fewer at the timeout.
     pub async fn records(&self, topic: &str, count: usize) -> Vec<Record> {
         let partitions = self.partitions(topic).await;
         let records = eventually(&format!("{count} records in {topic}"), async || {
@@ -93,14 +92,14 @@ impl Consumer {
         records
     }
 
-    /// Shows everything that the topic has at this moment, one record after the other.
+    /// Calls the closure with each record that the topic holds now.
     pub async fn each(&self, topic: &str, mut show: impl FnMut(Record)) {
         for partition in &self.partitions(topic).await {
             read(partition, &mut show).await;
         }
     }
 
-    /// Where each partition of the topic ends at this moment.
+    /// The current end offset of each partition.
     pub async fn ends(&self, topic: &str) -> Vec<i64> {
         let mut ends = Vec::new();
         for partition in &self.partitions(topic).await {
@@ -129,7 +128,7 @@ async fn end(partition: &PartitionClient) -> i64 {
     end.unwrap()
 }
 
-/// Shows everything in one partition at this moment.
+/// Calls the closure with each record that one partition holds now.
 async fn read(partition: &PartitionClient, show: &mut impl FnMut(Record)) {
     let end = end(partition).await;
     let mut offset = 0;

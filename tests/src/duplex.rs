@@ -1,4 +1,4 @@
-//! Both directions at once: from browsers to Kafka, and from Kafka back to the very same.
+//! Full-duplex tests: browsers send messages to Kafka and receive replies from Kafka.
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -10,34 +10,34 @@ use crate::echo::{ANSWERS_EACH, ECHO, Echo};
 use crate::process;
 use crate::simulator::{Launch, Simulator};
 
-/// How many messages each of the [`crowd`] sends.
+/// Number of messages that each client of [`crowd`] sends.
 const MESSAGES_EACH: usize = 3;
 
-/// So many handshakes at once need few environments.
+/// Limit of concurrent handshakes, low enough that a few environments can serve them.
 const HANDSHAKES_MAX: usize = 20;
 
-/// An invocation waits so long for an environment in milliseconds: a crowd is to share a few of
-/// them, rather than to have a process for each.
+/// Milliseconds that an invocation waits before it starts another environment. The clients of a
+/// crowd then share a few environments instead of starting one process each.
 const SCALE_AFTER: &str = "1000";
 
-/// Each of a crowd may have a message under way, and `push` its batches beside them.
+/// High enough for one invocation per client of a crowd, plus the invocations of `push`.
 const ACCOUNT_CONCURRENCY: &str = "2000";
 
-/// The topics of one test.
+/// The topics that one test uses.
 #[derive(Clone, Debug)]
 pub struct Topics {
-    /// Of `$connect` and `$disconnect`.
+    /// The topic of `$connect` and `$disconnect`.
     pub connections: String,
-    /// Of `$default`.
+    /// The topic of `$default`.
     pub messages: String,
-    /// What `push` delivers.
+    /// The topic that `push` delivers from.
     pub outbound: String,
-    /// Where it leaves what it could not.
+    /// The dead-letter topic of `push`.
     pub dead: String,
 }
 
 impl Topics {
-    /// Names after a prefix that keeps tests on one broker apart.
+    /// Prefixes the topic names, so that tests can share a broker.
     pub fn prefixed(prefix: &str) -> Self {
         Self {
             connections: format!("{prefix}ws.connections"),
@@ -47,7 +47,7 @@ impl Topics {
         }
     }
 
-    /// A simulator of both directions, with further settings of `push` in YAML's flow style.
+    /// Configures a full-duplex simulator. `settings` extends `push`, in YAML flow style.
     pub fn launch(&self, settings: &str) -> Launch {
         let Self {
             connections,
@@ -72,7 +72,7 @@ push: {{ function: push, topics: [{outbound}]{settings} }}
     }
 }
 
-/// Many browsers at once talk to a service: each gets its own answers and only them, in order.
+/// Checks that each of many concurrent clients receives only its own replies, in order.
 pub async fn crowd(simulator: &Simulator, topics: &Topics, clients: usize) {
     process::raise_descriptor_limit();
     let _echo = Echo::start(&simulator.kafka, &topics.messages, &topics.outbound).await;
@@ -82,38 +82,38 @@ pub async fn crowd(simulator: &Simulator, topics: &Topics, clients: usize) {
     join_all(talks.map(|(index, client)| talk(client, index))).await;
 }
 
-/// Says its messages, each once the one before is acknowledged, and hears all answers.
+/// Sends each message after the previous acknowledgement, then checks all replies.
 async fn talk(mut client: Client, index: usize) {
     let messages: Vec<String> = (0..MESSAGES_EACH)
         .map(|message| format!(r#"{{"id":"{index}/{message}"}}"#))
         .collect();
-    let mut heard = Heard::default();
+    let mut received = Received::default();
     for (sent, message) in messages.iter().enumerate() {
         client.send(message).await;
-        while heard.acknowledgements <= sent {
-            heard.next(&mut client).await;
+        while received.acknowledgements <= sent {
+            received.next(&mut client).await;
         }
     }
     let answers = messages
         .iter()
         .flat_map(|message| (0..ANSWERS_EACH).map(move |number| format!("{number} {message}")));
     let answers: Vec<String> = answers.collect();
-    while heard.answers.len() < answers.len() {
-        heard.next(&mut client).await;
+    while received.answers.len() < answers.len() {
+        received.next(&mut client).await;
     }
-    assert_eq!(heard.answers, answers, "client {index}");
+    assert_eq!(received.answers, answers, "client {index}");
     client.leave().await;
 }
 
-/// What a browser was told.
+/// Acknowledgements and replies that one client has received.
 #[derive(Debug, Default)]
-struct Heard {
+struct Received {
     acknowledgements: usize,
-    /// With nothing left out: at-least-once allows duplicates, but nothing fails here that would make any.
+    /// Not deduplicated: delivery is at least once, but without failures there are no duplicates.
     answers: Vec<String>,
 }
 
-impl Heard {
+impl Received {
     async fn next(&mut self, client: &mut Client) {
         let text = client.next().await;
         match text.strip_prefix(ECHO).map(str::to_owned) {
@@ -126,8 +126,9 @@ impl Heard {
     }
 }
 
-/// Opens a connection, and finds its id where any service would: in the connect records, by a
-/// `name` that no other connection of these topics has.
+/// Opens a connection and reads its id from the `$connect` records, as a service would.
+///
+/// `name` must be unique among the connections of these topics.
 pub async fn connected(simulator: &Simulator, topics: &Topics, name: &str) -> (Client, String) {
     let client = Client::connect(&format!("{}?name={name}", simulator.websocket)).await;
     let mut id = None;

@@ -1,4 +1,4 @@
-//! A service that answers browsers, as anybody could write one: a member of a consumer group.
+//! An example service that replies to browsers: one member of a consumer group.
 
 use std::process::Stdio;
 
@@ -13,19 +13,19 @@ use tokio::task::JoinSet;
 use crate::consumer::Consumer;
 use crate::producer::{self, Producer};
 
-/// What an answer begins with; its number and the message follow.
+/// The prefix of each reply, followed by its number and the message.
 pub const ECHO: &str = "echo ";
 
-/// So many answers to each message, written at once: what could overtake each other.
+/// Replies to each message. They are produced together, so a faulty `push` could reorder them.
 pub const ANSWERS_EACH: usize = 3;
 
-/// The one header that an answer needs.
+/// The only header that a reply needs.
 const CONNECTION_ID: &str = "ce_connectionid";
 
-/// So many answers wait for a partition at most, and go out together.
+/// Queue capacity of a partition, and the largest batch written at once.
 const ANSWERS_MAX: usize = 100;
 
-/// The service at work. It ends when dropped, as a process that is killed.
+/// The running service. Dropping it kills its kcat process and its tasks.
 #[derive(Debug)]
 pub struct Echo {
     _kcat: Child,
@@ -33,8 +33,10 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// Has kcat read a topic as the only member of a group, and answers each record in the
-    /// partition of the same number, so that answers keep the messages' order.
+    /// Reads topic `from` with kcat, as the only member of a group, and replies in topic `to`.
+    ///
+    /// A reply goes to the partition with the number of the message's partition, which preserves
+    /// the order of the messages.
     pub async fn start(brokers: &str, from: &str, to: &str) -> Self {
         let mut kcat = kcat(brokers, from);
         let lines = BufReader::new(kcat.stdout.take().unwrap()).lines();
@@ -55,7 +57,7 @@ impl Echo {
     }
 }
 
-/// Prints every record of the topic as JSON in a line, from the first one, until it is ended.
+/// Starts a kcat that prints each record of the topic as one line of JSON, from the beginning.
 fn kcat(brokers: &str, topic: &str) -> Child {
     Command::new("kcat")
         .args(["-b", brokers, "-q", "-u", "-J"])
@@ -66,7 +68,7 @@ fn kcat(brokers: &str, topic: &str) -> Child {
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .expect("kcat is installed")
+        .expect("kcat cannot be started (install kcat)")
 }
 
 async fn partition_count(brokers: &str, topic: &str) -> i32 {
@@ -85,7 +87,7 @@ async fn read(mut lines: Lines<BufReader<ChildStdout>>, partitions: Vec<Sender<R
     }
 }
 
-/// The message again, with the header that says whose it was.
+/// Builds a reply: the message again, addressed to the connection it came from.
 fn answer(message: &Value, number: usize) -> Record {
     let headers = message["headers"].as_array().unwrap();
     let mut pairs = headers.chunks(2);

@@ -1,4 +1,4 @@
-//! Messages in a closed loop: each client sends the next one when it has its answer.
+//! Closed-loop load: each client sends its next message after the response to the previous one.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use tokio::time::Instant;
 
 use crate::client::Client;
 
-/// What was measured.
+/// The result of one measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
-    /// Answers in a second.
+    /// Responses per second.
     pub per_second: f64,
-    /// The median of the time from a message to its answer.
+    /// The median time from a message to its response.
     pub median: Duration,
-    /// Answers that were not as expected.
+    /// Responses that lack the expected text.
     pub errors: usize,
 }
 
-/// Has so many clients exchange messages until `time` is over; what comes before `warm_up` is does not count. An
-/// answer that lacks `expected` is an error.
+/// Exchanges messages with `clients` connections for `time`, after a `warm_up` that is not timed.
+///
+/// A response that lacks `expected` counts as an error, also during the warm-up.
 pub async fn exchange(
     url: &str,
     clients: usize,

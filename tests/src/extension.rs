@@ -1,5 +1,5 @@
-//! The AWS Parameters and Secrets Lambda extension, as a function sees it: one secret, over HTTP
-//! on loopback, from a cache.
+//! A fake of the AWS Parameters and Secrets Lambda extension: one cached secret, over HTTP on
+//! loopback.
 //!
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/retrieving-secrets_lambda.html>
 
@@ -14,25 +14,25 @@ use tokio::time::timeout;
 
 use crate::wait::PATIENCE;
 
-/// The secret that the extension has.
+/// The ARN of the extension's only secret.
 pub const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_test-a1B2c3";
 
-/// What it is asked with: a session's token.
+/// The session token that requests must carry.
 pub const TOKEN: &str = "session+token/of=the+function";
 
-/// A request has this many bytes at most; longer ones are cut off, and refused.
+/// The most bytes of a request. A longer one is truncated and refused.
 const REQUEST_BYTES_MAX: u64 = 16 * 1024;
 
 /// A running extension, which ends when dropped.
 #[derive(Debug)]
 pub struct Extension {
-    /// Where it listens.
+    /// The port on loopback.
     pub port: u16,
     secret: Arc<Mutex<Secret>>,
     _serving: JoinSet<()>,
 }
 
-/// A secret as Secrets Manager has it, and as the extension remembers it.
+/// A secret's value in Secrets Manager and in the extension's cache.
 #[derive(Debug)]
 struct Secret {
     current: String,
@@ -41,7 +41,7 @@ struct Secret {
 }
 
 impl Extension {
-    /// Starts one whose secret holds this name and password.
+    /// Starts an extension whose secret holds this user name and password.
     pub async fn start(username: &str, password: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -60,27 +60,27 @@ impl Extension {
         }
     }
 
-    /// Changes the secret in Secrets Manager; the extension remembers the old one until it is
-    /// told to refresh.
+    /// Changes the secret in Secrets Manager. The cache keeps the old value until a request with
+    /// `refreshNow`.
     pub fn rotate(&self, username: &str, password: &str) {
         self.secret.lock().unwrap().current = login(username, password);
     }
 
-    /// How often it was told to refresh.
+    /// Number of requests that asked for a refresh.
     pub fn refreshes(&self) -> usize {
         self.secret.lock().unwrap().refreshes
     }
 }
 
-/// A secret's text as MSK prescribes it.
+/// The secret's text in the format that MSK requires.
 fn login(username: &str, password: &str) -> String {
     json!({"username": username, "password": password}).to_string()
 }
 
 async fn serve(listener: TcpListener, secret: Arc<Mutex<Secret>>) {
-    // One after the other: each takes a moment, and there are few.
+    // Served one at a time: requests are short and few.
     while let Ok((stream, _)) = listener.accept().await {
-        // Who goes away, or says nothing, is not answered.
+        // A client may disconnect or stay silent.
         let _ = timeout(PATIENCE, answer(stream, &secret)).await;
     }
 }
@@ -105,7 +105,7 @@ async fn answer(mut stream: TcpStream, secret: &Mutex<Secret>) -> io::Result<()>
     stream.write_all((head + &body).as_bytes()).await
 }
 
-/// Whether a request for the secret asks to refresh it; none where it is for something else.
+/// Whether a request for the secret asks for a refresh; `None` for any other request.
 fn refreshes(target: &str) -> Option<bool> {
     let query = target.strip_prefix("/secretsmanager/get?")?;
     let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
@@ -113,7 +113,7 @@ fn refreshes(target: &str) -> Option<bool> {
     has("secretId".into(), ARN.into()).then(|| has("refreshNow".into(), "true".into()))
 }
 
-/// What GetSecretValue answers.
+/// The response of GetSecretValue.
 fn document(secret: &Mutex<Secret>, refresh: bool) -> String {
     let mut secret = secret.lock().unwrap();
     if refresh {

@@ -1,8 +1,7 @@
-//! Faults under load: each is run against the whole path, and what clients were told is then
-//! held against what the cluster has stored.
+//! Injects faults under load, then compares what clients were told with what is stored.
 //!
 //! ```text
-//!  load ──▶ local-sim ──▶ functions ──▶ proxies ──▶ cluster, or one broker that is secured
+//!  load ──▶ local-sim ──▶ functions ──▶ proxies ──▶ cluster, or one secured broker
 //!    │                                                 │
 //!    └── account ────────▶ audit ◀────── every record ─┘
 //! ```
@@ -25,10 +24,9 @@ pub use self::report::Report;
 use self::stage::Stage;
 
 impl Fault {
-    /// Runs the load while this goes wrong, for as long as the extent says, and checks that
-    /// everything was kept that is promised.
+    /// Injects this fault under load, as often as the extent says, and checks all guarantees.
     pub async fn run(self, extent: &Extent) -> Report {
-        // Boxed like what follows, since it is more deeply nested than the compiler likes.
+        // Boxed, like the calls below: the nested futures exceed the compiler's recursion limit.
         let mut stage = Box::pin(Stage::set(self, extent)).await;
         loop {
             let before = stage.troubles();
@@ -36,7 +34,7 @@ impl Fault {
             let harmless = stage.troubles() == before;
             stage.expect(
                 !(self.does_harm() && harmless),
-                "nobody noticed that anything was wrong".to_owned(),
+                "the fault had no effect: no record was resent or refused".to_owned(),
             );
             stage.calm().await;
             if stage.load.acknowledged() >= extent.acknowledged {
@@ -45,7 +43,7 @@ impl Fault {
         }
     }
 
-    /// Lets it happen once, and ends with everything as it was before.
+    /// Injects the fault once and undoes it.
     async fn strike(self, stage: &mut Stage) {
         match self {
             Self::LeaderKilled => brokers::leader_killed(stage).await,

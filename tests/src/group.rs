@@ -1,4 +1,4 @@
-//! How far a consumer group has come, asked as any tool asks.
+//! Reads a consumer group's committed offsets and coordinator.
 
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, GroupId, OffsetFetchRequest, TopicName};
@@ -7,11 +7,11 @@ use kafka_protocol::protocol::StrBytes;
 use crate::admin::ask_one;
 use crate::wait::eventually;
 
-/// A version of each request that the embedded broker and Kafka 4 know.
+/// Request versions that the embedded broker and Kafka 4 both support.
 const FIND_COORDINATOR: i16 = 1;
 const OFFSET_FETCH: i16 = 2;
 
-/// The offsets that a group has committed in the first partitions of a topic, -1 where it has none.
+/// The committed offsets of a topic's first partitions; -1 for a partition without one.
 pub async fn committed(brokers: &str, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
     let first = brokers.split(',').next().unwrap();
     let port = first.rsplit_once(':').unwrap().1.parse().unwrap();
@@ -33,7 +33,7 @@ pub async fn committed(brokers: &str, group: &str, topic: &str, partitions: i32)
     .await
 }
 
-/// The broker that keeps the offsets of a group, whichever of these says so.
+/// The node id of a group's coordinator, from the first broker that knows it.
 pub async fn coordinator(brokers: &str, group: &str) -> i32 {
     let find = FindCoordinatorRequest::default().with_key(text(group));
     eventually("a coordinator", async || {

@@ -6,22 +6,22 @@ use crate::net::Url;
 use crate::sigv4::Signer;
 use crate::wait::within;
 
-/// A response has this many bytes at most; the rest is not read.
+/// The most bytes of a response that are read.
 const RESPONSE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// An answer, taken apart as far as tests look into it.
+/// A parsed response.
 #[derive(Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// The header lines, without the status line.
     pub head: String,
-    /// The body as it was sent.
+    /// The body, without decoding of chunks.
     pub body: String,
 }
 
 impl Response {
-    /// The value of a header, whose name counts in any case.
+    /// The value of a header. The name is not case-sensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (given, value) = line.split_once(':')?;
@@ -29,10 +29,10 @@ impl Response {
         })
     }
 
-    /// Takes an answer apart.
+    /// Parses a response.
     ///
     /// # Panics
-    /// Panics where it is not HTTP.
+    /// Panics if it is not HTTP.
     pub fn parse(answer: &str) -> Self {
         let parse = || {
             let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -50,7 +50,7 @@ impl Response {
 /// Sends one request to an `http://` or `https://` URL.
 ///
 /// # Panics
-/// Panics where the answer is not HTTP.
+/// Panics if the response is not HTTP.
 pub async fn request(method: &str, url: &str, body: &str) -> Response {
     send(method, url, &[], body.as_bytes()).await
 }
@@ -58,16 +58,16 @@ pub async fn request(method: &str, url: &str, body: &str) -> Response {
 /// Sends one request to `@connections`, signed with the simulator's own key.
 ///
 /// # Panics
-/// Panics where the answer is not HTTP.
+/// Panics if the response is not HTTP.
 pub async fn signed(method: &str, url: &str, body: &str) -> Response {
     let headers = Signer::default().headers(method, url, body.as_bytes());
     send(method, url, &headers, body.as_bytes()).await
 }
 
-/// Sends one request with these headers, which may name another `Host` than the URL's.
+/// Sends one request with these headers. A `Host` header replaces the URL's host.
 ///
 /// # Panics
-/// Panics where the answer is not HTTP.
+/// Panics if the response is not HTTP.
 pub async fn send(method: &str, url: &str, headers: &[(String, String)], body: &[u8]) -> Response {
     let url = Url::parse(url);
     let mut head = format!("{method} {} HTTP/1.1\r\n", url.target);
@@ -87,7 +87,7 @@ pub async fn send(method: &str, url: &str, headers: &[(String, String)], body: &
     let answer = within("an HTTP response", async {
         let mut stream = url.connect().await;
         let mut answer = Vec::new();
-        // A request that is refused early may not be read to its end; the answer counts.
+        // The server may refuse a request before reading all of it; the response still counts.
         let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
         let _ = stream
             .take(RESPONSE_BYTES_MAX)
@@ -99,7 +99,7 @@ pub async fn send(method: &str, url: &str, headers: &[(String, String)], body: &
     Response::parse(&String::from_utf8_lossy(&answer))
 }
 
-/// The URL of one connection below the parent of all; an id ends in `=`, which a path escapes.
+/// The URL of one connection below `@connections`. The `=` at the end of an id is escaped.
 pub fn connection_url(connections: &str, id: &str) -> String {
     format!("{connections}/{}", id.replace('=', "%3D"))
 }

@@ -1,4 +1,4 @@
-//! kcat, the command-line client on librdkafka: another implementation of everything.
+//! Runs kcat, the command-line client based on librdkafka, as an independent implementation.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use crate::wait::within;
 /// Runs `kcat -b <brokers> <arguments>` with this input and returns its standard output.
 ///
 /// # Panics
-/// Panics with what it said where it fails, or does not end.
+/// Panics with its standard error if it fails, or on timeout.
 pub async fn kcat(brokers: &str, arguments: &[&str], input: &str) -> String {
     let mut child = Command::new("kcat")
         .args(["-b", brokers])
@@ -20,9 +20,9 @@ pub async fn kcat(brokers: &str, arguments: &[&str], input: &str) -> String {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("kcat is installed");
+        .expect("kcat cannot be started (install kcat)");
     let mut stdin = child.stdin.take().unwrap();
-    // It may not want all of its input, which is no fault.
+    // kcat may exit before it has read all of its input.
     let _ = stdin.write_all(input.as_bytes()).await;
     drop(stdin);
     let output = within("kcat", child.wait_with_output()).await.unwrap();

@@ -1,20 +1,17 @@
-//! The harness of the whole-path tests: everything that a test starts, speaks to or reads.
+//! Test harness for the end-to-end tests: starts the programs and provides clients for them.
 //!
 //! ```text
 //!  client ── WebSocket ──▶ simulator ── Runtime API ──▶ function ──▶ broker ──▶ consumer, kcat
 //!  http ──── @connections ─────┤                                  (embedded, or real_kafka)
 //!  client ◀─────────────────── push ◀── event source mapping ◀────── broker ◀── producer, echo
 //! ```
-//! Under load and faults (`load`, `faults`), `audit` compares what clients were told with what a
-//! `cluster` of three has stored; a `proxy` stands before each of its brokers.
+//! `load` and `faults` run the path against a `cluster` of three brokers, each behind a `proxy`.
+//! `audit` then compares the responses that clients received with the records that are stored.
 //!
-//! Nothing runs inside the test: the programs are the release binaries, the broker is reached
-//! over its socket, and what a test asserts is what an outsider would see.
+//! No program under test runs inside the test process. The tests run the release binaries, reach
+//! the broker over its socket, and assert only behaviour that is visible from outside.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a harness that cannot start should stop the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a test cannot run without its harness")]
 
 pub mod admin;
 pub mod anatomy;

@@ -1,4 +1,4 @@
-//! Many clients that send without pause, and the account of every answer.
+//! Generates load from many clients and records every response.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,35 +14,35 @@ use tokio_tungstenite::tungstenite::Error;
 use crate::client::{Client, Silence};
 use crate::wait::eventually;
 
-/// An invocation's time in the contract of the load, Lambda's and ours where it does not say.
+/// The invocation timeout in the contract under load.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A new process may try to connect for so long before its first invocation begins.
+/// How long a cold start may try to connect before the first invocation.
 const COLD_START: Duration = Duration::from_secs(2);
 
-/// Two busy cores are shared by brokers, functions and clients, and maybe a build.
+/// Allowance for a busy machine: two cores run brokers, functions, clients and perhaps a build.
 const NOISE: Duration = Duration::from_secs(3);
 
-/// No answer may take longer. A client that has none by then takes it for lost.
+/// The longest wait for a response. A client counts a later one as lost.
 pub const ANSWER_MAX: Duration = TIMEOUT.saturating_add(COLD_START).saturating_add(NOISE);
 
-/// After a refusal a client waits so long before it sends the same again.
+/// The pause between a refusal and the retry.
 const BACKOFF: Duration = Duration::from_millis(100);
 
-/// A client leaves and comes back after so many messages.
+/// A client reconnects after this many messages.
 const STAY: u32 = 100;
 
-/// The code with which browsers close (RFC 6455, section 7.4.1).
+/// The close code of browsers (RFC 6455, section 7.4.1).
 const NORMAL_CLOSURE: u16 = 1000;
 
-/// A message's padding takes every length up to this one.
+/// Padding lengths cycle from zero up to this bound.
 const PADDING_BYTES_MAX: u32 = 300;
 
-/// Some messages are longer than what a client of Kafka writes in one piece (8 KiB).
+/// Every so often, a message exceeds the 8 KiB that the Kafka client writes at once.
 const LONG_EVERY: u32 = 50;
 const LONG_BYTES: usize = 12_000;
 
-/// The clients at work.
+/// The running clients.
 #[derive(Debug)]
 pub struct Load {
     clients: JoinSet<Account>,
@@ -52,11 +52,11 @@ pub struct Load {
 #[derive(Debug)]
 struct State {
     phase: Sender<Phase>,
-    /// Clients that wait for an answer or for a handshake.
+    /// Number of clients that wait for a response or a handshake.
     busy: AtomicUsize,
     acknowledged: AtomicU64,
     refused: AtomicU64,
-    /// In milliseconds, and since somebody asked.
+    /// The slowest response in milliseconds since the last call of [`Load::slowest`].
     slowest: AtomicU64,
 }
 
@@ -67,46 +67,47 @@ enum Phase {
     Ending,
 }
 
-/// What one message is called: the client's number, and its own.
+/// The id of a message: the client's number and the message's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     client: u32,
     message: u32,
 }
 
-/// What became of one message.
+/// The outcome of one message.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Fate {
     /// How often it was sent.
     pub sent: u32,
-    /// Whether an acknowledgement came.
+    /// Whether it was acknowledged.
     pub acknowledged: bool,
 }
 
-/// What the clients sent, and what they were told.
+/// The messages that clients sent and the responses they received.
 #[derive(Debug, Default)]
 pub struct Account {
     /// Every message.
     pub messages: HashMap<Id, Fate>,
-    /// How many answers were refusals, by what they said.
+    /// Number of refusals by code.
     pub refused: BTreeMap<String, u64>,
     /// How many handshakes were accepted.
     pub connected: u64,
     /// How many handshakes were refused, by status.
     pub handshakes_refused: BTreeMap<u16, u64>,
-    /// How many handshakes had no answer within [`ANSWER_MAX`].
+    /// How many handshakes had no response within [`ANSWER_MAX`].
     pub handshakes_unanswered: u64,
-    /// The longest time that an answer took, to a message or to a handshake.
+    /// The slowest response to a message or handshake.
     pub slowest: Duration,
-    /// How many messages had no answer within [`ANSWER_MAX`].
+    /// How many messages had no response within [`ANSWER_MAX`].
     pub unanswered: u64,
-    /// How many connections ended that no client had closed, or could not be opened at all.
+    /// How many connections ended without a client's close, or failed to open.
     pub connections_lost: u64,
 }
 
 impl Load {
-    /// Has so many clients send to the route `chat`, each one message after the other, with a
-    /// pause after each. What is refused, and may be sent again, is sent again.
+    /// Starts clients that each send messages to route `chat` in turn, with a pause after each.
+    ///
+    /// A client resends a message after a retryable refusal.
     pub fn start(url: &str, clients: u32, pause: Duration) -> Self {
         let state = Arc::new(State {
             phase: channel(Phase::Going).0,
@@ -137,17 +138,17 @@ impl Load {
         self.state.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// How many answers were refusals so far.
+    /// Number of refusals so far.
     pub fn refused(&self) -> u64 {
         self.state.refused.load(Ordering::Relaxed)
     }
 
-    /// The longest time that the answer to a message took since this was asked last.
+    /// The slowest response to a message since the last call.
     pub fn slowest(&self) -> Duration {
         Duration::from_millis(self.state.slowest.swap(0, Ordering::Relaxed))
     }
 
-    /// Waits until so many more messages are acknowledged.
+    /// Waits until `count` more messages are acknowledged.
     pub async fn progress(&self, count: u64) {
         let target = self.acknowledged() + count;
         eventually(&format!("{count} more acknowledgements"), async || {
@@ -156,7 +157,7 @@ impl Load {
         .await;
     }
 
-    /// Has the clients wait, with their connections open, once they have their answers.
+    /// Pauses the clients once they have their responses. Their connections stay open.
     pub async fn rest(&self) {
         self.state.phase.send_replace(Phase::Resting);
         eventually("all answers", async || {
@@ -165,12 +166,12 @@ impl Load {
         .await;
     }
 
-    /// Has the clients go on.
+    /// Resumes the clients.
     pub fn go_on(&self) {
         self.state.phase.send_replace(Phase::Going);
     }
 
-    /// Ends the clients once they have their answers, and adds up their accounts.
+    /// Ends the clients once they have their responses, and returns the sum of their accounts.
     pub async fn end(mut self) -> Account {
         self.state.phase.send_replace(Phase::Ending);
         let mut total = Account::default();
@@ -190,7 +191,7 @@ struct Visitor {
     account: Account,
 }
 
-/// What a client does after an answer, or without one.
+/// What a client does after a response or a timeout.
 enum Next {
     Message,
     SameAgain,
@@ -214,7 +215,7 @@ impl Visitor {
         self.account
     }
 
-    /// Sends a message until there is a final answer; not so where the clients are to end.
+    /// Sends a message until its final response. Returns false if the clients are to end.
     async fn deliver(&mut self, id: Id, connection: &mut Option<Client>) -> bool {
         let state = Arc::clone(&self.state);
         loop {
@@ -222,7 +223,7 @@ impl Visitor {
                 return false;
             }
             let _busy = Busy::begin(&state.busy);
-            // Between the look and the deed the clients may have been told to rest.
+            // The phase may have changed before this client counted as busy.
             if *self.phase.borrow() != Phase::Going {
                 continue;
             }
@@ -240,13 +241,13 @@ impl Visitor {
         }
     }
 
-    /// Waits while the clients rest; says whether they are to end.
+    /// Waits while the clients are paused. Returns whether they are to end.
     async fn is_over(&mut self) -> bool {
         let awake = self.phase.wait_for(|phase| *phase != Phase::Resting).await;
         awake.is_ok_and(|phase| *phase == Phase::Ending)
     }
 
-    /// Opens a connection, unless that is refused for now.
+    /// Opens a connection. Returns `None` if that fails.
     async fn connect(&mut self) -> Option<Client> {
         let start = Instant::now();
         let opened = timeout(ANSWER_MAX, Client::open(&self.url, &[])).await;
@@ -287,7 +288,11 @@ impl Visitor {
             .fetch_max(milliseconds, Ordering::Relaxed);
         match answer {
             Ok(answer) if answer["type"] == "ack" => {
-                assert_eq!(answer["id"], id.text(), "another message's answer");
+                assert_eq!(
+                    answer["id"],
+                    id.text(),
+                    "the response is to another message"
+                );
                 fate.acknowledged = true;
                 self.state.acknowledged.fetch_add(1, Ordering::Relaxed);
                 Next::Message
@@ -303,7 +308,7 @@ impl Visitor {
             }
             Err(Silence::Late) => {
                 self.account.unanswered += 1;
-                // The answer may come yet, and must not be taken for another's.
+                // A late response must not be taken for that of the next message.
                 Next::SameElsewhere
             }
             Err(Silence::Ended) => {
@@ -313,8 +318,10 @@ impl Visitor {
         }
     }
 
-    /// Counts a refusal, and says whether the message may be sent again: ours say so, and the
-    /// gateway's own tell of a function that has failed.
+    /// Counts a refusal and returns whether the message may be resent.
+    ///
+    /// The functions' errors say whether they are retryable. The gateway's own error reports a
+    /// failed function and is always retryable.
     fn refused(&mut self, refusal: &Value) -> bool {
         let is_ours = refusal["type"] == "error";
         let code = &refusal[if is_ours { "code" } else { "message" }];
@@ -325,7 +332,7 @@ impl Visitor {
     }
 }
 
-/// One who waits for an answer.
+/// Counts a client as busy until dropped.
 struct Busy<'a>(&'a AtomicUsize);
 
 impl<'a> Busy<'a> {
@@ -342,12 +349,12 @@ impl Drop for Busy<'_> {
 }
 
 impl Id {
-    /// What the client calls it.
+    /// The text form, which clients send as `id`.
     pub fn text(self) -> String {
         format!("{}-{}", self.client, self.message)
     }
 
-    /// The id of that text.
+    /// Parses the text form.
     pub fn parse(text: &str) -> Option<Self> {
         let (client, message) = text.split_once('-')?;
         Some(Self {
@@ -356,7 +363,7 @@ impl Id {
         })
     }
 
-    /// All of the message, which follows from its id.
+    /// The message body, which is derived from the id.
     pub fn message(self) -> String {
         let padding = if self.message % LONG_EVERY == LONG_EVERY - 1 {
             LONG_BYTES

@@ -52,7 +52,7 @@ const MECHANISM: &str = "OAUTHBEARER";
 /// Kafka's SASL_AUTHENTICATION_FAILED.
 const SASL_AUTHENTICATION_FAILED: i16 = 58;
 
-/// A running listener, which ends when dropped.
+/// A running listener, which stops when dropped.
 #[derive(Debug)]
 pub struct Msk {
     shared: Arc<Shared>,
@@ -62,16 +62,16 @@ pub struct Msk {
 /// A client that tried to authenticate.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// What it called itself.
+    /// Its Kafka client id.
     pub client_id: String,
     /// When it connected.
     pub connected: DateTime<Utc>,
-    /// When its token was made, or why the token was refused.
+    /// When its token was signed, or why the token was refused.
     pub signed: Result<DateTime<Utc>, String>,
 }
 
 impl Attempt {
-    /// Whether its token is good, and was made for this connection: not before it.
+    /// Whether its token is valid and was signed after the client connected.
     pub fn is_fresh(&self) -> bool {
         let connected = self.connected.trunc_subsecs(0);
         self.signed
@@ -89,7 +89,7 @@ struct Shared {
 }
 
 impl Msk {
-    /// Serves on this listener those who have these credentials, with the broker at that port.
+    /// Accepts clients with these credentials and forwards them to the broker at that port.
     pub fn start(
         listener: std::net::TcpListener,
         identity: &Identity,
@@ -112,17 +112,17 @@ impl Msk {
         }
     }
 
-    /// All clients so far, in their order.
+    /// All authentication attempts so far, in order.
     pub fn attempts(&self) -> Vec<Attempt> {
         self.shared.attempts.lock().unwrap().clone()
     }
 
-    /// Takes tokens of these credentials from now on, and no others.
+    /// From now on, accepts only tokens of these credentials.
     pub fn accept(&self, credentials: Credentials) {
         *self.shared.credentials.lock().unwrap() = credentials;
     }
 
-    /// Cuts all connections.
+    /// Closes all connections.
     pub fn cut(&self) {
         self.shared.cut.notify_waiters();
     }
@@ -146,7 +146,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>
         let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
         connections.spawn(async move {
             tokio::select! {
-                // Clients leave in every possible way, which is their own business.
+                // Clients may disconnect at any time, so errors are ignored.
                 _ = connection(stream, acceptor, &shared) => {}
                 () = shared.cut.notified() => {}
             }
@@ -187,13 +187,13 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: &Shared) -
                     return copy_both(&mut client, &mut broker).await.map(|_| ());
                 }
             }
-            // Nobody is served before that.
+            // Any other request requires authentication.
             _ => return Err(io::Error::other("not authenticated")),
         }
     }
 }
 
-/// Offers the one mechanism there is.
+/// Offers the only supported mechanism.
 fn handshake(header: &RequestHeader, mut body: Bytes) -> io::Result<Bytes> {
     let version = header.request_api_version;
     SaslHandshakeRequest::decode(&mut body, version).map_err(io::Error::other)?;

@@ -1,4 +1,4 @@
-//! A byte stream to a host, plain or in TLS.
+//! Parses URLs and opens byte streams to them, plain or over TLS.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// Whatever bytes go over.
+/// A plain or TLS byte stream.
 pub trait Stream: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Debug + Send + Unpin> Stream for S {}
 
-/// A URL of one of the four kinds that a gateway is reached by, taken apart.
+/// A parsed `http`, `https`, `ws` or `wss` URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     /// Whether it is `https` or `wss`.
     pub is_secure: bool,
-    /// The host, with its port where the URL names one.
+    /// The host, with the port if the URL has one.
     pub host: String,
-    /// From the first slash on, with the query.
+    /// The path and query.
     pub target: String,
 }
 
@@ -30,7 +30,7 @@ impl Url {
     /// Reads a URL.
     ///
     /// # Panics
-    /// Panics where it is neither `http`, `https`, `ws` nor `wss`.
+    /// Panics if the scheme is not `http`, `https`, `ws` or `wss`.
     pub fn parse(text: &str) -> Self {
         let (scheme, rest) = text.split_once("://").unwrap_or_default();
         assert!(
@@ -60,7 +60,7 @@ impl Url {
     /// Connects to the host.
     ///
     /// # Panics
-    /// Panics where that fails.
+    /// Panics if the connection fails.
     pub async fn connect(&self) -> Box<dyn Stream> {
         let (name, port) = self.host.rsplit_once(':').unwrap_or((&self.host, ""));
         let port = port
@@ -76,7 +76,7 @@ impl Url {
     }
 }
 
-/// Trusts whom Mozilla trusts.
+/// A TLS connector that trusts Mozilla's root certificates.
 fn tls() -> TlsConnector {
     let roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),

@@ -1,6 +1,6 @@
-//! Where the Java client would put a record: its default partitioner, by known hashes.
+//! The partition that the Java client's default partitioner chooses, from known hashes.
 
-/// What Kafka's own tests say of its murmur2 (`UtilsTest.testMurmur2`, apache/kafka).
+/// Keys and their murmur2 hashes, from Kafka's tests (`UtilsTest.testMurmur2`, apache/kafka).
 pub const MURMUR2: &[(&str, i32)] = &[
     ("21", -973_932_308),
     ("foobar", -790_332_482),
@@ -13,16 +13,18 @@ pub const MURMUR2: &[(&str, i32)] = &[
     ("abc", 479_470_107),
 ];
 
-/// The partitions of a topic that the simulator creates, where it is not told otherwise.
+/// The number of partitions that the simulator creates by default.
 const PARTITIONS: i32 = 3;
 
 /// The partition for a key of [`MURMUR2`].
 ///
 /// # Panics
-/// Panics where the key is none of them: nothing is computed here that could err alike.
+/// Panics if the key is not listed. The hash is looked up rather than computed, so that the test
+/// cannot share a bug with the implementation.
 pub fn java_partition(key: &str) -> i32 {
     let known = MURMUR2.iter().find(|(known, _)| *known == key);
-    let (_, hash) = known.unwrap_or_else(|| panic!("the hash of {key} is not known"));
-    // The sign is dropped, not turned.
+    let (_, hash) =
+        known.unwrap_or_else(|| panic!("no known hash for key {key:?} (use a key of MURMUR2)"));
+    // Like Kafka's `toPositive`: clears the sign bit instead of negating.
     (hash & i32::MAX) % PARTITIONS
 }

@@ -1,4 +1,4 @@
-//! The whole path, as tests of every broker walk it: what clients do and what must then be stored.
+//! End-to-end tests that run against each kind of broker: client actions and the stored records.
 
 use std::collections::BTreeSet;
 
@@ -13,22 +13,22 @@ use crate::kcat::kcat;
 use crate::partition::{MURMUR2, java_partition};
 use crate::simulator::Simulator;
 
-/// How many messages each of the [`crowd`] sends.
+/// Number of messages that each client of [`crowd`] sends.
 const MESSAGES_EACH: usize = 3;
 
-/// The topics of the shipped contract, or others that are laid out alike.
+/// The topics of the shipped contract, possibly under other names.
 #[derive(Clone, Debug)]
 pub struct Topics {
-    /// Of `$connect` and `$disconnect`.
+    /// The topic of `$connect` and `$disconnect`.
     pub connections: String,
-    /// Of `$default`.
+    /// The topic of `$default`.
     pub messages: String,
-    /// Of `chat`, whose key is the room.
+    /// The topic of `chat`, keyed by room.
     pub chat: String,
 }
 
 impl Topics {
-    /// The names in the shipped contract, after a prefix that keeps tests on one broker apart.
+    /// Prefixes the shipped contract's topic names, so that tests can share a broker.
     pub fn prefixed(prefix: &str) -> Self {
         Self {
             connections: format!("{prefix}ws.connections"),
@@ -55,8 +55,7 @@ routes:
     }
 }
 
-/// One client connects, says something, has it acknowledged and leaves: every byte of the
-/// three records.
+/// Checks every field of the records of one client that connects, sends a message and leaves.
 pub async fn connect_message_disconnect(simulator: &Simulator, topics: &Topics) {
     let before = now();
     let url = format!(
@@ -86,7 +85,7 @@ pub async fn connect_message_disconnect(simulator: &Simulator, topics: &Topics) 
     anatomy::check_disconnect(disconnect, connect);
 }
 
-/// Texts of every kind arrive as they were sent, whatever they are.
+/// Checks that texts of every kind are stored unchanged.
 pub async fn texts_arrive_byte_for_byte(simulator: &Simulator, topics: &Topics) {
     let texts = [
         "hello",
@@ -103,7 +102,7 @@ pub async fn texts_arrive_byte_for_byte(simulator: &Simulator, topics: &Topics) 
     }
     let consumer = Consumer::connect(&simulator.kafka).await;
     let records = consumer.records(&topics.messages, texts.len()).await;
-    // One key and so one partition; each was acknowledged before the next was sent.
+    // All have one key and so one partition; each was sent after the previous acknowledgement.
     let stored: Vec<&str> = records
         .iter()
         .map(|record| str::from_utf8(&record.value).unwrap())
@@ -117,7 +116,7 @@ pub async fn texts_arrive_byte_for_byte(simulator: &Simulator, topics: &Topics) 
     assert_eq!(types, [plain, plain, plain, json, plain, json]);
 }
 
-/// Many clients at once: each gets its own acknowledgements, and everything is stored once.
+/// Checks that many concurrent clients get their own acknowledgements and store each message once.
 pub async fn crowd(simulator: &Simulator, topics: &Topics, clients: usize) {
     let sent: BTreeSet<String> = join_all((0..clients).map(|index| talk(simulator, index)))
         .await
@@ -140,7 +139,7 @@ pub async fn crowd(simulator: &Simulator, topics: &Topics, clients: usize) {
     assert_eq!(ids.len(), 2 * clients);
 }
 
-/// Sends all messages before it waits for any acknowledgement, since they may overlap.
+/// Sends all messages, then waits for their acknowledgements, so that invocations overlap.
 async fn talk(simulator: &Simulator, index: usize) -> BTreeSet<String> {
     let mut client = Client::connect(&simulator.websocket).await;
     let ids: BTreeSet<String> = (0..MESSAGES_EACH)
@@ -161,7 +160,7 @@ async fn talk(simulator: &Simulator, index: usize) -> BTreeSet<String> {
     ids
 }
 
-/// Records lie where the Java client's default partitioner would put them.
+/// Checks that keys map to the partitions that the Java client's default partitioner chooses.
 pub async fn keys_choose_javas_partitions(simulator: &Simulator, topics: &Topics) {
     let mut client = Client::connect(&simulator.websocket).await;
     for (room, _) in MURMUR2 {
@@ -175,7 +174,7 @@ pub async fn keys_choose_javas_partitions(simulator: &Simulator, topics: &Topics
     }
 }
 
-/// kcat, which shares no code with the writer, prints what was stored.
+/// Checks the stored records with kcat, which shares no code with the writer.
 pub async fn kcat_reads_key_headers_and_the_very_bytes(simulator: &Simulator, topics: &Topics) {
     let mut client = Client::connect(&simulator.websocket).await;
     let text = r#"{"action":"chat","room":"r1","text":"hi ž","id":"1"}"#;
@@ -194,7 +193,7 @@ pub async fn kcat_reads_key_headers_and_the_very_bytes(simulator: &Simulator, to
     }
 }
 
-/// The present, as exact as records tell it.
+/// The current time, in the millisecond precision of records.
 fn now() -> DateTime<Utc> {
     let now = Utc::now().timestamp_millis();
     DateTime::from_timestamp_millis(now).unwrap()

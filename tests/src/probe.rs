@@ -24,16 +24,16 @@ use tokio::time::sleep;
 use crate::http::{Response, connection_url, send};
 use crate::sigv4::Signer;
 
-/// The pause between two looks at a connection that is to go.
+/// The interval between two polls of a connection.
 const POLL: Duration = Duration::from_millis(20);
 
-/// One thing to do. What replies, throws or exits is the last.
+/// One step. A step that replies, throws or exits is the last.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Step {
     /// Replies with exactly this JSON.
     Reply(Value),
-    /// Replies with what is no JSON.
+    /// Replies with invalid JSON.
     Garbage,
     /// Replies with status 200, and the report of this invocation as the body.
     Report,
@@ -41,13 +41,13 @@ pub enum Step {
     Throw(String),
     /// Ends the process.
     Exit,
-    /// Waits for so many milliseconds.
+    /// Sleeps for this many milliseconds.
     Sleep(u64),
-    /// Waits until this connection is gone.
+    /// Waits until this connection is closed.
     Await(String),
     /// Posts a text to a connection.
     Post {
-        /// The connection; its own where none is named.
+        /// The connection; defaults to the event's own.
         to: Option<String>,
         /// The text.
         text: String,
@@ -58,16 +58,16 @@ pub enum Step {
     AllowWith(usize),
 }
 
-/// What an invocation has seen.
+/// The report of an invocation.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
-    /// The event as it came, byte for byte.
+    /// The event, unchanged.
     event: &'a RawValue,
-    /// The answers to the posts so far.
+    /// The responses to the posts so far.
     posts: &'a [Posted],
 }
 
-/// The answer to a post.
+/// The response to a post.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Posted {
@@ -92,7 +92,7 @@ impl From<Response> for Posted {
 /// Serves invocations until Lambda ends the process.
 ///
 /// # Errors
-/// The Runtime API is away.
+/// The Runtime API cannot be reached.
 pub async fn serve() -> Result<(), Error> {
     let signer = &Signer::from_env();
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
@@ -148,7 +148,7 @@ impl<'a> Invocation<'a> {
         Ok(Answer::Json(self.default_reply()))
     }
 
-    /// What the client wants done.
+    /// The steps that the client asked for.
     fn steps(&self) -> Result<Vec<Step>, Diagnostic> {
         let query = |name: &str| {
             let value = self.event["queryStringParameters"][name].as_str();
@@ -222,7 +222,7 @@ impl<'a> Invocation<'a> {
         })
     }
 
-    /// Calls `@connections` where the event came from.
+    /// Calls `@connections` of the stage that the event came from.
     async fn manage(&self, method: &str, id: &str, body: &str) -> Response {
         let (domain, stage) = (self.context("domainName"), self.context("stage"));
         // API Gateway's own names have no port, and are reached by TLS alone.
@@ -242,7 +242,7 @@ impl<'a> Invocation<'a> {
     }
 }
 
-/// What the function replies.
+/// The function's reply.
 enum Answer {
     Json(Value),
     Garbage,
@@ -271,7 +271,7 @@ enum Kind {
     Message,
 }
 
-/// A policy of one statement.
+/// An IAM policy with one statement.
 pub fn policy(effect: &str, resource: &Value) -> Value {
     json!({
         "Version": "2012-10-17",
@@ -286,7 +286,7 @@ fn failure(message: &str) -> Diagnostic {
     }
 }
 
-/// The status of what is said to a connection that is no more.
+/// The status of a post to a connection that has closed.
 const GONE: u16 = 410;
 
 #[cfg(test)]

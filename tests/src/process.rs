@@ -1,4 +1,4 @@
-//! Processes as `/proc` shows them.
+//! Inspects and signals processes through `/proc`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
-/// The memory that a process has in use, in KiB; none where it is gone (`VmRSS` of `proc(5)`).
+/// The resident memory of a process in KiB (`VmRSS` of `proc(5)`); `None` if it has exited.
 pub fn resident_kib(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status
@@ -15,7 +15,7 @@ pub fn resident_kib(pid: u32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Allows this process as many open files as the system lets it have.
+/// Raises this process's limit of open files to the hard limit.
 pub fn raise_descriptor_limit() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = Rlimit {
@@ -25,20 +25,20 @@ pub fn raise_descriptor_limit() {
     setrlimit(Resource::Nofile, limit).unwrap();
 }
 
-/// One process, told apart from a later one with the same number by its start time.
+/// A process, identified by its pid and start time, since pids are reused.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Its number.
+    /// The process id.
     pub pid: i32,
     parent: i32,
     state: char,
     started: u64,
-    /// Its command line, joined with spaces.
+    /// The command line, joined with spaces.
     pub command: String,
 }
 
 impl Process {
-    /// Every process below `pid`, children of children included.
+    /// All descendants of `pid`, at any depth.
     pub fn descendants(pid: u32) -> Vec<Self> {
         let all: Vec<Self> = fs::read_dir("/proc")
             .unwrap()
@@ -56,7 +56,7 @@ impl Process {
         found
     }
 
-    /// Whether it still runs or could run again; one that only waits to be reaped does not.
+    /// Whether the process is running, sleeping or stopped. A zombie is not alive.
     pub fn is_alive(&self) -> bool {
         self.now()
             .is_some_and(|now| !matches!(now.state, 'Z' | 'X'))
@@ -67,29 +67,31 @@ impl Process {
         self.now().is_some_and(|now| now.state == 'T')
     }
 
-    /// Sends it a signal, unless it is gone.
+    /// Sends the process a signal, unless it has exited.
     pub fn signal(&self, signal: Signal) {
         if self.is_alive() {
-            // It may end in between, which is no fault.
+            // The process may have exited since the check.
             let _ = kill_process(Pid::from_raw(self.pid).unwrap(), signal);
         }
     }
 
-    /// The time that it has had so far, in ticks (fields 14 and 15 of `proc(5)`'s `stat`).
+    /// The CPU time used so far, in clock ticks (fields 14 and 15 of `stat` in `proc(5)`).
     pub fn ticks(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap();
         let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
-    /// The memory that it has in use, in KiB; none where it is gone.
+    /// The resident memory in KiB; `None` if the process has exited.
     pub fn resident_kib(&self) -> Option<u64> {
         self.now()?;
         resident_kib(self.pid.unsigned_abs())
     }
 
-    /// How many connections it has with this address, as `/proc` shows them: `net/tcp` has the state (1 is
-    /// established) and the inode of each, and `fd` the inodes of those that are its own.
+    /// Counts the process's established connections to this address.
+    ///
+    /// `/proc/<pid>/net/tcp` lists the state (1 is established) and inode of each connection;
+    /// `/proc/<pid>/fd` lists the inodes that the process itself holds open.
     pub fn connections(&self, address: &str) -> usize {
         let address: SocketAddrV4 = address.parse().unwrap();
         let ip = u32::from_ne_bytes(address.ip().octets());

@@ -1,4 +1,4 @@
-//! Writes records, partition by partition.
+//! Produces records to chosen partitions.
 
 use chrono::Utc;
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
@@ -7,7 +7,7 @@ use rskafka::record::Record;
 
 use crate::wait::within;
 
-/// A writer of any topic.
+/// A producer for any topic.
 #[derive(Debug)]
 pub struct Producer {
     client: Client,
@@ -23,7 +23,7 @@ impl Producer {
         }
     }
 
-    /// Stores a record with one header, `name`, whose value is no ASCII, and returns its offset.
+    /// Stores a record with one header, `name`, with a non-ASCII value. Returns its offset.
     pub async fn send(&self, topic: &str, partition: i32, key: &str, value: &str) -> i64 {
         let record = record(Some(key), Some(value), &[("name", "vë")]);
         self.store(topic, partition, vec![record]).await[0]
@@ -34,7 +34,7 @@ impl Producer {
         store(&self.partition(topic, partition).await, records).await
     }
 
-    /// One partition, for who writes to it more than once.
+    /// A client for one partition, to write to it repeatedly.
     pub async fn partition(&self, topic: &str, partition: i32) -> PartitionClient {
         let unknown = UnknownTopicHandling::Retry;
         let partition = self.client.partition_client(topic, partition, unknown);
@@ -48,7 +48,7 @@ pub async fn store(partition: &PartitionClient, records: Vec<Record>) -> Vec<i64
     within("an offset", stored).await.unwrap()
 }
 
-/// A record of these parts; without a value, a tombstone.
+/// Builds a record. Without a value, it is a tombstone.
 pub fn record(key: Option<&str>, value: Option<&str>, headers: &[(&str, &str)]) -> Record {
     let headers = headers.iter();
     Record {

@@ -1,4 +1,4 @@
-//! The network between clients and one broker, as bad as a test wants it to be.
+//! A TCP proxy in front of one broker that injects network faults.
 
 use std::time::Duration;
 
@@ -10,45 +10,45 @@ use tokio::time::sleep;
 
 use crate::wait::eventually;
 
-/// Bytes are handed on in pieces of this size.
+/// The most bytes that are forwarded at once.
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// Far more connections than any test opens to one broker at once.
 const CONNECTIONS_MAX: usize = 4_096;
 
-/// Forwards connections until it is dropped, and all of them with it.
+/// Forwards connections. Dropping it closes all of them.
 #[derive(Debug)]
 pub struct Proxy {
     weather: Sender<Weather>,
     _accepting: JoinSet<()>,
 }
 
-/// What happens to connections, present and future.
+/// The current network faults.
 #[derive(Debug, Clone, Copy, Default)]
 struct Weather {
-    /// The port that new connections lead to.
+    /// The target port of new connections.
     broker: u16,
-    /// Counts what was done to all connections of the time; a connection knows its birth.
+    /// Counts the faults injected so far. Each connection remembers the count at its start.
     time: u64,
-    /// Connections of an earlier time are closed.
+    /// Connections started before this count are closed.
     cut: u64,
-    /// Connections of an earlier time carry nothing any more, and nobody is told.
+    /// Connections started before this count silently drop all bytes.
     forgotten: u64,
-    /// Connections of an earlier time are closed if they are forgotten, too.
+    /// Forgotten connections started before this count are closed.
     buried: u64,
-    /// No connection carries anything.
+    /// All connections carry no bytes.
     is_silent: bool,
-    /// Each piece is handed on so much later.
+    /// The delay before bytes are forwarded.
     delay: Duration,
-    /// A longer answer ends after so many bytes, and the connection with it.
+    /// A longer response is cut after this many bytes, and its connection is closed.
     answer_bytes: Option<usize>,
 }
 
 impl Proxy {
-    /// Listens at one port of loopback and forwards to another.
+    /// Listens on one loopback port and forwards to another.
     ///
-    /// Whoever listened there before may have been dropped and still be ending: a task that is
-    /// aborted keeps what it has until its runtime comes by.
+    /// Retries until the port is free: a dropped proxy's aborted task holds its socket until the
+    /// runtime drops the task.
     pub async fn start(port: u16, broker: u16) -> Self {
         let listener = eventually("the port of a proxy", async || {
             TcpListener::bind(("127.0.0.1", port)).await.ok()
@@ -66,12 +66,12 @@ impl Proxy {
         }
     }
 
-    /// Leads new connections to another port.
+    /// Forwards new connections to another port.
     pub fn lead_to(&self, broker: u16) {
         self.weather.send_modify(|weather| weather.broker = broker);
     }
 
-    /// Closes all connections of this moment.
+    /// Closes all current connections.
     pub fn cut(&self) {
         self.weather.send_modify(|weather| {
             weather.time += 1;
@@ -79,8 +79,8 @@ impl Proxy {
         });
     }
 
-    /// Lets all connections of this moment go stale, as a NAT does that forgets them: they stay
-    /// open, and what is sent on them is lost.
+    /// Makes all current connections stale, as a NAT does when it evicts their mappings: they stay
+    /// open, and all bytes sent on them are lost.
     pub fn forget(&self) {
         self.weather.send_modify(|weather| {
             weather.time += 1;
@@ -88,24 +88,24 @@ impl Proxy {
         });
     }
 
-    /// Closes the connections that were forgotten, so that they need not be held for ever.
+    /// Closes the stale connections, to release their sockets.
     pub fn bury(&self) {
         self.weather
             .send_modify(|weather| weather.buried = weather.forgotten);
     }
 
-    /// Accepts and carries nothing, or no longer so.
+    /// Accepts connections but carries no bytes, or stops doing so.
     pub fn silence(&self, is_silent: bool) {
         self.weather
             .send_modify(|weather| weather.is_silent = is_silent);
     }
 
-    /// Hands each piece on so much later.
+    /// Delays all bytes.
     pub fn delay(&self, delay: Duration) {
         self.weather.send_modify(|weather| weather.delay = delay);
     }
 
-    /// Closes a connection after the first `bytes` of an answer that has more, or no longer so.
+    /// Closes a connection after the first `bytes` of a longer response; `None` stops that.
     pub fn cut_answers(&self, bytes: Option<usize>) {
         self.weather
             .send_modify(|weather| weather.answer_bytes = bytes);
@@ -128,7 +128,7 @@ async fn accept(listener: TcpListener, weather: Receiver<Weather>) {
     }
 }
 
-/// Forwards both ways until either side ends, or is ended.
+/// Forwards both ways until either side ends or the connection is cut.
 async fn forward(mut client: TcpStream, weather: Receiver<Weather>) {
     let Weather {
         time: birth,
@@ -151,7 +151,7 @@ async fn forward(mut client: TcpStream, weather: Receiver<Weather>) {
     }
 }
 
-/// Carries bytes one way until that ends.
+/// Forwards bytes one way until that side ends.
 async fn carry(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use crate::wait::within;
 
-    /// A proxy before an echo, and a connection through it.
+    /// A proxy in front of an echo server, and a connection through it.
     struct Line {
         proxy: Proxy,
         port: u16,
@@ -214,9 +214,9 @@ mod tests {
         }
     }
 
-    /// What comes back of a text before the connection ends, or is whole.
+    /// Sends a text and returns the part of it that comes back before the connection ends.
     async fn echo(socket: &mut TcpStream, text: &str) -> String {
-        // A connection that is closed refuses what it is sent, too.
+        // Writing fails if the connection is closed.
         let _ = socket.write_all(text.as_bytes()).await;
         let mut back = Vec::new();
         while back.len() < text.len()

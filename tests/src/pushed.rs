@@ -1,4 +1,4 @@
-//! What the function of `tests/functions/pushed.py` got from an event source mapping.
+//! Reads the events that an event source mapping sent to `tests/functions/pushed.py`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::simulator::Launch;
 use crate::wait::eventually;
 
-/// A contract that pushes one topic to the function `pushed`, with further settings in YAML's flow style.
+/// A contract that pushes one topic to the function `pushed`. `settings` is YAML in flow style.
 pub fn contract(topic: &str, settings: &str) -> String {
     let settings = if settings.is_empty() {
         String::new()
@@ -25,21 +25,21 @@ pub fn contract(topic: &str, settings: &str) -> String {
     )
 }
 
-/// The events, in the order in which they came.
+/// The events that the function received, in order.
 #[derive(Debug)]
 pub struct Pushed {
     directory: TempDir,
 }
 
 impl Pushed {
-    /// Nothing yet.
-    #[expect(clippy::new_without_default, reason = "it makes a directory")]
+    /// Creates the directory that the function writes its events to.
+    #[expect(clippy::new_without_default, reason = "it creates a directory")]
     pub fn new() -> Self {
         let directory = TempDir::new().unwrap();
         Self { directory }
     }
 
-    /// A simulator whose function writes here.
+    /// Configures a simulator whose function writes its events here.
     pub fn launch(&self, contract: &str) -> Launch {
         let path = self.directory.path().join("events");
         Launch::default()
@@ -48,7 +48,7 @@ impl Pushed {
             .env("PUSHED", path.to_str().unwrap())
     }
 
-    /// All events so far, once there are so many.
+    /// Waits for at least `count` events and returns all of them.
     pub async fn events(&self, count: usize) -> Vec<Value> {
         eventually(&format!("{count} events"), async || {
             let events = self.read();
@@ -57,7 +57,7 @@ impl Pushed {
         .await
     }
 
-    /// The values of so many records, in the order in which they came first, by their partitions' keys.
+    /// Waits for `count` records and returns their values by partition, without redeliveries.
     pub async fn values(&self, count: usize) -> BTreeMap<String, Vec<String>> {
         eventually(&format!("{count} records"), async || {
             let values = values(&self.read());
@@ -66,7 +66,7 @@ impl Pushed {
         .await
     }
 
-    /// Waits for a record.
+    /// Waits until the function has received this record.
     pub async fn until(&self, partition: &str, value: &str) {
         eventually(&format!("{value} of {partition}"), async || {
             self.is_done_with(partition, value).then_some(())
@@ -74,7 +74,7 @@ impl Pushed {
         .await;
     }
 
-    /// Whether the function got this record as the first of a batch, or behind others that do not fail.
+    /// Whether the function received this record first in a batch, or after records that succeed.
     pub fn is_done_with(&self, partition: &str, value: &str) -> bool {
         let fails = |value: &String| {
             value
@@ -100,7 +100,7 @@ impl Pushed {
     }
 }
 
-/// The values of all records, those that come again left out.
+/// The values of all records by partition, without redeliveries.
 fn values(events: &[Value]) -> BTreeMap<String, Vec<String>> {
     let mut seen = BTreeMap::<String, BTreeMap<i64, String>>::new();
     let mut order = BTreeMap::<String, Vec<i64>>::new();

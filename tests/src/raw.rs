@@ -1,4 +1,4 @@
-//! A client that sends what it likes: bytes on a socket, frames in any state.
+//! A raw client that can send arbitrary bytes and frames, valid or not.
 
 use std::io;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use tokio::time::timeout;
 use crate::net::Url;
 use crate::wait::{PATIENCE, within};
 
-/// What a raw client reads at most before it gives up.
+/// The most bytes that the client reads.
 const READ_BYTES_MAX: u64 = 1024 * 1024;
-/// The head of an answer has fewer bytes than this.
+/// The most bytes of a response head.
 const HEAD_BYTES_MAX: usize = 4096;
 /// The first byte of a text frame that is a whole message.
 pub const TEXT: u8 = 0x81;
-/// The key of RFC 6455's own example.
+/// The `Sec-WebSocket-Key` of the example in RFC 6455.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A TCP connection to a gateway.
@@ -26,7 +26,7 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Connects, and says nothing yet.
+    /// Connects over TCP and sends nothing.
     pub async fn connect(url: &str) -> Self {
         let stream = TcpStream::connect(Url::parse(url).host).await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -36,7 +36,7 @@ impl Raw {
     /// Connects and opens a WebSocket.
     ///
     /// # Panics
-    /// Panics where that is refused.
+    /// Panics if the handshake is refused.
     pub async fn open(url: &str) -> Self {
         let mut raw = Self::connect(url).await;
         raw.send(handshake(url).as_bytes()).await;
@@ -44,14 +44,14 @@ impl Raw {
         raw
     }
 
-    /// Waits until the WebSocket that was asked for is open.
+    /// Waits for the response that completes the handshake.
     ///
     /// # Panics
-    /// Panics where it is refused.
+    /// Panics if the handshake is refused.
     pub async fn opened(&mut self) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            assert!(head.len() < HEAD_BYTES_MAX, "an endless head");
+            assert!(head.len() < HEAD_BYTES_MAX, "the response head is too long");
             head.push(within("a handshake", self.stream.read_u8()).await.unwrap());
         }
         assert!(
@@ -61,16 +61,16 @@ impl Raw {
         );
     }
 
-    /// Sends bytes, as far as the gateway still takes them.
+    /// Sends bytes, unless the gateway has closed the connection.
     pub async fn send(&mut self, bytes: &[u8]) {
-        // It may have closed already.
+        // The gateway may have closed already.
         let _ = timeout(PATIENCE, self.stream.write_all(bytes)).await;
     }
 
     /// The text of the next frame.
     ///
     /// # Panics
-    /// Panics where none comes, or another kind of frame.
+    /// Panics if none arrives or it is not a text frame.
     pub async fn text(&mut self) -> String {
         let (first, text) = self.next().await;
         assert_eq!(first, TEXT, "{text}");
@@ -80,7 +80,7 @@ impl Raw {
     /// The first byte of the next frame, and its text.
     ///
     /// # Panics
-    /// Panics where none comes.
+    /// Panics if none arrives.
     pub async fn next(&mut self) -> (u8, String) {
         let stream = &mut self.stream;
         let reading = async {
@@ -97,23 +97,23 @@ impl Raw {
         within("a frame", reading).await.unwrap()
     }
 
-    /// Sends no more, but would still read.
+    /// Closes the sending half of the connection.
     pub async fn half_close(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
 
-    /// Everything that comes until the gateway closes; a reset counts as that.
+    /// Reads until the gateway closes or resets the connection.
     ///
     /// # Panics
-    /// Panics where it never closes.
+    /// Panics if that takes longer than [`PATIENCE`].
     pub async fn rest(self) -> Vec<u8> {
         self.rest_in(PATIENCE).await
     }
 
-    /// The same, from a gateway that has more time.
+    /// Like [`Self::rest`], with another timeout.
     ///
     /// # Panics
-    /// Panics where it does not close by then.
+    /// Panics on timeout.
     pub async fn rest_in(mut self, patience: Duration) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut limited = (&mut self.stream).take(READ_BYTES_MAX);
@@ -133,7 +133,7 @@ pub fn handshake(url: &str) -> String {
     )
 }
 
-/// A frame of fewer than 64 KB as clients send it, masked with zeros; `first` is its first byte.
+/// A client frame of less than 64 KiB, masked with zeros. `first` is its first byte.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap();
     let mut frame = vec![first];
@@ -149,7 +149,7 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The code of a gateway's close frame, where these bytes are one and nothing else.
+/// The code of a close frame, if the bytes are exactly one close frame.
 pub fn close_code(bytes: &[u8]) -> Option<u16> {
     let [0x88, _, code @ ..] = bytes else {
         return None;

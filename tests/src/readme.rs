@@ -1,4 +1,4 @@
-//! The commands of the READMEs, with the addresses of a simulator.
+//! Runs the READMEs' commands with the addresses of a simulator.
 
 use std::fs;
 use std::process::Stdio;
@@ -12,17 +12,17 @@ use crate::simulator::Simulator;
 /// The connection id in the READMEs, without its `=`, which URLs encode.
 const ID: &str = "R1kmxc2VNjMCFIA";
 
-/// Those with commands to paste.
+/// The READMEs that contain commands.
 const READMES: [&str; 3] = ["README.md", "functions/README.md", "local-sim/README.md"];
 /// The default addresses of local-sim.
 const GATEWAY: &str = "127.0.0.1:3001";
 const KAFKA: &str = "127.0.0.1:9092";
 const CONSOLE: &str = "127.0.0.1:3002";
 
-/// A shell that runs the only command of the READMEs with this beginning, for this connection.
+/// A shell command: the only one in the READMEs with this beginning, for this connection.
 ///
 /// # Panics
-/// If there is none, or more than one.
+/// Panics if there is none, or more than one.
 pub fn shell(beginning: &str, simulator: &Simulator, id: &str) -> Command {
     let mut lines = lines(|line| line.starts_with(beginning)).into_iter();
     let line = lines.next();
@@ -31,7 +31,7 @@ pub fn shell(beginning: &str, simulator: &Simulator, id: &str) -> Command {
     paste(&line, simulator, id)
 }
 
-/// The requests to the console in the READMEs, in their order.
+/// The console requests in the READMEs, in order.
 pub fn console() -> Vec<String> {
     lines(|line| line.starts_with("curl ") && line.contains(CONSOLE))
 }

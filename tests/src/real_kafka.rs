@@ -1,4 +1,4 @@
-//! A real Apache Kafka broker: one KRaft node from Maven's jars, or a cluster that is there.
+//! A real Apache Kafka broker: a KRaft node from Maven's jars, or an existing cluster.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,19 +18,17 @@ use crate::wait::{eventually, within};
 /// Where `tests/run` puts the jars, below cargo's target directory.
 const JARS: &str = "kafka-4.1.0/lib";
 
-/// How often a node is started anew, since its ports may be taken between their choice and
-/// their use.
+/// Start attempts, since another process may take a port between its choice and its use.
 pub(crate) const STARTS_MAX: usize = 3;
 
-/// Where nodes listen: below the ports that Linux gives to whoever connects, one of which could
-/// be taken between its choice and its use.
+/// Ports for nodes: below Linux's ephemeral range, whose ports any client could take.
 const PORTS: Range<u16> = 16_384..32_768;
 
-/// How many ports are tried, of which only a few can be taken.
+/// How many random ports are tried.
 const PORT_TRIES_MAX: usize = 1000;
 
-/// For a small node that soon accepts: a bounded heap, no compiler for long runs, and of its
-/// log, which goes to standard error, only what is wrong.
+/// JVM flags for a small node that starts fast: a bounded heap, only the C1 compiler, and only
+/// errors in the log on standard error.
 const JVM: &[&str] = &[
     "-Xmx384m",
     "-Xms128m",
@@ -39,12 +37,11 @@ const JVM: &[&str] = &[
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
 ];
 
-/// Any 16 bytes in base64url will do.
+/// An arbitrary cluster id: any 16 bytes in base64url.
 pub(crate) const CLUSTER_ID: &str = "c2x1aWNlLXRlc3RzLTAwMQ";
 
-/// Runs `$@` in the place of this shell, ends it when standard input does, and then removes the
-/// directory `$0`. Standard input is a pipe from the test process, so nothing outlives that,
-/// however it ends.
+/// Runs `$@` in place of this shell, kills it when standard input ends, then removes directory `$0`.
+/// Standard input is a pipe from the test process, so the node never outlives that process.
 const NOT_LONGER_THAN_STDIN: &str = r#"exec 3<&0
 (read -r _ <&3; kill -s KILL $$; rm -rf "$0") &
 exec "$@" 3<&- </dev/null"#;
@@ -54,13 +51,13 @@ exec "$@" 3<&- </dev/null"#;
 pub struct RealKafka {
     /// Its bootstrap addresses.
     pub brokers: String,
-    /// Held so that its standard input stays open.
+    /// Held to keep its standard input open.
     _node: Option<Child>,
 }
 
 impl RealKafka {
-    /// The cluster that `KAFKA_BROKERS` names, else one node that all tests of this process
-    /// share and that ends with it.
+    /// The cluster in `KAFKA_BROKERS`, or else a node that this process's tests share and that ends
+    /// with the process.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<RealKafka> = OnceCell::const_new();
         SHARED.get_or_init(Self::start).await
@@ -99,10 +96,11 @@ impl RealKafka {
     }
 }
 
-/// Formats a directory, with these further arguments, runs a node in it and waits until it
-/// listens on all addresses, and answers on the first, which has no security; none where it ends.
+/// Formats a directory, runs a node in it and waits until the node is ready.
 ///
-/// It ends with its standard input, and its directory goes with it.
+/// The node is ready when it listens on all addresses and responds on the first, which must be
+/// plaintext. Returns `None` if it exits. It is killed when its standard input closes, and its
+/// directory is then removed.
 pub(crate) async fn run_node(
     directory: &Path,
     settings: &str,
@@ -133,7 +131,7 @@ pub(crate) async fn run_node(
     accepts(&mut node, addresses).await.then_some(node)
 }
 
-/// Whether the node accepts; where it does not, it has ended.
+/// Waits until the node is ready. Returns false if it exits.
 async fn accepts(node: &mut Child, addresses: &[String]) -> bool {
     for address in addresses {
         let listening = eventually("Kafka listens", async || {
@@ -146,12 +144,12 @@ async fn accepts(node: &mut Child, addresses: &[String]) -> bool {
             return false;
         }
     }
-    // It listens a moment before it can answer; the client asks until it can.
+    // It listens a moment before it can respond; the client retries until then.
     Consumer::connect(&addresses[0]).await.topics().await;
     true
 }
 
-/// The arguments that make Java run one of Kafka's programs.
+/// The `java` arguments that run one of Kafka's programs.
 pub(crate) fn java(program: &[&str]) -> Vec<OsString> {
     let jars = binaries::target().join(JARS);
     assert!(
@@ -164,8 +162,8 @@ pub(crate) fn java(program: &[&str]) -> Vec<OsString> {
     settings.chain(program.iter().map(OsString::from)).collect()
 }
 
-/// The settings of one node that is broker and controller. It makes a topic for whoever asks for one
-/// that is not there, so that nobody may ask who should not.
+/// The settings of one node that is broker and controller. Automatic topic creation is on, which
+/// exposes a client that wrongly asks for a missing topic.
 fn settings(directory: &Path, port: u16, controller: u16) -> String {
     format!(
         "process.roles=broker,controller\n\
@@ -182,7 +180,7 @@ fn settings(directory: &Path, port: u16, controller: u16) -> String {
     )
 }
 
-/// Different ports that were free a moment ago, none of those that Linux gives to who connects.
+/// Picks distinct free ports outside Linux's ephemeral range. They are not reserved.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let mut listeners = Vec::new();
     for _ in 0..PORT_TRIES_MAX {
@@ -199,7 +197,7 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
 /// Runs one of Kafka's command-line tools and returns its standard output.
 ///
 /// # Panics
-/// Panics with what it said where it fails, or does not end.
+/// Panics with its output if it fails or times out.
 pub async fn run_java(program: &[&str]) -> String {
     let tool = tokio::process::Command::new("java")
         .args(java(program))

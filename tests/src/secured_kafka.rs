@@ -1,5 +1,4 @@
-//! One real Apache Kafka broker with a listener for each way to be secured, and for some of the
-//! ways to get that wrong.
+//! One real Apache Kafka broker with a listener for each security mode, valid or misconfigured.
 
 use std::fs;
 use std::net::TcpListener;
@@ -28,25 +27,25 @@ pub const USERNAME: &str = "sluice";
 /// A listener of the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listener {
-    /// Without security: to read back what came in by another.
+    /// Plaintext, to read back records written over other listeners.
     Plaintext,
     /// TLS.
     Ssl,
-    /// SASL, each mechanism.
+    /// SASL with all mechanisms.
     SaslPlaintext,
-    /// SASL over TLS, each mechanism.
+    /// SASL over TLS with all mechanisms.
     SaslSsl,
-    /// SASL whose sessions last for [`SESSION_MS`] only.
+    /// SASL with sessions of only [`SESSION_MS`].
     Brief,
-    /// TLS, with a certificate that is not good any more.
+    /// TLS with an expired certificate.
     Expired,
-    /// TLS, with a certificate that nobody vouches for.
+    /// TLS with a self-signed certificate.
     SelfSigned,
-    /// TLS, with a certificate for another name.
+    /// TLS with a certificate for another name.
     OtherName,
-    /// Without security, and advertised as [`SecuredKafka::msk_address`].
+    /// Plaintext, advertised as [`SecuredKafka::msk_address`].
     BehindMsk,
-    /// TLS, and advertised as [`SecuredKafka::proxy_address`].
+    /// TLS, advertised as [`SecuredKafka::proxy_address`].
     BehindProxy,
 }
 
@@ -65,27 +64,27 @@ const LISTENERS: [(&str, &str); 10] = [
 ];
 
 /// How long a session of [`Listener::Brief`] lasts, in milliseconds. The broker then closes the
-/// connection of whoever does not authenticate anew, which rskafka does not.
+/// connection unless the client reauthenticates, which rskafka does not.
 pub const SESSION_MS: u32 = 1000;
 
-/// A client is connected by then, or refused.
+/// Timeout of one attempt to connect.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// The broker that all tests of this process share.
 #[derive(Debug)]
 pub struct SecuredKafka {
-    /// The authority that vouches for the broker, in PEM.
+    /// The certificate authority, in PEM.
     pub authority: String,
-    /// The file with it.
+    /// The path of the file that holds `authority`.
     pub authority_file: PathBuf,
-    /// What the broker shows.
+    /// The broker's valid certificate and its key.
     pub identity: Identity,
-    /// Where the broker says that it is, to whom asks on [`Listener::BehindMsk`].
+    /// The advertised address of [`Listener::BehindMsk`].
     msk: TcpListener,
-    /// The same of [`Listener::BehindProxy`].
+    /// The advertised port of [`Listener::BehindProxy`].
     proxy: u16,
     ports: [u16; LISTENERS.len()],
-    /// Held so that its standard input stays open.
+    /// Held to keep its standard input open.
     _node: Child,
 }
 
@@ -95,7 +94,7 @@ pub fn password(mechanism: &str) -> String {
 }
 
 impl SecuredKafka {
-    /// One broker, which ends with this process.
+    /// The broker of this process, which ends with the process.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<SecuredKafka> = OnceCell::const_new();
         SHARED.get_or_init(Self::start).await
@@ -107,7 +106,7 @@ impl SecuredKafka {
                 return kafka;
             }
         }
-        panic!("no Kafka after {STARTS_MAX} starts, which have said why");
+        panic!("the Kafka broker did not start in {STARTS_MAX} attempts (see its log above)");
     }
 
     async fn start_node() -> Option<Self> {
@@ -156,41 +155,41 @@ impl SecuredKafka {
         self.ports[listener as usize]
     }
 
-    /// A listener's address, by the name that its certificate should be for.
+    /// A listener's address, with the host name that its certificate should match.
     pub fn address(&self, listener: Listener) -> String {
         format!("{HOST}:{}", self.port(listener))
     }
 
-    /// Where [`Self::start_msk`] listens.
+    /// The address on which [`Self::start_msk`] listens.
     pub fn msk_address(&self) -> String {
         format!("{HOST}:{}", self.msk.local_addr().unwrap().port())
     }
 
-    /// Puts a listener of MSK's in front of the broker. There is one address for it, hence one
-    /// of them at a time.
+    /// Starts an MSK IAM listener in front of the broker. Only one can run at a time, since the
+    /// address is fixed.
     pub fn start_msk(&self, credentials: msk::Credentials) -> Msk {
         let listener = self.msk.try_clone().unwrap();
         let broker = self.port(Listener::BehindMsk);
         Msk::start(listener, &self.identity, credentials, broker)
     }
 
-    /// Where [`Self::start_proxy`] listens.
+    /// The address on which [`Self::start_proxy`] listens.
     pub fn proxy_address(&self) -> String {
         format!("{HOST}:{}", self.proxy)
     }
 
-    /// Puts a proxy before [`Listener::BehindProxy`]. There is one address for it, hence one of
-    /// them at a time.
+    /// Starts a proxy in front of [`Listener::BehindProxy`]. Only one can run at a time, since the
+    /// address is fixed.
     pub async fn start_proxy(&self) -> Proxy {
         Proxy::start(self.proxy, self.port(Listener::BehindProxy)).await
     }
 
-    /// Who changes topics, and who may do what with them.
+    /// An admin client for topics, ACLs and passwords.
     pub fn admin(&self) -> Admin {
         Admin::new([self.port(Listener::Plaintext)])
     }
 
-    /// Sets, or changes, a user's password for SCRAM-SHA-256, and waits until the broker takes it.
+    /// Sets a user's SCRAM-SHA-256 password and waits until the broker accepts it.
     pub async fn set_password(&self, username: &str, password: &str) {
         self.admin().set_password(username, password).await;
         let address = self.address(Listener::SaslPlaintext);
@@ -199,7 +198,7 @@ impl SecuredKafka {
             let connecting = ClientBuilder::new(vec![address.clone()])
                 .sasl_config(SaslConfig::ScramSha256(credentials))
                 .build();
-            // One that is refused would try for ever.
+            // rskafka retries a refused login forever.
             let connected = timeout(CONNECT_MAX, Box::pin(connecting)).await;
             connected.is_ok_and(|it| it.is_ok()).then_some(())
         })
@@ -207,8 +206,9 @@ impl SecuredKafka {
     }
 }
 
-/// The settings of one node that is broker and controller, but for what secures its listeners.
-/// Everybody may do what nobody was denied, and who comes without a name may do everything.
+/// The settings of one node that is broker and controller, without its listeners' security.
+///
+/// Topics without ACLs are open to all users, and the anonymous user may do everything.
 fn settings(directory: &Path, controller: u16, ports: &[u16], advertised: &[u16]) -> String {
     let addresses = |host: &str, ports: &[u16]| {
         let named = LISTENERS.iter().zip(ports);
@@ -245,7 +245,7 @@ fn settings(directory: &Path, controller: u16, ports: &[u16], advertised: &[u16]
     )
 }
 
-/// The settings that make a TLS listener show this.
+/// The settings that give a TLS listener this identity.
 fn keystore(directory: &Path, listener: Listener, identity: &Identity) -> String {
     let name = LISTENERS[listener as usize].0.to_lowercase();
     let file = directory.join(&name).with_extension("pem");
@@ -257,8 +257,8 @@ fn keystore(directory: &Path, listener: Listener, identity: &Identity) -> String
     )
 }
 
-/// The settings that make a SASL listener offer every mechanism. Users of SCRAM are in the
-/// cluster's metadata, that of PLAIN is here.
+/// The settings that enable all mechanisms on a SASL listener. They contain the PLAIN user; SCRAM
+/// users are in the cluster's metadata.
 fn mechanisms(listener: Listener) -> String {
     const MODULES: &str = "org.apache.kafka.common.security";
     let name = LISTENERS[listener as usize].0.to_lowercase();
@@ -274,7 +274,7 @@ fn mechanisms(listener: Listener) -> String {
     )
 }
 
-/// The arguments that give [`USERNAME`] its passwords when the node's directory is formatted.
+/// The arguments of `StorageTool format` that set the SCRAM passwords of [`USERNAME`].
 fn users() -> Vec<String> {
     let argument = |mechanism: &str| {
         let password = password(mechanism);

@@ -1,4 +1,4 @@
-//! Signs requests as clients of API Gateway do: in headers, or in the query of a URL.
+//! Signs requests to API Gateway with Signature Version 4, in headers or in the query of a URL.
 
 use chrono::{DateTime, Utc};
 use sluice_sigv4::{
@@ -8,7 +8,7 @@ use sluice_sigv4::{
 
 use crate::net::Url;
 
-/// Who signs, where, for which service.
+/// Credentials, region and service to sign with.
 #[derive(Clone, Debug)]
 pub struct Signer {
     /// `AWS_ACCESS_KEY_ID`
@@ -19,12 +19,12 @@ pub struct Signer {
     pub session_token: Option<String>,
     /// `AWS_REGION`
     pub region: String,
-    /// `execute-api`, unless a test wants it wrong.
+    /// The service: `execute-api`, except in tests of wrong signatures.
     pub service: String,
 }
 
 impl Default for Signer {
-    /// The simulator's own key.
+    /// The simulator's default credentials.
     fn default() -> Self {
         Self {
             access_key_id: "sluice".to_owned(),
@@ -37,9 +37,12 @@ impl Default for Signer {
 }
 
 impl Signer {
-    /// Reads AWS's usual variables; the simulator's own key where there are none.
+    /// Reads the usual AWS variables. Without them, uses the simulator's default credentials.
     pub fn from_env() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this module owns these settings")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only this module reads these variables"
+        )]
         let find = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let default = Self::default();
         let Some(access_key_id) = find("AWS_ACCESS_KEY_ID") else {
@@ -56,12 +59,12 @@ impl Signer {
         }
     }
 
-    /// The headers that sign a request made now, `Host` among them.
+    /// The headers that sign a request now, including `Host`.
     pub fn headers(&self, method: &str, url: &str, body: &[u8]) -> Vec<(String, String)> {
         self.headers_at(Utc::now(), method, url, body)
     }
 
-    /// The headers that sign a request made at this time.
+    /// The headers that sign a request at the given time.
     pub fn headers_at(
         &self,
         at: DateTime<Utc>,
@@ -98,7 +101,7 @@ impl Signer {
         headers
     }
 
-    /// A URL to open a WebSocket with that carries its signature, as browsers need it.
+    /// A presigned WebSocket URL, since browsers cannot set headers.
     pub fn presigned(&self, url: &str) -> String {
         let now = Utc::now();
         let parsed = Url::parse(url);
@@ -141,7 +144,7 @@ impl Signer {
         }
     }
 
-    /// The names of a request's headers, all of which are signed, and the signature.
+    /// The signed header names (all headers of the request) and the signature.
     fn signature(&self, at: DateTime<Utc>, request: &Request<'_>, body: &[u8]) -> (String, String) {
         let names: Vec<&str> = request.headers.iter().map(|(name, _)| *name).collect();
         let canonical = canonical_request(request, &names, &sha256_hex(body));
@@ -154,16 +157,16 @@ impl Signer {
     }
 }
 
-/// How long a presigned URL is good.
+/// How long a presigned URL is valid, in seconds.
 const EXPIRES_SECONDS: &str = "300";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The example of AWS's own test suite for Signature Version 4, `get-vanilla`.
+    /// Source: `get-vanilla` of the AWS test suite for Signature Version 4.
     #[test]
-    fn awss_own_example_is_signed_alike() {
+    fn the_signature_matches_the_aws_test_suite() {
         let signer = Signer {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned(),

@@ -1,4 +1,4 @@
-//! A running `local-sim`, or the reason why it would not run.
+//! Starts and controls a `local-sim` process.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::net::Url;
 use crate::process::{self, Process};
 use crate::wait::eventually;
 
-/// How soon `local-sim` ends after a signal, as its documentation promises.
+/// The documented maximum time from a signal to the exit of `local-sim`.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 
-/// So many lines of its standard error are shown where a test has failed.
+/// Lines of standard error shown when a test fails.
 const LAST_LINES: usize = 50;
 
-/// The lines on standard output that say where everything is.
+/// Number of lines with addresses on standard output.
 const LINES: usize = 4;
 
 /// Fields of a socket in `/proc/net/tcp`.
@@ -30,10 +30,10 @@ const REMOTE: usize = 2;
 const STATE: usize = 3;
 const QUEUES: usize = 4;
 const INODE: usize = 9;
-/// The state of a socket that listens.
+/// The state of a listening socket.
 const LISTENS: &str = "0A";
 
-/// How to start a simulator: any free ports and the shipped contract, unless told otherwise.
+/// Launch options of a simulator. The default is free ports and the shipped contract.
 #[derive(Debug)]
 pub struct Launch {
     options: Vec<(String, String)>,
@@ -62,7 +62,7 @@ impl Default for Launch {
 }
 
 impl Launch {
-    /// Gives an option, in the place of one of the same name.
+    /// Sets a command-line option.
     pub fn option(mut self, name: &str, value: &str) -> Self {
         self.options.retain(|(given, _)| given != name);
         self.options.push((name.to_owned(), value.to_owned()));
@@ -75,13 +75,13 @@ impl Launch {
         self
     }
 
-    /// Uses this cluster, so that no broker of its own listens.
+    /// Uses this Kafka cluster instead of the embedded broker.
     pub fn kafka(mut self, brokers: &str) -> Self {
         self.options.retain(|(given, _)| given != "--kafka-listen");
         self.option("--kafka", brokers)
     }
 
-    /// Gives a variable to every function, in the place of one of the same name.
+    /// Sets an environment variable of every function.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         let prefix = format!("{name}=");
         self.options
@@ -121,22 +121,22 @@ impl Launch {
         self
     }
 
-    /// Has it build its functions, with the `cargo` that it finds.
+    /// Lets `local-sim` build the functions with `cargo` from the `PATH`.
     pub fn building(mut self) -> Self {
         self.builds = true;
         self
     }
 
-    /// Has it print its errors there, rather than where they can be looked at.
+    /// Redirects standard error, which [`Simulator::stderr`] then cannot read.
     pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
         self.stderr = Some(to.into());
         self
     }
 
-    /// Starts it and waits until everything accepts.
+    /// Starts the simulator and waits until all endpoints accept connections.
     ///
     /// # Panics
-    /// Panics with its standard error where it ends instead.
+    /// Panics with its standard error if it exits.
     pub async fn start(self, flags: &[&str]) -> Simulator {
         let mut simulator = Simulator::spawn(self, flags);
         let lines = eventually("four lines on standard output", async || {
@@ -164,7 +164,7 @@ impl Launch {
         simulator
     }
 
-    /// Starts it and waits until it gives up.
+    /// Starts a simulator that must fail to start, and waits for its exit.
     pub async fn refusal(self, flags: &[&str]) -> Refusal {
         let mut simulator = Simulator::spawn(self, flags);
         let status = eventually("local-sim ends", async || {
@@ -179,7 +179,7 @@ impl Launch {
     }
 }
 
-/// How a simulator that could not start ended.
+/// The exit status and output of a simulator that failed to start.
 #[derive(Debug)]
 pub struct Refusal {
     /// Its exit status.
@@ -194,15 +194,15 @@ pub struct Refusal {
 #[derive(Debug)]
 pub struct Simulator {
     child: Child,
-    /// Its output, in files so that neither a full pipe nor a busy test can stall it.
+    /// The output, in files: a full pipe could block the simulator.
     files: TempDir,
-    /// What browsers connect to.
+    /// The WebSocket URL.
     pub websocket: String,
-    /// The parent of every connection's own URL.
+    /// The `@connections` URL.
     pub connections: String,
-    /// The broker: its own, or the one it was given.
+    /// The bootstrap addresses of the embedded broker or the given cluster.
     pub kafka: String,
-    /// Where it can be looked at and interfered with.
+    /// The console's URL.
     pub console: String,
 }
 
@@ -249,35 +249,36 @@ impl Simulator {
         fs::read_to_string(self.files.path().join("stdout")).unwrap()
     }
 
-    /// Its standard error so far, that of the functions included.
+    /// Its standard error so far, including that of the functions.
     pub fn stderr(&self) -> String {
         let bytes = fs::read(self.files.path().join("stderr")).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits until it, or a function, has said this on standard error: that is written in its own time, often after
-    /// a client has been answered.
+    /// Waits until standard error of the simulator or a function contains this text.
+    ///
+    /// A log line may be written later than the response to the client.
     pub async fn says(&self, what: &str) {
         let said = async || self.stderr().contains(what).then_some(());
         eventually(&format!("{what:?} on standard error"), said).await;
     }
 
-    /// The end of its standard error.
+    /// The last lines of standard error.
     pub fn last_words(&self) -> String {
         let said = self.stderr();
         let start = said.rmatch_indices('\n').nth(LAST_LINES);
         said[start.map_or(0, |(end, _)| end + 1)..].to_owned()
     }
 
-    /// Moves the time of its timers on.
+    /// Advances the simulator's timers.
     ///
     /// # Panics
-    /// Panics where the console refuses that.
+    /// Panics if the console rejects the request.
     pub async fn advance(&self, seconds: u64) {
         self.act("/api/time", json!({ "advance": seconds })).await;
     }
 
-    /// How many of the gateway's sockets are open: one that is closed belongs to no file.
+    /// Number of the gateway's open sockets. A closed socket has no inode.
     pub fn sockets(&self) -> usize {
         let port = self.port();
         let is_open = |socket: &&[String]| {
@@ -287,7 +288,7 @@ impl Simulator {
         table.iter().map(Vec::as_slice).filter(is_open).count()
     }
 
-    /// How many bytes the system has of what the gateway has sent and nobody has read.
+    /// Bytes that the gateway has sent and its clients have not read.
     pub fn in_flight(&self) -> usize {
         let port = self.port();
         let bytes = |socket: &Vec<String>| {
@@ -300,26 +301,26 @@ impl Simulator {
         self.table().iter().map(bytes).sum()
     }
 
-    /// The end of the gateway's address, as the system writes it.
+    /// The gateway's port as it appears in `/proc/net/tcp`.
     fn port(&self) -> String {
         let host = Url::parse(&self.websocket).host;
         let port: u16 = host.rsplit(':').next().unwrap().parse().unwrap();
         format!(":{port:04X}")
     }
 
-    /// The sockets that there are, as `proc(5)` shows them, field by field.
+    /// The rows of `/proc/net/tcp`, split into fields (`proc(5)`).
     fn table(&self) -> Vec<Vec<String>> {
         let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.child.id())).unwrap();
         let fields = |line: &str| line.split_whitespace().map(str::to_owned).collect();
         table.lines().skip(1).map(fields).collect()
     }
 
-    /// The memory that it has in use, in KiB, without its functions.
+    /// The resident memory of the simulator in KiB, without its functions.
     pub fn resident_kib(&self) -> u64 {
         process::resident_kib(self.child.id()).unwrap()
     }
 
-    /// The processes that it has started and that still run.
+    /// The live descendant processes.
     pub fn processes(&self) -> Vec<Process> {
         Process::descendants(self.child.id())
     }
@@ -331,7 +332,7 @@ impl Simulator {
         processes
     }
 
-    /// The memory that it has in use itself, in KiB, and how many files it has open.
+    /// The simulator's resident memory in KiB and its number of open files.
     pub fn holds(&self) -> (u64, usize) {
         let pid = self.child.id();
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
@@ -343,10 +344,10 @@ impl Simulator {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for its end, not longer than it promises to take.
+    /// Waits for the simulator to exit.
     ///
     /// # Panics
-    /// Panics where it takes longer.
+    /// Panics if that takes longer than the documented maximum.
     pub async fn ended(&mut self) -> ExitStatus {
         let start = Instant::now();
         let ended = eventually("local-sim ends", async || self.child.try_wait().unwrap());
@@ -354,10 +355,10 @@ impl Simulator {
         status.unwrap_or_else(|_| panic!("still running after {:?}", start.elapsed()))
     }
 
-    /// Ends it as a user would, and sees to it that it ends well.
+    /// Interrupts the simulator as a user would, and checks that it exits cleanly.
     ///
     /// # Panics
-    /// Panics where it takes too long, reports a failure or leaves a process behind.
+    /// Panics if it takes too long, exits with a failure or leaves a process running.
     pub async fn stop(mut self) {
         let processes = self.processes();
         self.signal(Signal::TERM);
@@ -367,10 +368,10 @@ impl Simulator {
     }
 }
 
-/// Waits until none of these processes runs any more.
+/// Waits until all of these processes have exited.
 ///
 /// # Panics
-/// Panics where one stays.
+/// Panics if one is still running at the timeout.
 pub async fn none_left(processes: &[Process]) {
     for process in processes {
         let gone = async || (!process.is_alive()).then_some(());
@@ -384,7 +385,7 @@ impl Drop for Simulator {
         reason = "a failed test shows what the simulator said"
     )]
     fn drop(&mut self) {
-        // It may have ended already, which is no fault.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {

@@ -1,4 +1,4 @@
-//! A gateway's `@connections` on a bad day: it refuses every request a few times before it is carried out.
+//! A proxy for `@connections` that refuses each request a few times before forwarding it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,20 +13,21 @@ use tokio::task::JoinSet;
 
 use crate::wait::within;
 
-/// It stands before a gateway until it is dropped.
+/// The running proxy, which stops when dropped.
 #[derive(Debug)]
 pub struct Unwilling {
-    /// The stage's URL, as whoever posts is told.
+    /// The stage's URL at this proxy.
     pub url: String,
     _serving: JoinSet<()>,
 }
 
-/// How many requests each path has had.
+/// The number of requests for each path.
 type Counts = Arc<Mutex<BTreeMap<String, usize>>>;
 
 impl Unwilling {
-    /// Answers the requests of each path with these statuses in turn, and hands on the one that follows them to the
-    /// gateway at this port of loopback, and so on.
+    /// Refuses requests to each path with these statuses in turn, then forwards one, and repeats.
+    ///
+    /// `gateway` is the gateway's port on loopback.
     pub async fn start(gateway: u16, stage: &str, statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/{stage}", listener.local_addr().unwrap());
@@ -56,13 +57,13 @@ async fn serve(listener: TcpListener, gateway: u16, statuses: &'static [u16]) {
                 }
             });
             let server = hyper::server::conn::http1::Builder::new();
-            // Whoever posts may go at any time.
+            // The caller may disconnect at any time.
             let _ = server.serve_connection(TokioIo::new(socket), service).await;
         });
     }
 }
 
-/// What a request is refused with; nothing, where it is its turn to be carried out.
+/// The status that refuses this request; `None` if the request is to be forwarded.
 fn next(counts: &Counts, path: &str, statuses: &[u16]) -> Option<u16> {
     let mut counts = counts.lock().unwrap();
     let count = counts.entry(path.to_owned()).or_default();
@@ -77,7 +78,7 @@ fn refusal(status: u16) -> Response<Full<hyper::body::Bytes>> {
     response
 }
 
-/// Hands a request on as it is, its `Host` and signature included.
+/// Forwards a request unchanged, including its `Host` and signature.
 async fn forward(
     gateway: u16,
     request: Request<Incoming>,

@@ -1,28 +1,27 @@
-//! Waiting for something to become true, never longer than a bound.
+//! Polls for a condition, with a timeout.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long anything may take before a test gives up: far more than it ever needs, since two
-/// busy cores may be shared with a build.
+/// The default timeout of a test's wait, generous because a build may share the machine's two cores.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pause between two looks at a condition.
+/// The interval between two polls.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Asks until there is an answer.
+/// Polls until the closure returns `Some`.
 ///
 /// # Panics
-/// Panics, naming `what`, where there is none within [`PATIENCE`].
+/// Panics with `what` if that takes longer than [`PATIENCE`].
 pub async fn eventually<T>(what: &str, answer: impl AsyncFnMut() -> Option<T>) -> T {
     eventually_in(PATIENCE, what, answer).await
 }
 
-/// Asks until there is an answer, as long as there is patience.
+/// Polls until the closure returns `Some`, for at most `patience`.
 ///
 /// # Panics
-/// Panics, naming `what`, where there is none by then.
+/// Panics with `what` on timeout.
 pub async fn eventually_in<T>(
     patience: Duration,
     what: &str,
@@ -33,18 +32,18 @@ pub async fn eventually_in<T>(
         if let Some(answer) = answer().await {
             return answer;
         }
-        assert!(Instant::now() < end, "not within {patience:?}: {what}");
+        assert!(Instant::now() < end, "timed out after {patience:?}: {what}");
         sleep(POLL).await;
     }
 }
 
-/// Awaits a future that has no bound of its own.
+/// Awaits a future with a timeout.
 ///
 /// # Panics
-/// Panics, naming `what`, where it is not done within [`PATIENCE`].
+/// Panics with `what` if that takes longer than [`PATIENCE`].
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match timeout(PATIENCE, future).await {
         Ok(value) => value,
-        Err(_) => panic!("not within {PATIENCE:?}: {what}"),
+        Err(_) => panic!("timed out after {PATIENCE:?}: {what}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Who may do what with a topic.
+//! Creates and deletes the ACLs of a topic.
 
 use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
@@ -6,26 +6,26 @@ use kafka_protocol::messages::{CreateAclsRequest, DeleteAclsRequest};
 
 use super::{Admin, OF_TOPIC, text};
 
-/// A version of both requests that Kafka 4 knows.
+/// A version of both requests that Kafka 4 supports.
 const ACLS: i16 = 2;
 
-/// The topic of that very name (`PatternType`).
+/// Matches the exact topic name (`PatternType`).
 const LITERAL: i8 = 3;
 
-/// Whatever a rule is about, for who looks for rules; and all that may be done (`AclOperation`).
+/// `ANY` matches every ACL in a filter; `ALL` grants every operation (`AclOperation`).
 const ANY: i8 = 1;
 const ALL: i8 = 2;
 
-/// What a rule says (`AclPermissionType`).
+/// The permission of an ACL (`AclPermissionType`).
 const DENY: i8 = 2;
 const ALLOW: i8 = 3;
 
-/// What may be done with a topic (`AclOperation`).
+/// An operation on a topic (`AclOperation`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Storing records.
+    /// Producing records.
     Write = 4,
-    /// Seeing that it is there.
+    /// Reading the topic's metadata.
     Describe = 8,
 }
 
@@ -42,7 +42,7 @@ impl Admin {
                 .with_operation(operation)
                 .with_permission_type(permission)
         };
-        // Of a topic with rules, what no rule allows is denied.
+        // Once a topic has an ACL, Kafka denies every operation that no ACL allows.
         let rules = vec![rule(ALL, ALLOW), rule(operation as i8, DENY)];
         let request = CreateAclsRequest::default().with_creations(rules);
         self.ask(&request, ACLS, |answer| {
@@ -51,7 +51,7 @@ impl Admin {
         .await;
     }
 
-    /// Forgets whatever is denied of a topic.
+    /// Deletes all ACLs of a topic.
     pub async fn deny_nothing(&self, topic: &str) {
         let every_rule = DeleteAclsFilter::default()
             .with_resource_type_filter(OF_TOPIC)

@@ -1,4 +1,4 @@
-//! Users and their passwords.
+//! Sets the SCRAM passwords of users.
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
@@ -8,17 +8,17 @@ use sha2::Sha256;
 
 use super::{Admin, text};
 
-/// The version of the request that Kafka 4 knows.
+/// The version of the request that Kafka 4 supports.
 const CREDENTIALS: i16 = 0;
 
 /// SCRAM-SHA-256 (`ScramMechanism`).
 const SCRAM_SHA_256: i8 = 1;
 
-/// As few as brokers take.
+/// The lowest iteration count that brokers accept.
 const ITERATIONS: u16 = 4_096;
 
 impl Admin {
-    /// Sets, or changes, a user's password for SCRAM-SHA-256. Brokers hear of it a moment later.
+    /// Sets a user's SCRAM-SHA-256 password. Brokers apply it asynchronously.
     pub async fn set_password(&self, username: &str, password: &str) {
         let salt = fastrand::u128(..).to_be_bytes();
         let credential = ScramCredentialUpsertion::default()
@@ -35,7 +35,7 @@ impl Admin {
     }
 }
 
-/// What brokers keep of a password: `Hi` of RFC 5802, section 2.2.
+/// Computes the salted password that brokers store: `Hi` of RFC 5802, section 2.2.
 fn salted(password: &str, salt: &[u8]) -> [u8; 32] {
     let keyed = Hmac::<Sha256>::new_from_slice(password.as_bytes()).unwrap();
     let hmac = |parts: &[&[u8]]| -> [u8; 32] {
@@ -61,8 +61,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_salted_as_others_do_it() {
-        // The vector of RFC 6070 for so many iterations, with SHA-256 in the place of SHA-1.
+    fn a_salted_password_matches_a_known_test_vector() {
+        // RFC 6070's test vector for 4096 iterations, computed with SHA-256 instead of SHA-1.
         let expected = "c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a";
         let salted = salted("password", b"salt");
         let hexadecimal: String = salted.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,4 +1,4 @@
-//! Brokers that die, stop and go.
+//! Faults in which brokers are killed, paused or restarted.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tokio::time::sleep;
 
 use super::stage::{ON_ITS_WAY, REFUSAL, Stage};
 
-/// A leader that was killed stays away until another one has long been elected.
+/// How long a killed leader stays down: long enough for the election of another.
 const ELECTION: Duration = Duration::from_secs(2);
 
-/// The leader of a partition dies without a word and comes back.
+/// Kills the leader of a partition and restarts it.
 pub(super) async fn leader_killed(stage: &mut Stage) {
     let leader = stage.cluster.leader_of(&stage.topics.chat, 0).await;
     stage.cluster.kill(leader).await;
@@ -18,7 +18,7 @@ pub(super) async fn leader_killed(stage: &mut Stage) {
     stage.cluster.heal().await;
 }
 
-/// The leader of a partition does nothing for a while, with all its sockets open.
+/// Pauses the leader of a partition for a while, with all its sockets open.
 pub(super) async fn stopped(stage: &mut Stage) {
     let leader = stage.cluster.leader_of(&stage.topics.chat, 0).await;
     stage.cluster.pause(leader);
@@ -27,7 +27,7 @@ pub(super) async fn stopped(stage: &mut Stage) {
     stage.cluster.heal().await;
 }
 
-/// Each broker in turn hands over, goes, and comes back: an upgrade.
+/// Rolling restart: each broker in turn shuts down cleanly and restarts.
 pub(super) async fn rolled(stage: &mut Stage) {
     for id in stage.cluster.ids() {
         stage.cluster.shut_down(id).await;
@@ -36,7 +36,7 @@ pub(super) async fn rolled(stage: &mut Stage) {
     }
 }
 
-/// Two of three are killed. The third cannot confirm anything, and nothing may be acknowledged.
+/// Kills two of three brokers. The third has too few in-sync replicas to confirm any record.
 pub(super) async fn two_of_three_away(stage: &mut Stage) {
     let leader = stage.cluster.leader_of(&stage.topics.chat, 0).await;
     let ids = stage.cluster.ids();

@@ -1,24 +1,24 @@
-//! How much of a fault there is.
+//! The load on the path, and the duration of a fault.
 
 use std::time::Duration;
 
-/// How much of a fault there is.
+/// The load on the path, and the duration of a fault.
 #[derive(Debug, Clone)]
 pub struct Extent {
-    /// The clients.
+    /// Number of clients.
     pub clients: u32,
-    /// How long each of them waits between two messages.
+    /// How long each client waits between two messages.
     pub pause: Duration,
-    /// How long something stays away at a time.
+    /// How long a broker or the network is unavailable each time.
     pub away: Duration,
-    /// How long everything is well in between.
+    /// How long the path runs without a fault in between.
     pub calm: Duration,
-    /// The fault is repeated until so many messages are acknowledged; it happens once at least.
+    /// Repeats the fault until this many messages are acknowledged. It is injected at least once.
     pub acknowledged: u64,
 }
 
 impl Extent {
-    /// Seconds, with most of two cores left to the brokers.
+    /// A few seconds of light load, which leaves most of two cores to the brokers.
     pub const SHORT: Self = Self {
         clients: 20,
         pause: Duration::from_millis(40),
@@ -27,7 +27,7 @@ impl Extent {
         acknowledged: 0,
     };
 
-    /// As fast as the machine can, until there are so many acknowledgements.
+    /// Full load, repeated until this many messages are acknowledged.
     pub const fn until(acknowledged: u64) -> Self {
         Self {
             clients: 40,

@@ -1,50 +1,50 @@
-//! What goes wrong, and what clients may notice of it.
+//! The faults, and the effects that each may have on clients.
 
 use std::time::Duration;
 
-/// What goes wrong.
+/// A fault that a test can inject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// A leader is killed and started again.
+    /// The leader of a partition is killed and restarted.
     LeaderKilled,
-    /// A broker is stopped and goes on.
+    /// A broker is paused and resumed.
     BrokerStopped,
-    /// Brokers are shut down and started, one after the other.
+    /// The brokers are restarted one after the other.
     BrokersRolled,
-    /// Two of three brokers are away, so that there are not enough replicas.
+    /// Two of three brokers are down, which leaves too few in-sync replicas.
     TwoOfThreeAway,
-    /// Connections to all brokers are closed, again and again.
+    /// Connections to all brokers are closed repeatedly.
     ConnectionsCut,
     /// Connections to all brokers go stale at once.
     ConnectionsForgotten,
-    /// All brokers are reached and say nothing, for a while.
+    /// All brokers accept connections but send nothing for a while.
     NetworkSilent,
-    /// Every answer comes late.
+    /// Every response is delayed.
     NetworkSlow,
-    /// Connections are closed in the middle of an answer.
+    /// Connections are closed in the middle of a response.
     AnswersCut,
-    /// Brokers let the functions send little, and say so.
+    /// A produce quota makes the brokers throttle the functions.
     Throttled,
-    /// Functions are stopped, and meanwhile their connections go stale.
+    /// Functions are frozen, and their connections go stale meanwhile.
     FunctionsFrozen,
-    /// The same, and their clock moves on by minutes.
+    /// Like `FunctionsFrozen`, and the functions' wall clock advances by minutes.
     FunctionsFrozenLong,
-    /// Functions are killed while they have a message.
+    /// Functions are killed during an invocation.
     FunctionsKilled,
-    /// Functions are stopped until their time is over.
+    /// Functions are stopped until their invocation times out.
     FunctionsTimedOut,
-    /// The topic gets more partitions, and minutes go by on the functions' clock.
+    /// The topic gets more partitions, and the functions' wall clock advances by minutes.
     PartitionsAdded,
-    /// Records become larger than the topic takes.
+    /// Records exceed the topic's maximum size.
     RecordsTooLarge,
-    /// The functions' password is wrong, and then right again.
+    /// The functions' password becomes wrong, then correct again.
     PasswordsChanged,
-    /// The broker shows certificates that are expired, self-signed, and for another name.
+    /// The broker presents expired, self-signed and wrong-name certificates.
     CertificatesBad,
 }
 
 impl Fault {
-    /// All there are.
+    /// All faults.
     pub const ALL: [Self; 18] = [
         Self::LeaderKilled,
         Self::BrokerStopped,
@@ -66,7 +66,7 @@ impl Fault {
         Self::CertificatesBad,
     ];
 
-    /// The only refusals that clients may be given, of messages and of handshakes.
+    /// The only errors that clients may receive, for messages and for handshakes.
     pub(super) fn refusals(self) -> &'static [&'static str] {
         match self {
             Self::LeaderKilled
@@ -84,7 +84,7 @@ impl Fault {
                 &["Internal server error", "handshake 502"]
             }
             Self::RecordsTooLarge => &["too_large"],
-            // Nothing of this is worth a refusal.
+            // These faults must not cause any error.
             Self::NetworkSlow
             | Self::FunctionsFrozen
             | Self::FunctionsFrozenLong
@@ -92,7 +92,7 @@ impl Fault {
         }
     }
 
-    /// Whether each time some record has to be sent again, or is refused.
+    /// Whether each injection makes some record be resent or refused.
     pub(super) fn does_harm(self) -> bool {
         match self {
             Self::LeaderKilled
@@ -108,7 +108,7 @@ impl Fault {
             | Self::RecordsTooLarge
             | Self::PasswordsChanged
             | Self::CertificatesBad => true,
-            // What is late, and not wrong.
+            // These faults only delay records.
             Self::BrokersRolled
             | Self::NetworkSlow
             | Self::Throttled
@@ -117,7 +117,7 @@ impl Fault {
         }
     }
 
-    /// How long the slowest answer takes at least.
+    /// The least duration of the slowest response.
     pub(super) fn delay(self) -> Duration {
         match self {
             Self::NetworkSlow => DELAY,
@@ -125,18 +125,17 @@ impl Fault {
         }
     }
 
-    /// Whether functions may take all of their time: those that are stopped in it.
+    /// Whether invocations may time out.
     pub(super) fn may_expire(self) -> bool {
         self == Self::FunctionsTimedOut
     }
 
-    /// Whether the functions' clock is moved on.
+    /// Whether the fault advances the functions' wall clock.
     pub(super) fn moves_clock(self) -> bool {
         matches!(self, Self::FunctionsFrozenLong | Self::PartitionsAdded)
     }
 
-    /// Whether a record may be stored twice under one `ce_id`: only where its confirmation can
-    /// be lost.
+    /// Whether a record may be stored twice with one `ce_id`, because its confirmation was lost.
     pub(super) fn may_duplicate(self) -> bool {
         match self {
             Self::LeaderKilled
@@ -161,5 +160,5 @@ impl Fault {
     }
 }
 
-/// Answers come so late: two of them are in a handshake, one in a record.
+/// Delay of each broker response. A handshake takes two responses, a record one.
 pub(super) const DELAY: Duration = Duration::from_millis(150);

@@ -1,4 +1,4 @@
-//! Functions that are frozen, killed and late.
+//! Faults in which functions are frozen, killed or time out.
 
 use std::time::Duration;
 
@@ -14,18 +14,19 @@ use crate::wait::eventually;
 /// An environment may be frozen for minutes between two invocations.
 pub(super) const MINUTES: Duration = Duration::from_mins(6);
 
-/// Frozen functions are left so for a moment, which is as good as an hour to them.
+/// How long functions stay frozen. They cannot tell a second from an hour.
 const FROZEN: Duration = Duration::from_secs(1);
 
-/// How many functions are killed, one after the other, and the time between.
+/// The number of functions to kill one after the other, and the time between two kills.
 const KILLS: usize = 15;
 const BETWEEN: Duration = Duration::from_millis(300);
 
-/// Longer than an invocation may take.
+/// Longer than the timeout of an invocation.
 const TIMEOUT: Duration = Duration::from_secs(11);
 
-/// Functions are frozen between invocations, and their connections go stale: the first record
-/// on each waits in vain, and is then stored on another.
+/// Freezes functions between invocations while their connections go stale.
+///
+/// The first record on each stale connection times out and is then stored over a new one.
 pub(super) async fn frozen(stage: &mut Stage) {
     stage.load.rest().await;
     let functions = freeze(stage).await;
@@ -37,8 +38,9 @@ pub(super) async fn frozen(stage: &mut Stage) {
     stage.proxies(Proxy::bury);
 }
 
-/// The same for minutes by the wall clock: no function may then use a connection of before, and
-/// so nothing is sent twice.
+/// Like [`frozen`], for minutes by the wall clock.
+///
+/// The functions must then replace their old connections, so no record is sent twice.
 pub(super) async fn frozen_long(stage: &mut Stage) {
     stage.load.rest().await;
     let functions = freeze(stage).await;
@@ -48,20 +50,20 @@ pub(super) async fn frozen_long(stage: &mut Stage) {
     thaw(&functions);
     stage.load.go_on();
     sleep(GIVEN_UP).await;
-    let trusting = stage.sent_again() - before;
+    let resent = stage.sent_again() - before;
     stage.expect(
-        trusting == 0,
-        format!("{trusting} records went to stale connections"),
+        resent == 0,
+        format!("{resent} records were sent over stale connections"),
     );
     stage.proxies(Proxy::bury);
 }
 
-/// Functions die at any moment of an invocation.
+/// Kills functions at random moments of an invocation.
 pub(super) async fn killed(stage: &mut Stage) {
     for _ in 0..KILLS {
         let victim = eventually("a function at work", async || {
             let functions = stage.functions().into_iter();
-            // Who has nothing to do is stopped.
+            // An idle function is stopped.
             let busy: Vec<Process> = functions.filter(|it| !it.is_stopped()).collect();
             fastrand::choice(busy)
         })
@@ -71,12 +73,12 @@ pub(super) async fn killed(stage: &mut Stage) {
     }
 }
 
-/// Functions stop in the middle of what they do, and Lambda ends them when their time is over.
+/// Stops functions during an invocation, so that Lambda ends them at their timeout.
 pub(super) async fn timed_out(stage: &mut Stage) {
     let functions = freeze(stage).await;
     stage.condemn(&functions);
     sleep(TIMEOUT).await;
-    // Those that had nothing to do go on.
+    // Idle functions continue.
     thaw(&functions);
 }
 

@@ -1,13 +1,13 @@
-//! How long invocations took, as Lambda tells of each.
+//! Reads invocation durations from Lambda's REPORT lines.
 
 use std::time::Duration;
 
-/// What a line about an invocation begins with, and what stands before and after its time.
+/// The start of a REPORT line, and the texts before and after its duration.
 const REPORT: &str = "REPORT RequestId: ";
 const BEFORE: &str = "\tDuration: ";
 const AFTER: &str = " ms\t";
 
-/// The longest that an invocation took of those that a log tells of.
+/// The longest invocation in a log.
 pub(super) fn slowest(log: &str) -> Duration {
     let reports = log.lines().filter(|line| line.contains(REPORT));
     let times = reports.map(|report| {

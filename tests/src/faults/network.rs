@@ -1,4 +1,4 @@
-//! Networks that close, lose, and dawdle.
+//! Faults in which the network closes, drops or delays connections.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use super::stage::{MESSAGE, Stage};
 use crate::proxy::Proxy;
 use crate::wait::eventually;
 
-/// Between two of the same there is time to connect and to store something.
+/// The pause between two faults, long enough to reconnect and store a record.
 const BETWEEN: Duration = Duration::from_millis(700);
 
-/// Functions take a connection for dead when it is silent for some seconds. Nobody uses it then.
+/// By this time, functions have timed out on a stale connection and no longer use it.
 pub(super) const GIVEN_UP: Duration = Duration::from_secs(5);
 
-/// How often connections break in one strike.
+/// How often connections break per injection.
 const TIMES: usize = 8;
 
-/// So many clients may be without a function of their own when nothing is carried any more: as
-/// many as the simulator starts at once on two cores.
+/// How many clients may lack an environment of their own when the network goes silent: as many as
+/// the simulator starts at once on two cores.
 const WITHOUT: u32 = 4;
 
-/// How long answers are late.
+/// How long responses are delayed.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Into the length, into the head, and into what the answer says.
+/// Cuts a response within its length, its header and its body.
 const ANSWER_BYTES: [usize; 3] = [2, 7, 30];
 
-/// How long every answer is cut; a client that connects meanwhile gets nowhere.
+/// How long every response is cut. A client cannot connect during this time.
 const CUTTING: Duration = Duration::from_millis(300);
 
-/// All connections are closed, again and again.
+/// Closes all connections repeatedly.
 pub(super) async fn cut(stage: &mut Stage) {
     for _ in 0..TIMES {
         stage.proxies(Proxy::cut);
@@ -39,14 +39,14 @@ pub(super) async fn cut(stage: &mut Stage) {
     }
 }
 
-/// All connections go stale at once; new ones are as good as ever.
+/// Makes all open connections stale. New connections work.
 pub(super) async fn forgotten(stage: &mut Stage) {
     stage.proxies(Proxy::forget);
     sleep(GIVEN_UP).await;
     stage.proxies(Proxy::bury);
 }
 
-/// Nothing is carried, and then again, but not on the connections of before.
+/// Silences the network, then restores it for new connections only.
 pub(super) async fn silent(stage: &mut Stage) {
     occupy(stage).await;
     stage.proxies(|proxy| proxy.silence(true));
@@ -57,10 +57,10 @@ pub(super) async fn silent(stage: &mut Stage) {
     stage.proxies(Proxy::bury);
 }
 
-/// Has a function started for most of the clients, by being slow for a while.
+/// Starts an environment for most clients by delaying responses for a while.
 ///
-/// The simulator starts few at a time, and each tries to connect before it takes a message: with
-/// nobody to connect with, clients would wait for that, which Lambda does for all at once.
+/// The simulator starts few environments at a time, and each tries to connect during its init.
+/// On a silent network, clients would queue behind these cold starts; Lambda runs them all at once.
 async fn occupy(stage: &Stage) {
     let enough = (stage.extent.clients - WITHOUT) as usize;
     stage.proxies(|proxy| proxy.delay(DELAY));
@@ -71,14 +71,14 @@ async fn occupy(stage: &Stage) {
     stage.proxies(|proxy| proxy.delay(Duration::ZERO));
 }
 
-/// Everything is late, and nothing is lost.
+/// Delays all responses without losing any.
 pub(super) async fn slow(stage: &mut Stage) {
     stage.proxies(|proxy| proxy.delay(DELAY));
     sleep(SLOW).await;
     stage.proxies(|proxy| proxy.delay(Duration::ZERO));
 }
 
-/// Connections end within an answer: what was stored is not confirmed.
+/// Closes connections within a response, so that stored records are not confirmed.
 pub(super) async fn answers_cut(stage: &mut Stage) {
     for bytes in ANSWER_BYTES {
         stage.proxies(|proxy| proxy.cut_answers(Some(bytes)));

@@ -1,4 +1,4 @@
-//! What came of a fault.
+//! The result of a fault, as a line of the report.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,10 +8,10 @@ use super::fault::Fault;
 use crate::audit::Audit;
 use crate::load::{ANSWER_MAX, Account};
 
-/// One line of the table.
+/// The result of one fault: one line of the table.
 #[derive(Debug)]
 pub struct Report {
-    /// What went wrong.
+    /// The injected fault.
     pub fault: Fault,
     /// Messages that were acknowledged.
     pub acknowledged: u64,
@@ -21,11 +21,11 @@ pub struct Report {
     pub duplicated: u64,
     /// Records stored again because the client sent the message again.
     pub resent: u64,
-    /// How many answers were refusals, by what they said; handshakes by their status.
+    /// Refusals by their code, and refused handshakes by their status.
     pub refused: BTreeMap<String, u64>,
-    /// The longest time that an answer took.
+    /// The slowest response.
     pub slowest: Duration,
-    /// What should not have been.
+    /// Violated expectations.
     pub complaints: Vec<String>,
 }
 
@@ -90,7 +90,7 @@ impl Report {
         }
     }
 
-    /// The names of the columns.
+    /// The column headings.
     pub const HEAD: &str =
         "fault                  acknowledged   lost  duplicated  resent  slowest ms  refused";
 }
@@ -120,7 +120,7 @@ impl fmt::Display for Report {
 mod tests {
     use super::*;
 
-    /// What is complained of after a fault, where this was the account and so many duplicates.
+    /// The complaints after a fault with this account and number of duplicates.
     fn check(fault: Fault, duplicated: u64, account: Account) -> Vec<String> {
         let audit = Audit {
             duplicated,

@@ -1,4 +1,4 @@
-//! Passwords that change, and certificates that nobody should trust.
+//! Faults in which passwords change or certificates are invalid.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use super::stage::{ON_ITS_WAY, REFUSAL, Stage};
 use crate::proxy::Proxy;
 use crate::secured_kafka::{Listener, SESSION_MS, SecuredKafka};
 
-/// Another password than the functions'.
+/// A password that differs from the functions'.
 const THEIRS: &str = "another-password-that-they-do-not";
 
-/// Whoever is connected stays so for as long as the session lasts.
+/// How long an open connection can still be used: until its session expires.
 const LET_IN: Duration = Duration::from_millis(SESSION_MS as u64).saturating_add(ON_ITS_WAY);
 
-/// What the log says of a password that the broker does not take.
+/// The log text when the broker rejects the password.
 const REFUSED: &str = "a broker refused the credentials with error 58";
 
-/// The listeners that nobody should trust, and what the log says of each.
+/// The listeners with invalid certificates, and the log text for each.
 const BAD: [(Listener, &str); 3] = [
     (Listener::Expired, "certificate expired"),
     (Listener::SelfSigned, "UnknownIssuer"),
     (Listener::OtherName, "not valid for name \"localhost\""),
 ];
 
-/// The functions' password is not theirs any more, and then it is.
+/// Changes the functions' password at the broker, then changes it back.
 pub(super) async fn passwords_changed(stage: &mut Stage) {
     let kafka = SecuredKafka::shared().await;
     let before = stage.said(REFUSED);
@@ -39,7 +39,7 @@ pub(super) async fn passwords_changed(stage: &mut Stage) {
     kafka.set_password(USERNAME, OURS).await;
 }
 
-/// Whoever connects is shown one bad certificate after the other, and then the good one.
+/// Presents each invalid certificate in turn to new connections, then the valid one.
 pub(super) async fn certificates_bad(stage: &mut Stage) {
     let kafka = SecuredKafka::shared().await;
     for (listener, cause) in BAD {

@@ -1,4 +1,4 @@
-//! What operators change while clients go on.
+//! Faults from changed quotas and topic settings.
 
 use std::time::Duration;
 
@@ -10,36 +10,36 @@ use crate::cluster::NODES;
 use crate::consumer::Consumer;
 use crate::wait::eventually;
 
-/// Far less than what the clients would like to send, on any machine.
+/// Bytes per second, far below the load on any machine.
 const QUOTA_BYTES: u32 = 10_000;
 
-/// Quotas count over so long. What was sent before counts too, and would have brokers ask for
-/// minutes of silence at once.
+/// The window of a quota. Bytes sent before the quota was set count too, and would otherwise make
+/// brokers ask for throttle times of minutes.
 const WINDOW: Duration = Duration::from_secs(11);
 
-/// How long there is a quota: half as long again, since it is used up slowly at first.
+/// How long the quota applies: half as long again as the window, since it is used up slowly at first.
 const THROTTLED: Duration = Duration::from_secs(16);
 
-/// More records do not fit in the quotas of all brokers, those of the window before included:
-/// the shortest has 500 bytes, most of them headers.
+/// The most records that fit in the quotas of all brokers, including the preceding window. The
+/// shortest record has 500 bytes, most of them headers.
 const STORED_MAX: u64 = QUOTA_BYTES as u64 * NODES as u64 * (11 + 16) / 500;
 
-/// Some answer is held back for so long, or a record is not sent since it would be.
+/// Some response is delayed at least this long, or a record is not sent to avoid the delay.
 const HELD_BACK_MIN: Duration = Duration::from_secs(1);
 
-/// What the log says of such a record.
+/// The log text for a record that is not sent.
 const NOT_SENT: &str = "Kafka throttles for";
 
-/// As brokers see the function that stores messages.
+/// The Kafka client id of the function that stores messages.
 const CLIENT_ID: &str = "message";
 
-/// How many partitions a topic gets at a time.
+/// How many partitions are added at a time.
 const MORE: i32 = 2;
 
-/// How long nothing fits: long enough for each client to be told.
+/// How long records are too large: long enough for each client to be refused.
 const TOO_LARGE: Duration = Duration::from_secs(2);
 
-/// Brokers slow the functions down, and whatever was stored is confirmed all the same.
+/// Throttles the functions. Every stored record must still be confirmed.
 pub(super) async fn throttled(stage: &mut Stage) {
     let admin = stage.cluster.admin();
     stage.load.rest().await;
@@ -47,7 +47,7 @@ pub(super) async fn throttled(stage: &mut Stage) {
     admin.produce_quota(CLIENT_ID, Some(QUOTA_BYTES)).await;
     let before = stage.load.acknowledged();
     let not_sent = stage.said(NOT_SENT);
-    // What was slow before is forgotten.
+    // Resets the maximum.
     stage.load.slowest();
     stage.load.go_on();
     sleep(THROTTLED).await;
@@ -64,15 +64,15 @@ pub(super) async fn throttled(stage: &mut Stage) {
     admin.produce_quota(CLIENT_ID, None).await;
 }
 
-/// The topic gets more partitions, which functions find out about once minutes went by on their
-/// clock: then some of the clients' keys go there.
+/// Adds partitions to the topic. Functions notice once minutes have passed on their clock; some
+/// keys then map to the new partitions.
 pub(super) async fn partitions_added(stage: &mut Stage) {
     let (admin, topic) = (stage.cluster.admin(), stage.topics.chat.clone());
     let before = admin.partitions(&topic).await.len();
     let count = i32::try_from(before).unwrap() + MORE;
     admin.add_partitions(&topic, count).await;
     stage.cluster.heal().await;
-    // Nobody has an event in hand, whose time would be over with the others'.
+    // An invocation in progress would time out when the clock advances.
     stage.load.rest().await;
     stage.move_clock(MINUTES);
     stage.load.go_on();
@@ -84,7 +84,7 @@ pub(super) async fn partitions_added(stage: &mut Stage) {
     .await;
 }
 
-/// For a while the topic takes no record that has a value.
+/// Makes the topic reject every record with a value for a while.
 pub(super) async fn records_too_large(stage: &mut Stage) {
     let (admin, setting) = (stage.cluster.admin(), "max.message.bytes");
     let refused = stage.load.refused();

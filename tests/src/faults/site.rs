@@ -1,4 +1,4 @@
-//! Which Kafka the functions are given in a fault, and how.
+//! The Kafka that the functions use during a fault, and how they connect.
 
 use super::fault::Fault;
 use crate::admin::Admin;
@@ -7,27 +7,27 @@ use crate::proxy::Proxy;
 use crate::secured_kafka::{Listener, SecuredKafka};
 use crate::simulator::Launch;
 
-/// Who the functions say that they are, and their password.
+/// The functions' user name and password.
 pub(super) const USERNAME: &str = "under-load";
 pub(super) const OURS: &str = "the-password-that-functions-know";
 
-/// A Kafka, as the functions see it and as it is.
+/// A Kafka cluster, with the addresses for functions and for checks.
 #[derive(Debug)]
 pub(super) struct Site {
-    /// What functions bootstrap from.
+    /// The bootstrap addresses for functions.
     brokers: String,
-    /// How they connect.
+    /// Further environment variables for the connection.
     variables: Vec<(&'static str, String)>,
-    /// Before each broker, where there are any.
+    /// The proxies in front of the brokers, if any.
     pub(super) proxies: Vec<Proxy>,
-    /// The brokers themselves, for who checks what is stored.
+    /// The brokers' own addresses, to check what is stored.
     pub(super) direct: String,
-    /// Who looks after its topics.
+    /// An admin client.
     pub(super) admin: Admin,
 }
 
 impl Site {
-    /// Where that fault happens: to the cluster, or to a broker that is secured.
+    /// The site for a fault: the cluster, or a secured broker.
     pub(super) async fn of(fault: Fault, cluster: &Cluster) -> Self {
         match fault {
             Fault::PasswordsChanged => Self::with_password().await,
@@ -42,7 +42,7 @@ impl Site {
         }
     }
 
-    /// A broker whose users have passwords, and to be asked for them time and again.
+    /// A broker with SCRAM passwords and short sessions.
     async fn with_password() -> Self {
         let kafka = SecuredKafka::shared().await;
         kafka.set_password(USERNAME, OURS).await;
@@ -60,7 +60,7 @@ impl Site {
         }
     }
 
-    /// A broker with a certificate, behind a proxy that may lead to others.
+    /// A broker with TLS, behind a proxy that can redirect to other listeners.
     async fn with_certificate() -> Self {
         let kafka = SecuredKafka::shared().await;
         Self {
@@ -75,7 +75,7 @@ impl Site {
         }
     }
 
-    /// Has functions connect with it.
+    /// Configures the functions of a launch to use this Kafka.
     pub(super) fn given_to(&self, launch: Launch) -> Launch {
         let launch = launch.kafka(&self.brokers);
         let variables = self.variables.iter();

@@ -1,4 +1,4 @@
-//! Where a fault happens: everything from the clients to the cluster.
+//! The path under test during a fault: clients, simulator, functions and cluster.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -23,30 +23,29 @@ use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::simulator::{Launch, Simulator};
 
-/// The functions of the contract that clients wait for, as their command lines say.
+/// The command lines of the functions that clients wait for.
 const CONNECT: &str = "release/connect";
 pub(super) const MESSAGE: &str = "release/message";
 
-/// What was confirmed just before nothing can be any more reaches its client within this time.
+/// Time for the last confirmations to reach their clients after the fault begins.
 pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
-/// Longer than an invocation may take, so that each client is refused at least once.
+/// Longer than the invocation timeout, so that each client is refused at least once.
 pub(super) const REFUSAL: Duration = Duration::from_secs(12);
 
-/// Functions answer after so long at the latest: their 10 s, less what they leave for the answer.
+/// The longest invocation: the timeout of 10 s less the margin that functions leave to respond.
 const ANSWERED: Duration = Duration::from_millis(9_700);
 
-/// And so much may be the machine's.
+/// Allowance for a busy machine.
 const NOISE: Duration = Duration::from_millis(200);
 
-/// Each client has so many messages acknowledged while memory is watched: a function that keeps
-/// something of each grows by it.
+/// Acknowledged messages per client while memory is watched, enough to show a leak per message.
 const STRETCH: usize = 50;
 
-/// A process grows until its buffers and connections are there, and not by more than that.
+/// The most that a new process may grow, for its buffers and connections.
 const GROWTH_KIB_MAX: u64 = 8 * 1024;
 
-/// Once they are there, what is left is what the allocator keeps of a busier moment.
+/// The most that a settled process may grow, for memory that the allocator retains after a peak.
 const SETTLED_GROWTH_KIB_MAX: u64 = 2 * 1024;
 
 /// The whole path under load.
@@ -56,32 +55,33 @@ pub(super) struct Stage {
     pub(super) extent: Extent,
     pub(super) simulator: Simulator,
     pub(super) load: Load,
-    /// What the functions store in.
+    /// The topics that the functions write to.
     pub(super) topics: Topics,
     site: Site,
     clock: Clock,
-    /// What should not have been, so far.
+    /// Violated expectations so far.
     complaints: Vec<String>,
-    /// The functions seen so far.
+    /// The function processes seen so far, by pid.
     seen: HashMap<i32, Seen>,
-    /// Those that were killed on purpose.
+    /// The pids of functions that the test killed.
     killed: Vec<i32>,
-    /// Given back last, when nothing of the rest is in the way of whoever is next; kept though
-    /// the fault happen elsewhere, since one at a time has the machine.
+    /// The lock on the cluster, released last so that nothing disturbs the next test.
+    ///
+    /// Also held when the fault does not use the cluster, so that only one fault runs at a time.
     pub(super) cluster: MutexGuard<'static, Cluster>,
 }
 
-/// A function that was seen, and its memory.
+/// A function process and its memory.
 #[derive(Debug)]
 struct Seen {
     process: Process,
     first_kib: u64,
-    /// The next time all was calm, after a fault.
+    /// Memory in KiB at the next calm moment after a fault.
     settled_kib: Option<u64>,
 }
 
 impl Stage {
-    /// Starts everything and waits until every client could have been answered.
+    /// Starts everything and waits until every client has had time for a response.
     pub(super) async fn set(fault: Fault, extent: &Extent) -> Self {
         let cluster = Cluster::exclusive().await;
         let site = Site::of(fault, &cluster).await;
@@ -111,27 +111,26 @@ impl Stage {
         stage
     }
 
-    /// Has the report complain of what is not so.
+    /// Adds a complaint to the report if `is_so` is false.
     pub(super) fn expect(&mut self, is_so: bool, otherwise: String) {
         if !is_so {
             self.complaints.push(otherwise);
         }
     }
 
-    /// Lets everything be well for a while.
+    /// Runs without a fault for the extent's `calm` time.
     pub(super) async fn calm(&mut self) {
         self.load.progress(u64::from(self.extent.clients)).await;
         sleep(self.extent.calm).await;
         self.look();
     }
 
-    /// Lets something be wrong for a while.
+    /// Waits for the extent's `away` time.
     pub(super) async fn away(&self) {
         sleep(self.extent.away).await;
     }
 
-    /// Has the report complain where anything is acknowledged once what is `on_its_way` has
-    /// arrived, or where nobody is refused in the time after that.
+    /// Checks that, after the time `on_its_way`, messages are refused and none is acknowledged.
     pub(super) async fn nothing_is_acknowledged(
         &mut self,
         on_its_way: Duration,
@@ -150,7 +149,7 @@ impl Stage {
         self.expect(told > 0, format!("nobody was refused with {with}"));
     }
 
-    /// Does the same to the way to each broker.
+    /// Applies a change to the proxy of each broker.
     pub(super) fn proxies(&self, change: impl Fn(&Proxy)) {
         self.site.proxies.iter().for_each(change);
     }
@@ -162,7 +161,7 @@ impl Stage {
         functions
     }
 
-    /// Kills functions on purpose.
+    /// Kills functions, and expects their end.
     pub(super) fn kill(&mut self, processes: &[Process]) {
         self.condemn(processes);
         for process in processes {
@@ -170,33 +169,32 @@ impl Stage {
         }
     }
 
-    /// Says that these functions will be killed by others, on purpose.
+    /// Expects that Lambda will kill these functions.
     pub(super) fn condemn(&mut self, processes: &[Process]) {
         self.killed.extend(processes.iter().map(|it| it.pid));
     }
 
-    /// How often a function, or the simulator, has said this.
+    /// How often the simulator or a function has logged this text.
     pub(super) fn said(&self, what: &str) -> usize {
         self.simulator.stderr().matches(what).count()
     }
 
-    /// How often a function has said that a record may be stored twice.
+    /// How often a function has logged that a record may be stored twice.
     pub(super) fn sent_again(&self) -> usize {
         self.said("sent again")
     }
 
-    /// How often something has gone wrong for a client or a function.
+    /// Number of refusals to clients and resent records so far.
     pub(super) fn troubles(&self) -> u64 {
         self.load.refused() + self.sent_again() as u64
     }
 
-    /// Moves the clock of the functions and the simulator on.
+    /// Advances the wall clock of the functions and the simulator.
     pub(super) fn move_clock(&mut self, time: Duration) {
         self.clock.move_on(time);
     }
 
-    /// Has the functions go on for as long as their memory is watched: twice, since those that
-    /// were new a moment ago have to settle first.
+    /// Runs the functions while their memory is watched: twice, so that new ones settle first.
     async fn stretch(&mut self) {
         for _ in 0..2 {
             for _ in 0..STRETCH {
@@ -206,7 +204,7 @@ impl Stage {
         }
     }
 
-    /// Remembers the functions that are there now.
+    /// Records the function processes that run now, and their memory.
     fn look(&mut self) {
         for process in self.functions() {
             let Some(memory) = process.resident_kib() else {
@@ -227,7 +225,7 @@ impl Stage {
         }
     }
 
-    /// The functions that are gone though nobody killed them, and those that grow.
+    /// Complaints about functions that exited unexpectedly or that leak memory.
     fn processes_complained_of(&self) -> Vec<String> {
         let spared = self
             .seen
@@ -236,7 +234,7 @@ impl Stage {
         spared.filter_map(|(_, seen)| seen.complaint()).collect()
     }
 
-    /// Ends everything, and reports what came of it.
+    /// Stops everything and returns the report.
     pub(super) async fn clear(mut self) -> Report {
         self.stretch().await;
         let mut complaints = std::mem::take(&mut self.complaints);
