@@ -263,14 +263,16 @@ async fn messages_wait_for_a_silent_broker_to_recover() {
 #[tokio::test]
 async fn the_faults_that_are_shown_can_be_posted_back() {
     let (simulator, mut client) = warm().await;
-    // Waits until the function is connected to the leader of its other topic, a request that the fault could strike.
-    client.ask(r#"{"action":"chat","id":"warm"}"#).await;
     let once = json!({"kafka": {"silent": {"next": 1}}});
     simulator.act(FAULTS, once).await;
-    let late = client.try_ask(r#"{"id":1}"#, QUIET).await;
-    assert_eq!(late, Err(Silence::Late));
-    let shown = simulator.look(FAULTS).await;
-    assert_eq!(shown, json!({"seed": 0, "kafka": {"silent": {"next": 0}}}));
+    client.send(r#"{"id":1}"#).await;
+    // On a busy machine the fault may strike another environment, which starts and connects.
+    let used_up = json!({"seed": 0, "kafka": {"silent": {"next": 0}}});
+    let shown = eventually("the fault has struck", async || {
+        let shown = simulator.look(FAULTS).await;
+        (shown == used_up).then_some(shown)
+    })
+    .await;
     // Posting replaces the silence with one that is used up, so the waiting request goes on.
     assert_eq!(simulator.act(FAULTS, shown.clone()).await, shown);
     assert_eq!(client.next_json().await["id"], 1);
