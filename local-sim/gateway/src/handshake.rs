@@ -166,7 +166,7 @@ async fn connect(
     let function = &route.function;
     let event = event::connect(&api.stage, caller, request, upgrade);
     let integration = integrate(api, route, event).await;
-    steps.integration = integration.step();
+    steps.integration = integration.step;
     let reply = integration.result.map_err(|error| {
         HandshakeRefusal::of_status(
             error.handshake_status(),

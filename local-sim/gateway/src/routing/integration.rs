@@ -11,7 +11,6 @@ use sluice_contract::Route;
 use thiserror::Error;
 use tokio::time::timeout;
 use tracing::{debug, warn};
-use uuid::Uuid;
 
 use crate::{
     api::Api,
@@ -20,37 +19,12 @@ use crate::{
     routing::reply::{Reply, ReplyError},
 };
 
-/// The result of an invocation. After a timeout, the function may still be running.
+/// An invocation that has ended. After a timeout, the function may still be running.
 #[derive(Debug)]
 pub(crate) struct Integration {
     pub(crate) result: Result<Reply, IntegrationError>,
-    latency: Duration,
-    function: String,
-    /// The invocation's request id, if there was an environment to run it.
-    request_id: Option<Uuid>,
-    is_cold: bool,
-}
-
-impl Integration {
-    /// The access log's values for this invocation.
-    pub(crate) fn step(&self) -> Step {
-        let (integration_status, error) = match &self.result {
-            Ok(_) => (Some(200), None),
-            Err(error) => (error.lambda_status(), Some(error.to_string())),
-        };
-        Step {
-            invocation: Some(Invocation {
-                function: self.function.clone(),
-                request_id: self.request_id,
-                duration: self.latency,
-                is_cold: self.is_cold,
-            }),
-            status: self.result.as_ref().ok().map(|reply| reply.status_code),
-            integration_status,
-            latency: u64::try_from(self.latency.as_millis()).ok(),
-            error,
-        }
-    }
+    /// What the logs say of it.
+    pub(crate) step: Step,
 }
 
 /// Invokes a route's function and parses its reply.
@@ -59,12 +33,17 @@ impl Integration {
 pub(crate) async fn integrate(api: &Api, route: &Route, event: Bytes) -> Integration {
     let started = Instant::now();
     let invoked = timeout(route.timeout, api.lambda.invoke(&route.function, event)).await;
-    let latency = started.elapsed();
-    let (mut request_id, mut is_cold) = (None, false);
+    let mut invocation = Invocation {
+        function: route.function.clone(),
+        request_id: None,
+        duration: started.elapsed(),
+        is_cold: false,
+    };
     let result = match invoked {
         Err(_) => Err(IntegrationError::TimedOut(route.timeout)),
         Ok(invoked) => {
-            (request_id, is_cold) = (invoked.request_id, invoked.init.is_some());
+            invocation.request_id = invoked.request_id;
+            invocation.is_cold = invoked.init.is_some();
             match invoked.outcome {
                 Err(error) => Err(IntegrationError::Invoke(error)),
                 Ok(payload) => Reply::parse(&payload).map_err(IntegrationError::Malformed),
@@ -75,11 +54,22 @@ pub(crate) async fn integrate(api: &Api, route: &Route, event: Bytes) -> Integra
         error.log(&route.function);
     }
     Integration {
+        step: step(&result, invocation),
         result,
-        latency,
-        function: route.function.clone(),
-        request_id,
-        is_cold,
+    }
+}
+
+fn step(result: &Result<Reply, IntegrationError>, invocation: Invocation) -> Step {
+    let (integration_status, error) = match result {
+        Ok(_) => (Some(200), None),
+        Err(error) => (error.lambda_status(), Some(error.to_string())),
+    };
+    Step {
+        status: result.as_ref().ok().map(|reply| reply.status_code),
+        integration_status,
+        latency: u64::try_from(invocation.duration.as_millis()).ok(),
+        error,
+        invocation: Some(invocation),
     }
 }
 

@@ -130,7 +130,7 @@ async fn handle<'a>(
     let event = event::message(&api.stage, caller, request, &message_id, route_key, text);
     let integration = integrate(api, route, event).await;
     handled.message_id = Some(message_id);
-    handled.steps.integration = integration.step();
+    handled.steps.integration = integration.step;
     handled.outcome = match integration.result {
         Ok(reply) => reply_text(api, route_key, route, reply),
         Err(error) => Err(error.failure()),

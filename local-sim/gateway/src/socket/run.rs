@@ -88,7 +88,7 @@ async fn disconnect(api: &Api, caller: &Caller, closed: &Closed) {
     let entry = Entry {
         status: if integration.result.is_ok() { 200 } else { 500 },
         steps: &Steps {
-            integration: integration.step(),
+            integration: integration.step,
             ..Steps::default()
         },
         ..entry
