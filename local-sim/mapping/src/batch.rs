@@ -34,15 +34,7 @@ pub(super) fn decode(mut log: Bytes, from: i64, high_watermark: i64) -> Fetched 
         ..Fetched::default()
     };
     while let Some(frame) = Frame::split_off(&mut log) {
-        let read = records(&frame.bytes).and_then(|(records, end)| {
-            // No checksum covers the base offset.
-            let is_stored = end <= high_watermark;
-            is_stored.then_some((records, end)).ok_or_else(|| {
-                let problem = "beyond the high watermark";
-                format!("the batch ends at offset {end}, {problem} {high_watermark}").into()
-            })
-        });
-        match read {
+        match records(&frame.bytes, high_watermark) {
             Ok((records, end)) => fetched.add(records, end),
             Err(error) => {
                 let end = fetched.end_of_unreadable(&frame, high_watermark);
@@ -96,12 +88,17 @@ impl Fetched {
 }
 
 /// The records of one batch, and the offset after it. A control batch has no records.
-fn records(batch: &Bytes) -> Result<(Vec<Record>, i64), Box<dyn Error>> {
+fn records(batch: &Bytes, high_watermark: i64) -> Result<(Vec<Record>, i64), Box<dyn Error>> {
     let header = BatchHeader::read(batch)?;
     BatchHeader::verify(batch)?;
     let end = header
         .next_offset()
         .ok_or("the offsets in the batch header are invalid")?;
+    // No checksum covers the base offset.
+    if end > high_watermark {
+        let problem = "beyond the high watermark";
+        return Err(format!("the batch ends at offset {end}, {problem} {high_watermark}").into());
+    }
     if header.is_control() {
         return Ok((Vec::new(), end));
     }
