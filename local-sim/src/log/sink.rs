@@ -49,18 +49,14 @@ impl Log {
         // <https://no-color.org>
         let is_plain = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
         let is_coloured = io::stderr().is_terminal() && !is_plain;
-        Ok(Self::new(Lines::start()?, format, is_quiet, is_coloured))
-    }
-
-    fn new(lines: Lines, format: LogFormat, is_quiet: bool, is_coloured: bool) -> Self {
-        Self(Arc::new(Inner {
-            lines,
+        Ok(Self(Arc::new(Inner {
+            lines: Lines::start()?,
             format,
             is_quiet,
             style: Style { is_coloured },
             summary: Mutex::default(),
             records: OnceLock::new(),
-        }))
+        })))
     }
 
     /// From now on, events name the record that they led to.
@@ -121,11 +117,11 @@ impl Log {
 
 impl Observer for Log {
     fn observe(&self, event: &Event<'_>) {
-        let answer = Answer::of(event);
-        self.0.summary.lock().count(event, &answer);
         if self.0.is_quiet || self.0.format == LogFormat::Lambda {
             return;
         }
+        let answer = Answer::of(event);
+        self.0.summary.lock().count(event, &answer);
         let record = match &answer {
             Answer::Code(_) | Answer::Error(_) => None,
             Answer::Ack | Answer::Close(..) | Answer::None | Answer::Status(_) => {
