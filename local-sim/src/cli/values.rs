@@ -37,53 +37,65 @@ pub(super) fn domain_name(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn json(text: &str) -> Result<JsonReading, String> {
-    match text {
-        "lenient" => Ok(JsonReading::Lenient),
-        "strict" => Ok(JsonReading::Strict),
-        _ => Err("expected `lenient` or `strict`".to_owned()),
-    }
+    let words = [
+        ("lenient", JsonReading::Lenient),
+        ("strict", JsonReading::Strict),
+    ];
+    one_of(&words, text)
 }
 
 pub(super) fn authorizer_context(text: &str) -> Result<AuthorizerContext, String> {
-    match text {
-        "strings" => Ok(AuthorizerContext::Strings),
-        "typed" => Ok(AuthorizerContext::Typed),
-        _ => Err("expected `strings` or `typed`".to_owned()),
-    }
+    let words = [
+        ("strings", AuthorizerContext::Strings),
+        ("typed", AuthorizerContext::Typed),
+    ];
+    one_of(&words, text)
 }
 
 pub(super) fn connections_auth(text: &str) -> Result<ConnectionsAuth, String> {
-    match text {
-        "signed" => Ok(ConnectionsAuth::Signed),
-        "strict" => Ok(ConnectionsAuth::Strict),
-        "off" => Ok(ConnectionsAuth::Off),
-        _ => Err("expected `signed`, `strict` or `off`".to_owned()),
-    }
+    let words = [
+        ("signed", ConnectionsAuth::Signed),
+        ("strict", ConnectionsAuth::Strict),
+        ("off", ConnectionsAuth::Off),
+    ];
+    one_of(&words, text)
 }
 
 pub(super) fn invalid_utf8(text: &str) -> Result<InvalidUtf8, String> {
-    match text {
-        "replace" => Ok(InvalidUtf8::Replace),
-        "refuse" => Ok(InvalidUtf8::Refuse),
-        _ => Err("expected `replace` or `refuse`".to_owned()),
-    }
+    let words = [
+        ("replace", InvalidUtf8::Replace),
+        ("refuse", InvalidUtf8::Refuse),
+    ];
+    one_of(&words, text)
 }
 
 pub(super) fn plain_get(text: &str) -> Result<PlainGet, String> {
-    match text {
-        "426" => Ok(PlainGet::UpgradeRequired),
-        "403" => Ok(PlainGet::Forbidden),
-        _ => Err("expected `426` or `403`".to_owned()),
-    }
+    let words = [
+        ("426", PlainGet::UpgradeRequired),
+        ("403", PlainGet::Forbidden),
+    ];
+    one_of(&words, text)
 }
 
 pub(super) fn log(text: &str) -> Result<LogFormat, String> {
-    match text {
-        "events" => Ok(LogFormat::Events),
-        "lambda" => Ok(LogFormat::Lambda),
-        "json" => Ok(LogFormat::Json),
-        _ => Err("expected `events`, `lambda` or `json`".to_owned()),
-    }
+    let words = [
+        ("events", LogFormat::Events),
+        ("lambda", LogFormat::Lambda),
+        ("json", LogFormat::Json),
+    ];
+    one_of(&words, text)
+}
+
+/// The value of a word; the error lists all words.
+fn one_of<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let quoted: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        match quoted.as_slice() {
+            [others @ .., last] => format!("expected {} or {last}", others.join(", ")),
+            [] => String::new(),
+        }
+    })
 }
 
 pub(super) fn function(text: &str) -> Result<(String, PathBuf), String> {
@@ -179,6 +191,17 @@ mod tests {
             assert!(address(text).is_err(), "{text}");
         }
         assert!(kafka_listen("[::1]:9092").is_err());
+    }
+
+    #[test]
+    fn the_words_of_an_option_are_listed() {
+        assert!(matches!(
+            connections_auth("strict"),
+            Ok(ConnectionsAuth::Strict)
+        ));
+        let error = connections_auth("on").unwrap_err();
+        assert_eq!(error, "expected `signed`, `strict` or `off`");
+        assert_eq!(plain_get("404").unwrap_err(), "expected `426` or `403`");
     }
 
     #[test]
