@@ -14,10 +14,7 @@ use tokio::process::Command;
 /// A folder with a release, `gateway.yaml`, and files of `tests/clients/readme`.
 fn project(files: &[&str]) -> TempDir {
     let folder = TempDir::new().unwrap();
-    for name in ["local-sim", "connect", "disconnect", "message", "push"] {
-        let program = binaries::local_sim().with_file_name(name);
-        binaries::copy(&program, &folder.path().join(name));
-    }
+    binaries::release(folder.path());
     let copy = |from: &Path, name| fs::copy(from.join(name), folder.path().join(name)).unwrap();
     copy(binaries::root(), "gateway.yaml");
     for file in files {

@@ -141,10 +141,7 @@ async fn a_signal_stops_the_build_and_leaves_no_process_or_file_behind() {
 async fn an_unpacked_release_runs_the_functions_beside_it() {
     let folder = TempDir::new().unwrap();
     let program = folder.path().join("local-sim");
-    let built = binaries::local_sim();
-    for name in ["local-sim", "connect", "disconnect", "message", "push"] {
-        binaries::copy(&built.with_file_name(name), &folder.path().join(name));
-    }
+    binaries::release(folder.path());
     // Without cargo, and where nothing else of the workspace is.
     let launch = || Launch::default().program(&program).building();
     let simulator = launch().inherits("PATH", "").start(&[]).await;

@@ -75,12 +75,6 @@ async fn committed_up_to(simulator: &Simulator, topics: &Topics, records: usize)
     .await;
 }
 
-/// Waits until `expected` is in the log.
-async fn says(simulator: &Simulator, expected: &str) {
-    let has = async || simulator.stderr().contains(expected).then_some(());
-    eventually(&format!("{expected:?} in the log"), has).await;
-}
-
 /// Reads numbered messages up to and including the last.
 async fn messages(client: &mut Client) -> Vec<usize> {
     let mut messages = Vec::new();
@@ -108,7 +102,7 @@ async fn a_connection_that_vanishes_in_mid_batch_does_not_affect_others() {
     producer.store(&topics.outbound, 0, records).await;
     assert_eq!(messages(&mut stays).await, odd);
     committed_up_to(&simulator, &topics, 2 * RECORDS).await;
-    says(&simulator, "gone=250").await;
+    simulator.says("gone=250").await;
     stays.leave().await;
     simulator.stop().await;
 }
@@ -160,7 +154,7 @@ async fn records_without_a_valid_address_are_counted_and_skipped() {
         "key: invalid connection id",
         "poison=3",
     ] {
-        says(&simulator, expected).await;
+        simulator.says(expected).await;
     }
     assert!(!simulator.stderr().contains("s3cret"));
     simulator.stop().await;
@@ -211,9 +205,9 @@ async fn records_signed_with_a_wrong_key_go_to_the_dead_letter_topic() {
     let dead = consumer.records(&topics.dead, 1).await.remove(0);
     assert_eq!((&dead.key, &dead.value[..]), (&id, &b"hello"[..]));
     assert_eq!(dead.header("failure.function"), "push");
-    says(&simulator, "refused with 403").await;
+    simulator.says("refused with 403").await;
     // `push` logs the refusal as well.
-    says(&simulator, "the gateway returned status 403").await;
+    simulator.says("the gateway returned status 403").await;
     simulator.stop().await;
 }
 
@@ -251,8 +245,8 @@ async fn messages_are_retried_in_order_when_the_gateway_refuses_at_first() {
         client.leave().await;
     }
     committed_up_to(&simulator, &topics, count).await;
-    says(&simulator, &format!("delivered={count}")).await;
-    says(&simulator, &format!("retried={}", 2 * count)).await;
+    simulator.says(&format!("delivered={count}")).await;
+    simulator.says(&format!("retried={}", 2 * count)).await;
     simulator.stop().await;
 }
 
@@ -305,7 +299,7 @@ async fn records_for_a_client_that_does_not_read_expire_without_delaying_others(
         "the healthy client's record waited for the stuck one"
     );
     committed_up_to(&simulator, &topics, 2).await;
-    says(&simulator, "RecordAgeExceeded").await;
+    simulator.says("RecordAgeExceeded").await;
     // It was delivered once, although its batch was retried.
     client.leave().await;
     simulator.stop().await;

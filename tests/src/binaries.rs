@@ -50,6 +50,13 @@ pub fn copy(from: &Path, to: &Path) {
     assert!(status.success(), "cp: {status}");
 }
 
+/// Copies what a release has of programs into a folder.
+pub fn release(folder: &Path) {
+    for name in ["local-sim", "connect", "disconnect", "message", "push"] {
+        copy(&local_sim().with_file_name(name), &folder.join(name));
+    }
+}
+
 /// Writes an executable script.
 pub fn script(text: &str, to: &Path) {
     let draft = to.with_extension("draft");
