@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-/// Whether more than `time` has passed between `then` and `now`. True if the clock was set back,
-/// since then it is unknown.
+/// Whether more than `time` has passed between `then` and `now`, or the clock was set back by more
+/// than `time`, so that it may have.
 pub(super) fn has_passed(time: Duration, then: SystemTime, now: SystemTime) -> bool {
     let between = now.duration_since(then);
     between.unwrap_or_else(|back| back.duration()) > time

@@ -23,7 +23,7 @@ pub struct Event<'a> {
     pub invocation: Option<&'a Invocation>,
     /// The outcome as an HTTP status.
     pub status: u16,
-    /// What the client is told of an error of the gateway.
+    /// The gateway's error message to the client.
     pub error: Option<&'a str>,
 }
 

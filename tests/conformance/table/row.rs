@@ -15,13 +15,13 @@ pub(super) struct Row {
 /// How sure a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sure {
-    /// AWS says so.
+    /// AWS documents it.
     Documented,
-    /// Somebody has seen it.
+    /// It was observed.
     Observed,
     /// It follows from something else that is known.
     Inferred,
-    /// Nobody has said or seen it.
+    /// It is neither documented nor observed.
     Unknown,
 }
 
